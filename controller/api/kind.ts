@@ -1,0 +1,43 @@
+/** How a kind is declared: one object from which types, defaults, CRD, RBAC and the field reference come. */
+import type { z } from 'zod';
+import type { KubeObject } from './meta.ts';
+import { apiVersion, group, version } from './meta.ts';
+import type { Resource } from './resource.ts';
+
+/** A printer column of `kubectl get`; priority 1 shows only with `-o wide`. */
+export interface Column {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly jsonPath: string;
+  readonly priority?: 0 | 1;
+}
+
+export interface KindOptions<Spec extends z.ZodType, Status extends z.ZodType> {
+  readonly kind: string;
+  readonly plural: string;
+  /** Starts with `rl`. */
+  readonly short: string;
+  readonly scope: 'Cluster' | 'Namespaced';
+  readonly categories: readonly string[];
+  readonly description: string;
+  readonly spec: Spec;
+  readonly status: Status;
+  readonly columns: readonly Column[];
+  /** Paths of the scale subresource: spec replicas, status replicas, selector. */
+  readonly scale?: readonly [string, string, string];
+  readonly selectableFields?: readonly string[];
+  /** The name becomes part of host names, so it is limited to 52 characters. */
+  readonly namesHosts?: boolean;
+}
+
+export interface Kind<Spec, Status> extends Resource<KubeObject<Spec, Status>> {
+  readonly apiVersion: string;
+  readonly options: KindOptions<z.ZodType, z.ZodType>;
+}
+
+export function defineKind<Spec extends z.ZodType, Status extends z.ZodType>(
+  options: KindOptions<Spec, Status>,
+): Kind<z.output<Spec>, z.output<Status>> {
+  const { kind, plural, scope } = options;
+  return { group, version, apiVersion, kind, plural, scope, options };
+}

@@ -1,0 +1,76 @@
+/** The words every object shares: group, labels, annotations, metadata, references. */
+
+export const group = 'ridgeline.dev';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}`;
+
+export const finalizer = `${group}/cleanup`;
+
+export const labels = {
+  deployment: `${group}/deployment`,
+  array: `${group}/array`,
+  cluster: `${group}/cluster`,
+  role: `${group}/role`,
+  server: `${group}/server`,
+} as const;
+
+export const annotations = {
+  paused: `${group}/paused`,
+  reconcileAt: `${group}/reconcile-at`,
+  retryBoot: `${group}/retry-boot`,
+  forceOperational: `${group}/force-operational`,
+  requestedBy: `${group}/requested-by`,
+} as const;
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  /** Absent on cluster-scoped objects. */
+  readonly namespace?: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation?: number;
+  readonly creationTimestamp: string;
+  readonly deletionTimestamp?: string;
+  readonly finalizers?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+/** Any object of the API server, built-in or ours. */
+export interface AnyObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** An object of one of our kinds; `status` is absent until the first write. */
+export interface KubeObject<Spec, Status> extends AnyObject {
+  readonly spec: Spec;
+  readonly status?: Status;
+}
+
+/** What finds one object of a known resource. */
+export interface ObjectKey {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** `namespace/name`, or `name` when cluster-scoped: for maps and logs. */
+export function keyText(key: ObjectKey): string {
+  return key.namespace === undefined ? key.name : `${key.namespace}/${key.name}`;
+}
+
+export function keyOf(object: { readonly metadata: ObjectKey }): ObjectKey {
+  const { namespace, name } = object.metadata;
+  return namespace === undefined ? { name } : { namespace, name };
+}

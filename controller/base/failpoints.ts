@@ -1,0 +1,47 @@
+/** Named places where a test may kill the controller; each sits between an effect and the record of it. */
+
+export const failpointNames = [
+  'launch.before-batch-created',
+  'launch.after-batch-created',
+  'launch.before-run-instances',
+  'launch.after-run-instances',
+  'launch.after-batch-status',
+  'launch.after-server-bound',
+  'boot.after-host-key-read',
+  'boot.after-host-key-pinned',
+  'boot.after-run-created',
+  'boot.before-job-started',
+  'boot.after-job-started',
+  'boot.after-job-finished',
+  'boot.after-log-stored',
+  'boot.after-step-recorded',
+  'delete.after-decommission-created',
+  'delete.before-terminate',
+  'delete.after-terminate',
+  'delete.before-finalizer-removed',
+] as const;
+
+export type FailpointName = (typeof failpointNames)[number];
+
+export interface Failpoints {
+  /** Does nothing, or ends the process here and now when a test armed this name. */
+  hit(name: FailpointName): void;
+}
+
+export const noFailpoints: Failpoints = { hit: () => undefined };
+
+/** Arms one failpoint: `name` or `name:n` for its n-th hit; `die` must not return. */
+export function armFailpoint(text: string, die: () => void): Failpoints {
+  const [name, count = '1'] = text.split(':');
+  if (!failpointNames.some((known) => known === name)) {
+    throw new Error(`unknown failpoint '${name}'; known: ${failpointNames.join(', ')}`);
+  }
+  let left = Number(count);
+  return {
+    hit: (hitName) => {
+      if (hitName !== name) return;
+      left -= 1;
+      if (left === 0) die();
+    },
+  };
+}

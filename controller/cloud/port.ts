@@ -170,3 +170,8 @@ export interface MachineView {
   /** Adds what a launch answered, until a sweep confirms it. */
   learn(machines: readonly Machine[]): void;
 }
+
+/** Finds (or starts to observe, and keeps) the view of a CloudAccount's machines. */
+export interface MachineViews {
+  of(account: CloudTarget): MachineView;
+}

@@ -1,0 +1,69 @@
+/** A stateful S3 in memory, presigned first-put URLs included. */
+import type { Clock, Millis } from '../../controller/base/clock.ts';
+import { AppError } from '../../controller/base/errors.ts';
+import type { ObjectStore } from '../../controller/cloud/port.ts';
+import { Faults } from './faults.ts';
+
+export class FakeObjects implements ObjectStore {
+  readonly faults = new Faults<keyof ObjectStore>();
+  readonly #clock: Clock;
+  readonly #buckets = new Map<string, Map<string, Uint8Array>>();
+
+  constructor(clock: Clock, buckets: readonly string[] = ['state']) {
+    this.#clock = clock;
+    for (const bucket of buckets) this.#buckets.set(bucket, new Map());
+  }
+
+  get(bucket: string, key: string): Promise<Uint8Array | undefined> {
+    return this.faults.run('get', { bucket, key }, () => this.#bucket(bucket).get(key));
+  }
+
+  put(bucket: string, key: string, body: string | Uint8Array): Promise<void> {
+    return this.faults.run('put', { bucket, key }, () => {
+      this.#bucket(bucket).set(key, typeof body === 'string' ? new TextEncoder().encode(body) : body);
+    });
+  }
+
+  list(bucket: string, prefix: string): Promise<readonly string[]> {
+    return this.faults.run('list', { bucket, prefix }, () =>
+      [...this.#bucket(bucket).keys()].filter((key) => key.startsWith(prefix)).toSorted(),
+    );
+  }
+
+  presignFirstPut(bucket: string, key: string, expires: Millis): Promise<string> {
+    return this.faults.run(
+      'presignFirstPut',
+      { bucket, key, expires },
+      () => `https://${bucket}.s3.fake.test/${key}?X-Expires=${this.#clock.now() + expires}`,
+    );
+  }
+
+  check(bucket: string): Promise<void> {
+    return this.faults.run('check', bucket, () => {
+      this.#bucket(bucket);
+    });
+  }
+
+  /** What a machine does with a URL of `presignFirstPut`; answers the HTTP status. */
+  firstPut(url: string, body: string): 200 | 403 | 412 {
+    const parsed = new URL(url);
+    if (Number(parsed.searchParams.get('X-Expires')) <= this.#clock.now()) return 403;
+    const bucket = this.#bucket(parsed.hostname.split('.')[0] ?? '');
+    const key = decodeURIComponent(parsed.pathname.slice(1));
+    if (bucket.has(key)) return 412;
+    bucket.set(key, new TextEncoder().encode(body));
+    return 200;
+  }
+
+  /** The stored text, for assertions; undefined when there is none. */
+  text(bucket: string, key: string): string | undefined {
+    const body = this.#bucket(bucket).get(key);
+    return body === undefined ? undefined : new TextDecoder().decode(body);
+  }
+
+  #bucket(name: string): Map<string, Uint8Array> {
+    const bucket = this.#buckets.get(name);
+    if (bucket === undefined) throw new AppError('objects.not-found', `there is no bucket ${name}`);
+    return bucket;
+  }
+}

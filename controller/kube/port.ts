@@ -52,6 +52,13 @@ export interface Cache {
   list<O extends AnyObject>(resource: Resource<O>, filter?: CacheFilter): readonly O[];
 }
 
+/** Where a client of the API server reports the outcome of our own writes, so that the cache is never behind them. */
+export interface WriteThrough {
+  wrote(resource: Resource, object: AnyObject): void;
+  /** The object is gone for good, not merely marked for deletion. */
+  deleted(resource: Resource, object: AnyObject): void;
+}
+
 export interface CacheFilter {
   readonly namespace?: string;
   /** All must match. */

@@ -1,0 +1,178 @@
+/** The HAProxy configuration of one host: deterministic text from a ProxyModel. Pure but for hashing; golden-tested. */
+import { createHash } from 'node:crypto';
+import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
+
+export interface RenderedConfig {
+  readonly text: string;
+  /**
+   * Identifies everything except the server lines; `description rl=<base>` lets the running process say which it
+   * runs, so equal bases mean that no reload is needed.
+   */
+  readonly base: string;
+}
+
+/** Alive and serving: 200 while a backend has a server that is UP, else 503. Asked by the controller and by DNS. */
+export const alivePath = '/rl-alive';
+
+const balanceKeywords = { RoundRobin: 'roundrobin', LeastConn: 'leastconn', Source: 'source' } as const;
+
+/** Renders the file. Equal models give equal bytes; the order of servers in the model does not matter. */
+export function renderConfig(model: ProxyModel): RenderedConfig {
+  const skeleton = sections(model, { description: '', servers: () => [] });
+  const base = createHash('sha256').update(skeleton).digest('hex').slice(0, 12);
+  const body = sections(model, { description: `rl=${base}`, servers: serverLines });
+  const count = model.backends.reduce((sum, backend) => sum + backend.servers.length, 0);
+  const header = [
+    `# Rendered by Ridgeline for ${model.owner}. Hand edits are detected, kept aside and overwritten.`,
+    `# rl: base=${base} servers=${count}`,
+    '',
+  ].join('\n');
+  return { text: header + body, base };
+}
+
+interface Parts {
+  readonly description: string;
+  readonly servers: (backend: Backend) => readonly string[];
+}
+
+function sections(model: ProxyModel, parts: Parts): string {
+  const blocks = [
+    globalSection(model, parts.description),
+    defaultsSection(model),
+    ...model.listeners.map((listener) => frontend(listener, model)),
+    ...model.backends.map((backend) => backendSection(backend, parts.servers(backend))),
+  ];
+  return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`;
+}
+
+function globalSection(model: ProxyModel, description: string): string[] {
+  const { layout } = model;
+  return [
+    'global',
+    '    log /dev/log local0',
+    '    log /dev/log local1 notice',
+    '    chroot /var/lib/haproxy',
+    '    user haproxy',
+    '    group haproxy',
+    `    node ${model.node}`,
+    `    description ${description}`,
+    '    maxconn 4000',
+    '    hard-stop-after 5m',
+    '    mworker-max-reloads 20',
+    '    spread-checks 5',
+    `    server-state-file ${layout.stateFile}`,
+    `    stats socket ${layout.adminSocket} mode 600 level admin`,
+    '    stats timeout 10m',
+    ...indent(model.extra.global),
+  ];
+}
+
+function defaultsSection(model: ProxyModel): string[] {
+  return [
+    'defaults',
+    '    log global',
+    '    option dontlognull',
+    '    option redispatch 1',
+    '    retries 2',
+    '    load-server-state-from-file global',
+    '    timeout connect 2s',
+    '    timeout client 30s',
+    '    timeout client-fin 5s',
+    '    timeout server 60s',
+    '    timeout queue 10s',
+    '    timeout http-request 10s',
+    '    timeout http-keep-alive 15s',
+    '    timeout check 2s',
+    '    timeout tunnel 1h',
+    ...indent(model.extra.defaults),
+  ];
+}
+
+function frontend(listener: Listener, model: ProxyModel): string[] {
+  const bind = `    bind ${listener.address}:${listener.port}`;
+  if (listener.protocol === 'TCP') {
+    return [
+      `frontend ${listener.name}`,
+      '    mode tcp',
+      '    option tcplog',
+      bind,
+      `    default_backend ${listener.backend}`,
+    ];
+  }
+  const { directory } = model.layout;
+  const secure =
+    listener.protocol === 'HTTPS' ? ` ssl crt ${certificateFile(model, listener)} alpn h2,http/1.1` : '';
+  return [
+    `frontend ${listener.name}`,
+    '    mode http',
+    '    option httplog',
+    '    option http-keep-alive',
+    // Without it every reload resets idle keep-alive connections: hundreds of failed requests, measured.
+    '    option idle-close-on-response',
+    `${bind}${secure}`,
+    `    monitor-uri ${alivePath}`,
+    `    acl no_server nbsrv(${listener.backend}) lt 1`,
+    '    monitor fail if no_server',
+    `    http-request return status 503 content-type text/html file ${directory}/maintenance.html hdr Retry-After 60 if { str(maintenance),map(${directory}/flags.map,off) -m str on }`,
+    '    http-request disable-l7-retry unless METH_GET',
+    `    default_backend ${listener.backend}`,
+  ];
+}
+
+/** Where the PEM of an HTTPS listener lies on the host. */
+export function certificateFile(model: ProxyModel, listener: Listener): string {
+  return `${model.layout.directory}/certificates/${listener.name}.pem`;
+}
+
+function backendSection(backend: Backend, servers: readonly string[]): string[] {
+  const http = backend.protocol === 'HTTP';
+  return [
+    `backend ${backend.name}`,
+    `    mode ${http ? 'http' : 'tcp'}`,
+    `    balance ${balanceKeywords[backend.balance]}`,
+    ...(http ? ['    retry-on conn-failure empty-response'] : []),
+    ...checkLines(backend.check),
+    `    default-server ${checkParameters(backend.check)}`,
+    `    # >>> rl servers ${backend.name}`,
+    ...indent(servers),
+    `    # <<< rl servers ${backend.name}`,
+  ];
+}
+
+function checkLines(check: HealthCheck): string[] {
+  if (check.path === '') return [];
+  return [
+    '    option httpchk',
+    `    http-check send meth GET uri ${check.path} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
+    '    http-check expect status 200-399',
+  ];
+}
+
+/**
+ * The check's server parameters. `default-server` is never inherited by `add server`, so the runtime add line
+ * repeats them; there `downMilliseconds` sets how soon a new server's first check runs.
+ */
+export function checkParameters(check: HealthCheck, downMilliseconds = check.periodMilliseconds): string {
+  const fast = Math.min(500, check.periodMilliseconds);
+  return (
+    `check inter ${check.periodMilliseconds}ms fastinter ${fast}ms downinter ${downMilliseconds}ms` +
+    ` rise ${check.rise} fall ${check.fall}`
+  );
+}
+
+/** Sorted by name, so that equal sets give equal text. */
+function serverLines(backend: Backend): string[] {
+  return backend.servers
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((server) => `server ${server.name} ${server.address}:${server.port} ${serverParameters(server)}`);
+}
+
+/** Weight and limit, as a server line and `add server` take them. */
+export function serverParameters(server: ProxyServer): string {
+  const limit = server.maxConnections > 0 ? ` maxconn ${server.maxConnections}` : '';
+  return `weight ${server.weight}${limit}`;
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `    ${line}`);
+}

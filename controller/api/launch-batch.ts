@@ -4,16 +4,7 @@ import { immutable, integer, label, mapBy, ref, revisionHash, text, time } from 
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind } from './kind.ts';
 import type { KubeObject } from './meta.ts';
-import {
-  count,
-  imageID,
-  instanceID,
-  instanceType,
-  lastError,
-  securityGroupIDs,
-  statusOf,
-  zone,
-} from './parts.ts';
+import { count, imageID, instanceID, instanceType, securityGroupIDs, statusOf, zone } from './parts.ts';
 
 /** Why 25: user data carries one write-once URL per slot and EC2 takes 16 KiB of it. */
 export const maxSlots = 25;
@@ -52,6 +43,7 @@ const slot = z.object({
   server: label().describe('Server, in the same namespace.'),
   serverUID: text(64).describe('Uid of that Server.'),
   incarnation: count().describe('Which machine of that Server it is.'),
+  attempt: count().describe('Number of the launch request it answers.'),
 });
 
 const spec = immutable(
@@ -59,18 +51,25 @@ const spec = immutable(
     accountRef: ref().describe('CloudAccount.'),
     serverTemplateRef: ref().describe('ServerTemplate.'),
     templateRevision: revisionHash().describe('Revision of the template.'),
-    attempt: count().describe('How often these slots were asked for.'),
     request: request.describe('What EC2 is asked for, the same on every replay.'),
     slots: mapBy(['index'], slot, maxSlots).min(1).describe('Who gets which instance.'),
   }),
   'spec is immutable; a replay must send the same request',
 );
 
+const refusal = z
+  .object({
+    reason: text(64).describe('Reason of the refusal.'),
+    message: text(1024).describe('What EC2 said.'),
+  })
+  .describe('A certain no to the newest request; earlier ones may still have been granted.');
+
 const status = statusOf({
   outcome: z
     .enum(['InFlight', 'Completed', 'Failed'])
     .optional()
     .describe('InFlight until EC2 gave an answer that is certain.'),
+  reason: text(64).optional().describe('Class of the outcome, e.g. Launched or InsufficientCapacity.'),
   instances: mapBy(
     ['index'],
     z.object({
@@ -81,11 +80,15 @@ const status = statusOf({
   )
     .optional()
     .describe('What EC2 started.'),
+  reason: text(64).optional().describe('Why it ended so; see reasons.ts.'),
+  message: text(1024).optional().describe('What EC2 said to the newest request.'),
   attempts: count().optional().describe('Requests sent so far.'),
-  firstRequestTime: time().optional().describe('When the first request was sent.'),
-  lastRequestTime: time().optional().describe('When the newest request was sent.'),
+  unanswered: count().optional().describe('Requests that may or may not have taken effect.'),
+  refusal: refusal.optional(),
+  lastAttemptTime: time().optional().describe('When the newest request was sent.'),
+  lookUpTime: time().optional().describe('When EC2 was last asked which machines the token made.'),
   completionTime: time().optional().describe('When the outcome was certain.'),
-  lastError: lastError().optional().describe('What EC2 said to the newest request.'),
+  settledTime: time().optional().describe('When the last server had taken its machine.'),
 });
 
 export const launchBatchKind = defineKind({
@@ -102,7 +105,7 @@ export const launchBatchKind = defineKind({
     { name: 'Type', type: 'string', jsonPath: '.spec.request.instanceType' },
     { name: 'Wanted', type: 'integer', jsonPath: '.spec.request.maxCount' },
     { name: 'Requests', type: 'integer', jsonPath: '.status.attempts' },
-    { name: 'Error', type: 'string', jsonPath: '.status.lastError.code' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.reason' },
     ageColumn,
   ],
 });

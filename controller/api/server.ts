@@ -1,6 +1,6 @@
 /** Server: one machine, from its launch to its termination. */
 import { z } from 'zod';
-import { immutable, integer, mapBy, ref, revisionHash, setOf, text, time } from './fields.ts';
+import { immutable, integer, label, listOf, mapBy, ref, revisionHash, setOf, text, time } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
 import type { KubeObject } from './meta.ts';
@@ -12,7 +12,6 @@ import {
   inputs,
   instanceID,
   instanceType,
-  lastError,
   statusOf,
   zone,
 } from './parts.ts';
@@ -37,15 +36,32 @@ const spec = z.object({
 
 const launchRequest = z
   .object({
-    revision: revisionHash().describe('Template revision to launch.'),
+    template: label().describe('ServerTemplate to launch.'),
+    revision: revisionHash().describe('Revision of it.'),
     incarnation: count().describe('Which machine of this Server it is to be.'),
-    attempt: count().describe('How often this incarnation was asked for.'),
+    attempt: count().describe('Number of the request; grows with every one this Server makes.'),
     instanceType: instanceType().describe('Instance type of the offering.'),
     subnetID: text(32).optional().describe('Subnet of the offering.'),
     zone: zone().optional().describe('Availability zone of the offering.'),
     requestTime: time().describe('When it was decided.'),
   })
   .describe('The machine this Server asks for; joined with others into a LaunchBatch.');
+
+const launchFailure = z.object({
+  attempt: count().describe('Number of the request that failed.'),
+  instanceType: instanceType().describe('Instance type of the offering.'),
+  subnetID: text(32).optional().describe('Subnet of the offering.'),
+  zone: zone().optional().describe('Availability zone of the offering.'),
+  reason: text(64).describe('Class of the failure, e.g. InsufficientCapacity.'),
+  message: text(512).describe('What EC2 said.'),
+  time: time().describe('When it said so.'),
+});
+
+/** A run this Server started; the uid tells it from a later object of the same name. */
+const runRef = z.object({
+  name: label().describe('Name of the ScriptRun.'),
+  uid: text(64).optional().describe('Uid of the ScriptRun, once it exists.'),
+});
 
 const inputSource = z.object({
   name: text(63).describe('Environment variable name.'),
@@ -67,11 +83,17 @@ const status = statusOf({
   privateIP: address().optional().describe('Private address.'),
   publicIP: address().optional().describe('Public address.'),
   publicDNSName: text(253).optional().describe('Public host name.'),
+  accountRef: ref().optional().describe('CloudAccount that pays for it.'),
+  templateName: label().optional().describe('ServerTemplate it was launched from.'),
   templateRevision: revisionHash().optional().describe('Revision it was launched with.'),
   incarnation: count().optional().describe('Grows by one with every new machine of this Server.'),
   launchRequest: launchRequest.optional(),
-  launchBatchRef: ref().optional().describe('LaunchBatch that answers the launch request.'),
-  lastLaunchError: lastError().optional().describe('Why the newest launch request failed.'),
+  launchFailures: listOf(launchFailure, 20)
+    .optional()
+    .describe('Requests that failed since the last machine, oldest first.'),
+  nextLaunchTime: time().optional().describe('No launch is asked for before this.'),
+  launchBatchRef: ref().optional().describe('LaunchBatch that made the machine.'),
+  launchIndex: integer(0, 24).optional().describe('Place of the machine in that batch.'),
   launchTime: time().optional().describe('When EC2 accepted the launch.'),
   operationalTime: time().optional().describe('When this machine first became Operational.'),
   bootSeconds: count().optional().describe('From launchTime to operationalTime.'),
@@ -80,12 +102,14 @@ const status = statusOf({
     .describe('Pinned fingerprints, e.g. ED25519:SHA256:…; no other key is ever accepted.'),
   inputs: mapBy(['name'], inputSource, 200).optional().describe('Which level set each input; never values.'),
   bootAttempt: count().optional().describe('Number of the newest boot run.'),
-  bootRunRef: ref().optional().describe('ScriptRun with the boot log.'),
-  decommissionRunRef: ref().optional().describe('ScriptRun of the decommission scripts.'),
+  bootRunRef: runRef.optional().describe('ScriptRun with the boot log.'),
+  bootStartTime: time().optional().describe('When the time allowed for booting began.'),
+  bootedTime: time().optional().describe('When the boot scripts of this machine had succeeded.'),
+  forcedTime: time().optional().describe('When a person declared this machine Operational.'),
+  handledRetryBoot: text(64).optional().describe('Echo of the annotation ridgeline.dev/retry-boot.'),
+  decommissionRunRef: runRef.optional().describe('ScriptRun of the decommission scripts.'),
   decommissionTime: time().optional().describe('When decommissioning began.'),
-  terminationTime: time().optional().describe('When EC2 accepted the termination.'),
-  missingSince: time().optional().describe('Since when EC2 no longer lists the instance.'),
-  consecutiveHealthFailures: integer(0, 1000).optional().describe('Failed health checks in a row.'),
+  terminationTime: time().optional().describe('When termination was last asked for.'),
   quarantineUntil: time().optional().describe('Kept for inspection until then.'),
 });
 

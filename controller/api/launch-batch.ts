@@ -69,7 +69,6 @@ const status = statusOf({
     .enum(['InFlight', 'Completed', 'Failed'])
     .optional()
     .describe('InFlight until EC2 gave an answer that is certain.'),
-  reason: text(64).optional().describe('Class of the outcome, e.g. Launched or InsufficientCapacity.'),
   instances: mapBy(
     ['index'],
     z.object({

@@ -138,15 +138,6 @@ export function statusOf<Shape extends z.ZodRawShape>(shape: Shape) {
     .describe('What the controller observed; only the controller writes it.');
 }
 
-/** An error as status keeps it: its code, what it said, and when. */
-export function lastError() {
-  return z.object({
-    code: text(128).describe('Code of the error, e.g. InsufficientInstanceCapacity.'),
-    message: text(1024).describe('What the cloud or the host said.'),
-    time: time().describe('When it happened.'),
-  });
-}
-
 /** A count of servers or anything else that cannot be negative. */
 export function count(max = 100_000) {
   return integer(0, max);

@@ -177,6 +177,23 @@ export const reasons = {
       Failed: 'It ended without success; see Succeeded.',
     },
   },
+  LaunchBatch: {
+    Completed: {
+      Launched: 'EC2 started the machines in status.instances.',
+      TokenSpent: 'The machines were terminated before anybody recorded them.',
+      InsufficientCapacity: 'This instance type is sold out in this zone.',
+      SubnetExhausted: 'The subnet has no free addresses.',
+      QuotaExceeded: 'An AWS quota is used up.',
+      InvalidConfiguration: 'EC2 refuses the request as wrong.',
+      Unauthorized: 'AWS refuses the launch to this identity.',
+      CredentialsInvalid: 'AWS refuses the credentials.',
+      AccountNotReady: 'The account cannot launch now.',
+      LaunchInvariantBroken: 'EC2 saw the token with another request; this is a bug or tampering.',
+      LaunchRefused: 'EC2 refused for a reason of its own.',
+      Canceled: 'Every server of the batch was deleted before the launch.',
+      Expired: 'EC2 gave no answer in time and no machine with this token exists.',
+    },
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
 
 /** Conditions that any kind may have in addition, present only while True. */
@@ -193,3 +210,6 @@ export type Reason<
   K extends ReasonedKind,
   Type extends keyof (typeof reasons)[K],
 > = keyof (typeof reasons)[K][Type] & string;
+
+/** How a launch batch ended: `status.reason` of a LaunchBatch. */
+export type LaunchReason = Reason<'LaunchBatch', 'Completed'>;

@@ -32,6 +32,8 @@ export const errorCodes = {
   'cloud.token-mismatch': 'never',
   'cloud.token-terminated': 'never',
   'cloud.unreachable': 'backoff',
+  /** This process no longer holds the lease; nothing was sent. */
+  'cloud.not-leading': 'backoff',
   'cloud.unknown': 'backoff',
   /** A conditional write found an object already there. */
   'objects.exists': 'never',

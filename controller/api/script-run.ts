@@ -16,7 +16,7 @@ import {
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
 import type { KubeObject } from './meta.ts';
-import { count, inputs, span, statusOf } from './parts.ts';
+import { count, inputs, instanceID, span, statusOf } from './parts.ts';
 
 const target = rules(
   z.object({
@@ -84,6 +84,7 @@ const step = z.object({
   exitCode: integer(0, 255).optional().describe('Exit status of the newest attempt.'),
   attempt: count(100).describe('Attempt, counted from 1.'),
   jobID: text(64).optional().describe('Job on the host; found again after a restart of the controller.'),
+  retryTime: time().optional().describe('The attempt does not start before.'),
   ...span,
 });
 
@@ -97,6 +98,8 @@ const result = z.object({
   steps: listOf(step, 50).optional().describe('Steps begun so far, in order.'),
   logTail: text(2048).optional().describe('Last lines of the log, secrets masked.'),
   logURL: text(2048).optional().describe('The whole log.'),
+  logBytes: count(2 ** 31 - 1).optional().describe('Length of the log before the step that runs now.'),
+  instanceID: instanceID().optional().describe('Machine it began on; no other is touched.'),
   ...span,
 });
 
@@ -106,6 +109,7 @@ const status = statusOf({
   scriptSHA256: sha256().optional().describe('Digest of the script that ran.'),
   startTime: time().optional().describe('When it started.'),
   completionTime: time().optional().describe('When it ended.'),
+  cancelTime: time().optional().describe('When the controller saw the wish to cancel.'),
   durationSeconds: count(31_536_000).optional().describe('From startTime to completionTime.'),
   total: count().optional().describe('Servers it is meant for.'),
   active: count().optional().describe('Servers on which it runs.'),

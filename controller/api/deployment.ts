@@ -56,7 +56,7 @@ export const siteDeploymentKind = defineKind({
   short: 'rld',
   scope: 'Namespaced',
   categories: userCategories,
-  namesHosts: true,
+  maxNameLength: 52,
   description: 'A site: servers, arrays, load balancers and databases that share inputs, network and DNS.',
   spec,
   status,

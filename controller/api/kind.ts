@@ -26,8 +26,8 @@ export interface KindOptions<Spec extends z.ZodType, Status extends z.ZodType> {
   /** Paths of the scale subresource: spec replicas, status replicas, selector. */
   readonly scale?: readonly [string, string, string];
   readonly selectableFields?: readonly string[];
-  /** The name becomes part of host names, so it is limited to 52 characters. */
-  readonly namesHosts?: boolean;
+  /** 52 where the name becomes a part of longer host names; 253 where no other object refers to it. Default 63. */
+  readonly maxNameLength?: 52 | 253;
 }
 
 /** The spec type of a kind. */

@@ -98,7 +98,9 @@ const result = z.object({
   steps: listOf(step, 50).optional().describe('Steps begun so far, in order.'),
   logTail: text(2048).optional().describe('Last lines of the log, secrets masked.'),
   logURL: text(2048).optional().describe('The whole log.'),
-  logBytes: count(2 ** 31 - 1).optional().describe('Length of the log before the step that runs now.'),
+  logBytes: count(2 ** 31 - 1)
+    .optional()
+    .describe('Length of the log before the step that runs now.'),
   instanceID: instanceID().optional().describe('Machine it began on; no other is touched.'),
   ...span,
 });
@@ -125,6 +127,7 @@ export const scriptRunKind = defineKind({
   plural: 'scriptruns',
   short: 'rlr',
   scope: 'Namespaced',
+  maxNameLength: 253,
   categories: userCategories,
   description: 'One execution of an operation, of a script, or of boot or decommission steps.',
   spec,

@@ -119,7 +119,6 @@ export const serverKind = defineKind({
   short: 'rlsrv',
   scope: 'Namespaced',
   categories: userCategories,
-  namesHosts: true,
   description: 'One machine. Arrays and clusters make these; people may too.',
   spec,
   status,

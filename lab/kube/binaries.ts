@@ -1,9 +1,9 @@
 /** Where etcd, kube-apiserver, kube-controller-manager and kubectl come from: the first source that serves. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { paths } from '../config.ts';
 
 export const binaryNames = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
 export type BinaryName = (typeof binaryNames)[number];
@@ -30,20 +30,19 @@ export function pinnedVersion(): string {
 }
 
 /** What was built stays here, outside the checkout, for every later run. */
-export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
-  const root = env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache');
-  return path.join(root, 'ridgeline', `kube-${pinnedVersion()}`);
+export function cacheDir(): string {
+  return path.join(paths.cache, `kube-${pinnedVersion()}`);
 }
 
 /** Looks in KUBEBUILDER_ASSETS, then on PATH, then in the cache; nothing is built. */
-export async function findBinaries(env: NodeJS.ProcessEnv = process.env): Promise<Partial<Binaries>> {
+export async function findBinaries(env = process.env, cache = cacheDir()): Promise<Partial<Binaries>> {
   const assets = env['KUBEBUILDER_ASSETS'];
-  const folders = [...(assets ? [assets] : []), ...(env['PATH'] ?? '').split(':'), cacheDir(env)];
+  const folders = [...(assets ? [assets] : []), ...(env['PATH'] ?? '').split(':'), cache];
   const found: Partial<Record<BinaryName, string>> = {};
   for (const name of binaryNames) {
     for (const folder of folders) {
       const file = path.resolve(folder, name);
-      if (isExecutable(file) && (folder === cacheDir(env) || (await isRecent(name, file)))) {
+      if (isExecutable(file) && (folder === cache || (await isRecent(name, file)))) {
         found[name] = file;
         break;
       }

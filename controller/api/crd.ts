@@ -25,6 +25,7 @@ export interface Schema {
   readonly items?: Schema;
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-map-type'?: 'atomic';
   readonly [rulesKey]?: readonly Rule[];
 }
 
@@ -103,25 +104,22 @@ function nameRules({ options }: Kind<unknown, unknown>): readonly Rule[] {
 
 /** The structural schema of a zod schema, as the API server wants it. */
 export function schemaOf(schema: z.ZodType): Schema {
-  return tidy(z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' }) as unknown as Schema);
+  const converted = z.toJSONSchema(schema, {
+    target: 'openapi-3.0',
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      // The API server knows RFC 3339; zod's pattern would only repeat it at length.
+      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+    },
+  });
+  return tidy(converted as unknown as Schema);
 }
 
 function tidy(schema: Schema): Schema {
-  switch (schema.type) {
-    case 'object':
-      return tidyObject(schema);
-    case 'array':
-      return schema.items === undefined ? schema : { ...schema, items: tidy(schema.items) };
-    case 'integer':
-      return { ...schema, format: (schema.maximum ?? 0) > 2_147_483_647 ? 'int64' : 'int32' };
-    default:
-      return schema.format === 'date-time' ? withoutPattern(schema) : schema;
-  }
-}
-
-/** The API server knows RFC 3339; zod's pattern would only repeat it at length. */
-function withoutPattern({ pattern: _, ...rest }: Schema): Schema {
-  return rest;
+  if (schema.type === 'object') return tidyObject(schema);
+  if (schema.items !== undefined) return { ...schema, items: tidy(schema.items) };
+  if (schema.type !== 'integer') return schema;
+  return { ...schema, format: (schema.maximum ?? 0) > 2_147_483_647 ? 'int64' : 'int32' };
 }
 
 function tidyObject(schema: Schema): Schema {

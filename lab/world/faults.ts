@@ -60,15 +60,15 @@ export class Faults {
   /** The fault of this kind that hits a call, if any; one of its `times` is used up. */
   take<K extends CallFault['kind']>(kind: K, action: string): FaultOf<K> | undefined {
     const fault = this.list().find(
-      (one): one is CallFault & FaultOf<K> =>
-        one.kind === kind && 'action' in one && (one.action === '*' || one.action === action),
+      (one): one is CallFault =>
+        'action' in one && one.kind === kind && (one.action === '*' || one.action === action),
     );
     if (!fault) return undefined;
     if (fault.times !== undefined) {
       if (fault.times <= 1) this.clear(fault.id);
       else this.#replace({ ...fault, times: fault.times - 1 });
     }
-    return fault;
+    return fault as FaultOf<K>;
   }
 
   #capacityRules(type: string, zone: string): readonly FaultOf<'no-capacity'>[] {

@@ -218,9 +218,8 @@ export interface Subnet {
 export interface Image {
   readonly id: string;
   readonly name: string;
-  readonly description: string;
   /** RFC 3339; the newest of a family wins. */
   readonly creationDate: string;
   readonly ownerId: string;
-  readonly ownerAlias?: string;
+  readonly ownerAlias: string;
 }

@@ -1,5 +1,5 @@
 /** Deadlines and linked aborts that clean up after themselves; `AbortSignal.any` keeps listeners on long-lived parents. */
-import type { Millis } from './clock.ts';
+import type { Clock, Millis } from './clock.ts';
 
 /** A signal that lives for one piece of work; dispose it when the work ends. */
 export interface Scope extends Disposable {
@@ -37,4 +37,18 @@ export function openScope(parents: readonly (AbortSignal | undefined)[], deadlin
       for (const { parent, onAbort } of links) parent.removeEventListener('abort', onAbort);
     },
   };
+}
+
+/** What `work` resolves to, or `late` when it has not after `ms` milliseconds. The work itself goes on. */
+export async function within<T>(clock: Clock, ms: Millis, work: Promise<T>): Promise<T | 'late'> {
+  const scope = openScope([]);
+  const patience = clock.sleep(Math.max(0, ms), scope.signal).then(
+    (): 'late' => 'late',
+    (): 'late' => 'late',
+  );
+  try {
+    return await Promise.race([work, patience]);
+  } finally {
+    scope.abort(undefined);
+  }
 }

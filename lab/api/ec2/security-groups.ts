@@ -148,16 +148,10 @@ function readRules(call: Ec2Call): readonly SecurityRule[] {
 
 function readPermission(call: Ec2Call, permission: QueryParams): readonly SecurityRule[] {
   const ports = readPorts(permission);
-  const described = (from: QueryParams) => {
-    const description = from.string('Description');
-    return description === undefined ? {} : { description };
-  };
-  const ranges = permission
-    .structs('IpRanges')
-    .map((range) => ({
-      ...ports,
-      source: { cidr: readCidr(range.required('CidrIp')), ...described(range) },
-    }));
+  const ranges = permission.structs('IpRanges').map((range) => ({
+    ...ports,
+    source: { cidr: readCidr(range.required('CidrIp')), ...described(range) },
+  }));
   const groups = permission.structs('Groups').map((group) => {
     const [groupId = ''] = requireGroups(call.cloud.world.state.securityGroups, [group.required('GroupId')]);
     return { ...ports, source: { groupId, ...described(group) } };
@@ -166,6 +160,11 @@ function readPermission(call: Ec2Call, permission: QueryParams): readonly Securi
   if (rules.length === 0)
     throw new CloudError('MissingParameter', 'The request must contain a source of traffic');
   return rules;
+}
+
+function described(from: QueryParams): { readonly description?: string } {
+  const description = from.string('Description');
+  return description === undefined ? {} : { description };
 }
 
 function readPorts(params: QueryParams): Omit<SecurityRule, 'source'> {

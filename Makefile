@@ -26,7 +26,7 @@ test: setup ## Run every test, on the lab too
 
 .PHONY: check
 check: node_modules/.installed ## Formatting, lint, types, dead code, generated files, unit tests: seconds, no root
-	@npm run --silent check
+	@$(npm) run --silent check
 
 .PHONY: bench
 bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-loop delay
@@ -39,7 +39,9 @@ setup: node_modules/.installed ## Install packages and build the machine image a
 node_modules/.installed: package.json package-lock.json .npmrc
 	@echo 'Installing npm packages: about 30 s.'
 	command -v npm >/dev/null || { echo 'npm is missing: apt-get install -y npm'; exit 1; }
-	$(npm) ci --no-progress
+	$(npm) ci --no-progress --loglevel=error
+	# Debian's npm 9 does not link programs of optional packages.
+	(cd node_modules/.bin && ln -sf ../node-linux-*/bin/node node)
 	if [[ "$$(node --version)" != v24.* ]]; then
 		echo "npm did not install Node 24: node_modules/.bin/node is $$(node --version)."
 		echo 'This project runs on Linux, x64 or arm64; npm must be allowed to install optional dependencies (npm config get omit).'

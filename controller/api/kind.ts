@@ -26,18 +26,44 @@ export interface KindOptions<Spec extends z.ZodType, Status extends z.ZodType> {
   /** Paths of the scale subresource: spec replicas, status replicas, selector. */
   readonly scale?: readonly [string, string, string];
   readonly selectableFields?: readonly string[];
-  /** The name becomes part of host names, so it is limited to 52 characters. */
-  readonly namesHosts?: boolean;
+  /** 52 where the name becomes a part of longer host names; 253 where no other object refers to it. Default 63. */
+  readonly maxNameLength?: 52 | 253;
 }
+
+/** The spec type of a kind. */
+export type SpecOf<K> = K extends Kind<infer Spec, unknown> ? Spec : never;
+/** The status type of a kind. */
+export type StatusOf<K> = K extends Kind<infer _Spec, infer Status> ? Status : never;
 
 export interface Kind<Spec, Status> extends Resource<KubeObject<Spec, Status>> {
   readonly apiVersion: string;
   readonly options: KindOptions<z.ZodType, z.ZodType>;
 }
 
+/** An object that was read: nobody changes it in place. */
+export type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+
 export function defineKind<Spec extends z.ZodType, Status extends z.ZodType>(
   options: KindOptions<Spec, Status>,
-): Kind<z.output<Spec>, z.output<Status>> {
+): Kind<Frozen<z.output<Spec>>, Frozen<z.output<Status>>> {
   const { kind, plural, scope } = options;
   return { group, version, apiVersion, kind, plural, scope, options };
 }
+
+/** The usual columns: STATE is the reason of the summary condition, AGE stands last. */
+export function reasonColumn(conditionType: 'Ready' | 'Succeeded'): Column {
+  return {
+    name: 'State',
+    type: 'string',
+    jsonPath: `.status.conditions[?(@.type=="${conditionType}")].reason`,
+  };
+}
+
+export const ageColumn: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
+
+/** Categories of everything a namespace user works with: `kubectl get rl`. */
+export const userCategories = ['ridgeline', 'rl'] as const;

@@ -32,6 +32,8 @@ export const errorCodes = {
   'cloud.token-mismatch': 'never',
   'cloud.token-terminated': 'never',
   'cloud.unreachable': 'backoff',
+  /** This process no longer holds the lease; nothing was sent. */
+  'cloud.not-leading': 'backoff',
   'cloud.unknown': 'backoff',
   /** A conditional write found an object already there. */
   'objects.exists': 'never',
@@ -43,6 +45,8 @@ export const errorCodes = {
   'shell.auth-failed': 'backoff',
   /** The session ended while a command ran; its outcome is unknown. */
   'shell.interrupted': 'soon',
+  /** The host answers but cannot do its part (full disk, no sudo, no systemd); the message says which. */
+  'shell.host-failed': 'backoff',
   invariant: 'never',
 } as const satisfies Record<string, Retry>;
 

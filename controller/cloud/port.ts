@@ -111,6 +111,7 @@ export interface Machines {
   image(id: string): Promise<Image | undefined>;
   /** Newest image of `owner` whose name matches the pattern (`*` and `?`). */
   newestImage(namePattern: string, owner: string): Promise<Image | undefined>;
+  /** Those that exist. */
   subnets(ids: readonly string[]): Promise<readonly Subnet[]>;
 }
 
@@ -143,6 +144,7 @@ export interface DnsRecord {
   readonly name: string;
   readonly type: 'A' | 'CNAME' | 'TXT';
   readonly ttlSeconds: number;
+  /** As Route 53 writes them: the values of TXT stand in double quotes. */
   readonly values: readonly string[];
 }
 

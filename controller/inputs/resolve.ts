@@ -2,21 +2,14 @@
 import type { Frozen } from '../api/kind.ts';
 import type { Input, InputDeclaration } from '../api/parts.ts';
 
-/** Kinds that set inputs; a larger rank wins. A script's own defaults rank below all of them. */
-const ranks = {
-  ServerTemplate: 1,
-  Deployment: 2,
-  ServerArray: 3,
-  MySQLCluster: 3,
-  Server: 4,
-  ScriptRun: 5,
-} as const;
+/** Levels above a script's own defaults; a larger rank wins. */
+const ranks = { ServerTemplate: 1, Deployment: 2, Array: 3, Cluster: 3, Server: 4, ScriptRun: 5 } as const;
 
 /** The inputs that one object sets. */
 export interface Level {
-  readonly kind: keyof typeof ranks;
+  readonly level: keyof typeof ranks;
   readonly name: string;
-  readonly inputs: readonly Frozen<Input>[];
+  readonly inputs: readonly Frozen<Input>[] | undefined;
 }
 
 /** Where a value comes from. */
@@ -33,6 +26,7 @@ export type Source =
 /** The winning level of one input. */
 export interface Choice {
   readonly input: string;
+  readonly level: Level['level'];
   /** The object that sets it, e.g. `Deployment/shop`. */
   readonly setBy: string;
   readonly source: Source;
@@ -43,8 +37,8 @@ export type Choices = ReadonlyMap<string, Choice>;
 
 export type InputReason =
   | 'RequiredInputMissing'
-  | 'SensitiveInputNotSecret'
-  | 'OptionNotAllowed'
+  | 'NotASecret'
+  | 'InvalidChoice'
   | 'SecretNotFound'
   | 'ConfigMapNotFound'
   | 'KeyNotFound'
@@ -56,7 +50,7 @@ export type Reading =
   | { readonly value: string }
   | { readonly reason: InputReason; readonly message: string; readonly waiting: boolean };
 
-/** By `sourceId`. */
+/** By `describeSource`. */
 export type Readings = ReadonlyMap<string, Reading>;
 
 export interface ResolvedInput {
@@ -64,8 +58,9 @@ export interface ResolvedInput {
   readonly value: string;
   /** It came from a Secret: mask it everywhere. */
   readonly secret: boolean;
-  /** The object that set it, e.g. `Deployment/shop`, or `Script/deploy` for a default. */
-  readonly setBy: string;
+  readonly level: Level['level'] | 'Script';
+  /** Where the value was read, e.g. `Secret/db key password`; absent for literals. */
+  readonly ref?: string;
 }
 
 export interface InputProblem {
@@ -86,16 +81,16 @@ export interface Resolution {
 /** The script that is about to run, as its declarations matter here. */
 export interface Declarer {
   readonly name: string;
-  readonly inputs: readonly Frozen<InputDeclaration>[];
+  readonly inputs?: readonly Frozen<InputDeclaration>[];
 }
 
 /** For every input that any level sets, the level that wins. The order of `levels` does not matter. */
 export function chooseInputs(levels: readonly Level[]): Choices {
   const choices = new Map<string, Choice>();
-  for (const level of levels.toSorted((a, b) => ranks[a.kind] - ranks[b.kind])) {
-    for (const input of level.inputs) {
-      const choice = { input: input.name, setBy: `${level.kind}/${level.name}`, source: sourceOf(input) };
-      choices.set(input.name, choice);
+  for (const level of levels.toSorted((a, b) => ranks[a.level] - ranks[b.level])) {
+    const setBy = `${kindOf(level)}/${level.name}`;
+    for (const input of level.inputs ?? []) {
+      choices.set(input.name, { input: input.name, level: level.level, setBy, source: sourceOf(input) });
     }
   }
   return choices;
@@ -103,7 +98,7 @@ export function chooseInputs(levels: readonly Level[]): Choices {
 
 /** The choices for the inputs that these scripts declare: nothing else is read or sent. */
 export function chosenFor(choices: Choices, scripts: readonly Declarer[]): readonly Choice[] {
-  const declared = new Set(scripts.flatMap((script) => script.inputs.map((input) => input.name)));
+  const declared = new Set(scripts.flatMap((script) => (script.inputs ?? []).map((input) => input.name)));
   return [...choices.values()].filter((choice) => declared.has(choice.input));
 }
 
@@ -111,7 +106,7 @@ export function chosenFor(choices: Choices, scripts: readonly Declarer[]): reado
 export function resolveInputs(script: Declarer, choices: Choices, readings: Readings): Resolution {
   const inputs: ResolvedInput[] = [];
   const problems: InputProblem[] = [];
-  for (const declaration of script.inputs) {
+  for (const declaration of script.inputs ?? []) {
     const outcome = resolveOne(script, declaration, choices.get(declaration.name), readings);
     if (outcome === undefined) continue;
     if ('reason' in outcome) problems.push(outcome);
@@ -120,11 +115,11 @@ export function resolveInputs(script: Declarer, choices: Choices, readings: Read
   return { inputs, problems };
 }
 
-/** Identifies what a source reads; equal for equal sources. */
-export function sourceId(source: Exclude<Source, { readonly from: 'Literal' }>): string {
+/** What a source reads, in words that are safe to show; equal for equal sources. */
+export function describeSource(source: Exclude<Source, { readonly from: 'Literal' }>): string {
   return source.from === 'Endpoint'
-    ? `${source.kind}/${source.name}/${source.endpoint}`
-    : `${source.from}/${source.name}/${source.key}`;
+    ? `${source.kind}/${source.name} endpoint ${source.endpoint}`
+    : `${source.from}/${source.name} key ${source.key}`;
 }
 
 function resolveOne(
@@ -136,7 +131,7 @@ function resolveOne(
   const { name } = declaration;
   if (choice === undefined) return unset(script, declaration);
   if (declaration.sensitive && choice.source.from !== 'Secret') {
-    return problem(name, 'SensitiveInputNotSecret', {
+    return problem(name, 'NotASecret', {
       message: `${name}: Script ${script.name} declares it sensitive, so it must come from a Secret; ${choice.setBy} sets it otherwise. Use valueFrom.secretKeyRef there.`,
     });
   }
@@ -149,11 +144,13 @@ function resolveOne(
   }
   if (declaration.options !== undefined && !declaration.options.includes(reading.value)) {
     const allowed = declaration.options.map((option) => `'${option}'`).join(', ');
-    return problem(name, 'OptionNotAllowed', {
+    return problem(name, 'InvalidChoice', {
       message: `${name}: must be one of ${allowed} for Script ${script.name}; ${choice.setBy} sets another value.`,
     });
   }
-  return { name, value: reading.value, secret: choice.source.from === 'Secret', setBy: choice.setBy };
+  const { source, level } = choice;
+  const resolved = { name, value: reading.value, secret: source.from === 'Secret', level };
+  return source.from === 'Literal' ? resolved : { ...resolved, ref: describeSource(source) };
 }
 
 /** No level sets the input: its default, an error, or nothing at all. */
@@ -163,7 +160,7 @@ function unset(
 ): ResolvedInput | InputProblem | undefined {
   const { name } = declaration;
   if (declaration.default !== undefined) {
-    return { name, value: declaration.default, secret: false, setBy: `Script/${script.name}` };
+    return { name, value: declaration.default, secret: false, level: 'Script' };
   }
   if (!declaration.required) return undefined;
   return problem(name, 'RequiredInputMissing', {
@@ -173,9 +170,14 @@ function unset(
 
 function readingOf(source: Source, readings: Readings): Reading {
   if (source.from === 'Literal') return { value: source.value };
-  const reading = readings.get(sourceId(source));
-  if (reading === undefined) throw new Error(`the source ${sourceId(source)} was not read`);
+  const reading = readings.get(describeSource(source));
+  if (reading === undefined) throw new Error(`the source ${describeSource(source)} was not read`);
   return reading;
+}
+
+function kindOf(level: Level): string {
+  if (level.level === 'Array') return 'ServerArray';
+  return level.level === 'Cluster' ? 'MySQLCluster' : level.level;
 }
 
 function sourceOf(input: Frozen<Input>): Source {

@@ -1,6 +1,7 @@
 /** The API server as kinds see it: live calls (`Kube`), the local cache (`Cache`) and events. Types only. */
 import type { AnyObject, ObjectKey, ObjectMeta } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
+import type { Millis } from '../base/clock.ts';
 
 /** An object as it is sent for creation: the server fills the rest of the metadata. */
 export type NewObject<Object extends AnyObject> = Omit<Object, 'metadata' | 'status'> & {
@@ -15,7 +16,7 @@ export interface ListOptions {
 
 /**
  * Live calls. Every failure is an AppError of the `kube.*` codes. Idempotent calls are retried inside on
- * 429, 5xx and network errors; create and delete are not. Each success writes through to the Cache.
+ * 429, 5xx and network errors; create only on 429. Each success writes through to the Cache.
  */
 export interface Kube {
   /** The object, or undefined when there is none. */
@@ -29,10 +30,10 @@ export interface Kube {
    * `object` are removed). Carries `object`'s resourceVersion: fails with `kube.conflict` when it is stale.
    * Sends nothing and returns `object` when the status is already equal.
    */
-  writeStatus<S, O extends AnyObject & { readonly status?: S }>(
+  writeStatus<O extends AnyObject & { readonly status?: unknown }>(
     resource: Resource<O>,
     object: O,
-    status: S,
+    status: NonNullable<O['status']>,
   ): Promise<O>;
   /** JSON merge patch of anything but status, guarded by `object`'s resourceVersion. */
   patch<O extends AnyObject>(resource: Resource<O>, object: O, patch: object): Promise<O>;
@@ -44,6 +45,47 @@ export interface Kube {
   ): Promise<O>;
   /** Deletes exactly this incarnation (uid precondition); already gone counts as success. */
   delete<O extends AnyObject>(resource: Resource<O>, object: O): Promise<void>;
+}
+
+/** What a reflector needs of the API server. One attempt per call: the reflector decides when to try again. */
+export interface ListWatch {
+  /** One page of a consistent list. `kube.gone` when the continue token has expired. */
+  listPage(resource: Resource, options: PageOptions): Promise<Page>;
+  /**
+   * Changes after `version`, until the server ends the stream. Throws `kube.gone` when the version is too old;
+   * leaving the loop closes the stream.
+   */
+  watch(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent>;
+}
+
+export interface PageOptions {
+  readonly namespace?: string;
+  readonly limit: number;
+  readonly continue?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface Page {
+  readonly items: readonly AnyObject[];
+  readonly resourceVersion: string;
+  /** Asks for the next page; absent on the last. */
+  readonly continue?: string;
+}
+
+export interface WatchOptions {
+  readonly namespace?: string;
+  readonly version: string;
+  /** The server ends the stream after this long. */
+  readonly timeoutSeconds: number;
+  /** Silence for longer than this ends the stream with `kube.unavailable`. */
+  readonly idle: Millis;
+  readonly signal: AbortSignal;
+}
+
+/** A BOOKMARK carries only a version. */
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: AnyObject;
 }
 
 /** Reads from the informers' stores: cheap, possibly a moment old, never older than our own last write. */

@@ -49,7 +49,10 @@ export type JobState =
   /** It was running and is gone without an exit code: the host rebooted or the runner was killed. */
   | { readonly state: 'interrupted'; readonly logBytes: number };
 
-/** Failures: `shell.unreachable`, `shell.host-key-mismatch`, `shell.auth-failed`, `shell.interrupted`. */
+/**
+ * Failures: `shell.unreachable`, `shell.host-key-mismatch`, `shell.auth-failed`, `shell.interrupted`,
+ * `shell.host-failed`.
+ */
 export interface Shell {
   /** Connects (or reuses the connection), verifies the host key and runs nothing. */
   check(host: Host): Promise<void>;

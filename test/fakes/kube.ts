@@ -132,10 +132,10 @@ export class FakeKube implements Kube {
     });
   }
 
-  async writeStatus<S, O extends AnyObject & { readonly status?: S }>(
+  async writeStatus<O extends AnyObject & { readonly status?: unknown }>(
     resource: Resource<O>,
     object: O,
-    status: S,
+    status: NonNullable<O['status']>,
   ): Promise<O> {
     const patch = mergePatchFor({ status: object.status ?? {} }, { status });
     if (patch === undefined) return object;

@@ -171,7 +171,9 @@ export class FakeMachines implements Machines {
   }
 
   subnets(ids: readonly string[]): Promise<readonly Subnet[]> {
-    return this.faults.run('subnets', ids, () => ids.map((id) => ({ id, zone: this.#zoneOfSubnet(id) })));
+    return this.faults.run('subnets', ids, () =>
+      [...this.subnetZones].filter(([id]) => ids.includes(id)).map(([id, zone]) => ({ id, zone })),
+    );
   }
 
   #create(key: string, request: LaunchRequest): readonly Machine[] {
@@ -278,12 +280,6 @@ export class FakeMachines implements Machines {
   #zoneOf(request: LaunchRequest): string {
     const bySubnet = request.subnetId === undefined ? undefined : this.subnetZones.get(request.subnetId);
     return bySubnet ?? request.zone ?? 'eu-west-1a';
-  }
-
-  #zoneOfSubnet(id: string): string {
-    const zone = this.subnetZones.get(id);
-    if (zone === undefined) throw new AppError('cloud.bad-request', `subnet ${id} does not exist`);
-    return zone;
   }
 }
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { AnyObject, KubeObject, ObjectKey } from '../../../controller/api/meta.ts';
 import type { ConfigMap, Resource } from '../../../controller/api/resource.ts';
 import { configMaps, namespaces } from '../../../controller/api/resource.ts';
-import { hasCode } from '../../../controller/base/errors.ts';
+import { AppError } from '../../../controller/base/errors.ts';
 import type { Kube } from '../../../controller/kube/port.ts';
 
 /** A kind made for this suite: a free-form spec and a status subresource. */
@@ -30,6 +30,14 @@ export interface Subject {
   readonly namespace: string;
   /** A change by somebody else: a merge patch without precondition. */
   edit<O extends AnyObject>(resource: Resource<O>, key: ObjectKey, patch: object): Promise<O>;
+}
+
+/** The code of the error a call ends with. */
+function codeOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof AppError ? error.code : error),
+  );
 }
 
 /** Declares the suite; `open` is called once. */
@@ -61,11 +69,6 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       namespace: subject.namespace,
       name: object.metadata.name,
     });
-    const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-      promise.then(
-        () => 'no error',
-        (error: unknown) => (hasCode(error, 'invariant') ? error : (error as { code?: unknown }).code),
-      );
 
     test('creates, with uid, version, generation and time, and reads back', async () => {
       const created = await newWidget();
@@ -93,14 +96,13 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
     });
 
     test('generateName makes distinct names with the prefix', async () => {
-      const make = () =>
-        kube.create(configMaps, {
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { generateName: 'gen-', namespace: subject.namespace },
-          data: { a: '1' },
-        });
-      const [one, two] = [await make(), await make()];
+      const map = {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { generateName: 'gen-', namespace: subject.namespace },
+        data: { a: '1' },
+      };
+      const [one, two] = [await kube.create(configMaps, map), await kube.create(configMaps, map)];
       expect(one.metadata.name).toMatch(/^gen-.+/);
       expect(one.metadata.name).not.toBe(two.metadata.name);
     });
@@ -136,7 +138,9 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       });
       await subject.edit(widgets, keyFor(first), { metadata: { labels: { moved: 'on' } } });
       // Sent, this would be a conflict.
-      const same = { notes: { b: 'y', a: 'x' }, seen: 1, list: undefined } as unknown as Widget['status'];
+      const same = { notes: { b: 'y', a: 'x' }, seen: 1, list: undefined } as unknown as NonNullable<
+        Widget['status']
+      >;
       expect(await kube.writeStatus(widgets, first, same)).toBe(first);
     });
 

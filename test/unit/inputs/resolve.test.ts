@@ -21,48 +21,52 @@ function resolve(
   return resolveInputs(script, chooseInputs(levels), new Map(Object.entries(readings)));
 }
 
-const server = (input: Level['inputs'][number]): Level => ({ kind: 'Server', name: 'web', inputs: [input] });
+const server = (input: NonNullable<Level['inputs']>[number]): Level => ({
+  level: 'Server',
+  name: 'web',
+  inputs: [input],
+});
 
 const kinds = ['ServerTemplate', 'Deployment', 'Server', 'ScriptRun'] as const;
 
 describe('precedence', () => {
   const all: readonly Level[] = kinds.map((kind) => ({
-    kind,
+    level: kind,
     name: 'x',
     inputs: [{ name: 'A', value: kind }],
   }));
 
   test.each([
-    [0, 'script default', 'Script/deploy'],
-    [1, 'ServerTemplate', 'ServerTemplate/x'],
-    [2, 'Deployment', 'Deployment/x'],
-    [3, 'Server', 'Server/x'],
-    [4, 'ScriptRun', 'ScriptRun/x'],
-  ])('with %i levels set, %s wins', (count, value, setBy) => {
+    [0, 'script default', 'Script'],
+    [1, 'ServerTemplate', 'ServerTemplate'],
+    [2, 'Deployment', 'Deployment'],
+    [3, 'Server', 'Server'],
+    [4, 'ScriptRun', 'ScriptRun'],
+  ])('with %i levels set, %s wins', (count, value, level) => {
     const { inputs } = resolve([declare('A', { default: 'script default' })], all.slice(0, count));
-    expect(inputs).toEqual([{ name: 'A', value, secret: false, setBy }]);
+    expect(inputs).toEqual([{ name: 'A', value, secret: false, level }]);
   });
 
   test('an array or a cluster stands between Deployment and Server', () => {
-    for (const kind of ['ServerArray', 'MySQLCluster'] as const) {
-      const middle: Level = { kind, name: 'm', inputs: [{ name: 'A', value: 'middle' }] };
+    for (const kind of ['Array', 'Cluster'] as const) {
+      const middle: Level = { level: kind, name: 'm', inputs: [{ name: 'A', value: 'middle' }] };
       const below = chooseInputs([middle, all[1] as Level]);
       const above = chooseInputs([all[2] as Level, middle]);
-      expect(below.get('A')?.setBy).toBe(`${kind}/m`);
+      expect(below.get('A')?.setBy).toBe(kind === 'Array' ? 'ServerArray/m' : 'MySQLCluster/m');
       expect(above.get('A')?.setBy).toBe('Server/x');
     }
   });
 
   test('the order in which levels are given never matters, and the highest that sets an input wins', () => {
     const level = fc.record({
-      kind: fc.constantFrom(...kinds),
+      level: fc.constantFrom(...kinds),
       name: fc.constant('x'),
       inputs: fc.uniqueArray(
         fc.record({ name: fc.constantFrom('A', 'B', 'C'), value: fc.string({ maxLength: 3 }) }),
         { selector: (input) => input.name },
       ),
     });
-    const levels = fc.uniqueArray(level, { selector: (one) => one.kind });
+    const levels = fc.uniqueArray(level, { selector: (one) => one.level });
     fc.assert(
       fc.property(
         levels.chain((list) =>
@@ -76,7 +80,7 @@ describe('precedence', () => {
           expect(choices).toEqual(chooseInputs(list));
           for (const name of ['A', 'B', 'C']) {
             const highest = kinds.findLast((kind) =>
-              list.some((one) => one.kind === kind && one.inputs.some((input) => input.name === name)),
+              list.some((one) => one.level === kind && one.inputs.some((input) => input.name === name)),
             );
             expect(choices.get(name)?.setBy).toBe(highest && `${highest}/x`);
           }
@@ -99,14 +103,14 @@ describe('rules of a declaration', () => {
       'sensitive and literal',
       { sensitive: true },
       [server({ name: 'A', value: 'plain-text-password' })],
-      'SensitiveInputNotSecret',
+      'NotASecret',
       /^A: Script deploy declares it sensitive, so it must come from a Secret; Server\/web sets it otherwise\. Use/,
     ],
     [
       'not an option',
       { options: ['blue', 'green'] },
       [server({ name: 'A', value: 'mauve' })],
-      'OptionNotAllowed',
+      'InvalidChoice',
       /^A: must be one of 'blue', 'green' for Script deploy; Server\/web sets another value\.$/,
     ],
   ] as const)('%s', (...[, more, levels, reason, message]) => {
@@ -131,9 +135,11 @@ describe('rules of a declaration', () => {
     const { inputs } = resolve(
       [declare('A', { sensitive: true, required: true })],
       [server({ name: 'A', valueFrom: secretRef })],
-      { 'Secret/db/password': { value: 'tr0ub4dor' } },
+      { 'Secret/db key password': { value: 'tr0ub4dor' } },
     );
-    expect(inputs).toEqual([{ name: 'A', value: 'tr0ub4dor', secret: true, setBy: 'Server/web' }]);
+    expect(inputs).toEqual([
+      { name: 'A', value: 'tr0ub4dor', secret: true, level: 'Server', ref: 'Secret/db key password' },
+    ]);
   });
 
   test('what a reading says is passed on with the name of the input', () => {
@@ -144,7 +150,7 @@ describe('rules of a declaration', () => {
     } as const;
     const endpointRef = { kind: 'Server', name: 'db', endpoint: 'Private' } as const;
     const { problems } = resolve([declare('A')], [server({ name: 'A', valueFrom: { endpointRef } })], {
-      'Server/db/Private': reading,
+      'Server/db endpoint Private': reading,
     });
     expect(problems).toEqual([{ ...reading, input: 'A', message: 'A: Server/db has no address yet.' }]);
   });

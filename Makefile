@@ -1,0 +1,50 @@
+# Every target does its own set-up and says how long it takes. Needs Debian 12/13 or Ubuntu 24.04, root, make, git, npm.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+# npm keeps the machine's own Node; everything else runs on the one of package-lock.json.
+npm := PATH="$(PATH)" npm
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: setup ## Bring up lab, Kubernetes and controller, and boot the first server (first time 6-10 min, then seconds)
+	@node lab/demo/main.ts up first-server
+
+.PHONY: demo-down
+demo-down: node_modules/.installed ## End and remove everything that demo made, except the cache in ~/.cache/ridgeline
+	@node lab/demo/main.ts down
+
+.PHONY: test
+test: setup ## Run every test, on the lab too
+	@node test/run.ts
+
+.PHONY: check
+check: node_modules/.installed ## Formatting, lint, types, dead code, generated files, unit tests: seconds, no root
+	@$(npm) run --silent check
+
+.PHONY: bench
+bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-loop delay
+	@node test/bench/main.ts
+
+.PHONY: setup
+setup: node_modules/.installed ## Install packages and build the machine image and the control plane, once per machine
+	@node lab/setup/main.ts
+
+node_modules/.installed: package.json package-lock.json .npmrc
+	@echo 'Installing npm packages: about 30 s.'
+	command -v npm >/dev/null || { echo 'npm is missing: apt-get install -y npm'; exit 1; }
+	$(npm) ci --no-progress --loglevel=error
+	# Debian's npm 9 does not link programs of optional packages.
+	(cd node_modules/.bin && ln -sf ../node-linux-*/bin/node node)
+	if [[ "$$(node --version)" != v24.* ]]; then
+		echo "npm did not install Node 24: node_modules/.bin/node is $$(node --version)."
+		echo 'This project runs on Linux, x64 or arm64; npm must be allowed to install optional dependencies (npm config get omit).'
+		exit 1
+	fi
+	touch $@

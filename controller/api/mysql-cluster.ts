@@ -1,0 +1,170 @@
+/** MySQLCluster: one writable primary, replicas, failover and backups. Its parts are in `mysql-cluster-parts.ts`. */
+import { z } from 'zod';
+import {
+  defaulted,
+  immutable,
+  integer,
+  label,
+  mapBy,
+  ref,
+  rules,
+  secretRef,
+  setOf,
+  text,
+  time,
+} from './fields.ts';
+import type { SpecOf, StatusOf } from './kind.ts';
+import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
+import type { KubeObject } from './meta.ts';
+import { backup, bootstrap, endpoints, failover, settings } from './mysql-cluster-parts.ts';
+import { count, deletionProtection, inputs, instanceID, statusOf, suspend } from './parts.ts';
+
+const engine = z.object({
+  flavor: immutable(
+    z.enum(['MySQL', 'MariaDB']),
+    'is immutable after creation; create a new cluster with spec.bootstrap.type Dump instead',
+  ).describe('Product.'),
+  version: text(8, /^[0-9]+\.[0-9]+$/).describe('Series, e.g. 8.4, 9.7, 10.11 or 11.8.'),
+});
+
+const spec = rules(
+  z.object({
+    deploymentRef: immutable(ref()).describe('Deployment it belongs to.'),
+    serverTemplateRef: ref().describe('Template of the database servers.'),
+    engine: engine.describe('Server software.'),
+    instances: integer(1, 9).default(2).describe('Servers, the primary included.'),
+    durability: z
+      .enum(['Strict', 'Balanced', 'Async'])
+      .default('Balanced')
+      .describe(
+        'Strict: a commit waits for a replica, always. Balanced: until no replica is left to wait for. Async: never.',
+      ),
+    maxLagSeconds: integer(1, 86_400).default(30).describe('A replica further behind counts as unhealthy.'),
+    inputs: inputs()
+      .exactOptional()
+      .describe('Values; override those of the Deployment and the ServerTemplate.'),
+    settings: settings.exactOptional().describe('Server variables.'),
+    credentialsSecretRef: secretRef()
+      .exactOptional()
+      .describe('Secret with the passwords of the accounts; generated when unset.'),
+    bootstrap: defaulted(immutable(bootstrap)).describe('Initial data.'),
+    failover: defaulted(failover).describe('What happens when the primary dies.'),
+    endpoints: endpoints.exactOptional().describe('How applications find it.'),
+    backup: backup.exactOptional().describe('Backups to S3.'),
+    deletionProtection: deletionProtection(true),
+    deletionPolicy: z
+      .enum(['Retain', 'Terminate', 'BackupThenTerminate'])
+      .default('Retain')
+      .describe('What deleting this object does to the servers. Backups are never deleted.'),
+    suspend: suspend(),
+  }),
+  {
+    rule: "self.instances > 1 || self.failover.mode == 'Manual'",
+    message: 'must be greater than 1 when `failover.mode` is Automatic',
+    reason: 'FieldValueInvalid',
+    fieldPath: '.instances',
+  },
+  {
+    rule: "self.instances > 1 || self.durability != 'Strict'",
+    message: 'must be greater than 1 when `durability` is Strict',
+    reason: 'FieldValueInvalid',
+    fieldPath: '.instances',
+  },
+  {
+    rule: "self.instances > 1 || !has(self.backup) || !has(self.backup.schedules) || !self.backup.schedules.exists(s, s.source == 'Replica')",
+    message: 'must be greater than 1 when a backup schedule has source Replica',
+    reason: 'FieldValueInvalid',
+    fieldPath: '.instances',
+  },
+);
+
+const primary = z.object({
+  server: label().describe('Server that takes writes.'),
+  instanceID: instanceID().optional().describe('Its EC2 instance.'),
+  serverUUID: text(64).optional().describe('Id the database gives itself.'),
+  epoch: count(2_147_483_647).describe('Grows by one with every change of primary.'),
+});
+
+const durability = z.object({
+  state: z
+    .enum(['Protected', 'Degrading', 'Degraded', 'Rearming'])
+    .describe('Whether commits wait for a replica; written before the server is changed.'),
+  ackers: setOf(label(), 9).describe('Replicas that may have acknowledged a commit.'),
+  requiredAcks: integer(0, 8).describe('Acknowledgements a commit surely waits for.'),
+  changeTime: time().optional().describe('When this record was last changed.'),
+});
+
+const member = z.object({
+  server: label().describe('Server.'),
+  role: z.enum(['Primary', 'Replica', 'Joining', 'Fenced']).optional().describe('Part it plays.'),
+  healthy: z.boolean().optional().describe('It counts as ready.'),
+  lag: z
+    .enum(['None', 'UnderLimit', 'OverLimit', 'Stopped', 'Unknown'])
+    .optional()
+    .describe('How far behind it is; the number is a metric.'),
+  since: time().optional().describe('Since when.'),
+});
+
+const status = statusOf({
+  version: text(64).optional().describe('Exact server version.'),
+  instances: count(1000).optional().describe('Servers that exist.'),
+  readyInstances: count(1000).optional().describe('Healthy members.'),
+  selector: text(1024).optional().describe('Label selector of the servers.'),
+  primary: primary.optional().describe('Who takes writes; changing it is what a promotion does.'),
+  durability: durability.optional().describe('What a commit is known to wait for.'),
+  endpoints: z
+    .object({
+      writer: text(300).optional().describe('host:port for writes.'),
+      reader: text(300).optional().describe('host:port for reads.'),
+    })
+    .optional()
+    .describe('Published addresses.'),
+  members: mapBy(['server'], member, 18).optional().describe('Per server.'),
+  currentPromotionRef: ref().optional().describe('Promotion that runs now.'),
+  lastPromotionRef: ref().optional().describe('Newest finished Promotion.'),
+  lastPromotionTime: time().optional().describe('When it ended.'),
+  lastSuccessfulBackupRef: ref().optional().describe('Newest good Backup.'),
+  lastSuccessfulBackupTime: time().optional().describe('When it ended.'),
+  lastFailedBackupTime: time().optional().describe('When the newest failed Backup ended.'),
+  nextBackupTime: time().optional().describe('When the next Backup is due.'),
+  quarantined: mapBy(
+    ['server'],
+    z.object({
+      server: label().describe('Server.'),
+      instanceID: instanceID().optional().describe('Its EC2 instance.'),
+      untilTime: time().optional().describe('Terminated after this.'),
+    }),
+    9,
+  )
+    .optional()
+    .describe('Old primaries kept for inspection.'),
+});
+
+export const mySQLClusterKind = defineKind({
+  kind: 'MySQLCluster',
+  plural: 'mysqlclusters',
+  short: 'rlm',
+  scope: 'Namespaced',
+  categories: userCategories,
+  maxNameLength: 52,
+  description: 'A database: one writable primary, replicas that follow, failover and backups.',
+  spec,
+  status,
+  columns: [
+    reasonColumn('Ready'),
+    { name: 'Primary', type: 'string', jsonPath: '.status.primary.server' },
+    { name: 'Ready', type: 'integer', jsonPath: '.status.readyInstances' },
+    { name: 'Want', type: 'integer', jsonPath: '.spec.instances' },
+    { name: 'Failover', type: 'date', jsonPath: '.status.lastPromotionTime' },
+    { name: 'Backup', type: 'date', jsonPath: '.status.lastSuccessfulBackupTime' },
+    { name: 'Version', type: 'string', jsonPath: '.status.version', priority: 1 },
+    { name: 'Epoch', type: 'integer', jsonPath: '.status.primary.epoch', priority: 1 },
+    { name: 'Writer', type: 'string', jsonPath: '.status.endpoints.writer', priority: 1 },
+    ageColumn,
+  ],
+  scale: ['.spec.instances', '.status.instances', '.status.selector'],
+});
+
+export type MySQLClusterSpec = SpecOf<typeof mySQLClusterKind>;
+export type MySQLClusterStatus = StatusOf<typeof mySQLClusterKind>;
+export type MySQLCluster = KubeObject<MySQLClusterSpec, MySQLClusterStatus>;

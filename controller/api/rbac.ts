@@ -1,0 +1,145 @@
+/** Who may do what in Kubernetes: the controller's own roles, and roles to give to people. */
+import { cloudAccountKind } from './cloud-account.ts';
+import { backupKind } from './backup.ts';
+import { siteDeploymentKind } from './deployment.ts';
+import { kinds } from './index.ts';
+import type { Kind } from './kind.ts';
+import { launchBatchKind } from './launch-batch.ts';
+import { group } from './meta.ts';
+import { promotionKind } from './promotion.ts';
+import { scriptRunKind } from './script-run.ts';
+import { scriptKind } from './script.ts';
+import { serverTemplateKind } from './server-template.ts';
+import { serverKind } from './server.ts';
+
+/** Where the controller lives, and the identity it acts with. */
+export const home = {
+  namespace: 'ridgeline-system',
+  serviceAccount: 'ridgeline-controller',
+  lease: 'ridgeline-controller',
+} as const;
+
+interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+type AnyKind = Kind<unknown, unknown>;
+
+const read = ['get', 'list', 'watch'];
+const write = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+
+/** Kinds with a controller: their status is written. */
+const reconciled: readonly AnyKind[] = [
+  siteDeploymentKind,
+  serverTemplateKind,
+  scriptKind,
+  serverKind,
+  scriptRunKind,
+  cloudAccountKind,
+  launchBatchKind,
+];
+/** Kinds the controller holds with a finalizer while something in the cloud belongs to them. */
+const held: readonly AnyKind[] = [
+  siteDeploymentKind,
+  serverKind,
+  scriptRunKind,
+  cloudAccountKind,
+  launchBatchKind,
+];
+/** Kinds the controller makes and removes itself. */
+const made: readonly AnyKind[] = [scriptRunKind, launchBatchKind];
+
+/** What a person who only starts things may create. */
+const requests: readonly AnyKind[] = [scriptRunKind, backupKind, promotionKind];
+const internal: readonly AnyKind[] = [launchBatchKind];
+
+/** Every object of `manifests/rbac.yaml`, in the order in which they are written. */
+export function rbacObjects(): readonly object[] {
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: inHome(home.serviceAccount) },
+    clusterRole('ridgeline-controller', controllerRules()),
+    clusterRoleBinding('ridgeline-controller'),
+    role('ridgeline-controller', homeRules()),
+    roleBinding('ridgeline-controller'),
+    ...peopleRoles(),
+  ];
+}
+
+function controllerRules(): readonly PolicyRule[] {
+  return [
+    ours(kinds, read),
+    ours(reconciled, ['patch'], '/status'),
+    ours(held, ['patch']),
+    // An owner reference that blocks deletion needs this where the API server checks such references.
+    ours(held, ['update'], '/finalizers'),
+    ours(made, ['create', 'delete']),
+    { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: [...read, 'create', 'delete'] },
+    { apiGroups: [''], resources: ['secrets', 'configmaps', 'namespaces'], verbs: ['get'] },
+    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+  ];
+}
+
+/** In its own namespace: the leader's lease, and the SSH keys it makes. Creation cannot be limited by name. */
+function homeRules(): readonly PolicyRule[] {
+  const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
+  return [
+    { ...leases, verbs: ['create'] },
+    { ...leases, resourceNames: [home.lease], verbs: ['get', 'update', 'patch'] },
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+  ];
+}
+
+function peopleRoles(): readonly object[] {
+  const namespaced = kinds.filter(({ scope }) => scope === 'Namespaced');
+  const usable = namespaced.filter((kind) => !internal.includes(kind));
+  const scalable = usable.filter(({ options }) => options.scale !== undefined);
+  const viewer = [ours(namespaced, read)];
+  const scale = ours(scalable, ['get', 'update', 'patch'], '/scale');
+  // Nothing of a run can be changed but `cancel` and the time after which it is deleted.
+  const runner = [...viewer, ours(requests, ['create']), ours([scriptRunKind], ['update', 'patch']), scale];
+  const author = [...viewer, ours(usable, write), scale];
+  return [
+    clusterRole('ridgeline-viewer', viewer, { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' }),
+    clusterRole('ridgeline-runner', runner),
+    clusterRole('ridgeline-author', author),
+    clusterRole('ridgeline-admin', [...author, ours([cloudAccountKind], [...read, ...write])]),
+  ];
+}
+
+function ours(of: readonly AnyKind[], verbs: readonly string[], subresource = ''): PolicyRule {
+  return { apiGroups: [group], resources: of.map(({ plural }) => plural + subresource), verbs };
+}
+
+function clusterRole(name: string, rules: readonly PolicyRule[], labels?: Readonly<Record<string, string>>) {
+  return { ...rbac('ClusterRole'), metadata: { name, ...(labels && { labels }) }, rules };
+}
+
+function role(name: string, rules: readonly PolicyRule[]) {
+  return { ...rbac('Role'), metadata: inHome(name), rules };
+}
+
+function clusterRoleBinding(name: string) {
+  return { ...rbac('ClusterRoleBinding'), metadata: { name }, ...binding('ClusterRole', name) };
+}
+
+function roleBinding(name: string) {
+  return { ...rbac('RoleBinding'), metadata: inHome(name), ...binding('Role', name) };
+}
+
+function binding(kind: 'ClusterRole' | 'Role', name: string) {
+  return {
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+    subjects: [{ kind: 'ServiceAccount', ...inHome(home.serviceAccount) }],
+  };
+}
+
+function rbac(kind: string) {
+  return { apiVersion: 'rbac.authorization.k8s.io/v1', kind };
+}
+
+function inHome(name: string) {
+  return { name, namespace: home.namespace };
+}

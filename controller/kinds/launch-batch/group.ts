@@ -1,0 +1,101 @@
+/** Which waiting servers share one launch request. Pure. */
+import type { LaunchBatch } from '../../api/launch-batch.ts';
+import { maxSlots } from '../../api/launch-batch.ts';
+import { finalizer } from '../../api/meta.ts';
+import type { Server, ServerStatus } from '../../api/server.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
+
+export type LaunchWish = NonNullable<ServerStatus['launchRequest']>;
+
+/** A server that asks for a machine. */
+export interface Waiting {
+  readonly server: Server;
+  readonly wish: LaunchWish;
+}
+
+export interface Grouping {
+  /** Servers of one future batch each, oldest wish first. */
+  readonly groups: readonly (readonly Waiting[])[];
+  /** More may join: look again after this long. */
+  readonly recheckAfter?: Millis;
+}
+
+/** A batch closes when nobody joined for this long … */
+const idleWindow: Millis = 100;
+/** … or when its first server has waited this long. */
+const longestWait: Millis = 1_000;
+
+/**
+ * Servers that wait for a launch and have no batch yet. A server without our finalizer is never launched: deleting it
+ * would leave its machine behind.
+ */
+export function waitingServers(
+  servers: readonly Server[],
+  batches: readonly LaunchBatch[],
+): readonly Waiting[] {
+  const claimed = new Set(
+    batches.flatMap(({ spec }) =>
+      spec.slots.map((slot) => claim(slot.serverUID, slot.incarnation, slot.attempt)),
+    ),
+  );
+  return servers
+    .flatMap((server) => {
+      const wish = openWish(server);
+      return wish === undefined ? [] : [{ server, wish }];
+    })
+    .filter(({ server, wish }) => !claimed.has(claim(server.metadata.uid, wish.incarnation, wish.attempt)))
+    .toSorted(byAge);
+}
+
+/** Groups at most `room` servers; none before the window has closed. `waiting` is sorted oldest first. */
+export function groupWaiting(waiting: readonly Waiting[], room: number, now: Instant): Grouping {
+  const left = waiting.length >= maxSlots ? 0 : windowLeft(waiting, now);
+  if (left > 0) return { groups: [], recheckAfter: left };
+  const groups = Map.groupBy(waiting.slice(0, Math.max(0, room)), groupKey);
+  return { groups: [...groups.values()].flatMap((group) => chunks(group, maxSlots)) };
+}
+
+/** What a server asks for, when it still does. */
+function openWish({ metadata, status }: Server): LaunchWish | undefined {
+  const { launchRequest, instanceID, launchFailures = [] } = status ?? {};
+  if (launchRequest === undefined || instanceID !== undefined) return undefined;
+  if (metadata.deletionTimestamp !== undefined || metadata.finalizers?.includes(finalizer) !== true)
+    return undefined;
+  const hasFailed = launchFailures.some((failure) => failure.attempt === launchRequest.attempt);
+  return hasFailed ? undefined : launchRequest;
+}
+
+/** Everything that must be equal for one request to serve all. */
+function groupKey({ server, wish }: Waiting): string {
+  const { metadata, spec } = server;
+  return [
+    metadata.namespace,
+    spec.deploymentRef.name,
+    wish.template,
+    wish.revision,
+    wish.instanceType,
+    wish.subnetID ?? '',
+    wish.zone ?? '',
+  ].join(' ');
+}
+
+function windowLeft(waiting: readonly Waiting[], now: Instant): Millis {
+  const ages = waiting.map(({ wish }) => now - Date.parse(wish.requestTime));
+  const idle = idleWindow - Math.min(...ages);
+  const longest = longestWait - Math.max(...ages);
+  return Math.min(idle, longest);
+}
+
+function byAge(left: Waiting, right: Waiting): number {
+  return Date.parse(left.wish.requestTime) - Date.parse(right.wish.requestTime);
+}
+
+function claim(uid: string, incarnation: number, attempt: number): string {
+  return `${uid} ${incarnation} ${attempt}`;
+}
+
+function chunks<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,100 @@
+/** Decides which events are worth writing, with the numbers of client-go's correlator and Karpenter's recorder. */
+import type { AnyObject } from '../api/meta.ts';
+import type { Clock, Millis } from '../base/clock.ts';
+
+export interface Occurrence {
+  readonly about: AnyObject;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  /** Same for occurrences that share one Event object. */
+  readonly id: string;
+  /** How often it happened so far, this time included. */
+  readonly count: number;
+}
+
+/** Per object: this many at once, */
+const burst = 25;
+/** and then one in this long. */
+const refill: Millis = 300_000;
+/** This many different messages with one reason within `similarWindow` collapse into one event. */
+const similarLimit = 10;
+const similarWindow: Millis = 600_000;
+/** The same event again within this long is only counted. */
+const quiet: Millis = 120_000;
+/** Objects and events remembered; the least recently seen are forgotten first. */
+const memory = 4_096;
+
+interface Bucket {
+  tokens: number;
+  at: Millis;
+}
+
+interface Similar {
+  readonly since: Millis;
+  readonly messages: Set<string>;
+}
+
+interface Seen {
+  count: number;
+  writtenAt: Millis;
+}
+
+export class Correlator {
+  private readonly clock: Clock;
+  private readonly buckets = new Map<string, Bucket>();
+  private readonly similar = new Map<string, Similar>();
+  private readonly seen = new Map<string, Seen>();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** The occurrence to write; `repeated` when it was just written; `too-many` when the object has used up its share. */
+  admit(happened: Omit<Occurrence, 'count' | 'id'>): Occurrence | 'repeated' | 'too-many' {
+    const now = this.clock.monotonic();
+    const { about, type, reason } = happened;
+    const object = about.metadata.uid;
+    const kind = `${object}\n${type}\n${reason}`;
+    const collapsed = this.isCrowded(kind, happened.message, now);
+    const id = collapsed ? `${kind}\n*` : `${kind}\n${happened.message}`;
+    const seen = recall(this.seen, id, () => ({ count: 0, writtenAt: Number.NEGATIVE_INFINITY }));
+    seen.count += 1;
+    if (now - seen.writtenAt < quiet) return 'repeated';
+    if (!this.takeToken(object, now)) return 'too-many';
+    seen.writtenAt = now;
+    const message = collapsed ? `(combined from similar events) ${happened.message}` : happened.message;
+    return { ...happened, message, id, count: seen.count };
+  }
+
+  private isCrowded(kind: string, message: string, now: Millis): boolean {
+    let similar = recall(this.similar, kind, () => ({ since: now, messages: new Set<string>() }));
+    if (now - similar.since > similarWindow) {
+      similar = { since: now, messages: new Set() };
+      this.similar.set(kind, similar);
+    }
+    if (similar.messages.size < similarLimit) similar.messages.add(message);
+    return !similar.messages.has(message);
+  }
+
+  private takeToken(object: string, now: Millis): boolean {
+    const bucket = recall(this.buckets, object, () => ({ tokens: burst, at: now }));
+    bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refill);
+    bucket.at = now;
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+}
+
+/** The remembered value, or a new one; forgets the least recently asked for. */
+function recall<T>(remembered: Map<string, T>, key: string, create: () => T): T {
+  const value = remembered.get(key) ?? create();
+  remembered.delete(key);
+  remembered.set(key, value);
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= memory) break;
+    remembered.delete(oldest);
+  }
+  return value;
+}

@@ -1,0 +1,188 @@
+/** The machine runtime of the lab: real systemd hosts, by overlayfs, network namespaces and crun. */
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import type {
+  Cut,
+  ExitListener,
+  MachineFirewall,
+  MachineRuntime,
+  MachineSpec,
+  StopMode,
+} from '../world/runtime.ts';
+import { run } from './command.ts';
+import { renderFirewall } from './firewall.ts';
+import { Limiter } from './limiter.ts';
+import { Machine, type Host } from './machine.ts';
+import { readLimits, type Device } from './oci.ts';
+import { Volumes } from './volumes.ts';
+
+export interface SandboxOptions {
+  /** Folder for machines and volumes; everything in it may be deleted when no lab runs. */
+  readonly folder: string;
+  /** Control group of this lab, below the cgroup2 mount. */
+  readonly cgroup: string;
+  /** Extracted image of each image id. */
+  readonly images: ReadonlyMap<string, string>;
+}
+
+const launchesAtOnce = 3;
+const exitPollInterval = 250;
+
+/** Must run inside the namespaces `enter.sh` makes. A new one over the same folder finds the machines of the one before. */
+export class SandboxRuntime implements MachineRuntime {
+  readonly #images: ReadonlyMap<string, string>;
+  readonly #host: Host;
+  readonly #volumes: Volumes;
+  readonly #launches = new Limiter(launchesAtOnce);
+  /** One at a time: a later set of rules must not be overtaken by an earlier one. */
+  readonly #rules = new Limiter(1);
+  /** Machines that run as far as we know, for noticing those that end by themselves. */
+  readonly #alive = new Set<string>();
+  #cuts: readonly Cut[] = [];
+  #firewalls: readonly MachineFirewall[] = [];
+
+  constructor(options: SandboxOptions) {
+    const machines = path.join(options.folder, 'machines');
+    mkdirSync(machines, { recursive: true });
+    this.#images = options.images;
+    this.#host = { machines, cgroup: options.cgroup, limits: readLimits() };
+    this.#volumes = new Volumes(path.join(options.folder, 'volumes'));
+  }
+
+  async start(spec: MachineSpec): Promise<void> {
+    const image = this.#image(spec);
+    await this.#launches.run(async () => {
+      await this.#machine(spec.instanceId).start(spec, image, await this.#devices(spec));
+    });
+    this.#alive.add(spec.instanceId);
+  }
+
+  async stop(instanceId: string, mode: StopMode): Promise<void> {
+    this.#alive.delete(instanceId);
+    await this.#machine(instanceId).stop(mode === 'graceful');
+  }
+
+  async reboot(spec: MachineSpec): Promise<void> {
+    this.#alive.delete(spec.instanceId);
+    await this.#machine(spec.instanceId).reboot(spec, this.#image(spec), await this.#devices(spec));
+    this.#alive.add(spec.instanceId);
+  }
+
+  async destroy(instanceId: string): Promise<void> {
+    this.#alive.delete(instanceId);
+    await this.#machine(instanceId).destroy();
+  }
+
+  async crash(instanceId: string): Promise<void> {
+    this.#alive.delete(instanceId);
+    await this.#machine(instanceId).crash();
+  }
+
+  async powerOff(instanceId: string): Promise<void> {
+    this.#alive.delete(instanceId);
+    await this.#machine(instanceId).powerOff();
+  }
+
+  async freeze(instanceId: string): Promise<void> {
+    await this.#machine(instanceId).freeze(true);
+  }
+
+  async thaw(instanceId: string): Promise<void> {
+    await this.#machine(instanceId).freeze(false);
+  }
+
+  async setLoad(instanceId: string, load: number): Promise<void> {
+    await this.#machine(instanceId).setLoad(load);
+  }
+
+  async setCuts(cuts: readonly Cut[]): Promise<void> {
+    this.#cuts = cuts;
+    await this.#applyRules();
+  }
+
+  async applySecurityGroups(machines: readonly MachineFirewall[]): Promise<void> {
+    this.#firewalls = machines;
+    await this.#applyRules();
+  }
+
+  async createVolume(volume: { volumeId: string; sizeGiB: number; snapshotId?: string }): Promise<void> {
+    await this.#volumes.create(volume.volumeId, volume.sizeGiB, volume.snapshotId);
+  }
+
+  async attachVolume(volumeId: string, instanceId: string, device: string): Promise<void> {
+    await this.#machine(instanceId).addDevice(await this.#volumes.open(volumeId, device));
+  }
+
+  async detachVolume(volumeId: string, instanceId: string): Promise<void> {
+    const device = await this.#volumes.opened(volumeId);
+    if (device === undefined) return;
+    await this.#machine(instanceId).removeDevice(device);
+    await this.#volumes.close(volumeId);
+  }
+
+  async deleteVolume(volumeId: string): Promise<void> {
+    await this.#volumes.delete(volumeId);
+  }
+
+  async createSnapshot(snapshotId: string, volumeId: string): Promise<void> {
+    await this.#volumes.snapshot(snapshotId, volumeId);
+  }
+
+  async deleteSnapshot(snapshotId: string): Promise<void> {
+    await this.#volumes.delete(snapshotId);
+  }
+
+  async consoleOutput(instanceId: string): Promise<string> {
+    return await this.#machine(instanceId).console();
+  }
+
+  async running(): Promise<ReadonlySet<string>> {
+    const known = readdirSync(this.#host.machines);
+    const states = await Promise.all(
+      known.map(async (id) => ({ id, runs: await this.#machine(id).running() })),
+    );
+    for (const { id, runs } of states) if (runs) this.#alive.add(id);
+    return new Set(this.#alive);
+  }
+
+  onExit(listener: ExitListener): void {
+    const timer = setInterval(() => void this.#reportExits(listener), exitPollInterval);
+    timer.unref();
+  }
+
+  async #reportExits(listener: ExitListener): Promise<void> {
+    for (const id of this.#alive) {
+      if (await this.#machine(id).running()) continue;
+      // Asked again: a stop of ours may have begun during the question.
+      if (!this.#alive.delete(id)) continue;
+      await this.#machine(id).stop(false);
+      listener(id);
+    }
+  }
+
+  async #applyRules(): Promise<void> {
+    await this.#rules.run(async () => {
+      await run('nft', ['-f', '-'], { input: renderFirewall(this.#cuts, this.#firewalls) });
+    });
+  }
+
+  async #devices(spec: MachineSpec): Promise<Device[]> {
+    return await Promise.all(
+      spec.volumes.map(({ volumeId, device }) => this.#volumes.open(volumeId, device)),
+    );
+  }
+
+  #machine(instanceId: string): Machine {
+    return new Machine(instanceId, this.#host);
+  }
+
+  #image(spec: MachineSpec): string {
+    const image = this.#images.get(spec.imageId);
+    if (image === undefined || !existsSync(image)) {
+      throw new Error(
+        `image ${spec.imageId} is not built on this machine; build it with: node lab/main.ts ami build`,
+      );
+    }
+    return image;
+  }
+}

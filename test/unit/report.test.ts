@@ -1,0 +1,71 @@
+/** The sum of the suites: no failure may hide in it. */
+import { expect, test } from 'vitest';
+import { sumReports, type Report } from '../report.ts';
+
+function aReport(statuses: readonly string[], overrides: Partial<Report> = {}): Report {
+  const failed = statuses.includes('failed');
+  return {
+    success: !failed,
+    testResults: [
+      {
+        name: 'a.test.ts',
+        status: failed ? 'failed' : 'passed',
+        assertionResults: statuses.map((status, index) => ({ status, fullName: `test ${index}` })),
+      },
+    ],
+    ...overrides,
+  };
+}
+
+const passing = { name: 'unit', report: aReport(['passed', 'passed']) };
+const unloadable = { name: 'b.test.ts', status: 'failed', assertionResults: [] };
+
+test.each([
+  [
+    'all pass',
+    [passing, { name: 'real', report: aReport(['passed']) }],
+    '3 passed, 0 failed, 0 skipped',
+    true,
+  ],
+  [
+    'one fails',
+    [passing, { name: 'real', report: aReport(['failed']) }],
+    '2 passed, 1 failed, 0 skipped',
+    false,
+  ],
+  ['a suite dies', [passing, { name: 'real', report: undefined }], '2 passed, 1 failed, 0 skipped', false],
+  [
+    'a file does not load',
+    [passing, { name: 'real', report: aReport([], { success: false, testResults: [unloadable] }) }],
+    '2 passed, 1 failed, 0 skipped',
+    false,
+  ],
+  [
+    'an error outside any test',
+    [{ name: 'unit', report: aReport(['passed'], { success: false }) }],
+    '1 passed, 1 failed, 0 skipped',
+    false,
+  ],
+  [
+    'a unit test is skipped',
+    [{ name: 'unit', report: aReport(['passed', 'pending']) }],
+    '1 passed, 0 failed, 1 skipped',
+    true,
+  ],
+  [
+    'a real test is skipped',
+    [{ name: 'real', report: aReport(['passed', 'skipped']) }],
+    '1 passed, 0 failed, 1 skipped',
+    false,
+  ],
+  ['nothing ran', [{ name: 'unit', report: aReport([]) }], '0 passed, 0 failed, 0 skipped', false],
+])('%s', (_, suites, lastLine, ok) => {
+  const verdict = sumReports(suites);
+  expect(verdict.lines.at(-1)).toBe(lastLine);
+  expect(verdict.ok).toBe(ok);
+});
+
+test('each failed test is named', () => {
+  const { lines } = sumReports([{ name: 'unit', report: aReport(['passed', 'failed']) }]);
+  expect(lines).toContain('failed: a.test.ts: test 1');
+});

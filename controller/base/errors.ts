@@ -47,6 +47,8 @@ export const errorCodes = {
   'shell.interrupted': 'soon',
   /** The host answers but cannot do its part (full disk, no sudo, no systemd); the message says which. */
   'shell.host-failed': 'backoff',
+  /** HAProxy answered a runtime command with something other than success. */
+  'proxy.refused': 'backoff',
   invariant: 'never',
 } as const satisfies Record<string, Retry>;
 

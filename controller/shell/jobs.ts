@@ -1,9 +1,10 @@
 /** Shell over SSH and the on-host runner. */
+import type { Duplex } from 'node:stream';
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { pack } from './archive.ts';
+import { pack } from '../base/archive.ts';
 import { SshPool } from './pool.ts';
-import type { Host, Job, JobState, Shell } from './port.ts';
+import type { Host, Job, JobState, Remote, Shell } from './port.ts';
 import { commandLine } from './quoting.ts';
 import { runner, runnerDigest, runnerPath } from './runner.ts';
 import type { Answer } from './ssh.ts';
@@ -22,7 +23,7 @@ echo "$2  $1.$$" | sha256sum -c --quiet
 sync "$1.$$"
 mv "$1.$$" "$1"`;
 
-export class SshShell implements Shell {
+export class SshShell implements Shell, Remote {
   readonly #pool = new SshPool();
 
   async check(host: Host): Promise<void> {
@@ -59,6 +60,19 @@ export class SshShell implements Shell {
     return { exitCode, stdout: Buffer.from(stdout).toString('utf8') };
   }
 
+  async runAsRoot(
+    host: Host,
+    words: readonly string[],
+    options: { readonly stdin?: Uint8Array | string; readonly timeout: Millis },
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+    const answer = await this.#pool.run(host, { line: asRoot(host, words), ...options });
+    return { ...answer, stdout: Buffer.from(answer.stdout).toString('utf8') };
+  }
+
+  async openAsRoot(host: Host, words: readonly string[]): Promise<Duplex> {
+    return await this.#pool.open(host, asRoot(host, words));
+  }
+
   disconnect(address: string): void {
     this.#pool.disconnect(address);
   }
@@ -85,9 +99,12 @@ export class SshShell implements Shell {
   }
 
   async #asRoot(host: Host, words: readonly string[], stdin: Uint8Array): Promise<Answer> {
-    const line = host.user === 'root' ? commandLine(...words) : commandLine('sudo', '-n', ...words);
-    return await this.#pool.run(host, { line, stdin, timeout: verbTimeout });
+    return await this.#pool.run(host, { line: asRoot(host, words), stdin, timeout: verbTimeout });
   }
+}
+
+function asRoot(host: Host, words: readonly string[]): string {
+  return host.user === 'root' ? commandLine(...words) : commandLine('sudo', '-n', ...words);
 }
 
 function assertDone(host: Host, what: string, answer: Answer): void {

@@ -1,4 +1,5 @@
 /** The open SSH connections, one per address. */
+import type { Duplex } from 'node:stream';
 import type { Host } from './port.ts';
 import { type Answer, type Command, SshConnection } from './ssh.ts';
 
@@ -12,6 +13,10 @@ export class SshPool {
 
   async run(host: Host, command: Command): Promise<Answer> {
     return await this.#of(host).run(command);
+  }
+
+  async open(host: Host, line: string): Promise<Duplex> {
+    return await this.#of(host).open(line);
   }
 
   disconnect(address: string): void {

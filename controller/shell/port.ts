@@ -1,4 +1,5 @@
 /** Running things on servers. Kinds start, poll and cancel jobs; they never hold a connection. Types only. */
+import type { Duplex } from 'node:stream';
 import type { Millis } from '../base/clock.ts';
 
 /** Where and as whom to connect, and which host keys are acceptable. */
@@ -72,4 +73,16 @@ export interface Shell {
   ): Promise<{ readonly exitCode: number; readonly stdout: string }>;
   /** Closes the connection to this address, if any. */
   disconnect(address: string): void;
+}
+
+/** Root commands for adapters that drive a service on the host (HAProxy, a database); kinds never use it. */
+export interface Remote {
+  /** A command as root, given as words; stdin may carry what must not be seen in a process list. */
+  runAsRoot(
+    host: Host,
+    words: readonly string[],
+    options: { readonly stdin?: Uint8Array | string; readonly timeout: Millis },
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+  /** A command as root that stays open for a dialogue; the stream ends with the command or the connection. */
+  openAsRoot(host: Host, words: readonly string[]): Promise<Duplex>;
 }

@@ -1,4 +1,5 @@
 /** Commands over SSH: one connection per host, at most eight channels on it, host keys pinned. Knows nothing of jobs. */
+import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { Millis } from '../base/clock.ts';
 import { AppError, messageOf } from '../base/errors.ts';
@@ -87,6 +88,22 @@ export class SshConnection {
     }
   }
 
+  /** Starts a command and hands out its channel; the place among the channels is held until it closes. */
+  async open(line: string): Promise<Duplex> {
+    await this.#ready;
+    await this.#takeChannel();
+    try {
+      const channel = await this.#start(line);
+      channel.once('close', () => {
+        this.#freeChannel();
+      });
+      return channel;
+    } catch (error) {
+      this.#freeChannel();
+      throw error;
+    }
+  }
+
   close(): void {
     this.#fail(new AppError('shell.unreachable', `the connection to ${this.host.address} was closed`));
   }
@@ -153,6 +170,22 @@ export class SshConnection {
     this.#onFailure.clear();
     for (const go of this.#queue.splice(0)) go();
     this.#client.destroy();
+  }
+
+  #start(line: string): Promise<ssh2.ClientChannel> {
+    return new Promise((resolve, reject: (error: unknown) => void) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#client.exec(line, (error, channel) => {
+        if (error === undefined) resolve(channel);
+        else {
+          const { address } = this.host;
+          reject(new AppError('shell.unreachable', `${address} opens no channel: ${error.message}`));
+        }
+      });
+    });
   }
 
   #execute(command: Command): Promise<Answer> {

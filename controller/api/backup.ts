@@ -33,7 +33,7 @@ const status = statusOf({
   attempts: count(100).optional().describe('Tries for the lock.'),
   sizeBytes: integer(0, Number.MAX_SAFE_INTEGER).optional().describe('Bytes in S3.'),
   size: text(16).optional().describe('The same, for people.'),
-  location: text(2048).optional().describe('s3:// address.'),
+  location: text(2048).optional().describe('Address, as s3://bucket/prefix.'),
   sha256: sha256().optional().describe('Digest of the manifest.'),
   gtid: text(8192).optional().describe('GTID set of the snapshot.'),
   serverVersion: text(64).optional().describe('Version of the database.'),

@@ -114,8 +114,8 @@ const status = statusOf({
   durability: durability.optional().describe('What a commit is known to wait for.'),
   endpoints: z
     .object({
-      writer: text(300).optional().describe('host:port for writes.'),
-      reader: text(300).optional().describe('host:port for reads.'),
+      writer: text(300).optional().describe('Address for writes, host:port.'),
+      reader: text(300).optional().describe('Address for reads, host:port.'),
     })
     .optional()
     .describe('Published addresses.'),

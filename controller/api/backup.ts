@@ -1,9 +1,7 @@
 /** Backup: one backup of one database. */
 import { z } from 'zod';
 import { immutable, integer, label, ref, sha256, text } from './fields.ts';
-import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
 import { backupSource } from './mysql-cluster-parts.ts';
 import { count, span, statusOf } from './parts.ts';
 
@@ -64,7 +62,3 @@ export const backupKind = defineKind({
     ageColumn,
   ],
 });
-
-export type BackupSpec = SpecOf<typeof backupKind>;
-export type BackupStatus = StatusOf<typeof backupKind>;
-export type Backup = KubeObject<BackupSpec, BackupStatus>;

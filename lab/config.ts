@@ -2,6 +2,8 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Suite } from './ami/recipe.ts';
+import { labRegion } from './world/region.ts';
+import type { Region } from './world/model.ts';
 
 /** The one network of the lab. It exists on this machine only; see launcher/guard-route.ts. */
 export const network = {
@@ -21,11 +23,36 @@ export const endpoint = `http://${network.gateway}:${network.apiPort}`;
 export const region = 'us-east-1';
 
 /** Image ids never change, so manifests can name them; what is behind them is the newest recipe. */
-export const imageIds: Readonly<Record<Suite, string>> = {
-  trixie: 'ami-0d13000000000001a',
-  bookworm: 'ami-0d12000000000001a',
-  sid: 'ami-0d99000000000001a',
+export const images: Readonly<
+  Record<Suite, { readonly id: string; readonly name: string; readonly creationDate: string }>
+> = {
+  trixie: {
+    id: 'ami-0d13000000000001a',
+    name: 'ridgeline-debian-13-trixie',
+    creationDate: '2026-11-01T00:00:00.000Z',
+  },
+  bookworm: {
+    id: 'ami-0d12000000000001a',
+    name: 'ridgeline-debian-12-bookworm',
+    creationDate: '2026-10-01T00:00:00.000Z',
+  },
+  sid: {
+    id: 'ami-0d99000000000001a',
+    name: 'ridgeline-debian-sid',
+    creationDate: '2026-09-01T00:00:00.000Z',
+  },
 };
+
+/** The part of the lab's account nobody creates, with the images that are built. */
+export function cloudRegion(builtImages: readonly string[]): Region {
+  return labRegion({
+    name: region,
+    cidr: network.cidr,
+    gateway: network.gateway,
+    nameServer: network.nameServer,
+    images: Object.values(images).filter(({ id }) => builtImages.includes(id)),
+  });
+}
 
 /** The bucket every new lab has, for the controller's state. */
 export const stateBucket = 'ridgeline-state';
@@ -45,7 +72,5 @@ export const paths = {
   settings: path.join(checkout, '.lab', 'settings.json'),
   ready: path.join(checkout, '.lab', 'ready'),
   environment: path.join(checkout, '.lab', 'aws.env'),
-  /** Private key for `lab ssh`, used with the key pair `lab`. */
-  sshKey: path.join(checkout, '.lab', 'ssh-key'),
   cache: path.join(os.homedir(), '.cache', 'ridgeline'),
 } as const;

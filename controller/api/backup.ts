@@ -1,9 +1,7 @@
 /** Backup: one backup of one database. */
 import { z } from 'zod';
 import { immutable, integer, label, ref, sha256, text } from './fields.ts';
-import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
 import { backupSource } from './mysql-cluster-parts.ts';
 import { count, span, statusOf } from './parts.ts';
 
@@ -33,7 +31,7 @@ const status = statusOf({
   attempts: count(100).optional().describe('Tries for the lock.'),
   sizeBytes: integer(0, Number.MAX_SAFE_INTEGER).optional().describe('Bytes in S3.'),
   size: text(16).optional().describe('The same, for people.'),
-  location: text(2048).optional().describe('s3:// address.'),
+  location: text(2048).optional().describe('Address, as s3://bucket/prefix.'),
   sha256: sha256().optional().describe('Digest of the manifest.'),
   gtid: text(8192).optional().describe('GTID set of the snapshot.'),
   serverVersion: text(64).optional().describe('Version of the database.'),
@@ -64,7 +62,3 @@ export const backupKind = defineKind({
     ageColumn,
   ],
 });
-
-export type BackupSpec = SpecOf<typeof backupKind>;
-export type BackupStatus = StatusOf<typeof backupKind>;
-export type Backup = KubeObject<BackupSpec, BackupStatus>;

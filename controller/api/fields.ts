@@ -155,6 +155,6 @@ export function defaulted<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape
   return schema.prefault({} as z.input<z.ZodObject<Shape>>);
 }
 
-export function quote(field: string): string {
+function quote(field: string): string {
   return `\`${field}\``;
 }

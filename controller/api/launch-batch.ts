@@ -9,6 +9,14 @@ import { count, imageID, instanceID, instanceType, securityGroupIDs, statusOf, z
 /** Why 25: user data carries one write-once URL per slot and EC2 takes 16 KiB of it. */
 export const maxSlots = 25;
 
+/** A machine prints this on its console when somebody else handed in host keys at its address first. */
+export const conflictMarker = 'ridgeline: attestation conflict';
+
+/** Where machine `index` of a batch hands in its host keys. */
+export function attestationKey(prefix: string, batch: string, index: number): string {
+  return `${prefix}attest/${batch}/${index}`;
+}
+
 const volume = z.object({
   sizeGiB: integer(1, 65_536).describe('Size.'),
   type: text(16).describe('EBS volume type.'),

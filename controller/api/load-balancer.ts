@@ -15,9 +15,7 @@ import {
   text,
   time,
 } from './fields.ts';
-import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
 import { count, statusOf, suspend } from './parts.ts';
 
 const port = () => integer(1, 65_535);
@@ -155,7 +153,3 @@ export const loadBalancerKind = defineKind({
     ageColumn,
   ],
 });
-
-export type LoadBalancerSpec = SpecOf<typeof loadBalancerKind>;
-export type LoadBalancerStatus = StatusOf<typeof loadBalancerKind>;
-export type LoadBalancer = KubeObject<LoadBalancerSpec, LoadBalancerStatus>;

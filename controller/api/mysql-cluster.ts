@@ -13,9 +13,7 @@ import {
   text,
   time,
 } from './fields.ts';
-import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
 import { backup, bootstrap, endpoints, failover, settings } from './mysql-cluster-parts.ts';
 import { count, deletionProtection, inputs, instanceID, statusOf, suspend } from './parts.ts';
 
@@ -114,8 +112,8 @@ const status = statusOf({
   durability: durability.optional().describe('What a commit is known to wait for.'),
   endpoints: z
     .object({
-      writer: text(300).optional().describe('host:port for writes.'),
-      reader: text(300).optional().describe('host:port for reads.'),
+      writer: text(300).optional().describe('Address for writes, host:port.'),
+      reader: text(300).optional().describe('Address for reads, host:port.'),
     })
     .optional()
     .describe('Published addresses.'),
@@ -164,7 +162,3 @@ export const mySQLClusterKind = defineKind({
   ],
   scale: ['.spec.instances', '.status.instances', '.status.selector'],
 });
-
-export type MySQLClusterSpec = SpecOf<typeof mySQLClusterKind>;
-export type MySQLClusterStatus = StatusOf<typeof mySQLClusterKind>;
-export type MySQLCluster = KubeObject<MySQLClusterSpec, MySQLClusterStatus>;

@@ -1,9 +1,7 @@
 /** Promotion: one change of primary, asked for by a person or by the controller; its status is the write-ahead log. */
 import { z } from 'zod';
 import { immutable, integer, label, mapBy, ref, text, time } from './fields.ts';
-import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
 import { count, span, statusOf } from './parts.ts';
 
 const spec = immutable(
@@ -101,7 +99,3 @@ export const promotionKind = defineKind({
     ageColumn,
   ],
 });
-
-export type PromotionSpec = SpecOf<typeof promotionKind>;
-export type PromotionStatus = StatusOf<typeof promotionKind>;
-export type Promotion = KubeObject<PromotionSpec, PromotionStatus>;

@@ -107,7 +107,7 @@ const result = z.object({
 
 const status = statusOf({
   operation: text(63).optional().describe('Operation, script or phase that runs.'),
-  target: text(128).optional().describe('kind/name of the target.'),
+  target: text(128).optional().describe('Target, as kind/name.'),
   scriptSHA256: sha256().optional().describe('Digest of the script that ran.'),
   startTime: time().optional().describe('When it started.'),
   completionTime: time().optional().describe('When it ended.'),

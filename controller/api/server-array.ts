@@ -16,9 +16,7 @@ import {
   text,
   time,
 } from './fields.ts';
-import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
 import { count, deletionProtection, inputs, statusOf, suspend, zone } from './parts.ts';
 
 const decimal = () => text(16, /^[0-9]+(\.[0-9]+)?$/);
@@ -235,7 +233,3 @@ export const serverArrayKind = defineKind({
   ],
   scale: ['.spec.replicas', '.status.replicas', '.status.selector'],
 });
-
-export type ServerArraySpec = SpecOf<typeof serverArrayKind>;
-export type ServerArrayStatus = StatusOf<typeof serverArrayKind>;
-export type ServerArray = KubeObject<ServerArraySpec, ServerArrayStatus>;

@@ -1,6 +1,18 @@
 /** Server: one machine, from its launch to its termination. */
 import { z } from 'zod';
-import { immutable, integer, label, listOf, mapBy, ref, revisionHash, setOf, text, time } from './fields.ts';
+import {
+  immutable,
+  integer,
+  label,
+  listOf,
+  mapBy,
+  objectName,
+  ref,
+  revisionHash,
+  setOf,
+  text,
+  time,
+} from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
 import type { KubeObject } from './meta.ts';
@@ -59,7 +71,7 @@ const launchFailure = z.object({
 
 /** A run this Server started; the uid tells it from a later object of the same name. */
 const runRef = z.object({
-  name: label().describe('Name of the ScriptRun.'),
+  name: objectName().describe('Name of the ScriptRun.'),
   uid: text(64).optional().describe('Uid of the ScriptRun, once it exists.'),
 });
 
@@ -106,6 +118,7 @@ const status = statusOf({
   bootStartTime: time().optional().describe('When the time allowed for booting began.'),
   bootedTime: time().optional().describe('When the boot scripts of this machine had succeeded.'),
   forcedTime: time().optional().describe('When a person declared this machine Operational.'),
+  handledForce: text(64).optional().describe('Echo of the annotation ridgeline.dev/force-operational.'),
   handledRetryBoot: text(64).optional().describe('Echo of the annotation ridgeline.dev/retry-boot.'),
   decommissionRunRef: runRef.optional().describe('ScriptRun of the decommission scripts.'),
   decommissionTime: time().optional().describe('When decommissioning began.'),

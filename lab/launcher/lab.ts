@@ -3,8 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensureImage } from '../ami/build.ts';
-import { endpoint, imageIds, network, paths } from '../config.ts';
+import { ensureImage, imageRoot } from '../ami/build.ts';
+import { suites } from '../ami/recipe.ts';
+import { endpoint, images, network, paths } from '../config.ts';
 import { runningPid, startProcess, stopProcess, waitForProcess, type ProcessSpec } from '../process.ts';
 import { run, succeeds } from '../sandbox/command.ts';
 import { readSettings, writeEnvironment, writeSettings, type Settings } from '../settings.ts';
@@ -27,12 +28,12 @@ export interface UpOptions {
 export async function up(options: UpOptions): Promise<boolean> {
   if (await isUp()) return false;
   await preflight(network.cidr, paths.lab, options.progress);
-  const image = await ensureImage({ suite: 'trixie', cache: paths.cache, ...options });
+  await ensureImage({ suite: 'trixie', cache: paths.cache, ...options });
   await mkdir(paths.lab, { recursive: true });
   // One that runs but does not answer is of no use to anybody.
   await stopProcess(paths.lab, name, 0);
   await requireNoOtherLab();
-  const settings = writeSettings({ [imageIds.trixie]: image });
+  const settings = writeSettings(await builtImages());
   try {
     await start(settings);
   } catch (error) {
@@ -82,6 +83,14 @@ export async function restartApi(): Promise<void> {
 export function labInit(): number | undefined {
   const pid = runningPid(paths.lab, name);
   return pid === undefined ? undefined : initPid(pid);
+}
+
+/** Every suite that was ever built here can be launched, by the id of its image. */
+async function builtImages(): Promise<Settings['images']> {
+  const roots = await Promise.all(
+    suites.map(async (suite) => [images[suite].id, await imageRoot(suite, paths.cache)] as const),
+  );
+  return Object.fromEntries(roots.filter(([, root]) => existsSync(root)));
 }
 
 async function start(settings: Settings): Promise<void> {
@@ -138,9 +147,14 @@ async function networkReady(pid: number): Promise<boolean> {
   return Number.isFinite(init) && existsSync(`/proc/${init}/root/run/network-ready`);
 }
 
+/** The only child of `unshare`; NaN before it exists and after it is gone. */
 function initPid(unsharePid: number): number {
-  const children = readFileSync(`/proc/${unsharePid}/task/${unsharePid}/children`, 'utf8').trim();
-  return Number(children === '' ? undefined : children.split(' ')[0]);
+  try {
+    const [child] = readFileSync(`/proc/${unsharePid}/task/${unsharePid}/children`, 'utf8').split(' ');
+    return child === undefined || child === '' ? Number.NaN : Number(child);
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /** One cable from this computer to the lab's bridge. It ends with the lab's network namespace. */

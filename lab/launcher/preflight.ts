@@ -104,12 +104,16 @@ async function requireKernel(): Promise<void> {
       `this kernel has no ${title}: use a Debian 12/13 or Ubuntu 24.04 kernel (modprobe ${name} failed)`,
     );
   }
-  const interfaces =
-    'ip link add name a type bridge && ip link add b type veth peer name c && ip link set b master a';
-  await probe('unshare', ['--net', 'sh', '-c', interfaces], 'network namespaces, bridges and veth pairs', '');
+  const links = [
+    'link add name bridge0 type bridge',
+    'link add veth0 type veth peer name veth1',
+    'link set veth0 master bridge0',
+  ];
+  const network = ['--net', 'ip', '-batch', '-'];
+  await probe(network, `${links.join('\n')}\n`, 'network namespaces, bridges and veth pairs');
   const rules =
     'table bridge t { set s { type ipv4_addr . ipv4_addr; }; chain c { ip saddr . ip daddr @s drop; }; }';
-  await probe('unshare', ['--net', 'nft', '-f', '-'], 'nftables for bridges', rules);
+  await probe(['--net', 'nft', '-f', '-'], rules, 'nftables for bridges');
 }
 
 async function hasFileSystem(name: string): Promise<boolean> {
@@ -117,9 +121,10 @@ async function hasFileSystem(name: string): Promise<boolean> {
   return known() || ((await succeeds('modprobe', [name])) && known());
 }
 
-async function probe(command: string, args: readonly string[], what: string, input: string): Promise<void> {
+/** Tries a thing out in namespaces of its own. */
+async function probe(command: readonly string[], input: string, what: string): Promise<void> {
   try {
-    await run(command, args, { input });
+    await run('unshare', command, { input });
   } catch (error) {
     const said = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new PreflightError(

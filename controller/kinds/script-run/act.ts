@@ -1,0 +1,122 @@
+/** Carries out one move on one server; every one of them may be repeated after a crash. */
+import type { ScriptRun } from '../../api/script-run.ts';
+import { timestamp, type Instant } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Shell } from '../../shell/port.ts';
+import { carryLog, type CarriedLog } from './carry-log.ts';
+import type { Move } from './decide/facts.ts';
+import { endStep, replaceStep, withMessage, withoutMessage, type Result } from './decide/record.ts';
+import { makeJob } from './job.ts';
+import type { JobMemory } from './memory.ts';
+import type { Site } from './observe.ts';
+import type { Place, PlacePorts } from './place.ts';
+
+export interface ActPorts extends PlacePorts {
+  readonly shell: Shell;
+  readonly failpoints: Failpoints;
+  readonly memory: JobMemory;
+}
+
+/** One move of a run, where it happens, and the server's record before it. */
+export interface Deed {
+  readonly run: ScriptRun;
+  readonly move: Move;
+  readonly before: Result;
+  /** Absent for servers that nobody looked at in this pass. */
+  readonly site: Site | undefined;
+  readonly now: Instant;
+}
+
+/** The result to record. A host, a store or an input that fails does not throw: that is what results are for. */
+export async function act(ports: ActPorts, deed: Deed): Promise<Result> {
+  const { move, site } = deed;
+  if (site === undefined || !('host' in site.place)) return move.after;
+  if (move.do === 'start') return start(ports, deed, move, site.place);
+  if (move.do === 'cancel') return cancel(ports, move, site.place);
+  if (move.do === 'collect') return collect(ports, deed, site.place);
+  return site.isLogDue ? streamLog(ports, deed, site.place) : move.after;
+}
+
+async function start(
+  ports: ActPorts,
+  { run, now }: Deed,
+  move: Move & { readonly do: 'start' },
+  place: Place,
+): Promise<Result> {
+  const { after, jobID, timeoutSeconds } = move;
+  const step = after.steps?.at(-1);
+  const script = place.steps[move.step]?.script;
+  if (step === undefined || script === undefined) return after;
+  const made = await makeJob(ports, run, place, { jobID, script, timeoutSeconds });
+  if ('problems' in made) {
+    const message = [...new Set(made.problems.map((problem) => problem.message))].join(' ');
+    const mayWait = made.problems.every((problem) => problem.waiting);
+    return mayWait ? withMessage(after, message) : endStep(after, { state: 'Failed', message }, now);
+  }
+  ports.memory.rememberSecrets(jobID, made.secrets);
+  ports.failpoints.hit('boot.before-job-started');
+  const error = await failureOf(ports.shell.startJob(place.host, made.job));
+  if (error !== undefined) {
+    const message = `${error.message} [${error.code}]`;
+    return error.retry === 'never'
+      ? endStep(after, { state: 'Unreachable', message }, now)
+      : withMessage(after, message);
+  }
+  ports.failpoints.hit('boot.after-job-started');
+  return replaceStep(withoutMessage(after), { ...step, state: 'Running', startTime: timestamp(now) });
+}
+
+/** A host that does not answer is asked again in the next pass, until its time is up. */
+async function cancel(
+  ports: ActPorts,
+  move: Move & { readonly do: 'cancel' },
+  place: Place,
+): Promise<Result> {
+  await failureOf(ports.shell.cancelJob(place.host, move.jobID));
+  return move.after;
+}
+
+async function collect(ports: ActPorts, deed: Deed, place: Place): Promise<Result> {
+  ports.failpoints.hit('boot.after-job-finished');
+  const log = await carryLog(ports, deed, place, { isLive: false });
+  if (log === undefined) return deed.move.after;
+  ports.failpoints.hit('boot.after-log-stored');
+  return { ...withLog(deed, log), logBytes: log.bytes };
+}
+
+/** While the job runs: what there is so far, for people who watch. The record still says where this part begins. */
+async function streamLog(ports: ActPorts, deed: Deed, place: Place): Promise<Result> {
+  const log = await carryLog(ports, deed, place, { isLive: true });
+  return log === undefined ? deed.move.after : withLog(deed, log);
+}
+
+function withLog({ move }: Deed, { tail, url }: CarriedLog): Result {
+  return { ...move.after, logTail: tail, ...(url === undefined ? {} : { logURL: url }) };
+}
+
+/** Removes what a server that has finished keeps of this run; what cannot be reached stays there and does no harm. */
+export async function forget(ports: ActPorts, result: Result, place: Place): Promise<void> {
+  for (const jobID of jobsOf(result)) {
+    ports.memory.forget(jobID);
+    if ((await failureOf(ports.shell.forgetJob(place.host, jobID))) !== undefined) return;
+  }
+}
+
+/** Every attempt of every step. */
+function jobsOf(result: Result): readonly string[] {
+  return (result.steps ?? []).flatMap(({ jobID = '', attempt }) => {
+    const prefix = jobID.slice(0, jobID.lastIndexOf('-'));
+    return Array.from({ length: attempt }, (_, before) => `${prefix}-${before + 1}`);
+  });
+}
+
+async function failureOf(call: Promise<void>): Promise<AppError | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+/** What to do next on each server of a run. Pure: the record in status and what was seen decide, nothing else. */
+import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { advance, decommissionLimit, firstAttempt, startPatience } from './advance.ts';
+import type { Move, Observed, Stop, TargetFacts } from './facts.ts';
+import { end, isFinal, withMessage, withoutMessage, type Ending, type Result } from './record.ts';
+
+export interface Plan {
+  readonly moves: readonly Move[];
+  readonly recheckAfter: Millis | undefined;
+}
+
+const firstPoll: Millis = 200;
+const lastPoll: Millis = 2_000;
+
+export function decide(observed: Observed): Plan {
+  const { now, run, targets } = observed;
+  const stop = stopOf(observed);
+  const facts = new Map(targets.map((target) => [target.server, target]));
+  const moves = (run.status?.results ?? []).map((result): Move => {
+    const target = facts.get(result.server);
+    if (result.state !== 'Running' || target === undefined) return { do: 'nothing', after: result };
+    return advance(result, target, { now, run, stop });
+  });
+  const scheduled = schedule(observed, moves, stop);
+  return { moves: scheduled, recheckAfter: recheckAfter(now, scheduled) };
+}
+
+function stopOf({ now, run }: Observed): Stop | undefined {
+  if (run.spec.cancel) return 'Canceled';
+  const { startTime } = run.status ?? {};
+  if (run.spec.phase !== 'Decommission' || startTime === undefined) return undefined;
+  return now >= Date.parse(startTime) + decommissionLimit ? 'TimedOut' : undefined;
+}
+
+/** Lets waiting servers begin while there is room, or ends them when nothing more may start. */
+function schedule(observed: Observed, moves: readonly Move[], stop: Stop | undefined): readonly Move[] {
+  const { now, run, targets } = observed;
+  const failures = moves.filter(({ after }) => isFinal(after) && after.state !== 'Succeeded').length;
+  const verdict = noBeginning(stop, failures, run.spec.maxFailures);
+  let room = run.spec.parallelism - moves.filter(({ after }) => after.state === 'Running').length;
+  return moves.map((move): Move => {
+    const { after } = move;
+    if (after.state !== 'Queued') return move;
+    if (verdict !== undefined) return { do: 'nothing', after: end(after, verdict, now) };
+    const target = targets.find(({ server }) => server === after.server);
+    if (room <= 0 || target === undefined) return move;
+    room -= 1;
+    return { do: 'nothing', after: begin(after, target, observed) };
+  });
+}
+
+/** Why no further server may begin. */
+function noBeginning(stop: Stop | undefined, failures: number, limit: number): Ending | undefined {
+  if (stop !== undefined) return { state: stop, message: 'It had not begun.' };
+  if (failures <= limit) return undefined;
+  const message = `Not begun, because ${failures} failed (maxFailures is ${limit}).`;
+  return { state: 'Canceled', message };
+}
+
+function begin(result: Result, target: TargetFacts, { now, run }: Observed): Result {
+  const { instanceID, problem } = target;
+  const begun: Result = { ...withoutMessage(result), startTime: timestamp(now) };
+  if (instanceID === undefined) {
+    return end(begun, { state: 'Unreachable', message: 'The server has no machine.' }, now);
+  }
+  if (problem !== undefined) {
+    const { message, final } = problem;
+    const isLate = now >= Date.parse(run.status?.startTime ?? '') + startPatience;
+    if (!final && !isLate) return withMessage(result, message);
+    return end(begun, { state: final ? 'Failed' : 'Unreachable', message }, now);
+  }
+  if (target.steps.length === 0) return end(begun, { state: 'Succeeded' }, now);
+  return { ...begun, state: 'Running', instanceID, logBytes: 0, steps: [firstAttempt(target, now)] };
+}
+
+/** Fast while a step is young, slower the longer it takes; at once when a new record is waiting to be acted on. */
+function recheckAfter(now: Instant, moves: readonly Move[]): Millis | undefined {
+  const waits = moves.filter(({ after }) => !isFinal(after)).map((move) => waitFor(now, move));
+  return waits.length === 0 ? undefined : Math.min(...waits);
+}
+
+function waitFor(now: Instant, move: Move): Millis {
+  const step = move.after.steps?.at(-1);
+  if (step === undefined) return lastPoll;
+  if (step.state === 'Queued' && move.do !== 'start' && move.after.message === undefined) {
+    return step.retryTime === undefined ? 0 : Math.max(0, Date.parse(step.retryTime) - now);
+  }
+  const age = now - Date.parse(step.startTime ?? '');
+  return Math.min(lastPoll, Math.max(firstPoll, age / 4));
+}

@@ -1,0 +1,59 @@
+/** The record of one server's way through the steps, and the only ways to change it. Pure. */
+import type { ScriptRunStatus } from '../../../api/script-run.ts';
+import { timestamp, type Instant } from '../../../base/clock.ts';
+
+export type Result = NonNullable<ScriptRunStatus['results']>[number];
+export type StepRecord = NonNullable<Result['steps']>[number];
+export type EndState = Exclude<Result['state'], 'Queued' | 'Running'>;
+
+/** How it ended, and why for a person to read. */
+export interface Ending {
+  readonly state: EndState;
+  readonly message?: string;
+}
+
+export function isFinal(result: Result): boolean {
+  return result.state !== 'Queued' && result.state !== 'Running';
+}
+
+/** The servers a run begins with, all waiting. */
+export function queue(servers: readonly string[]): readonly Result[] {
+  return servers.map((server) => ({ server, state: 'Queued' }));
+}
+
+/** An attempt that is on record before its job is started. */
+export function newAttempt(
+  step: { readonly name: string; readonly jobID: string; readonly attempt: number },
+  now: Instant,
+): StepRecord {
+  return { ...step, state: 'Queued', startTime: timestamp(now) };
+}
+
+/** With its last step changed. */
+export function replaceStep(result: Result, step: StepRecord): Result {
+  return { ...result, steps: [...(result.steps ?? []).slice(0, -1), step] };
+}
+
+/** With a message for people; it goes when the trouble is over. */
+export function withMessage(result: Result, message: string): Result {
+  return { ...result, message: message.slice(0, 1024) };
+}
+
+export function withoutMessage(result: Result): Result {
+  const { message: _message, ...rest } = result;
+  return rest;
+}
+
+/** Nothing more happens on this server. */
+export function end(result: Result, ending: Ending, now: Instant): Result {
+  const ended = { ...withoutMessage(result), state: ending.state, completionTime: timestamp(now) };
+  return ending.message === undefined ? ended : withMessage(ended, ending.message);
+}
+
+/** Ends the server and its current step alike. */
+export function endStep(result: Result, ending: Ending, now: Instant): Result {
+  const last = result.steps?.at(-1);
+  if (last === undefined) return end(result, ending, now);
+  const state = ending.state === 'Unreachable' ? 'Interrupted' : ending.state;
+  return end(replaceStep(result, { ...last, state, completionTime: timestamp(now) }), ending, now);
+}

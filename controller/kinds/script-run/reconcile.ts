@@ -1,0 +1,176 @@
+/** Runs scripts on servers: boot and decommission steps, operations, or any Script. */
+import { isTrue } from '../../api/conditions.ts';
+import type { ObjectKey } from '../../api/meta.ts';
+import { scriptRunKind, type ScriptRun, type ScriptRunStatus } from '../../api/script-run.ts';
+import { serverKind } from '../../api/server.ts';
+import { timestamp, type Instant } from '../../base/clock.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { Cache, Events, Kube } from '../../kube/port.ts';
+import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { Shell } from '../../shell/port.ts';
+import { act, forget, type ActPorts } from './act.ts';
+import { decide, type Plan } from './decide/index.ts';
+import { isFinal, queue, type Result } from './decide/record.ts';
+import { inputProblems } from './job.ts';
+import { JobMemory } from './memory.ts';
+import { observe, type Observation } from './observe.ts';
+import { findPlace } from './place.ts';
+import { operationText, refusedStatus, statusOf } from './status.ts';
+import { selectServers, targetText, type Refusal } from './targets.ts';
+
+export interface ScriptRunPorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly events: Events;
+  readonly accounts: Accounts;
+  readonly shell: Shell;
+  readonly failpoints: Failpoints;
+}
+
+interface Ports extends ScriptRunPorts, ActPorts {}
+
+/** How soon a run that cannot begin yet is looked at again. */
+const waitingPeriod = 1_000;
+
+export function createScriptRunController(ports: ScriptRunPorts): KindController {
+  const own: Ports = { ...ports, memory: new JobMemory() };
+  return {
+    name: 'script-run',
+    resource: scriptRunKind,
+    // A pass waits for hosts, not for the processor; one that does not answer may hold its worker for seconds.
+    workers: 64,
+    watches: [],
+    reconcile: (key, context) => reconcile(own, key, context),
+  };
+}
+
+async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
+  const run = ports.cache.get(scriptRunKind, key);
+  if (run === undefined || run.metadata.deletionTimestamp !== undefined) return {};
+  if (isTrue({ ...run, metadata: {} }, 'Finished')) return cleanUp(ports, run, context.now);
+  return run.status?.results === undefined ? open(ports, run, context) : proceed(ports, run, context);
+}
+
+/** Deletes a finished run when its time is over. */
+async function cleanUp({ kube }: Ports, run: ScriptRun, now: Instant): Promise<ReconcileResult> {
+  const { ttlSecondsAfterFinished } = run.spec;
+  if (ttlSecondsAfterFinished === undefined) return {};
+  const left = Date.parse(run.status?.completionTime ?? '') + ttlSecondsAfterFinished * 1000 - now;
+  if (left > 0) return { after: left };
+  await kube.delete(scriptRunKind, run);
+  return {};
+}
+
+/** Puts the servers on record before anything is done to them. */
+async function open(ports: Ports, run: ScriptRun, { now }: ReconcileContext): Promise<ReconcileResult> {
+  const opening = await prepare(ports, run, now);
+  if ('reason' in opening) {
+    const status = refusedStatus(run, opening, now);
+    await ports.kube.writeStatus(scriptRunKind, run, status);
+    if (opening.final) ports.events.warning(run, 'RunFailed', opening.message);
+    return { after: waitingPeriod };
+  }
+  const begun: ScriptRun = { ...run, status: opening };
+  await ports.kube.writeStatus(scriptRunKind, run, statusOf(begun, opening.results ?? [], now));
+  ports.events.normal(run, 'RunStarted', `${operationText(run)} on ${opening.results?.length ?? 0} servers.`);
+  return { after: 0 };
+}
+
+/** The first status of the run, or why it may not begin. Inputs are checked on the first server that can run it. */
+async function prepare(ports: Ports, run: ScriptRun, now: Instant): Promise<ScriptRunStatus | Refusal> {
+  const all = ports.cache.list(serverKind, { namespace: run.metadata.namespace ?? '' });
+  const selection = selectServers(run, all, now);
+  if ('reason' in selection) return selection;
+  let refusal: Refusal | undefined;
+  for (const server of selection.servers) {
+    const place = await findPlace(ports, run, server.metadata.name);
+    if ('reason' in place) {
+      refusal ??= place;
+      continue;
+    }
+    const problem = (await inputProblems(ports, run, place)).find((candidate) => !candidate.waiting);
+    if (problem !== undefined) {
+      return { reason: 'RequiredInputMissing', message: problem.message, final: true };
+    }
+    const [only, ...more] = place.steps;
+    return {
+      operation: operationText(run),
+      target: targetText(run),
+      startTime: timestamp(now),
+      ...(only !== undefined && more.length === 0 ? { scriptSHA256: only.script.sha256 } : {}),
+      results: [...queue(selection.servers.map((one) => one.metadata.name))],
+    };
+  }
+  const isOld = now - Date.parse(run.metadata.creationTimestamp) > 10 * waitingPeriod;
+  return { ...(refusal as Refusal), final: refusal?.final === true || isOld };
+}
+
+async function proceed(ports: Ports, run: ScriptRun, context: ReconcileContext): Promise<ReconcileResult> {
+  const { now, log } = context;
+  const observed = await observe(ports, run, now);
+  const plan = decide(observed);
+  const before = run.status?.results ?? [];
+  const results = await Promise.all(
+    plan.moves.map((move, at) => {
+      const site = observed.sites.get(move.after.server);
+      return act(ports, { run, move, site, now, before: before[at] ?? move.after });
+    }),
+  );
+  const status = statusOf(run, results, now);
+  await ports.kube.writeStatus(scriptRunKind, run, status);
+  if (plan.moves.some((move) => move.do === 'collect')) ports.failpoints.hit('boot.after-step-recorded');
+  for (const move of plan.moves) {
+    if (move.do !== 'nothing') log.info({ server: move.after.server, do: move.do }, 'worked on a script run');
+  }
+  announce(ports.events, run, status);
+  await tidy(ports, run, observed, results);
+  return afterPass(run, plan, results, status);
+}
+
+/** Jobs of servers that have just finished are removed from their hosts. */
+async function tidy(
+  ports: Ports,
+  run: ScriptRun,
+  observed: Observation,
+  results: readonly Result[],
+): Promise<void> {
+  const before = new Map((run.status?.results ?? []).map((result) => [result.server, result]));
+  const ended = results.filter((result) => {
+    const old = before.get(result.server);
+    return isFinal(result) && old !== undefined && !isFinal(old);
+  });
+  await Promise.all(
+    ended.map(async (result) => {
+      const place = observed.sites.get(result.server)?.place;
+      if (place !== undefined && 'host' in place) await forget(ports, result, place);
+    }),
+  );
+}
+
+function afterPass(
+  run: ScriptRun,
+  plan: Plan,
+  results: readonly Result[],
+  status: ScriptRunStatus,
+): ReconcileResult {
+  if (status.completionTime === undefined) {
+    // A server that ended in this pass may have made room for the next one.
+    const hasRoom = results.filter((result) => result.state === 'Running').length < run.spec.parallelism;
+    const waits = results.some((result) => result.state === 'Queued' && result.message === undefined);
+    return { after: hasRoom && waits ? 0 : (plan.recheckAfter ?? 0) };
+  }
+  const { ttlSecondsAfterFinished } = run.spec;
+  return ttlSecondsAfterFinished === undefined ? {} : { after: ttlSecondsAfterFinished * 1000 };
+}
+
+/** Tells once how it ended; the message is that of the condition. */
+function announce(events: Events, run: ScriptRun, status: ScriptRunStatus): void {
+  const succeeded = status.conditions?.find((condition) => condition.type === 'Succeeded');
+  if (status.completionTime === undefined || succeeded === undefined) return;
+  const { reason, message } = succeeded;
+  if (reason === 'Completed') events.normal(run, 'RunCompleted', message);
+  else if (reason === 'Canceled') events.warning(run, 'RunCanceled', message);
+  else if (reason === 'Interrupted') events.warning(run, 'RunInterrupted', message);
+  else events.warning(run, 'RunFailed', message);
+}

@@ -1,0 +1,60 @@
+/** Which servers a run is for. Pure. */
+import { labels } from '../../api/meta.ts';
+import type { Reason } from '../../api/reasons.ts';
+import type { ScriptRun } from '../../api/script-run.ts';
+import { isTrue } from '../../api/conditions.ts';
+import type { Server } from '../../api/server.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
+
+/** Why a run cannot begin; when it is not final, it may begin a moment later. */
+export interface Refusal {
+  readonly reason: Reason<'ScriptRun', 'Succeeded'>;
+  readonly message: string;
+  readonly final: boolean;
+}
+
+/** Objects applied together arrive in any order: what is missing gets this long to appear. */
+const patience: Millis = 10_000;
+
+/** `kind/name`, as the TARGET column shows it. */
+export function targetText({ spec: { target } }: ScriptRun): string {
+  if (target.server !== undefined) return `server/${target.server}`;
+  if (target.array !== undefined) return `serverarray/${target.array}`;
+  if (target.cluster !== undefined) return `mysqlcluster/${target.cluster}`;
+  return `deployment/${target.deployment ?? ''}`;
+}
+
+/** The servers, by name, from all those of the namespace. */
+export function selectServers(
+  run: ScriptRun,
+  servers: readonly Server[],
+  now: Instant,
+): { readonly servers: readonly Server[] } | Refusal {
+  const final = now - Date.parse(run.metadata.creationTimestamp) >= patience;
+  const members = servers.filter((server) => isMember(run, server));
+  if (members.length === 0) {
+    return { reason: 'TargetNotFound', message: `${targetText(run)} has no servers.`, final };
+  }
+  const ready = members.filter((server) => run.spec.phase !== 'Operational' || isOperational(server));
+  if (ready.length === 0) {
+    const names = members.map((server) => server.metadata.name).join(', ');
+    return { reason: 'NoOperationalServers', message: `Not Operational: ${names}.`, final };
+  }
+  return { servers: ready.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)) };
+}
+
+function isMember({ spec: { target } }: ScriptRun, server: Server): boolean {
+  const { name, labels: own = {} } = server.metadata;
+  if (target.server !== undefined) return name === target.server;
+  if (target.array !== undefined) return own[labels.array] === target.array;
+  if (target.cluster !== undefined) {
+    const isInRole = target.role === undefined || server.status?.role === target.role;
+    return own[labels.cluster] === target.cluster && isInRole;
+  }
+  return server.spec.deploymentRef.name === target.deployment;
+}
+
+/** Its boot scripts are done and it is not on its way out; it may be unhealthy, which is when people run scripts. */
+function isOperational(server: Server): boolean {
+  return isTrue(server, 'Booted') && server.metadata.deletionTimestamp === undefined;
+}

@@ -78,7 +78,7 @@ function controllerRules(): readonly PolicyRule[] {
     ours(made, ['create', 'delete']),
     { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: [...read, 'create', 'delete'] },
     { apiGroups: [''], resources: ['secrets', 'configmaps', 'namespaces'], verbs: ['get'] },
-    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
   ];
 }
 
@@ -87,7 +87,7 @@ function homeRules(): readonly PolicyRule[] {
   const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
   return [
     { ...leases, verbs: ['create'] },
-    { ...leases, resourceNames: [home.lease], verbs: ['get', 'update', 'patch'] },
+    { ...leases, resourceNames: [home.lease], verbs: ['get', 'patch'] },
     { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   ];
 }

@@ -88,16 +88,18 @@ export class Leader {
     const { clock } = this.options;
     for (;;) {
       try {
-        await clock.sleep(this.timings.retry, signal);
+        await clock.sleep(Math.min(this.timings.retry, this.timeLeft()), signal);
       } catch (error) {
         if (signal.aborted) return 'stopped';
         throw error;
       }
       // An attempt may hang; the deadline may not.
-      const deadline = this.validUntil - this.timings.lease + this.timings.renewDeadline;
-      const attempt = this.attempt(() => this.tryRenew());
-      const renewed = await within(clock, deadline - clock.monotonic(), attempt);
-      if (this.held === undefined || renewed === 'late') return this.lose();
+      await within(
+        clock,
+        this.timeLeft(),
+        this.attempt(() => this.tryRenew()),
+      );
+      if (this.held === undefined || this.timeLeft() === 0) return this.lose();
     }
   }
 
@@ -116,6 +118,12 @@ export class Leader {
       return true;
     });
     this.options.log.info({}, 'released leadership');
+  }
+
+  /** Until a renewal must have succeeded. */
+  private timeLeft(): Millis {
+    const deadline = this.validUntil - this.timings.lease + this.timings.renewDeadline;
+    return Math.max(0, deadline - this.options.clock.monotonic());
   }
 
   private lose(): 'lost' {

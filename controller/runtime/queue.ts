@@ -181,7 +181,11 @@ export class Queue {
   }
 
   private delay(entry: Entry, ms: Millis): void {
-    this.delays.add(keyText(entry.key), this.clock.monotonic() + Math.max(0, ms));
+    if (ms <= 0) {
+      this.makeReady(entry, 'normal');
+      return;
+    }
+    this.delays.add(keyText(entry.key), this.clock.monotonic() + ms);
     this.setAlarm();
   }
 

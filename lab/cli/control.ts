@@ -1,6 +1,7 @@
 /** Talks to the lab's control interface: the part of its API that AWS has not. */
 import { z } from 'zod';
 import { endpoint, network } from '../config.ts';
+import { isUp } from '../launcher/lab.ts';
 import { UsageError } from './verb.ts';
 
 const instanceSchema = z.object({
@@ -20,16 +21,13 @@ export async function control(
   path: string,
   body?: object,
 ): Promise<unknown> {
-  let answer: Response;
-  try {
-    answer = await fetch(`${endpoint}/_lab/${path}`, {
-      method,
-      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      signal: AbortSignal.timeout(60_000),
-    });
-  } catch (error) {
-    throw new Error('the lab does not answer: start it with node lab/main.ts up', { cause: error });
-  }
+  // Asked first: with no lab, and so no guard, the order would go to whoever has this address out there.
+  if (!(await isUp())) throw new Error('the lab is down: start it with node lab/main.ts up');
+  const answer = await fetch(`${endpoint}/_lab/${path}`, {
+    method,
+    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    signal: AbortSignal.timeout(60_000),
+  });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`the lab refused (${answer.status}): ${text.trim()}`);
   return text === '' ? undefined : JSON.parse(text);

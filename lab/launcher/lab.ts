@@ -10,7 +10,7 @@ import { runningPid, startProcess, stopProcess, waitForProcess, type ProcessSpec
 import { run, succeeds } from '../sandbox/command.ts';
 import { readSettings, writeEnvironment, writeSettings, type Settings } from '../settings.ts';
 import { addGuardRoute, removeGuardRoute } from './guard-route.ts';
-import { preflight, PreflightError } from './preflight.ts';
+import { preflight, PreflightError, requireRoot } from './preflight.ts';
 import { hostInterface } from './routes.ts';
 import { sweep } from './sweep.ts';
 
@@ -46,6 +46,7 @@ export async function up(options: UpOptions): Promise<boolean> {
 
 /** Ends the lab and deletes its world. Nothing of it is left but the logs. Idempotent. */
 export async function down(): Promise<void> {
+  requireRoot(process.platform, process.getuid?.() ?? -1);
   await stopProcess(paths.lab, name, 0);
   await sweep(controlGroup);
   for (const gone of [paths.sandbox, paths.world, paths.settings, paths.ready, paths.environment]) {

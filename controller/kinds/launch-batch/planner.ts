@@ -1,7 +1,7 @@
 /** Turns servers that wait for a machine into launch batches, never beyond the account's `maxServers`. */
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
+import { attestationKey, launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
 import type { AnyObject, ObjectKey } from '../../api/meta.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { serverKind, type Server } from '../../api/server.ts';
@@ -16,7 +16,6 @@ import type { KindController, ReconcileContext, ReconcileResult } from '../../ku
 import { draftBatch, nameOf } from './draft.ts';
 import { groupWaiting, waitingServers, type Waiting } from './group.ts';
 import type { LaunchMetrics } from './metrics.ts';
-import { attestationKey } from './token.ts';
 import { addressesThatFit } from './user-data.ts';
 
 export interface PlannerPorts {

@@ -23,11 +23,6 @@ export function batchName(slots: readonly SlotIdentity[]): string {
   return `lb-${base32(createHash('sha256').update(text).digest()).slice(0, 20)}`;
 }
 
-/** Where machine `index` of a batch reports its host keys. */
-export function attestationKey(prefix: string, batch: string, index: number): string {
-  return `${prefix}attest/${batch}/${index}`;
-}
-
 function base32(bytes: Uint8Array): string {
   const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
   let text = '';

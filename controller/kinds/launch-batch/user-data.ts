@@ -1,4 +1,5 @@
 /** The boot script of a new machine: lets the controller in and reports the host keys, once. Pure. */
+import { conflictMarker } from '../../api/launch-batch.ts';
 
 export interface UserDataInput {
   /** The login that receives the key; made when the image lacks it. */
@@ -8,14 +9,6 @@ export interface UserDataInput {
   /** Write-once upload addresses, one per launch index. */
   readonly attestationUrls: readonly string[];
 }
-
-/** Written to the console when somebody else used the upload address first. */
-export const conflictMarker = 'ridgeline: attestation conflict';
-/** The lines around the host keys on the console, as cloud-init prints them. */
-export const consoleKeys = {
-  begin: '-----BEGIN SSH HOST KEY KEYS-----',
-  end: '-----END SSH HOST KEY KEYS-----',
-} as const;
 
 /** EC2's limit is 16,384 bytes before base64. */
 export const userDataLimit = 16_000;
@@ -52,7 +45,7 @@ export function addressesThatFit(input: UserDataInput): number {
 // An answer lost on the way makes our own second try look like a conflict, so only a 412 to the first upload counts
 // as one. Whoever else may have written, the controller trusts nothing but the key that is stored there.
 const script = String.raw`
-say() { printf 'ridgeline: %s\n' "$*" | tee /dev/console 2>/dev/null; }
+say() { printf '%s\n' "$*" | tee /dev/console 2>/dev/null; }
 metadata() { curl -sf --max-time 5 -H "X-aws-ec2-metadata-token: $token" "http://169.254.169.254/latest/meta-data/$1"; }
 upload() { curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -T "$keys" -H 'If-None-Match: *' "$1" 2>/dev/null; }
 
@@ -66,7 +59,6 @@ chmod 600 "$home/.ssh/authorized_keys"
 [ -s /etc/ssh/ssh_host_ed25519_key.pub ] || ssh-keygen -A >/dev/null
 keys=$(mktemp)
 cut -d' ' -f1,2 /etc/ssh/ssh_host_*_key.pub >"$keys"
-{ echo '${consoleKeys.begin}'; cat "$keys"; echo '${consoleKeys.end}'; } >/dev/console 2>/dev/null
 
 index=
 for try in $(seq 60); do
@@ -79,12 +71,12 @@ doubt=no
 for try in $(seq 150); do
   code=$(upload "${'$'}{urls[$index]}")
   case $code in
-    2??) say "host keys reported"; break ;;
-    403) say "upload address refused: expired or not allowed"; break ;;
+    2??) say "ridgeline: host keys reported"; break ;;
+    403) say "ridgeline: upload address refused: expired or not allowed"; break ;;
     412)
-      if [ "$doubt" = yes ]; then say "host keys were reported already"; break; fi
+      if [ "$doubt" = yes ]; then say "ridgeline: host keys were reported already"; break; fi
       systemctl stop ssh.socket ssh.service sshd.service 2>/dev/null
-      say "attestation conflict: somebody else used this machine's upload address first; sshd is stopped"
+      say "${conflictMarker}: somebody else used this upload address first; sshd is stopped"
       break ;;
     *) doubt=yes; sleep 2 ;;
   esac

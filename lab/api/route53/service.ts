@@ -7,15 +7,12 @@ import type { Answer, Exchange } from '../http-exchange.ts';
 import { writeXml, type XmlObject } from '../xml.ts';
 import { changeXml, readChangeBatch, readZoneOrder, recordXml, zoneXml } from './bodies.ts';
 import { applyChanges } from './change-batch.ts';
-import { compareRecords, normalName, recordKey } from './records.ts';
+import { compareRecords, normalName } from './records.ts';
+import { createZone, NAME_SERVER } from './zones.ts';
 
 const NAMESPACE = 'https://route53.amazonaws.com/doc/2013-04-01/';
 const MAX_RECORDS_PER_PAGE = 300;
 const MAX_ZONES_PER_PAGE = 100;
-
-/** What a zone is born with; the lab's one name server. */
-const NAME_SERVER = 'ns.lab.internal.';
-const SOA_TIMES = '7200 900 1209600 86400';
 
 interface Request {
   readonly query: URLSearchParams;
@@ -94,19 +91,8 @@ export class Route53Service implements XmlService {
       );
     }
     const draft = this.#world.draft();
-    const soa = `${NAME_SERVER} hostmaster.${order.name} 1 ${SOA_TIMES}`;
-    const records = [
-      { name: order.name, type: 'NS', ttl: 172_800, values: [NAME_SERVER] },
-      { name: order.name, type: 'SOA', ttl: 900, values: [soa] },
-    ];
-    const zone: Zone = {
-      ...order,
-      id: draft.dnsId('Z'),
-      serial: 1,
-      records: Object.fromEntries(records.map((record) => [recordKey(record), record])),
-    };
+    const zone = createZone(draft, order);
     const change = this.#newChange(draft.dnsId('C'), zone.id, '');
-    draft.put('zones', zone.id, zone);
     draft.put('dnsChanges', change.id, change);
     this.#world.commit(draft, { name: 'zone.created', subject: zone.id, detail: { name: zone.name } });
     return { HostedZone: zoneXml(zone), ChangeInfo: changeXml(change, this.#world.now()), ...delegation() };

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { control } from '../../../lab/cli/control.ts';
-import { type Host, LabUnderTest, probe } from './lab.ts';
+import { type Host, LabUnderTest, probe, until } from './lab.ts';
 
 let lab: LabUnderTest;
 let first: Host;
@@ -90,7 +90,9 @@ test('a security group lets in what it names and drops the rest', async () => {
   expect(await pings(second, host)).toBe(false);
   expect(await pings(host, second)).toBe(true);
   await lab.ec2.send(new AuthorizeSecurityGroupIngressCommand(port(80)));
-  expect(await probe(host.ip, 80)).toBe('connected, silent');
+  await until('open port', async () =>
+    (await probe(host.ip, 80)) === 'connected, silent' ? true : undefined,
+  );
   await lab.ec2.send(new RevokeSecurityGroupIngressCommand(port(80)));
-  expect(await probe(host.ip, 80)).toBe('silence');
+  await until('closed port', async () => ((await probe(host.ip, 80)) === 'silence' ? true : undefined));
 });

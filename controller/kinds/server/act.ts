@@ -1,0 +1,117 @@
+/** Does one thing for a Server; every action is safe to repeat. */
+import { apiVersion, finalizer, labels } from '../../api/meta.ts';
+import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import { AppError, hasCode } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { Machines } from '../../cloud/port.ts';
+import type { Kube, NewObject } from '../../kube/port.ts';
+import type { Action, Observed, RunWish } from './decide/plan.ts';
+
+export interface ActPorts {
+  readonly kube: Kube;
+  readonly accounts: Accounts;
+  readonly failpoints: Failpoints;
+}
+
+/** `server` is the object as last written: changes of its metadata carry its resourceVersion. */
+export async function act(
+  ports: ActPorts,
+  observed: Observed,
+  server: Server,
+  action: Action,
+): Promise<void> {
+  const { kube } = ports;
+  switch (action.do) {
+    case 'add-finalizer':
+      await kube.setFinalizers(serverKind, server, [...(server.metadata.finalizers ?? []), finalizer]);
+      return;
+    case 'create-run':
+      await createRun(ports, server, action.run);
+      return;
+    case 'cancel-run':
+      await kube.patch(scriptRunKind, action.run, { spec: { cancel: true } });
+      return;
+    case 'start':
+      await (await machinesOf(ports, observed)).start(action.instanceID);
+      return;
+    case 'stop':
+      await (await machinesOf(ports, observed)).stop(action.instanceID, { force: false });
+      return;
+    case 'terminate':
+      await terminate(ports, observed, action.instanceID);
+      return;
+    case 'retain':
+      await retain(ports, observed, action.instanceID);
+      await removeFinalizer(ports, server);
+      return;
+    case 'remove-finalizer':
+      await removeFinalizer(ports, server);
+  }
+}
+
+async function createRun({ kube, failpoints }: ActPorts, server: Server, wish: RunWish): Promise<void> {
+  try {
+    await kube.create(scriptRunKind, draftRun(server, wish));
+  } catch (error) {
+    // Whose it is, the next pass finds out.
+    if (!hasCode(error, 'kube.already-exists')) throw error;
+  }
+  failpoints.hit(wish.phase === 'Boot' ? 'boot.after-run-created' : 'delete.after-decommission-created');
+}
+
+function draftRun(server: Server, wish: RunWish): NewObject<ScriptRun> {
+  const { name, namespace, uid } = server.metadata;
+  const owner = { apiVersion, kind: serverKind.kind, name, uid, controller: true, blockOwnerDeletion: false };
+  return {
+    apiVersion,
+    kind: scriptRunKind.kind,
+    metadata: {
+      name: wish.name,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { [labels.server]: name, [labels.deployment]: server.spec.deploymentRef.name },
+      ownerReferences: [owner],
+    },
+    spec: {
+      target: { server: name },
+      phase: wish.phase,
+      parallelism: 1,
+      maxFailures: 0,
+      cancel: false,
+      ...(wish.timeoutSeconds === undefined ? {} : { timeoutSeconds: wish.timeoutSeconds }),
+    },
+  };
+}
+
+async function terminate(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
+  const machines = await machinesOf(ports, observed);
+  ports.failpoints.hit('delete.before-terminate');
+  try {
+    await machines.terminate(instanceID);
+  } catch (error) {
+    // An unknown id proves nothing right after a launch; the sweeps decide when it is gone.
+    if (!hasCode(error, 'cloud.not-found')) throw error;
+  }
+  ports.failpoints.hit('delete.after-terminate');
+}
+
+async function retain(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
+  const machines = await machinesOf(ports, observed);
+  const { namespace = '', name } = observed.server.metadata;
+  await machines.tag(instanceID, { 'ridgeline:retained': `${namespace}/${name}` });
+}
+
+async function removeFinalizer({ kube, failpoints }: ActPorts, server: Server): Promise<void> {
+  failpoints.hit('delete.before-finalizer-removed');
+  const others = (server.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+  await kube.setFinalizers(serverKind, server, others);
+}
+
+async function machinesOf({ accounts }: ActPorts, { account, status }: Observed): Promise<Machines> {
+  if (account === undefined) {
+    const name = status.accountRef?.name ?? '';
+    throw new AppError('cloud.account-not-ready', `CloudAccount/${name} is gone; put it back`);
+  }
+  return (await accounts.open(account)).cloud.machines;
+}

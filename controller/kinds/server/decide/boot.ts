@@ -1,0 +1,151 @@
+/** From the first verified connection to the end of the boot scripts. Pure. */
+import { findCondition, type Condition } from '../../../api/conditions.ts';
+import type { ScriptRun } from '../../../api/script-run.ts';
+import { timestamp } from '../../../base/clock.ts';
+import { bootDeadlineSeconds, pastDeadline, stranded } from './stranded.ts';
+import type { Observed, Plan, ServerVerdict, ShellFacts } from './plan.ts';
+import { nameWithInstance, no, normal, warning, working, yes } from './words.ts';
+import { activeRun, isOurs, logCommand, progressOf } from './runs.ts';
+
+/** The connection of a machine whose pinned key was shown. */
+export const verified: ServerVerdict = yes('HostKeyVerified', 'Host key matches the attested fingerprint.');
+
+export function decideBoot(observed: Observed): Plan {
+  const { status, shell, revision } = observed;
+  if (status.bootRunRef?.uid !== undefined) return following(observed, status.bootRunRef.name);
+  if (shell === undefined || shell.state !== 'verified') return unreachable(observed, shell);
+  if (revision === undefined) {
+    const text = `Revision ${status.templateRevision ?? ''} of ServerTemplate/${status.templateName ?? ''} is gone.`;
+    return { ...stranded(observed, text), conditions: { SSHReachable: verified }, recheckAfter: 60_000 };
+  }
+  if (revision.boot.length === 0) return booted('No boot scripts.', observed);
+  return status.bootRunRef === undefined ? nameRun(observed) : createRun(observed, status.bootRunRef.name);
+}
+
+/** The name is recorded before the run is made: whoever comes back looks for exactly this one. */
+function nameRun({ server, status }: Observed): Plan {
+  const bootAttempt = (status.bootAttempt ?? 0) + 1;
+  const name = `${server.metadata.name}-boot-${bootAttempt}`;
+  return {
+    ready: working('Booting', `Starting boot scripts (ScriptRun ${name}).`),
+    conditions: { SSHReachable: verified },
+    record: { bootAttempt, bootRunRef: { name } },
+    recheckAfter: 0,
+  };
+}
+
+function createRun(observed: Observed, name: string): Plan {
+  const { server, bootRun } = observed;
+  const ready = working('Booting', `Starting boot scripts (ScriptRun ${name}).`);
+  const conditions = { SSHReachable: verified };
+  if (bootRun === undefined) {
+    return { ready, conditions, action: { do: 'create-run', run: { name, phase: 'Boot' } }, recheckAfter: 0 };
+  }
+  // Somebody else's run has this name: take the next one.
+  if (!isOurs(bootRun, server)) return nameRun(observed);
+  return { ready, conditions, record: { bootRunRef: { name, uid: bootRun.metadata.uid } }, recheckAfter: 0 };
+}
+
+function following(observed: Observed, name: string): Plan {
+  const { bootRun, server } = observed;
+  if (bootRun === undefined) {
+    const text = `ScriptRun ${name} was deleted while it ran; nobody knows how far it came.`;
+    return { ...stranded(observed, text), conditions: { Booted: no('ScriptFailed', text) } };
+  }
+  if (activeRun(bootRun) !== undefined) return running(observed, bootRun);
+  const succeeded = findCondition(bootRun.status, 'Succeeded');
+  if (succeeded?.status === 'True') return booted(stepNames(bootRun, server.metadata.name), observed);
+  return failed(observed, bootRun, succeeded);
+}
+
+function failed(observed: Observed, run: ScriptRun, verdict: Condition | undefined): Plan {
+  const what = (verdict?.message ?? '').replace(/\.$/, '');
+  const text = `Boot failed [${verdict?.reason ?? 'Unknown'}]: ${what}. Log: ${logCommand(run)}.`;
+  const plan = stranded(observed, text);
+  const isNews = plan.events?.some((event) => event.reason === 'ServerStranded') === true;
+  return {
+    ...plan,
+    conditions: { Booted: no('ScriptFailed', text) },
+    ...(isNews ? { events: [warning('BootScriptFailed', text), ...(plan.events ?? [])] } : {}),
+  };
+}
+
+function running(observed: Observed, run: ScriptRun): Plan {
+  const { server } = observed;
+  const progress = progressOf(run, server.metadata.name);
+  if (!pastDeadline(observed)) {
+    const text = `Running boot scripts: ${progress}.`;
+    const left = Date.parse(observed.status.bootStartTime ?? '') + bootDeadlineSeconds(observed) * 1_000;
+    return {
+      ready: working('Booting', text),
+      conditions: { Booted: no('RunningScript', progress) },
+      recheckAfter: Math.max(1_000, left - observed.now + 1_000),
+    };
+  }
+  const limit = bootDeadlineSeconds(observed);
+  const text = `Still running boot scripts after ${limit} s (limit bootDeadlineSeconds): ${progress}. They go on; success is still accepted.`;
+  return {
+    ...stranded(observed, text),
+    conditions: { Booted: no('DeadlineExceeded', text) },
+    recheckAfter: 30_000,
+  };
+}
+
+function booted(message: string, { now }: Observed): Plan {
+  return {
+    ready: working('Booting', 'Boot scripts finished; waiting for the health check.'),
+    conditions: { SSHReachable: verified, Booted: yes('ScriptsSucceeded', message) },
+    record: { bootedTime: timestamp(now) },
+    events: [normal('BootScriptsSucceeded', `Boot scripts succeeded: ${message}`)],
+    recheckAfter: 0,
+  };
+}
+
+function unreachable(observed: Observed, shell: ShellFacts | undefined): Plan {
+  const { status } = observed;
+  const facts = shell ?? { state: 'unreachable' as const, message: 'it has no address yet' };
+  const verdict = facts.state === 'verified' ? verified : refusedConnection(observed, facts);
+  const conditions = { SSHReachable: verdict };
+  if (facts.state === 'mismatch' || facts.state === 'conflict') {
+    const plan = stranded(observed, verdict.message);
+    const isNews = findCondition(status, 'SSHReachable')?.reason !== verdict.reason;
+    const events = [...(isNews ? [warning(verdict.reason, verdict.message)] : []), ...(plan.events ?? [])];
+    return { ...plan, conditions, events, recheckAfter: 30_000 };
+  }
+  if (pastDeadline(observed)) {
+    const text = `${verdict.message} Not reachable within ${bootDeadlineSeconds(observed)} s (limit bootDeadlineSeconds).`;
+    return { ...stranded(observed, text), conditions, recheckAfter: 30_000 };
+  }
+  return { ready: working('Booting', verdict.message), conditions, recheckAfter: 1_000 };
+}
+
+/** Why a connection was not made or not used. */
+export function refusedConnection(
+  observed: Observed,
+  facts: { readonly state: 'mismatch' | 'refused' | 'unreachable' | 'conflict'; readonly message: string },
+): ServerVerdict {
+  const who = nameWithInstance(observed);
+  const what = facts.message.replace(/\.$/, '');
+  switch (facts.state) {
+    case 'mismatch':
+      return no(
+        'HostKeyMismatch',
+        `${who}: ${what}. Pinned is ${observed.status.sshHostKeys?.join(', ') ?? 'nothing'}. No connection was used and none will be.`,
+      );
+    case 'conflict':
+      return no(
+        'AttestationConflict',
+        `${who} says on its console that somebody handed in host keys before it did. It is not trusted.`,
+      );
+    case 'refused':
+      return no('AuthenticationFailed', `${who} does not accept the account's key: ${what}.`);
+    case 'unreachable':
+      break;
+  }
+  return no('ConnectTimeout', `${who} does not answer yet: ${what}.`);
+}
+
+function stepNames(run: ScriptRun, server: string): string {
+  const steps = run.status?.results?.find((result) => result.server === server)?.steps ?? [];
+  return steps.map((step) => step.name).join(', ');
+}

@@ -1,0 +1,154 @@
+/** Leaving: decommission scripts within their limit, termination, and the proof that the machine is gone. Pure. */
+import type { Server } from '../../../api/server.ts';
+import { timestamp, type Millis } from '../../../base/clock.ts';
+import type { Machine } from '../../../cloud/port.ts';
+import { decideLaunch } from './launch.ts';
+import { activeRun, isOurs, progressOf } from './runs.ts';
+import type { Observed, Plan } from './plan.ts';
+import { nameWithInstance, no, normal, since, stalled, warning, working } from './words.ts';
+
+/** For all decommission scripts together, as in 2007. */
+export const decommissionLimit: Millis = 180_000;
+/** EC2 is asked again when nothing happened for this long. */
+const terminateAgain: Millis = 10_000;
+const slow: Millis = 15 * 60_000;
+const recheck: Millis = 1_000;
+
+export function decideDelete(observed: Observed): Plan {
+  const { server, status, machine } = observed;
+  if (server.spec.deletionProtection) {
+    const text =
+      'Deletion was asked for, but spec.deletionProtection is set. Set it to false to let the Server go.';
+    return { ready: stalled('Blocked', text) };
+  }
+  if (status.instanceID === undefined) return withoutInstance(observed);
+  if (machine.state === 'gone') return gone(observed, machine.because);
+  if (server.spec.deletionPolicy === 'Retain') return retain(server, status.instanceID);
+  const boot = activeRun(observed.bootRun);
+  if (boot !== undefined && !boot.spec.cancel) {
+    const ready = working('Decommissioning', 'Canceling the boot scripts.');
+    return { ready, action: { do: 'cancel-run', run: boot }, recheckAfter: 0 };
+  }
+  if (status.decommissionTime === undefined) return begin(observed);
+  if (status.terminationTime !== undefined) return terminating(observed, status.instanceID);
+  return decommission(observed) ?? terminate(observed, status.instanceID);
+}
+
+/** A launch may be under way: the batch finds out, without a replay that could launch, and then we know. */
+function withoutInstance(observed: Observed): Plan {
+  const { batch } = observed;
+  const outcome = batch?.status?.outcome;
+  const text = `Waiting until LaunchBatch ${batch?.metadata.name ?? ''} knows whether it made a machine.`;
+  const ready = working('Decommissioning', text);
+  if (batch !== undefined && outcome !== 'Failed') {
+    if (outcome !== 'Completed') return { ready, recheckAfter: recheck };
+    const bound = decideLaunch(observed);
+    if (bound.record?.instanceID !== undefined) return { ...bound, ready };
+  }
+  const message = 'No machine was launched.';
+  return { ready: working('Terminated', message), action: { do: 'remove-finalizer' } };
+}
+
+function begin(observed: Observed): Plan {
+  const { server, status, now } = observed;
+  const name = `${server.metadata.name}-decommission-${status.incarnation ?? 1}`;
+  const hasScripts = canRunScripts(observed);
+  const text = hasScripts
+    ? `Running decommission scripts (ScriptRun ${name}).`
+    : 'No decommission scripts to run.';
+  return {
+    ready: working('Decommissioning', text),
+    record: { decommissionTime: timestamp(now), ...(hasScripts ? { decommissionRunRef: { name } } : {}) },
+    events: [normal('DecommissionStarted', text)],
+    recheckAfter: 0,
+  };
+}
+
+/** Only a machine that got through its boot has something to take down. */
+function canRunScripts({ machine, status, revision }: Observed): boolean {
+  const runs = machine.state === 'present' && machine.machine.state === 'running';
+  const isBooted = status.bootedTime !== undefined || status.forcedTime !== undefined;
+  return runs && isBooted && status.sshHostKeys !== undefined && (revision?.decommission.length ?? 0) > 0;
+}
+
+/** undefined when the scripts have ended, or had their time. */
+function decommission(observed: Observed): Plan | undefined {
+  const { server, status, decommissionRun: run, now } = observed;
+  const ref = status.decommissionRunRef;
+  const left = decommissionLimit - since(status.decommissionTime, now);
+  if (ref === undefined || left <= 0 || !canRunScripts(observed)) return undefined;
+  const ready = working('Decommissioning', `Running decommission scripts (ScriptRun ${ref.name}).`);
+  if (run === undefined) {
+    // It was made and is gone: somebody deleted it.
+    if (ref.uid !== undefined) return undefined;
+    const wish = {
+      name: ref.name,
+      phase: 'Decommission',
+      timeoutSeconds: decommissionLimit / 1_000,
+    } as const;
+    return { ready, action: { do: 'create-run', run: wish }, recheckAfter: recheck };
+  }
+  if (!isOurs(run, server)) return { ready, recheckAfter: recheck };
+  if (ref.uid === undefined) {
+    return {
+      ready,
+      record: { decommissionRunRef: { name: ref.name, uid: run.metadata.uid } },
+      recheckAfter: 0,
+    };
+  }
+  if (activeRun(run) === undefined) return undefined;
+  const text = `Running decommission scripts: ${progressOf(run, server.metadata.name)} (limit ${decommissionLimit / 1_000} s).`;
+  return { ready: working('Decommissioning', text), recheckAfter: left };
+}
+
+function terminate(observed: Observed, instanceID: string): Plan {
+  const { decommissionRun, now } = observed;
+  const text = `Terminating ${nameWithInstance(observed)}.`;
+  const late = `Decommission scripts did not end within ${decommissionLimit / 1_000} s; terminating anyway.`;
+  return {
+    ready: working('Terminating', text),
+    record: { terminationTime: timestamp(now) },
+    action: { do: 'terminate', instanceID },
+    ...(activeRun(decommissionRun) !== undefined ? { events: [warning('DecommissionTimedOut', late)] } : {}),
+    recheckAfter: recheck,
+  };
+}
+
+function terminating(observed: Observed, instanceID: string): Plan {
+  const { machine, status, now } = observed;
+  const isSlow = since(status.decommissionTime, now) > slow;
+  const note = isSlow ? ' It takes unusually long; EC2 is asked again and again.' : '';
+  const ready = working('Terminating', `Terminating ${nameWithInstance(observed)}.${note}`);
+  const isUnderWay = machine.state === 'present' && isEnding(machine.machine);
+  if (isUnderWay || since(status.terminationTime, now) < terminateAgain)
+    return { ready, recheckAfter: recheck };
+  return {
+    ready,
+    record: { terminationTime: timestamp(now) },
+    action: { do: 'terminate', instanceID },
+    recheckAfter: recheck,
+  };
+}
+
+function isEnding({ state }: Machine): boolean {
+  return state === 'shutting-down' || state === 'terminated';
+}
+
+function gone(observed: Observed, because: string): Plan {
+  const text = `${nameWithInstance(observed)} is gone: ${because}.`;
+  return {
+    ready: working('Terminated', text),
+    conditions: { InstanceRunning: no('Terminated', text) },
+    events: [normal('InstanceTerminated', text)],
+    action: { do: 'remove-finalizer' },
+  };
+}
+
+function retain(server: Server, instanceID: string): Plan {
+  const text = `${instanceID} is kept running, as spec.deletionPolicy says. Nobody looks after it any more.`;
+  return {
+    ready: working('Terminated', text),
+    events: [warning('InstanceRetained', `${server.metadata.name}: ${text}`)],
+    action: { do: 'retain', instanceID },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The order of a Server's life. Each row is one stage; a stage is chosen from facts alone, so any pass may be the first
+ * of a new process. Pure.
+ *
+ * | facts                              | stage       | leads to                                     |
+ * | ---------------------------------- | ----------- | -------------------------------------------- |
+ * | suspended or paused                | –           | whatever changes nothing                     |
+ * | being deleted                      | delete      | decommission, terminate, finalizer off       |
+ * | no finalizer                       | –           | finalizer on                                 |
+ * | no instance                        | launch      | request, batch, instance id                  |
+ * | instance gone, not by us           | lost        | next incarnation                             |
+ * | not running, or not to run         | power       | start, stop                                  |
+ * | no host key pinned                 | trust       | pinned keys                                  |
+ * | boot scripts not done              | boot        | boot run, booted or Stranded                 |
+ * | booted or declared Operational     | operation   | Operational, Unhealthy, Unreachable          |
+ */
+import { finalizer } from '../../../api/meta.ts';
+import { decideBoot } from './boot.ts';
+import { decideDelete } from './delete.ts';
+import { decideLaunch } from './launch.ts';
+import { decideLost } from './lost.ts';
+import { decideOperation } from './operation.ts';
+import { decidePower } from './power.ts';
+import type { Observed, Plan } from './plan.ts';
+import { decideTrust } from './trust.ts';
+import { nameWithInstance, settled, unknown, working } from './words.ts';
+
+export function decide(observed: Observed): Plan {
+  const { metadata } = observed.server;
+  const hasFinalizer = metadata.finalizers?.includes(finalizer) === true;
+  if (metadata.deletionTimestamp !== undefined && !hasFinalizer) {
+    return { ready: settled('False', 'Terminated', 'Nothing of it is left.') };
+  }
+  const plan = decideStage(observed, hasFinalizer);
+  return observed.suspended ? held(observed, plan) : plan;
+}
+
+function decideStage(observed: Observed, hasFinalizer: boolean): Plan {
+  const { server, status } = observed;
+  if (server.metadata.deletionTimestamp !== undefined) return decideDelete(observed);
+  if (!hasFinalizer) {
+    return { ready: working('Pending', 'Getting ready.'), action: { do: 'add-finalizer' }, recheckAfter: 0 };
+  }
+  return status.instanceID === undefined ? decideLaunch(observed) : decideMachine(observed);
+}
+
+function decideMachine(observed: Observed): Plan {
+  const { machine, status } = observed;
+  switch (machine.state) {
+    case 'gone':
+      return decideLost(observed, machine.because);
+    case 'none':
+    case 'unseen':
+      return unseen(
+        observed,
+        `EC2 does not list ${nameWithInstance(observed)} at the moment, which proves nothing yet.`,
+      );
+    case 'unknown':
+      return unseen(observed, machine.message);
+    case 'present':
+      break;
+  }
+  const power = decidePower(observed, machine.machine);
+  if (power !== undefined) return power;
+  if (status.sshHostKeys === undefined) return decideTrust(observed);
+  const isBooted = status.bootedTime !== undefined || status.forcedTime !== undefined;
+  return isBooted ? decideOperation(observed) : decideBoot(observed);
+}
+
+/** Nothing is done on missing evidence. A machine that was Operational is only called Unreachable for now. */
+function unseen({ status }: Observed, message: string): Plan {
+  const isFresh = status.operationalTime === undefined;
+  const unreachable = {
+    ...unknown('Unreachable', message),
+    reason: 'Unreachable',
+    progress: 'working',
+  } as const;
+  return {
+    ready: isFresh ? working('Booting', message) : unreachable,
+    conditions: { InstanceRunning: unknown('CloudUnreachable', message) },
+    recheckAfter: 5_000,
+  };
+}
+
+/** Suspended or paused: what only observes goes on, what would change something is not done. */
+function held({ server }: Observed, plan: Plan): Plan {
+  if (plan.action === undefined && plan.record === undefined) return plan;
+  const what = server.metadata.deletionTimestamp === undefined ? 'Nothing is changed' : 'It is not deleted';
+  const message = `${what} while the Server is paused or its Deployment suspended.`;
+  return { ready: settled('False', 'Suspended', message), recheckAfter: 30_000 };
+}

@@ -1,0 +1,66 @@
+/** A machine that ended though nobody here asked for it: say so, and start over as the next incarnation. Pure. */
+import type { ServerStatus } from '../../../api/server.ts';
+import { timestamp, type Millis } from '../../../base/clock.ts';
+import { activeRun } from './runs.ts';
+import type { Observed, Plan } from './plan.ts';
+import { nameWithInstance, no, settled, warning, working } from './words.ts';
+
+/** A machine that never got Operational may end again at once; without a pause that would cost money in a loop. */
+const pauseAfterEarlyEnd: Millis = 60_000;
+
+export function decideLost(observed: Observed, because: string): Plan {
+  const { server, status, bootRun, now } = observed;
+  const text = `${nameWithInstance(observed)} disappeared: ${because}.`;
+  const conditions = { InstanceRunning: no('Disappeared', text) };
+  // The old run must never continue on the next machine.
+  const old = activeRun(bootRun);
+  if (old !== undefined && !old.spec.cancel) {
+    return {
+      ready: working('Pending', text),
+      conditions,
+      action: { do: 'cancel-run', run: old },
+      recheckAfter: 0,
+    };
+  }
+  const owner = server.metadata.ownerReferences?.find((reference) => reference.controller === true);
+  if (owner !== undefined) {
+    const message = `${text} ${owner.kind}/${owner.name} decides about a replacement.`;
+    return { ready: settled('False', 'Terminated', message), conditions };
+  }
+  const incarnation = (status.incarnation ?? 1) + 1;
+  const isEarly = status.operationalTime === undefined;
+  return {
+    ready: working('Pending', `${text} Launching another machine.`),
+    conditions,
+    record: {
+      ...withoutMachine,
+      incarnation,
+      nextLaunchTime: isEarly ? timestamp(now + pauseAfterEarlyEnd) : undefined,
+    },
+    events: [warning('InstanceDisappeared', `${text} Launching incarnation ${incarnation}.`)],
+    recheckAfter: 0,
+  };
+}
+
+/** Everything in status that speaks about one machine. */
+const withoutMachine: ServerStatus = {
+  instanceID: undefined,
+  instanceType: undefined,
+  imageID: undefined,
+  zone: undefined,
+  privateIP: undefined,
+  publicIP: undefined,
+  publicDNSName: undefined,
+  templateName: undefined,
+  templateRevision: undefined,
+  launchBatchRef: undefined,
+  launchIndex: undefined,
+  launchTime: undefined,
+  operationalTime: undefined,
+  bootSeconds: undefined,
+  sshHostKeys: undefined,
+  bootRunRef: undefined,
+  bootStartTime: undefined,
+  bootedTime: undefined,
+  forcedTime: undefined,
+};

@@ -1,0 +1,101 @@
+/** A booted machine: healthy, unhealthy, silent, or showing another key. Pure. */
+import { findCondition } from '../../../api/conditions.ts';
+import { timestamp } from '../../../base/clock.ts';
+import { refusedConnection, verified } from './boot.ts';
+import { pastDeadline, stranded } from './stranded.ts';
+import type { HealthFacts, Observed, Plan, ServerVerdict, Summary } from './plan.ts';
+import { no, normal, settled, unknown, warning, working, yes } from './words.ts';
+
+export function decideOperation(observed: Observed): Plan {
+  const { health, revision, status } = observed;
+  if (health === undefined) {
+    return { ready: working('Booting', 'Waiting for the first health check.'), recheckAfter: 1_000 };
+  }
+  const threshold = revision?.health.failureThreshold ?? 3;
+  const conditions = { ...sshVerdict(observed, health), Healthy: healthyVerdict(health) };
+  const recheckAfter = health.nextCheck;
+  const isGood = health.result === 'passed' || health.result === 'none';
+  if (isGood) return { ...operational(observed, health), conditions, recheckAfter };
+  if (status.operationalTime === undefined && status.forcedTime === undefined) {
+    return { ...firstChecks(observed, health), conditions, recheckAfter };
+  }
+  // One failed check is news for nobody: what was true stays true until the threshold is reached.
+  if (health.result !== 'mismatch' && health.failures < threshold) {
+    return { ready: steady(observed), recheckAfter };
+  }
+  return { ...failing(observed, health), conditions, recheckAfter };
+}
+
+function operational({ status, now }: Observed, health: HealthFacts): Plan {
+  const ready = steadyMessage(status.forcedTime !== undefined, health.message);
+  if (status.operationalTime !== undefined) return { ready };
+  const bootSeconds = Math.round((now - Date.parse(status.launchTime ?? timestamp(now))) / 1_000);
+  return {
+    ready,
+    record: { operationalTime: timestamp(now), bootSeconds },
+    events: [normal('ServerOperational', `Operational ${bootSeconds} s after launch.`)],
+  };
+}
+
+function steadyMessage(isForced: boolean, health: string): Summary {
+  return isForced
+    ? settled('True', 'Operational', 'Declared Operational by annotation.')
+    : settled('True', 'Operational', `Boot scripts finished and the health check passes: ${health}.`);
+}
+
+/** The summary as it was. */
+function steady({ status }: Observed): Summary {
+  const before = findCondition(status, 'Ready');
+  const isOperational = before === undefined || before.status === 'True';
+  return isOperational
+    ? settled('True', 'Operational', before?.message ?? 'Boot scripts finished.')
+    : working('Unhealthy', before.message);
+}
+
+function firstChecks(observed: Observed, health: HealthFacts): Plan {
+  const text = `Boot scripts finished, but the health check fails: ${health.message}.`;
+  if (health.result === 'mismatch' || pastDeadline(observed)) return stranded(observed, text);
+  return { ready: working('Booting', text) };
+}
+
+function failing(observed: Observed, health: HealthFacts): Plan {
+  const { status } = observed;
+  const times = `${health.failures} ${health.failures === 1 ? 'time' : 'times'} in a row`;
+  if (health.result === 'failed') {
+    const text = `The health check failed ${times}: ${health.message}.`;
+    return { ready: { ...working('Unhealthy', text) }, ...onceEvent(observed, 'Unhealthy', text) };
+  }
+  const text = sshVerdict(observed, health).SSHReachable?.message ?? health.message;
+  const reason = health.result === 'mismatch' ? 'HostKeyMismatch' : 'Unreachable';
+  const isNews = findCondition(status, 'Ready')?.reason !== 'Unreachable';
+  return {
+    ready: { ...unknown('Unreachable', text), reason: 'Unreachable', progress: 'working' },
+    ...(isNews ? { events: [warning(reason, text)] } : {}),
+  };
+}
+
+function onceEvent({ status }: Observed, reason: string, text: string): Pick<Plan, 'events'> {
+  return findCondition(status, 'Ready')?.reason === reason ? {} : { events: [warning(reason, text)] };
+}
+
+function sshVerdict(observed: Observed, health: HealthFacts): { readonly SSHReachable?: ServerVerdict } {
+  const { result, message } = health;
+  if (result === 'unreachable' || result === 'mismatch') {
+    return { SSHReachable: refusedConnection(observed, { state: result, message }) };
+  }
+  return { SSHReachable: verified };
+}
+
+function healthyVerdict({ result, message }: HealthFacts): ServerVerdict {
+  switch (result) {
+    case 'passed':
+      return yes('CheckPassed', message);
+    case 'none':
+      return yes('NoCheck', 'The template has no health check.');
+    case 'failed':
+    case 'unreachable':
+    case 'mismatch':
+      break;
+  }
+  return no('CheckFailed', message);
+}

@@ -1,0 +1,63 @@
+/** A machine that is not simply running: starting, stopping, stopped, or on its way out. Pure. */
+import type { Machine } from '../../../cloud/port.ts';
+import { activeRun } from './runs.ts';
+import type { Observed, Plan } from './plan.ts';
+import { nameWithInstance, no, settled, working } from './words.ts';
+
+const recheck = 5_000;
+
+/** undefined when the machine runs and shall run: the next stage decides. */
+export function decidePower(observed: Observed, machine: Machine): Plan | undefined {
+  switch (machine.state) {
+    case 'pending':
+      return starting(observed);
+    case 'stopping':
+      return { ...stopping(observed), recheckAfter: recheck };
+    case 'stopped':
+      return observed.server.spec.power === 'Stopped' ? stopped(observed) : start(observed, machine);
+    case 'shutting-down':
+    case 'terminated': {
+      const text = `${nameWithInstance(observed)} is being terminated though nobody here asked for it.`;
+      return {
+        ready: working('Terminating', text),
+        conditions: { InstanceRunning: no('Disappeared', text) },
+        recheckAfter: recheck,
+      };
+    }
+    case 'running':
+      break;
+  }
+  return observed.server.spec.power === 'Stopped' ? stop(observed, machine) : undefined;
+}
+
+function starting(observed: Observed): Plan {
+  const text = `${nameWithInstance(observed)} is starting.`;
+  return {
+    ready: working('Booting', text),
+    conditions: { InstanceRunning: no('Starting', text) },
+    recheckAfter: recheck,
+  };
+}
+
+function stopping(observed: Observed): Plan {
+  const text = `${nameWithInstance(observed)} is stopping.`;
+  return { ready: working('Stopping', text), conditions: { InstanceRunning: no('Stopped', text) } };
+}
+
+function stopped(observed: Observed): Plan {
+  const text = `${nameWithInstance(observed)} is stopped, as spec.power says.`;
+  return {
+    ready: settled('False', 'Stopped', text),
+    conditions: { InstanceRunning: no('Stopped', text) },
+  };
+}
+
+function start(observed: Observed, { id }: Machine): Plan {
+  return { ...starting(observed), action: { do: 'start', instanceID: id } };
+}
+
+/** Not in the middle of a script: half a boot would be left behind. */
+function stop(observed: Observed, { id }: Machine): Plan | undefined {
+  if (activeRun(observed.bootRun) !== undefined) return undefined;
+  return { ...stopping(observed), action: { do: 'stop', instanceID: id }, recheckAfter: recheck };
+}

@@ -1,0 +1,69 @@
+/** Small words that every stage uses: verdicts, deadlines, names. Pure. */
+import type { Reason } from '../../../api/reasons.ts';
+import type { Server } from '../../../api/server.ts';
+import type { Instant, Millis } from '../../../base/clock.ts';
+import type { EventNote, Observed, Offering, ServerVerdict, Summary } from './plan.ts';
+
+type Ready = Reason<'Server', 'Ready'>;
+
+export function working(reason: Ready, message: string): Summary {
+  return { status: 'False', reason, message, progress: 'working' };
+}
+
+/** Waits for a person: the message says what to do. */
+export function stalled(reason: Ready, message: string): Summary {
+  return { status: 'False', reason, message, progress: 'stalled' };
+}
+
+export function settled(status: Summary['status'], reason: Ready, message: string): Summary {
+  return { status, reason, message, progress: 'settled' };
+}
+
+export function yes(reason: string, message: string): ServerVerdict {
+  return { status: 'True', reason, message };
+}
+
+export function no(reason: string, message: string): ServerVerdict {
+  return { status: 'False', reason, message };
+}
+
+export function unknown(reason: string, message: string): ServerVerdict {
+  return { status: 'Unknown', reason, message };
+}
+
+export function normal(reason: string, message: string): EventNote {
+  return { type: 'Normal', reason, message };
+}
+
+export function warning(reason: string, message: string): EventNote {
+  return { type: 'Warning', reason, message };
+}
+
+/** Milliseconds since the recorded time; Infinity when there is none. */
+export function since(time: string | undefined, now: Instant): Millis {
+  return time === undefined ? Number.POSITIVE_INFINITY : now - Date.parse(time);
+}
+
+/** `20:10:04Z`, for messages: a time of day does not change from pass to pass, a remaining time would. */
+export function clockTime(at: Instant): string {
+  return `${new Date(at).toISOString().slice(11, 19)}Z`;
+}
+
+/** `t3.small in eu-west-1a`. */
+export function describeOffering({ instanceType, subnetID, zone }: Offering): string {
+  const place = zone ?? subnetID;
+  return place === undefined ? instanceType : `${instanceType} in ${place}`;
+}
+
+/** `web-1 [i-0abc…]`. */
+export function nameWithInstance({ server, status }: Pick<Observed, 'server' | 'status'>): string {
+  const { name } = server.metadata;
+  return status.instanceID === undefined ? name : `${name} [${status.instanceID}]`;
+}
+
+/** A command that can be pasted. */
+export function annotateCommand(server: Server, annotation: string, value: string): string {
+  const { namespace, name } = server.metadata;
+  const where = namespace === undefined ? '' : ` -n ${namespace}`;
+  return `kubectl annotate${where} rlsrv/${name} ${annotation}=${value} --overwrite`;
+}

@@ -1,0 +1,140 @@
+/** What talking to a machine tells: its host keys, whether it answers, and whether it is healthy. */
+import type { CloudAccount } from '../../api/cloud-account.ts';
+import { attestationKey } from '../../api/launch-batch.ts';
+import { keyOf, keyText } from '../../api/meta.ts';
+import type { Server, ServerStatus } from '../../api/server.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
+import { AppError, messageOf } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import { hostOf } from '../../accounts/host.ts';
+import type { Accounts, OpenAccount } from '../../accounts/port.ts';
+import { pinsOf } from '../../shell/host-key.ts';
+import type { Host, Shell } from '../../shell/port.ts';
+import type { ConsoleWatch } from './console-watch.ts';
+import type { Attestation, HealthFacts, MachineFacts, Observed, ShellFacts } from './decide/plan.ts';
+import type { HealthChecks } from './health.ts';
+import { observeMachine } from './observe-machine.ts';
+
+export interface HostPorts {
+  readonly accounts: Accounts;
+  readonly shell: Shell;
+  readonly failpoints: Failpoints;
+  readonly health: HealthChecks;
+  readonly consoles: ConsoleWatch;
+}
+
+/** Silence of a fresh machine is normal for this long; then its console is asked for the reason. */
+const consoleAfter: Millis = 60_000;
+
+type Common = Pick<Observed, 'now' | 'server' | 'status' | 'account' | 'revision'>;
+type HostFacts = Pick<Observed, 'machine' | 'attestation' | 'shell' | 'health'>;
+
+const nothing = { attestation: undefined, shell: undefined, health: undefined };
+
+/** The machine, and what can be learned by talking to it. */
+export async function observeHost(ports: HostPorts, common: Common): Promise<HostFacts> {
+  const { account, status, now } = common;
+  const { instanceID } = status;
+  if (instanceID === undefined) return { ...nothing, machine: { state: 'none' } };
+  if (account === undefined) {
+    const message = `CloudAccount/${status.accountRef?.name ?? ''} is gone; put it back, or this machine cannot be reached.`;
+    return { ...nothing, machine: { state: 'unknown', message } };
+  }
+  const machine = await lookAtMachine(ports, account, status, now);
+  const isRunning = machine.state === 'present' && machine.machine.state === 'running';
+  if (!isRunning || common.server.metadata.deletionTimestamp !== undefined) return { ...nothing, machine };
+  const opened = await ports.accounts.open(account);
+  return { ...nothing, machine, ...(await talk(ports, { ...common, account, opened, machine, instanceID })) };
+}
+
+/** Only what the machine's stage of life needs. */
+async function talk(ports: HostPorts, site: Site): Promise<Partial<HostFacts>> {
+  const { sshHostKeys, bootedTime, forcedTime, bootRunRef } = site.status;
+  if (sshHostKeys === undefined) return { attestation: await readAttestation(ports, site) };
+  const host = await hostFor(ports, site);
+  if (bootedTime !== undefined || forcedTime !== undefined)
+    return { health: await checkHealth(ports, site, host) };
+  return bootRunRef?.uid === undefined ? { shell: await connect(ports, site, host) } : {};
+}
+
+interface Site extends Common {
+  readonly account: CloudAccount;
+  readonly opened: OpenAccount;
+  readonly machine: MachineFacts & { readonly state: 'present' };
+  readonly instanceID: string;
+}
+
+/** EC2 not answering is a fact, not an error: the status says so. */
+async function lookAtMachine(
+  ports: HostPorts,
+  account: CloudAccount,
+  status: ServerStatus,
+  now: Instant,
+): Promise<MachineFacts> {
+  try {
+    return await observeMachine(await ports.accounts.open(account), status, now);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return {
+      state: 'unknown',
+      message: `EC2 cannot be asked about ${status.instanceID ?? ''}: ${messageOf(error)}`,
+    };
+  }
+}
+
+async function readAttestation(ports: HostPorts, site: Site): Promise<Attestation> {
+  const { account, opened, status, instanceID, now } = site;
+  const { bucket, prefix } = account.spec.stateStore;
+  const key = attestationKey(prefix, status.launchBatchRef?.name ?? '', status.launchIndex ?? 0);
+  try {
+    const body = await opened.cloud.objects.get(bucket, key);
+    if (body !== undefined) {
+      ports.failpoints.hit('boot.after-host-key-read');
+      const pins = pinsOf(new TextDecoder().decode(body)).slice(0, 8);
+      if (pins.length > 0) return { state: 'present', pins };
+      return { state: 'unreadable', message: `s3://${bucket}/${key} holds no SSH public key` };
+    }
+    const isLate = now - Date.parse(status.launchTime ?? '') > consoleAfter;
+    const hasConflict = isLate && (await ports.consoles.hasConflict(opened.cloud.machines, instanceID, now));
+    return { state: hasConflict ? 'conflict' : 'absent' };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { state: 'unreadable', message: error.message };
+  }
+}
+
+/** undefined while the machine has no address. */
+async function hostFor({ accounts }: HostPorts, site: Site): Promise<Host | undefined> {
+  const { server, status, machine, account } = site;
+  // The address of this very moment: status learns it only with the next write.
+  const { privateIp, publicIp } = machine.machine;
+  const now: Server = { ...server, status: { ...status, privateIP: privateIp, publicIP: publicIp } };
+  return hostOf(now, account, await accounts.login(account));
+}
+
+async function connect(ports: HostPorts, site: Site, host: Host | undefined): Promise<ShellFacts> {
+  const { opened, status, instanceID, now } = site;
+  if (host === undefined) return { state: 'unreachable', message: 'it has no address yet' };
+  try {
+    await ports.shell.check(host);
+    return { state: 'verified' };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === 'shell.host-key-mismatch') return { state: 'mismatch', message: error.message };
+    if (error.code === 'shell.auth-failed') return { state: 'refused', message: error.message };
+    if (!error.code.startsWith('shell.')) throw error;
+    const isLate = now - Date.parse(status.launchTime ?? '') > consoleAfter;
+    const hasConflict = isLate && (await ports.consoles.hasConflict(opened.cloud.machines, instanceID, now));
+    return { state: hasConflict ? 'conflict' : 'unreachable', message: error.message };
+  }
+}
+
+async function checkHealth(
+  ports: HostPorts,
+  { server, status, revision, instanceID, now }: Site,
+  host: Host | undefined,
+): Promise<HealthFacts | undefined> {
+  if (host === undefined || revision === undefined) return undefined;
+  const isNew = status.operationalTime === undefined;
+  return ports.health.check({ key: keyText(keyOf(server)), instanceID, host, revision, isNew }, now);
+}

@@ -1,0 +1,47 @@
+/** What is known of a Server's machine: the shared picture first, a question to EC2 only where the picture proves nothing. */
+import type { ServerStatus } from '../../api/server.ts';
+import type { Instant } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { OpenAccount } from '../../accounts/port.ts';
+import type { Machine } from '../../cloud/port.ts';
+import type { MachineFacts } from './decide/plan.ts';
+
+/** A machine EC2 does not list counts as gone only after all of these; EC2 documents that absence proves nothing. */
+const evidence = { sweeps: 2, missingFor: 60_000, age: 5 * 60_000 };
+
+export async function observeMachine(
+  opened: OpenAccount,
+  { instanceID, launchTime, terminationTime }: ServerStatus,
+  now: Instant,
+): Promise<MachineFacts> {
+  if (instanceID === undefined) return { state: 'none' };
+  // While it ends, the picture may be a sweep old: look closely, many askers share one call.
+  const closer = terminationTime === undefined ? undefined : await find(opened, instanceID);
+  const machine = closer ?? opened.view.get(instanceID);
+  if (machine !== undefined) return factsOf(machine);
+  const { sweeps, since } = opened.view.missing(instanceID);
+  const isLong = since !== undefined && now - since >= evidence.missingFor && sweeps >= evidence.sweeps;
+  const isOld = launchTime === undefined || now - Date.parse(launchTime) >= evidence.age;
+  if (!isLong || !isOld) return { state: 'unseen' };
+  const [found] = await opened.cloud.machines.find([instanceID]);
+  return found === undefined
+    ? { state: 'gone', because: 'EC2 has not listed it for over a minute and does not know its id any more' }
+    : factsOf(found);
+}
+
+function factsOf(machine: Machine): MachineFacts {
+  if (machine.state !== 'terminated') return { state: 'present', machine };
+  const why = machine.stateReason === undefined ? '' : ` [${machine.stateReason}]`;
+  return { state: 'gone', because: `it was terminated${why}` };
+}
+
+/** undefined when EC2 does not list it or does not answer: the picture is good enough then. */
+async function find({ cloud }: OpenAccount, instanceID: string): Promise<Machine | undefined> {
+  try {
+    const [machine] = await cloud.machines.find([instanceID]);
+    return machine;
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}

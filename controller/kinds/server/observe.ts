@@ -1,0 +1,83 @@
+/** Reads everything a Server's decision needs, and no more than its stage needs. */
+import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
+import { annotations } from '../../api/meta.ts';
+import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
+import type { Server } from '../../api/server.ts';
+import type { TemplateRevision } from '../../api/template-revision.ts';
+import type { Instant } from '../../base/clock.ts';
+import type { Cache } from '../../kube/port.ts';
+import type { Observed } from './decide/plan.ts';
+import { observeBasis, readRevision, type BasisPorts } from './observe-basis.ts';
+import { observeHost, type HostPorts } from './observe-host.ts';
+
+export interface ObservePorts extends BasisPorts, HostPorts {}
+
+export async function observe(ports: ObservePorts, server: Server, now: Instant): Promise<Observed> {
+  const { cache } = ports;
+  const { metadata, spec, status = {} } = server;
+  const namespace = metadata.namespace ?? '';
+  const deployment = cache.get(siteDeploymentKind, { namespace, name: spec.deploymentRef.name });
+  const account = accountOf(cache, server, deployment);
+  const wantsMachine = status.instanceID === undefined && metadata.deletionTimestamp === undefined;
+  const common = {
+    now,
+    server,
+    status,
+    suspended: isPaused(server) || deployment?.spec.suspend === true,
+    account,
+    revision: revisionOf(ports, server),
+    bootRun: runOf(ports, namespace, status.bootRunRef?.name),
+    decommissionRun: runOf(ports, namespace, status.decommissionRunRef?.name),
+    batch: await batchOf(ports, server),
+    basis: wantsMachine ? await observeBasis(ports, { server, deployment, account, now }) : undefined,
+  };
+  return { ...common, ...(await observeHost(ports, common)) };
+}
+
+/** The account that pays for the machine; while there is none, the one that would. */
+function accountOf(
+  cache: Cache,
+  { status }: Server,
+  deployment: SiteDeployment | undefined,
+): CloudAccount | undefined {
+  const ref = status?.accountRef ?? deployment?.spec.accountRef;
+  return ref === undefined ? undefined : cache.get(cloudAccountKind, { name: ref.name });
+}
+
+/** What the machine was launched from. */
+function revisionOf({ cache }: BasisPorts, { metadata, status }: Server): TemplateRevision | undefined {
+  const { templateName, templateRevision } = status ?? {};
+  if (templateName === undefined || templateRevision === undefined) return undefined;
+  return readRevision(cache, metadata.namespace ?? '', templateName, templateRevision);
+}
+
+/** The batch that answers the newest launch request. */
+async function batchOf({ kube, cache }: BasisPorts, server: Server): Promise<LaunchBatch | undefined> {
+  const { namespace, uid, deletionTimestamp } = server.metadata;
+  const { launchRequest, instanceID } = server.status ?? {};
+  if (launchRequest === undefined || instanceID !== undefined || namespace === undefined) return undefined;
+  // A Server that leaves must not overlook a launch: then the API server itself is asked.
+  const batches =
+    deletionTimestamp === undefined
+      ? cache.list(launchBatchKind, { namespace })
+      : await kube.list(launchBatchKind, { namespace });
+  return batches.find((batch) =>
+    batch.spec.slots.some(
+      (slot) =>
+        slot.serverUID === uid &&
+        slot.incarnation === launchRequest.incarnation &&
+        slot.attempt === launchRequest.attempt,
+    ),
+  );
+}
+
+function runOf({ cache }: BasisPorts, namespace: string, name: string | undefined): ScriptRun | undefined {
+  return name === undefined ? undefined : cache.get(scriptRunKind, { namespace, name });
+}
+
+function isPaused({ metadata }: Server): boolean {
+  const paused = metadata.annotations?.[annotations.paused];
+  return paused !== undefined && paused !== 'false';
+}

@@ -1,0 +1,108 @@
+/** Runs one machine for each Server: launches it once, boots it, watches it, and leaves nothing behind. */
+import { cloudAccountKind } from '../../api/cloud-account.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
+import { launchBatchKind } from '../../api/launch-batch.ts';
+import { keyText, type ObjectKey } from '../../api/meta.ts';
+import { controllerRevisions } from '../../api/resource.ts';
+import { scriptRunKind } from '../../api/script-run.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { Cache, Events, Kube } from '../../kube/port.ts';
+import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { Shell } from '../../shell/port.ts';
+import { act } from './act.ts';
+import { ConsoleWatch } from './console-watch.ts';
+import { decide } from './decide/index.ts';
+import type { Observed, Plan } from './decide/plan.ts';
+import { HealthChecks } from './health.ts';
+import type { ServerMetrics } from './metrics.ts';
+import { observe } from './observe.ts';
+import { statusOf } from './status.ts';
+import { byAccount, byDeployment, byRevision, byRun, bySlot, byTemplate } from './wakes.ts';
+
+export interface ServerPorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly events: Events;
+  readonly accounts: Accounts;
+  readonly shell: Shell;
+  readonly failpoints: Failpoints;
+  readonly metrics: ServerMetrics;
+}
+
+interface Ports extends ServerPorts {
+  readonly health: HealthChecks;
+  readonly consoles: ConsoleWatch;
+}
+
+export function createServerController(ports: ServerPorts): KindController {
+  const own: Ports = { ...ports, health: new HealthChecks(ports.shell), consoles: new ConsoleWatch() };
+  return {
+    name: 'server',
+    resource: serverKind,
+    // A pass may wait seconds for a host that does not answer.
+    workers: 32,
+    watches: [
+      { resource: launchBatchKind, wakes: bySlot },
+      { resource: scriptRunKind, wakes: byRun },
+      { resource: siteDeploymentKind, wakes: byDeployment },
+      { resource: serverTemplateKind, wakes: byTemplate },
+      { resource: controllerRevisions, wakes: byRevision },
+      { resource: cloudAccountKind, wakes: byAccount },
+    ],
+    reconcile: (key, context) => reconcile(own, key, context),
+  };
+}
+
+async function reconcile(
+  ports: Ports,
+  key: ObjectKey,
+  { now, log }: ReconcileContext,
+): Promise<ReconcileResult> {
+  const { kube, cache, health } = ports;
+  const server = cache.get(serverKind, key);
+  if (server === undefined) {
+    health.forget(keyText(key));
+    return {};
+  }
+  const observed = await observe(ports, server, now);
+  const plan = decide(observed);
+  // The intention first: whoever comes back after a crash finds it and goes on from there.
+  const written = await kube.writeStatus(serverKind, server, statusOf(observed, plan));
+  tell(ports, observed, plan);
+  if (plan.action !== undefined) {
+    await perform(ports, observed, written, plan);
+    log.info({ do: plan.action.do, because: plan.ready.message }, 'acted for a server');
+  }
+  return plan.recheckAfter === undefined ? {} : { after: plan.recheckAfter };
+}
+
+/** Does the plan's action; when that fails the status says so and the error decides about the retry. */
+async function perform(ports: Ports, observed: Observed, written: Server, plan: Plan): Promise<void> {
+  if (plan.action === undefined) return;
+  try {
+    await act(ports, observed, written, plan.action);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const trouble = `It failed and is tried again: ${error.message}`;
+    await ports.kube.writeStatus(serverKind, written, statusOf(observed, plan, trouble));
+    throw error;
+  }
+}
+
+/** What the write made true: failpoints, events and metrics. */
+function tell({ failpoints, events, metrics, consoles }: Ports, observed: Observed, plan: Plan): void {
+  const { server, status } = observed;
+  const { record = {}, events: notes = [] } = plan;
+  if (record.instanceID !== undefined) failpoints.hit('launch.after-server-bound');
+  if (record.sshHostKeys !== undefined) failpoints.hit('boot.after-host-key-pinned');
+  for (const { type, reason, message } of notes) {
+    if (type === 'Normal') events.normal(server, reason, message);
+    else events.warning(server, reason, message);
+  }
+  if (record.bootSeconds !== undefined) metrics.operational(status.templateName ?? '', record.bootSeconds);
+  if (record.incarnation !== undefined && status.instanceID !== undefined) consoles.forget(status.instanceID);
+}

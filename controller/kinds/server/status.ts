@@ -1,0 +1,106 @@
+/** From facts and plan to the status that is written. Pure. */
+import { findCondition, stampConditions, type ConditionStatus, type Verdict } from '../../api/conditions.ts';
+import { annotations as names } from '../../api/meta.ts';
+import type { ServerStatus } from '../../api/server.ts';
+import { timestamp } from '../../base/clock.ts';
+import type { Observed, Plan, ServerVerdict } from './decide/plan.ts';
+
+/** Conditions that are always present, with what is said before anything is known. */
+const initial = {
+  InputsResolved: ['Unknown', 'NotYetResolved', 'No launch was prepared yet.'],
+  InstanceRunning: ['False', 'NotLaunched', 'No machine yet.'],
+  SSHReachable: ['Unknown', 'NotYetTried', 'No connection was tried yet.'],
+  Booted: ['False', 'WaitingForMachine', 'There is no reachable machine yet.'],
+  Healthy: ['Unknown', 'NotYetChecked', 'Not Operational yet.'],
+} as const satisfies Record<string, readonly [ConditionStatus, string, string]>;
+
+type ConditionType = keyof typeof initial;
+
+/** The whole new status; `trouble` is what went wrong with the plan's action. */
+export function statusOf(observed: Observed, plan: Plan, trouble?: string): ServerStatus {
+  const { server, now } = observed;
+  const { generation = 0, annotations } = server.metadata;
+  const recorded: ServerStatus = { ...observed.status, ...plan.record };
+  const next = { ...recorded, ...machineFields(observed, recorded) };
+  return {
+    ...next,
+    observedGeneration: generation,
+    lastHandledReconcileAt: annotations?.[names.reconcileAt],
+    conditions: stampConditions(observed.status.conditions, verdictsOf(observed, plan, next, trouble), {
+      generation,
+      at: timestamp(now),
+    }),
+  };
+}
+
+function verdictsOf(
+  observed: Observed,
+  plan: Plan,
+  status: ServerStatus,
+  trouble: string | undefined,
+): readonly Verdict[] {
+  const { progress, ...summary } = plan.ready;
+  const ready = trouble === undefined ? summary : { ...summary, message: `${summary.message} ${trouble}` };
+  const passing: ServerVerdict = { status: 'True', reason: ready.reason, message: ready.message };
+  return [
+    { type: 'Ready', ...ready },
+    ...(Object.keys(initial) as ConditionType[]).map((type) => ({
+      type,
+      ...(plan.conditions?.[type] ?? implied(type, observed, status)),
+    })),
+    ...(progress === 'working' ? [{ type: 'Reconciling', ...passing }] : []),
+    ...(progress === 'stalled' ? [{ type: 'Stalled', ...passing }] : []),
+  ];
+}
+
+/** What the facts alone say; a condition about an earlier machine is never carried over to the next one. */
+function implied(type: ConditionType, observed: Observed, status: ServerStatus): ServerVerdict {
+  const before = findCondition(observed.status, type);
+  const isSameMachine = status.instanceID !== undefined && status.instanceID === observed.status.instanceID;
+  if (type === 'InstanceRunning') return runningVerdict(observed, status);
+  if (type === 'InputsResolved' && before !== undefined) return verdictOf(before);
+  if (type === 'Booted' && status.forcedTime !== undefined && status.bootedTime === undefined) {
+    return { status: 'True', reason: 'ForcedOperational', message: 'Declared Operational by annotation.' };
+  }
+  return before !== undefined && isSameMachine ? verdictOf(before) : first(type);
+}
+
+function runningVerdict({ machine }: Observed, { instanceID }: ServerStatus): ServerVerdict {
+  const isOwn = machine.state === 'present' && machine.machine.id === instanceID;
+  if (!isOwn) return first('InstanceRunning');
+  const { id, state } = machine.machine;
+  return state === 'running'
+    ? { status: 'True', reason: 'Running', message: `${id} is running.` }
+    : { status: 'False', reason: stateReasons[state], message: `${id} is ${state}.` };
+}
+
+const stateReasons = {
+  pending: 'Starting',
+  stopping: 'Stopped',
+  stopped: 'Stopped',
+  'shutting-down': 'Terminated',
+  terminated: 'Terminated',
+} as const;
+
+function first(type: ConditionType): ServerVerdict {
+  const [status, reason, message] = initial[type];
+  return { status, reason, message };
+}
+
+function verdictOf({ status, reason, message }: Omit<Verdict, 'type'>): ServerVerdict {
+  return { status, reason, message };
+}
+
+/** What EC2 says about the machine; the last word stays while EC2 is silent. */
+function machineFields({ machine }: Observed, { instanceID }: ServerStatus): ServerStatus {
+  if (machine.state !== 'present' || machine.machine.id !== instanceID) return {};
+  const { type, imageId, zone, privateIp, publicIp, publicDnsName } = machine.machine;
+  return {
+    instanceType: type,
+    imageID: imageId,
+    zone,
+    privateIP: privateIp,
+    publicIP: publicIp,
+    publicDNSName: publicDnsName,
+  };
+}

@@ -1,0 +1,198 @@
+/** A whole controller on fakes: servers, launches and script runs, with time, crashes and faults in the test's hand. */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { cloudAccountKind } from '../../controller/api/cloud-account.ts';
+import { findCondition } from '../../controller/api/conditions.ts';
+import { siteDeploymentKind } from '../../controller/api/deployment.ts';
+import { launchBatchKind } from '../../controller/api/launch-batch.ts';
+import { keyOf } from '../../controller/api/meta.ts';
+import { scriptRunKind } from '../../controller/api/script-run.ts';
+import { serverTemplateKind } from '../../controller/api/server-template.ts';
+import { serverKind, type Server } from '../../controller/api/server.ts';
+import { AppError } from '../../controller/base/errors.ts';
+import { armFailpoint, noFailpoints, type Failpoints } from '../../controller/base/failpoints.ts';
+import { createLaunchMetrics } from '../../controller/kinds/launch-batch/metrics.ts';
+import { createLaunchPlanner } from '../../controller/kinds/launch-batch/planner.ts';
+import { createLaunchBatchController } from '../../controller/kinds/launch-batch/reconcile.ts';
+import { createScriptRunController } from '../../controller/kinds/script-run/reconcile.ts';
+import { createServerMetrics } from '../../controller/kinds/server/metrics.ts';
+import { createServerController } from '../../controller/kinds/server/reconcile.ts';
+import type { KindController } from '../../controller/kube/reconciler.ts';
+import { aRevision, aScript, condition, namespace, Site, words } from '../builders/site.ts';
+import { bootHosts } from '../fakes/clouds.ts';
+
+/** Thrown by an armed failpoint: the process ends here and now. */
+class Crash extends Error {}
+
+export interface WorldOptions {
+  readonly account?: object;
+  readonly revision?: object;
+  /** A failpoint, as `RIDGELINE_FAILPOINT` spells it. */
+  readonly crashAt?: string;
+}
+
+const log = pino({ level: 'silent' });
+const tick = 500;
+
+export class World {
+  readonly site = new Site();
+  /** Every start of a script, as `address script`. */
+  readonly started: string[] = [];
+  crashes = 0;
+  #controllers: readonly KindController[];
+  #failpoints: Failpoints;
+
+  constructor({ account = {}, revision = {}, crashAt }: WorldOptions = {}) {
+    const { site } = this;
+    site.addAccount({ network: { subnetIDs: ['subnet-a', 'subnet-b'] }, ...account });
+    site.kube.edit(cloudAccountKind, { name: 'default' }, { status: { sshPublicKey: 'ssh-ed25519 AAAA' } });
+    site.addDeployment();
+    site.kube.edit(
+      siteDeploymentKind,
+      { namespace, name: 'shop' },
+      { status: { conditions: [condition('Ready', 'Empty')] } },
+    );
+    site.addRevision(
+      aRevision([aScript('base'), aScript('app')], {
+        imageID: 'ami-0123456789abcdef0',
+        instance: { types: ['t3.small', 't3a.small'] },
+        scripts: [aScript('base'), aScript('app'), aScript('flush')],
+        decommission: [{ name: 'flush', script: 'flush' }],
+        health: { type: 'TCP' },
+        ...revision,
+      }),
+    );
+    site.kube.seed(serverTemplateKind, {
+      ...words(serverTemplateKind),
+      metadata: { namespace, name: 'app' },
+      spec: { image: { id: 'ami-0123456789abcdef0' }, instance: { types: ['t3.small'] } } as never,
+      status: { revision: '00000001', conditions: [condition('Ready', 'Valid')] },
+    });
+    bootHosts(site.cloud, site.shell);
+    for (const script of ['base', 'app', 'flush']) {
+      site.shell.script(script, (_, address) => {
+        this.started.push(`${address} ${script}`);
+        return { takes: 2_000 };
+      });
+    }
+    this.#failpoints =
+      crashAt === undefined
+        ? noFailpoints
+        : armFailpoint(crashAt, () => {
+            throw new Crash(crashAt);
+          });
+    this.#controllers = this.#start();
+  }
+
+  addServer(name: string, spec: object = {}): void {
+    this.site.kube.seed(serverKind, {
+      ...words(serverKind),
+      metadata: { namespace, name },
+      spec: { deploymentRef: { name: 'shop' }, serverTemplateRef: { name: 'app' }, ...spec } as never,
+    });
+  }
+
+  deleteServer(name: string): Promise<void> {
+    return this.site.kube.delete(serverKind, this.server(name));
+  }
+
+  server(name: string): Server {
+    const server = this.site.cache.get(serverKind, { namespace, name });
+    if (server === undefined) throw new Error(`there is no Server ${name}`);
+    return server;
+  }
+
+  get servers(): readonly Server[] {
+    return this.site.cache.list(serverKind);
+  }
+
+  state(name: string): string | undefined {
+    return this.condition(name, 'Ready')?.reason;
+  }
+
+  condition(name: string, type: string) {
+    return findCondition(this.server(name).status, type);
+  }
+
+  get areOperational(): boolean {
+    return this.servers.every((server) => findCondition(server.status, 'Ready')?.reason === 'Operational');
+  }
+
+  /** Machines that cost money. */
+  get alive(): readonly string[] {
+    return this.site.cloud.machines
+      .picture()
+      .filter(({ state }) => state !== 'terminated' && state !== 'shutting-down')
+      .map(({ id }) => id);
+  }
+
+  /** Lets every key be looked at, and time pass, until `isDone`; fails after so many simulated seconds. */
+  async until(isDone: () => boolean, seconds = 600): Promise<void> {
+    const end = this.site.clock.now() + seconds * 1_000;
+    while (!isDone()) {
+      if (this.site.clock.now() > end) throw new Error(`not done after ${seconds} s: ${this.#describe()}`);
+      await this.step();
+    }
+  }
+
+  async pass(seconds: number): Promise<void> {
+    const end = this.site.clock.now() + seconds * 1_000;
+    await this.until(() => this.site.clock.now() >= end, seconds + 1);
+  }
+
+  /** One look at every key, then a moment of time. */
+  async step(): Promise<void> {
+    try {
+      for (const controller of this.#controllers) await this.#workOff(controller);
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.crashes += 1;
+      this.#failpoints = noFailpoints;
+      this.#controllers = this.#start();
+    }
+    this.site.kube.collectGarbage();
+    await this.site.clock.advance(tick);
+  }
+
+  async #workOff(controller: KindController): Promise<void> {
+    for (const key of this.site.cache.list(controller.resource).map(keyOf)) {
+      try {
+        await controller.reconcile(key, {
+          log,
+          signal: new AbortController().signal,
+          now: this.site.clock.now(),
+        });
+      } catch (error) {
+        // The runtime would try again; here the next step does.
+        if (!(error instanceof AppError)) throw error;
+      }
+    }
+  }
+
+  /** A new process: it knows nothing but what the stores hold. */
+  #start(): readonly KindController[] {
+    const { kube, cache, clock, events, accounts, shell, installation } = this.site;
+    const failpoints: Failpoints = { hit: (name) => this.#failpoints.hit(name) };
+    const launchMetrics = createLaunchMetrics(new Registry());
+    const launch = { kube, cache, clock, accounts, failpoints, metrics: launchMetrics, installation };
+    const common = { kube, cache, events, accounts, shell, failpoints };
+    return [
+      createServerController({ ...common, metrics: createServerMetrics(new Registry()) }),
+      createLaunchPlanner(launch),
+      createLaunchBatchController(launch),
+      createScriptRunController(common),
+    ];
+  }
+
+  #describe(): string {
+    const servers = this.servers.map(({ metadata, status }) => {
+      const ready = findCondition(status, 'Ready');
+      return `${metadata.name}: ${ready?.reason ?? '-'} (${ready?.message ?? ''})`;
+    });
+    const batches = this.site.cache.list(launchBatchKind).map(({ status }) => status?.outcome ?? 'new');
+    const runs = this.site.cache
+      .list(scriptRunKind)
+      .map((run) => `${run.metadata.name} ${findCondition(run.status, 'Succeeded')?.message ?? '-'}`);
+    return [...servers, `batches: ${batches.join()}`, ...runs].join('; ');
+  }
+}

@@ -11,6 +11,7 @@ export const reasons = {
       Throttled: 'AWS asks to slow down; calls are held back.',
       EndpointUnreachable: 'The API does not answer.',
       StateStoreUnusable: 'The bucket is missing or may not be used.',
+      LoginKeyUnusable: 'The Secret with the SSH key is missing or holds no usable key.',
     },
     CredentialsValid: {
       Verified: 'AWS says who we are.',

@@ -41,8 +41,10 @@ export class S3Objects implements ObjectStore {
   }
 
   async put(bucket: string, key: string, body: string | Uint8Array): Promise<void> {
+    // Bytes, because the SDK takes an empty text for a stream of unknown length.
+    const Body = Buffer.from(body);
     await this.#calls.write('PutObject', 1, (options) =>
-      this.#client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }), options),
+      this.#client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body }), options),
     );
   }
 

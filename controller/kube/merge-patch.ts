@@ -18,28 +18,34 @@ export function applyMergePatch(target: object, patch: object): object {
 }
 
 function difference(from: JsonObject, to: JsonObject): JsonObject {
-  const patch: Record<string, Json> = {};
+  // Entries, not assignments: keys are people's, and `__proto__` or `valueOf` must be keys like any other.
+  const entries: [string, Json][] = [];
   for (const [name, value] of Object.entries(to)) {
-    const before = from[name];
+    const before = own(from, name);
     if (isObject(value) && isObject(before)) {
       const inner = difference(before, value);
-      if (Object.keys(inner).length > 0) patch[name] = inner;
+      if (Object.keys(inner).length > 0) entries.push([name, inner]);
     } else if (!isDeepStrictEqual(before, value)) {
-      patch[name] = value;
+      entries.push([name, value]);
     }
   }
-  for (const name of Object.keys(from)) if (!(name in to)) patch[name] = null;
-  return patch;
+  for (const name of Object.keys(from)) if (!Object.hasOwn(to, name)) entries.push([name, null]);
+  return Object.fromEntries(entries);
 }
 
 function apply(target: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch;
-  const result: Record<string, Json> = isObject(target) ? { ...target } : {};
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = apply(result[name], value);
-  }
-  return result;
+  const before = isObject(target) ? target : {};
+  const kept = Object.entries(before).filter(([name]) => !Object.hasOwn(patch, name));
+  const set = Object.entries(patch).filter(([, value]) => value !== null);
+  return Object.fromEntries([
+    ...kept,
+    ...set.map(([name, value]) => [name, apply(own(before, name), value)] as const),
+  ]);
+}
+
+function own(object: JsonObject, name: string): Json | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

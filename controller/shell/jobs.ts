@@ -85,9 +85,12 @@ export class SshShell implements Shell, Remote {
   /** Calls the runner, installing it when the host has none of this version; answers its stdout. */
   async #verb(
     host: Host,
-    words: readonly string[],
+    words: readonly [verb: string, id: string, ...rest: readonly string[]],
     stdin: Uint8Array = new Uint8Array(),
   ): Promise<Uint8Array> {
+    // Ids become file and unit names.
+    if (!/^[a-z0-9-]{1,100}$/.test(words[1]))
+      throw new AppError('invariant', `'${words[1]}' is not a job id`);
     let answer = await this.#asRoot(host, ['/bin/bash', runnerPath, ...words], stdin);
     if (answer.exitCode === notFound) {
       const installing = ['/bin/sh', '-c', install, 'install', runnerPath, runnerDigest];

@@ -125,7 +125,9 @@ export class SshConnection {
       });
     } catch (error) {
       // ssh2 throws only for a configuration it cannot use: here, a private key it cannot read.
-      this.#fail(new AppError('shell.auth-failed', `our private key is unusable: ${messageOf(error)}`));
+      queueMicrotask(() => {
+        this.#fail(new AppError('shell.auth-failed', `our private key is unusable: ${messageOf(error)}`));
+      });
     }
   }
 

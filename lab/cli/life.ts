@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { ensureImage } from '../ami/build.ts';
 import { suites } from '../ami/recipe.ts';
-import { endpoint, images, paths } from '../config.ts';
+import { endpoint, images, network, paths } from '../config.ts';
 import { down, isUp, labInit, restartApi, up } from '../launcher/lab.ts';
+import { preflight } from '../launcher/preflight.ts';
 import { findInstance, instances } from './control.ts';
 import { UsageError, type Verb } from './verb.ts';
 
@@ -62,7 +63,10 @@ export const lifeVerbs: Readonly<Record<string, Verb>> = {
     summary: 'a root shell on a machine, through the lab and not its network: works when sshd does not',
     operands: [1, 1],
     async run([name = '', ...command]) {
-      const { id } = await findInstance(name);
+      const { id, state, condition } = await findInstance(name);
+      if (state !== 'running' || condition !== 'ok') {
+        throw new Error(`${name} is ${condition === 'ok' ? state : condition}: nobody can enter it now`);
+      }
       await enterMachine(id, command);
     },
   },
@@ -74,6 +78,7 @@ export const lifeVerbs: Readonly<Record<string, Verb>> = {
       const suite = suites.find((known) => known === name);
       if (verb !== 'build' || suite === undefined)
         throw new UsageError(`usage: ami build [${suites.join('|')}]`);
+      await preflight(network.cidr, paths.lab, say);
       say(await ensureImage({ suite, cache: paths.cache, progress: say, signal: interrupted() }));
       say(`It is ${images[suite].id} from the next start of the lab.`);
     },

@@ -3,13 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { run, succeeds } from '../sandbox/command.ts';
 import { backingPrefix } from '../sandbox/volumes.ts';
-import { hostInterface } from './routes.ts';
 
 /** Idempotent; waits for dying processes first. `cgroup` is the lab's, below the cgroup2 mount. */
 export async function sweep(cgroup: string): Promise<void> {
   await removeControlGroups(cgroup);
   await detachLoopDevices();
-  await succeeds('ip', ['link', 'delete', hostInterface]);
 }
 
 /** In a private mount namespace: where the cgroup2 tree is, and whether it is mounted at all, differs between machines. */

@@ -118,7 +118,7 @@ export class Machine {
 
   async #inside(command: readonly string[]): Promise<void> {
     if (!(await this.running())) return;
-    await run('nsenter', ['--target', `${await this.#initPid()}`, '--mount', ...command]);
+    await run('nsenter', ['--target', `${await this.#initPid()}`, '--mount', '--root', ...command]);
   }
 
   async #boot(spec: MachineSpec, devices: readonly Device[]): Promise<void> {

@@ -14,6 +14,9 @@ export interface CarriedLog {
   readonly url: string | undefined;
 }
 
+/** A lost answer or a busy store is no reason to lose a log. */
+const storeAttempts = 3;
+
 /**
  * Writes the object anew: the parts of earlier steps, then this one, so doing it again gives the same object. Undefined
  * when the host has no log to give. A store that fails must not keep the verdict: the tail is in status all the same.
@@ -41,15 +44,17 @@ async function store(deed: Deed, place: Place, section: Buffer): Promise<Pick<Ca
   const key = `${prefix}runs/${namespace}/${name}/${deed.before.server}.log`;
   const keep = deed.before.logBytes ?? 0;
   const { objects } = place.cloud;
-  try {
-    const before = keep === 0 ? undefined : await objects.get(bucket, key);
-    const whole = Buffer.concat([(before ?? Buffer.alloc(0)).subarray(0, keep), section]);
-    await objects.put(bucket, key, whole);
-    return { bytes: whole.length, url: `s3://${bucket}/${key}` };
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return { bytes: keep, url: deed.before.logURL };
+  for (let attempt = 1; attempt <= storeAttempts; attempt += 1) {
+    try {
+      const before = keep === 0 ? undefined : await objects.get(bucket, key);
+      const whole = Buffer.concat([(before ?? Buffer.alloc(0)).subarray(0, keep), section]);
+      await objects.put(bucket, key, whole);
+      return { bytes: whole.length, url: `s3://${bucket}/${key}` };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+    }
   }
+  return { bytes: keep, url: deed.before.logURL };
 }
 
 async function readPart(ports: ActPorts, part: LogPart): Promise<Buffer | undefined> {

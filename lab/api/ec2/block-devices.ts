@@ -22,13 +22,20 @@ export function readBlockDevices(params: QueryParams, state: State): readonly Vo
 }
 
 /**
- * Size, type and origin of one volume. `sizeName` is the parameter of its size, which a snapshot's size stands in for.
+ * Size, type and origin of one volume. `sizeName` is the parameter of its size, which a snapshot's size stands in for,
+ * or `imageGiB` for the root volume of an image.
  * @throws CloudError InvalidParameterValue, MissingParameter, InvalidSnapshot.NotFound
  */
-export function readVolumeKind(params: QueryParams, sizeName: string, state: State): VolumeKind {
+export function readVolumeKind(
+  params: QueryParams,
+  sizeName: string,
+  state: State,
+  imageGiB?: number,
+): VolumeKind {
   const snapshotId = params.string('SnapshotId');
   const smallest = snapshotId ? snapshotSize(state, snapshotId) : 1;
-  const sizeGiB = params.integer(sizeName) ?? (snapshotId ? smallest : Number(params.required(sizeName)));
+  const implied = snapshotId ? smallest : imageGiB;
+  const sizeGiB = params.integer(sizeName) ?? implied ?? Number(params.required(sizeName));
   if (sizeGiB < smallest || sizeGiB > MAX_GIB) {
     throw new CloudError(
       'InvalidParameterValue',
@@ -55,7 +62,8 @@ function readMapping(mapping: QueryParams, state: State): VolumeOrder {
     throw invalidMapping(`Invalid device name ${device}`);
   const ebs = mapping.struct('Ebs');
   const deleteOnTermination = ebs.boolean('DeleteOnTermination') ?? true;
-  return { device, deleteOnTermination, ...readVolumeKind(ebs, 'VolumeSize', state) };
+  const imageGiB = device === ROOT_DEVICE ? DEFAULT_ROOT_GIB : undefined;
+  return { device, deleteOnTermination, ...readVolumeKind(ebs, 'VolumeSize', state, imageGiB) };
 }
 
 function snapshotSize(state: State, snapshotId: string): number {

@@ -1,0 +1,109 @@
+/** What the probe of an account means, condition by condition. Pure. */
+import type { Verdict } from '../../api/conditions.ts';
+import type { Reason } from '../../api/reasons.ts';
+import type { Observed } from './observe.ts';
+import type { Failure } from './probe.ts';
+
+/** A verdict whose reason is one of this kind's. */
+type Opinion<Type extends 'Ready' | 'CredentialsValid' | 'PermissionsVerified' | 'CapacityAvailable'> =
+  Verdict & { readonly type: Type; readonly reason: Reason<'CloudAccount', Type> };
+
+export interface Plan {
+  readonly ready: Opinion<'Ready'>;
+  readonly credentials: Opinion<'CredentialsValid'>;
+  readonly permissions: Opinion<'PermissionsVerified'>;
+  readonly capacity: Opinion<'CapacityAvailable'>;
+}
+
+export function decide(observed: Observed): Plan {
+  return {
+    credentials: credentials(observed),
+    permissions: permissions(observed),
+    capacity: capacity(observed),
+    ready: ready(observed),
+  };
+}
+
+function credentials({ probe, account }: Observed): Opinion<'CredentialsValid'> {
+  const type = 'CredentialsValid';
+  const { identity } = probe;
+  if (!('code' in identity)) {
+    return { type, status: 'True', reason: 'Verified', message: `AWS sees ${identity.arn}.` };
+  }
+  if (!isAboutIdentity(identity)) {
+    return { type, status: 'Unknown', reason: 'Checking', message: identity.message };
+  }
+  const reason = credentialsReason(identity, account.spec.credentials.type);
+  const hint =
+    reason === 'NoCredentials'
+      ? 'No AWS credentials found: no Pod Identity, no web identity token, no instance role, no keys in the environment.'
+      : identity.message;
+  return { type, status: 'False', reason, message: `${hint} Next try in 20 s.` };
+}
+
+function credentialsReason(
+  { code, awsCode }: Failure,
+  credentialsType: Observed['account']['spec']['credentials']['type'],
+): Opinion<'CredentialsValid'>['reason'] {
+  if (code === 'cloud.account-not-ready' || awsCode === 'CredentialsProviderError') return 'NoCredentials';
+  if (awsCode.startsWith('ExpiredToken') || awsCode === 'RequestExpired') return 'Expired';
+  return code === 'cloud.denied' && credentialsType === 'AssumeRole' ? 'AssumeRoleDenied' : 'Rejected';
+}
+
+function permissions({ probe }: Observed): Opinion<'PermissionsVerified'> {
+  const type = 'PermissionsVerified';
+  const { identity, denied, ec2 } = probe;
+  if ('code' in identity || ec2 !== undefined) {
+    const message = 'Not checked, because AWS could not be asked.';
+    return { type, status: 'Unknown', reason: 'ProbeSkipped', message };
+  }
+  if (denied.length === 0) {
+    return { type, status: 'True', reason: 'AllAllowed', message: 'No action was refused.' };
+  }
+  const message = `AWS refuses ${denied.join(', ')}. Add them to the policy of ${identity.arn}.`;
+  return { type, status: 'False', reason: 'ActionsDenied', message };
+}
+
+function capacity({ servers, account, quota }: Observed): Opinion<'CapacityAvailable'> {
+  const type = 'CapacityAvailable';
+  const { maxServers } = account.spec;
+  const count = servers ?? 0;
+  if (count >= maxServers) {
+    const message = `${count} servers exist and spec.maxServers is ${maxServers}: nothing more is launched.`;
+    return { type, status: 'False', reason: 'MaxServersReached', message };
+  }
+  if (quota !== undefined) return { type, status: 'False', reason: 'AWSQuotaReached', message: quota };
+  return { type, status: 'True', reason: 'UnderLimit', message: `${count} of ${maxServers} servers.` };
+}
+
+/** The first thing in the way, in the order in which a person has to mend them. */
+function ready({ probe, loginKey, account }: Observed): Opinion<'Ready'> {
+  const no = (reason: Opinion<'Ready'>['reason'], message: string): Opinion<'Ready'> => ({
+    type: 'Ready',
+    status: 'False',
+    reason,
+    message,
+  });
+  const { identity, store, ec2, denied } = probe;
+  if ('code' in identity) {
+    return no(isAboutIdentity(identity) ? 'CredentialsInvalid' : reasonOf(identity), identity.message);
+  }
+  if (ec2 !== undefined) return no(reasonOf(ec2), ec2.message);
+  if (denied.length > 0) return no('PermissionsMissing', `AWS refuses ${denied.join(', ')}.`);
+  if (store !== undefined) {
+    const { bucket } = account.spec.stateStore;
+    return no('StateStoreUnusable', `Bucket ${bucket} is missing or may not be used: ${store.message}`);
+  }
+  if ('problem' in loginKey) return no('LoginKeyUnusable', loginKey.problem);
+  const message = `Connected as ${identity.arn}.`;
+  return { type: 'Ready', status: 'True', reason: 'Connected', message };
+}
+
+function isAboutIdentity({ code }: Failure): boolean {
+  return code === 'cloud.credentials' || code === 'cloud.denied' || code === 'cloud.account-not-ready';
+}
+
+function reasonOf({ code }: Failure): Opinion<'Ready'>['reason'] {
+  if (code === 'cloud.throttled') return 'Throttled';
+  return code === 'cloud.credentials' ? 'CredentialsInvalid' : 'EndpointUnreachable';
+}

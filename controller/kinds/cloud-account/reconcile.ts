@@ -1,0 +1,80 @@
+/** Finds out whether an account can be used, and gives it a login key. */
+import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import { findCondition, type Verdict } from '../../api/conditions.ts';
+import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
+import type { ObjectKey } from '../../api/meta.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { Cache, Events, Kube } from '../../kube/port.ts';
+import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { decide, type Plan } from './decide.ts';
+import { allAccounts, observe, type ObservePorts } from './observe.ts';
+import { Probes } from './probe.ts';
+import { statusOf } from './status.ts';
+
+export interface CloudAccountPorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly events: Events;
+  readonly accounts: Accounts;
+  /** Where generated login keys are kept. */
+  readonly controllerNamespace: string;
+}
+
+interface Ports extends CloudAccountPorts, ObservePorts {}
+
+/** Often enough for the number of servers; the probe itself keeps its own, slower time. */
+const lookPeriod = 20_000;
+
+export function createCloudAccountController(ports: CloudAccountPorts): KindController {
+  const own: Ports = { ...ports, probes: new Probes() };
+  return {
+    name: 'cloud-account',
+    resource: cloudAccountKind,
+    workers: 2,
+    watches: [
+      {
+        resource: launchBatchKind,
+        wakes: (batch) => [{ name: (batch as LaunchBatch).spec.accountRef.name }],
+      },
+      { resource: serverTemplateKind, wakes: (_, cache) => allAccounts(cache) },
+    ],
+    reconcile: (key, context) => reconcile(own, key, context),
+  };
+}
+
+async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
+  const account = ports.cache.get(cloudAccountKind, key);
+  if (account === undefined) return {};
+  if (account.metadata.deletionTimestamp !== undefined) {
+    ports.probes.forget(account.metadata.uid);
+    return {};
+  }
+  const observed = await observe(ports, account, context.now);
+  const plan = decide(observed);
+  await ports.kube.writeStatus(cloudAccountKind, account, statusOf(observed, plan));
+  announce(ports.events, account, plan);
+  return { after: lookPeriod };
+}
+
+/** What is told when a condition takes on this status, or stays in it for another reason. */
+const news: readonly (readonly [keyof Plan, Verdict['status'], 'normal' | 'warning', string])[] = [
+  ['ready', 'True', 'normal', 'AccountConnected'],
+  ['credentials', 'False', 'warning', 'CredentialsRejected'],
+  ['permissions', 'False', 'warning', 'PermissionMissing'],
+  ['capacity', 'False', 'warning', 'MaxServersReached'],
+];
+
+/** Tells what has changed since the last status. */
+function announce(events: Events, account: CloudAccount, plan: Plan): void {
+  const isNews = ({ type, reason }: Verdict) => findCondition(account.status, type)?.reason !== reason;
+  for (const [part, status, level, reason] of news) {
+    const verdict = plan[part];
+    if (verdict.status === status && isNews(verdict)) events[level](account, reason, verdict.message);
+  }
+  const isStatic = account.spec.credentials.type === 'Secret' && plan.credentials.status === 'True';
+  if (isStatic && isNews(plan.credentials)) {
+    const message = 'The account uses long-lived keys from a Secret; prefer a role.';
+    events.warning(account, 'StaticCredentialsInUse', message);
+  }
+}

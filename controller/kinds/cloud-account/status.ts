@@ -1,0 +1,27 @@
+/** The status of an account. Pure. */
+import { stampConditions, type Verdict } from '../../api/conditions.ts';
+import type { CloudAccountStatus } from '../../api/cloud-account.ts';
+import { annotations } from '../../api/meta.ts';
+import { timestamp } from '../../base/clock.ts';
+import type { Plan } from './decide.ts';
+import type { Observed } from './observe.ts';
+
+export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
+  const { account, now, probe, loginKey, servers } = observed;
+  const { ready, credentials, permissions, capacity } = plan;
+  const generation = account.metadata.generation ?? 0;
+  const verdicts: Verdict[] = [ready, credentials, permissions, capacity];
+  // Everything is tried again by itself, so nothing is ever Stalled.
+  if (ready.status !== 'True') verdicts.push({ ...ready, type: 'Reconciling', status: 'True' });
+  const { identity } = probe;
+  return {
+    ...account.status,
+    observedGeneration: generation,
+    lastHandledReconcileAt: account.metadata.annotations?.[annotations.reconcileAt],
+    ...('code' in identity ? {} : { accountID: identity.accountId, identityARN: identity.arn }),
+    ...('publicKey' in loginKey ? { sshPublicKey: loginKey.publicKey } : {}),
+    servers: servers ?? account.status?.servers,
+    missingPermissions: [...probe.denied],
+    conditions: stampConditions(account.status?.conditions, verdicts, { generation, at: timestamp(now) }),
+  };
+}

@@ -1,0 +1,114 @@
+/** What a deployment amounts to: how its members are, and whether it may go. Pure. */
+import type { Reason } from '../../api/reasons.ts';
+import { findCondition, isTrue } from '../../api/conditions.ts';
+import type { Server } from '../../api/server.ts';
+import type { Observed } from './observe.ts';
+
+export interface Opinion<Type extends 'Ready' | 'InputsResolved'> {
+  readonly reason: Reason<'Deployment', Type>;
+  readonly message: string;
+}
+
+export interface Counts {
+  readonly desiredServers: number;
+  readonly operationalServers: number;
+  readonly bootingServers: number;
+  readonly strandedServers: number;
+}
+
+export interface Plan {
+  readonly ready: Opinion<'Ready'>;
+  readonly inputs: Opinion<'InputsResolved'>;
+  readonly counts: Counts;
+  /** Its deletion was asked for and nothing refers to it any more. */
+  readonly mayGo: boolean;
+}
+
+export function decide(observed: Observed): Plan {
+  const { deployment, servers } = observed;
+  const inputs = inputsOpinion(observed);
+  const isLeaving = deployment.metadata.deletionTimestamp !== undefined;
+  return {
+    inputs,
+    counts: countsOf(servers),
+    mayGo: isLeaving && servers.length === 0,
+    ready: isLeaving ? leaving(servers) : (obstacle(observed, inputs) ?? membersOpinion(servers)),
+  };
+}
+
+/** What stands in the way before members matter. */
+function obstacle(
+  { deployment, account, isAllowed }: Observed,
+  inputs: Opinion<'InputsResolved'>,
+): Opinion<'Ready'> | undefined {
+  const name = deployment.spec.accountRef.name;
+  const { namespace = '' } = deployment.metadata;
+  if (account === undefined) {
+    return { reason: 'AccountNotFound', message: `CloudAccount/${name} does not exist.` };
+  }
+  if (!isAllowed) {
+    const patch = `[{"op":"add","path":"/spec/allowedNamespaces/names/-","value":"${namespace}"}]`;
+    const hint = `An admin can allow it: kubectl patch rlc ${name} --type=json -p '${patch}'.`;
+    return {
+      reason: 'NamespaceNotAllowed',
+      message: `Namespace ${namespace} may not use CloudAccount/${name}. ${hint}`,
+    };
+  }
+  if (deployment.spec.suspend)
+    return { reason: 'Suspended', message: 'spec.suspend is set; nothing is changed.' };
+  if (!isTrue(account, 'Ready')) {
+    const why = findCondition(account.status, 'Ready')?.message ?? 'It was not checked yet.';
+    return { reason: 'AccountNotReady', message: `CloudAccount/${name}: ${why}` };
+  }
+  if (inputs.reason !== 'Resolved') return { reason: 'InputsUnresolved', message: inputs.message };
+  return undefined;
+}
+
+function membersOpinion(servers: readonly Server[]): Opinion<'Ready'> {
+  if (servers.length === 0) return { reason: 'Empty', message: 'There are no members yet.' };
+  const unready = servers.filter((server) => !isTrue(server, 'Ready'));
+  if (unready.length === 0) {
+    return { reason: 'AllMembersReady', message: `All ${servers.length} members are ready.` };
+  }
+  const named = unready.slice(0, 10).map((server) => `Server/${server.metadata.name} (${stateOf(server)})`);
+  const more = unready.length > named.length ? ', …' : '';
+  return {
+    reason: 'MembersNotReady',
+    message: `${unready.length} of ${servers.length} members are not ready: ${named.join(', ')}${more}.`,
+  };
+}
+
+function leaving(servers: readonly Server[]): Opinion<'Ready'> {
+  const names = servers.slice(0, 10).map((server) => `Server/${server.metadata.name}`);
+  const more = servers.length > names.length ? ' and others' : '';
+  return {
+    reason: 'MembersExist',
+    message: `Deletion waits for ${names.join(', ')}${more}; delete them: kubectl delete rlsrv NAME.`,
+  };
+}
+
+function inputsOpinion({ deployment, inputProblems }: Observed): Opinion<'InputsResolved'> {
+  const [first] = inputProblems;
+  const count = deployment.spec.inputs?.length ?? 0;
+  if (first === undefined) return { reason: 'Resolved', message: `${count} inputs resolved.` };
+  const message = inputProblems.map((problem) => problem.message).join(' ');
+  return {
+    reason: first.reason as Opinion<'InputsResolved'>['reason'],
+    message: `${message} Servers keep their current value.`,
+  };
+}
+
+function countsOf(servers: readonly Server[]): Counts {
+  const count = (...states: readonly string[]) =>
+    servers.filter((server) => states.includes(stateOf(server))).length;
+  return {
+    desiredServers: servers.length,
+    operationalServers: count('Operational'),
+    bootingServers: count('Pending', 'Booting'),
+    strandedServers: count('Stranded'),
+  };
+}
+
+function stateOf(server: Server): string {
+  return findCondition(server.status, 'Ready')?.reason ?? 'Pending';
+}

@@ -1,0 +1,55 @@
+/** Reads what a deployment depends on: its account, its inputs and its members. */
+import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import type { SiteDeployment } from '../../api/deployment.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import { isAllowed } from '../../accounts/gate.ts';
+import type { Instant } from '../../base/clock.ts';
+import { chooseInputs, type InputProblem } from '../../inputs/resolve.ts';
+import { readSources } from '../../inputs/sources.ts';
+import type { Cache, Kube } from '../../kube/port.ts';
+
+export interface ObservePorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+}
+
+export interface Observed {
+  readonly now: Instant;
+  readonly deployment: SiteDeployment;
+  /** Undefined when there is no such CloudAccount. */
+  readonly account: CloudAccount | undefined;
+  readonly isAllowed: boolean;
+  /** Values that cannot be read. */
+  readonly inputProblems: readonly Pick<InputProblem, 'reason' | 'message'>[];
+  readonly servers: readonly Server[];
+}
+
+export async function observe(
+  ports: ObservePorts,
+  deployment: SiteDeployment,
+  now: Instant,
+): Promise<Observed> {
+  const { namespace = '', name } = deployment.metadata;
+  const account = ports.cache.get(cloudAccountKind, { name: deployment.spec.accountRef.name });
+  const servers = ports.cache
+    .list(serverKind, { namespace })
+    .filter((server) => server.spec.deploymentRef.name === name)
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  return {
+    now,
+    deployment,
+    account,
+    isAllowed: account !== undefined && (await isAllowed(ports.kube, account, namespace)),
+    inputProblems: await unreadableInputs(ports, deployment),
+    servers,
+  };
+}
+
+async function unreadableInputs(
+  ports: ObservePorts,
+  { metadata, spec }: SiteDeployment,
+): Promise<Observed['inputProblems']> {
+  const choices = chooseInputs([{ level: 'Deployment', name: metadata.name, inputs: spec.inputs }]);
+  const readings = await readSources(ports, metadata.namespace ?? '', [...choices.values()]);
+  return [...readings.values()].flatMap((reading) => ('reason' in reading ? [reading] : []));
+}

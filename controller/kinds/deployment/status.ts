@@ -1,0 +1,39 @@
+/** The status of a deployment. Pure. */
+import type { Verdict } from '../../api/conditions.ts';
+import { stampConditions } from '../../api/conditions.ts';
+import type { SiteDeploymentStatus } from '../../api/deployment.ts';
+import { annotations } from '../../api/meta.ts';
+import { timestamp } from '../../base/clock.ts';
+import type { Plan } from './decide.ts';
+import type { Observed } from './observe.ts';
+
+export function statusOf(
+  { deployment, now }: Observed,
+  { ready, inputs, counts }: Plan,
+): SiteDeploymentStatus {
+  const generation = deployment.metadata.generation ?? 0;
+  const stamp = { generation, at: timestamp(now) };
+  const verdicts: Verdict[] = [
+    { type: 'Ready', status: isGood(ready.reason) ? 'True' : 'False', ...ready },
+    { type: 'InputsResolved', status: inputs.reason === 'Resolved' ? 'True' : 'False', ...inputs },
+    ...kstatus(ready),
+  ];
+  return {
+    ...deployment.status,
+    ...counts,
+    observedGeneration: generation,
+    lastHandledReconcileAt: deployment.metadata.annotations?.[annotations.reconcileAt],
+    conditions: stampConditions(deployment.status?.conditions, verdicts, stamp),
+  };
+}
+
+function isGood(reason: Plan['ready']['reason']): boolean {
+  return reason === 'AllMembersReady' || reason === 'Empty';
+}
+
+/** Reconciling while it will pass by itself, Stalled while a person is needed. */
+function kstatus({ reason, message }: Plan['ready']): readonly Verdict[] {
+  if (isGood(reason) || reason === 'Suspended') return [];
+  const needsPerson = reason === 'NamespaceNotAllowed' || reason === 'AccountNotFound';
+  return [{ type: needsPerson ? 'Stalled' : 'Reconciling', status: 'True', reason, message }];
+}

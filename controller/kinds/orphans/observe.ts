@@ -1,0 +1,56 @@
+/** Reads whom machines belong to: live from the API server, after the sweep, because a stale cache would cost machines. */
+import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import type { AnyObject } from '../../api/meta.ts';
+import type { Resource } from '../../api/resource.ts';
+import type { Machine } from '../../cloud/port.ts';
+import type { Kube } from '../../kube/port.ts';
+
+export interface Books {
+  readonly servers: readonly Server[];
+  readonly batches: readonly LaunchBatch[];
+}
+
+/** `namespaces`: the only ones this process looks after; empty = all. */
+export async function readBooks(kube: Kube, namespaces: readonly string[]): Promise<Books> {
+  return {
+    // Batches first: a machine that a batch hands over while we read is found with its Server.
+    batches: await listAll(kube, launchBatchKind, namespaces),
+    servers: await listAll(kube, serverKind, namespaces),
+  };
+}
+
+/** Machines that a Server has, or may yet get. */
+export function ownedIds(machines: readonly Machine[], { servers, batches }: Books): ReadonlySet<string> {
+  const byUid = new Map(servers.map((server) => [server.metadata.uid, server]));
+  const byBatch = new Map(batches.map((batch) => [batch.metadata.uid, batch]));
+  const taken = servers.flatMap((server) => server.status?.instanceID ?? []);
+  const expected = machines.filter((machine) => {
+    const batch = byBatch.get(machine.tags['ridgeline:batch'] ?? '');
+    return batch !== undefined && isExpected(machine, batch, byUid);
+  });
+  return new Set([...taken, ...expected.map(({ id }) => id)]);
+}
+
+async function listAll<O extends AnyObject>(
+  kube: Kube,
+  resource: Resource<O>,
+  namespaces: readonly string[],
+): Promise<readonly O[]> {
+  if (namespaces.length === 0) return kube.list(resource);
+  const lists = await Promise.all(namespaces.map((namespace) => kube.list(resource, { namespace })));
+  return lists.flat();
+}
+
+/** The batch has no outcome yet, or its Server has not taken the machine yet. */
+function isExpected(
+  { launchIndex }: Machine,
+  { spec, status }: LaunchBatch,
+  byUid: ReadonlyMap<string, Server>,
+): boolean {
+  if (status?.outcome !== 'Completed' && status?.outcome !== 'Failed') return true;
+  const slot = spec.slots.find(({ index }) => index === launchIndex);
+  const server = byUid.get(slot?.serverUID ?? '');
+  if (slot === undefined || server === undefined) return false;
+  return server.status?.instanceID === undefined && server.status?.incarnation === slot.incarnation;
+}

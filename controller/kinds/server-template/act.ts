@@ -1,0 +1,49 @@
+/** Stores a revision and removes old ones. */
+import { apiVersion } from '../../api/meta.ts';
+import { controllerRevisions, type ControllerRevision } from '../../api/resource.ts';
+import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
+import { revisionName, templateLabel, type TemplateRevision } from '../../api/template-revision.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Kube } from '../../kube/port.ts';
+import type { Observed } from './observe.ts';
+
+/**
+ * Makes sure the revision is stored; equal content has an equal name, so an existing one is the same. Fails with
+ * `kube.already-exists` while a deleted template of the same name still has one: it will be collected.
+ */
+export async function storeRevision(
+  kube: Kube,
+  { template, revisions }: Observed,
+  content: { readonly hash: string; readonly data: TemplateRevision },
+): Promise<void> {
+  const name = revisionName(template.metadata.name, content.hash);
+  if (revisions.some((revision) => revision.metadata.name === name)) return;
+  const { namespace = '' } = template.metadata;
+  const existing = await kube.get(controllerRevisions, { namespace, name });
+  if (existing !== undefined) {
+    const isOurs = existing.metadata.ownerReferences?.some((owner) => owner.uid === template.metadata.uid);
+    if (isOurs === true) return;
+    throw new AppError('kube.already-exists', `ControllerRevision ${name} belongs to another template`);
+  }
+  await kube.create(controllerRevisions, {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: {
+      name,
+      namespace,
+      labels: { [templateLabel]: template.metadata.name },
+      ownerReferences: [ownerOf(template)],
+    },
+    revision: (revisions[0]?.revision ?? 0) + 1,
+    data: content.data,
+  });
+}
+
+export async function removeRevisions(kube: Kube, expired: readonly ControllerRevision[]): Promise<void> {
+  for (const revision of expired) await kube.delete(controllerRevisions, revision);
+}
+
+function ownerOf({ metadata }: ServerTemplate) {
+  const { name, uid } = metadata;
+  return { apiVersion, kind: serverTemplateKind.kind, name, uid, controller: true };
+}

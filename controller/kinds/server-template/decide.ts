@@ -1,0 +1,82 @@
+/** Whether a new revision is to be cut, what is wrong with the template, and which revisions may go. Pure. */
+import type { Reason } from '../../api/reasons.ts';
+import type { ControllerRevision } from '../../api/resource.ts';
+import type { FrozenScript } from '../../api/template-revision.ts';
+import { chooseInputs, type Level } from '../../inputs/resolve.ts';
+import type { Observed } from './observe.ts';
+
+export interface Problem {
+  readonly reason: Exclude<Reason<'ServerTemplate', 'Ready'>, 'Valid'>;
+  readonly message: string;
+}
+
+export interface Plan {
+  /** What a revision is made of, when everything it needs is there. */
+  readonly content?: { readonly imageID: string; readonly scripts: readonly FrozenScript[] };
+  /** Why the template is not Ready; a missing input does not keep the revision from being cut. */
+  readonly problem?: Problem;
+  /** Revisions that nobody needs any more. */
+  readonly expired: readonly ControllerRevision[];
+}
+
+/** Old revisions kept so that a template can be rolled back. */
+const revisionHistoryLimit = 10;
+
+export function decide(observed: Observed): Plan {
+  const { image, scripts } = observed;
+  const expired = expiredRevisions(observed);
+  const frozen = scripts.flatMap((script) => ('frozen' in script ? [script.frozen] : []));
+  const problem = scripts.find((script) => 'reason' in script);
+  if (problem !== undefined && 'reason' in problem) {
+    const all = scripts.flatMap((script) => ('message' in script ? [script.message] : []));
+    return { expired, problem: { reason: problem.reason, message: all.join(' ') } };
+  }
+  if ('reason' in image) return { expired, problem: image };
+  const content = { imageID: image.image.id, scripts: frozen };
+  const missing = missingInputs(observed, frozen);
+  return missing === undefined ? { content, expired } : { content, expired, problem: missing };
+}
+
+/** Required inputs of boot and decommission scripts that no level sets, for any server that uses the template. */
+function missingInputs(observed: Observed, scripts: readonly FrozenScript[]): Problem | undefined {
+  const { spec, metadata } = observed.template;
+  const steps = [...(spec.boot ?? []), ...(spec.decommission ?? [])].map((step) => step.scriptRef.name);
+  const users = usersOf(observed).map((levels) => chooseInputs(levels));
+  const missing = scripts
+    .filter((script) => steps.includes(script.name))
+    .flatMap((script) => (script.inputs ?? []).map((input) => ({ script: script.name, input })))
+    .filter(({ input }) => input.required && users.some((choices) => !choices.has(input.name)))
+    .map(({ script, input }) => `Script ${script} requires ${input.name}; no level sets it.`);
+  if (missing.length === 0) return undefined;
+  const deployments = observed.deployments.map((deployment) => `Deployment/${deployment.metadata.name}`);
+  const places = [`ServerTemplate/${metadata.name}`, ...deployments].join(' or ');
+  return {
+    reason: 'RequiredInputMissing',
+    message: `${missing.join(' ')} Add it to spec.inputs of ${places}.`,
+  };
+}
+
+/** The levels of each server; before there are any, those of each deployment it could belong to. */
+function usersOf({ template, servers, deployments }: Observed): readonly (readonly Level[])[] {
+  const own: Level = { level: 'ServerTemplate', name: template.metadata.name, inputs: template.spec.inputs };
+  const levelOf = (name: string): Level => {
+    const deployment = deployments.find((candidate) => candidate.metadata.name === name);
+    return { level: 'Deployment', name, inputs: deployment?.spec.inputs };
+  };
+  if (servers.length > 0) {
+    return servers.map(({ metadata, spec }) => [
+      own,
+      levelOf(spec.deploymentRef.name),
+      { level: 'Server', name: metadata.name, inputs: spec.inputs },
+    ]);
+  }
+  if (deployments.length === 0) return [[own]];
+  return deployments.map(({ metadata }) => [own, levelOf(metadata.name)]);
+}
+
+function expiredRevisions({ revisions, inUse, template }: Observed): readonly ControllerRevision[] {
+  return revisions.slice(revisionHistoryLimit).filter(({ metadata }) => {
+    const hash = metadata.name.slice(metadata.name.lastIndexOf('-') + 1);
+    return hash !== template.status?.revision && !inUse.has(hash);
+  });
+}

@@ -1,0 +1,153 @@
+/** Reads what a template depends on: its scripts, its image, the servers made from it and the revisions kept. */
+import { isTrue } from '../../api/conditions.ts';
+import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { launchBatchKind } from '../../api/launch-batch.ts';
+import { controllerRevisions, type ControllerRevision } from '../../api/resource.ts';
+import { scriptKind, type Script } from '../../api/script.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import type { ServerTemplate } from '../../api/server-template.ts';
+import { templateLabel, templateRevision, type FrozenScript } from '../../api/template-revision.ts';
+import { accountFor } from '../../accounts/gate.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { Instant } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Cloud } from '../../cloud/port.ts';
+import { freezeScript } from '../../inputs/script-text.ts';
+import type { Cache, Kube } from '../../kube/port.ts';
+import type { ImageLookup, Images } from './images.ts';
+import { scriptNames } from './revision.ts';
+
+export interface ObservePorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly accounts: Accounts;
+  readonly images: Images;
+}
+
+/** A script as it can be frozen now, or why not. */
+export type ScriptFacts =
+  | { readonly name: string; readonly frozen: FrozenScript }
+  | {
+      readonly name: string;
+      readonly reason: 'ScriptNotFound' | 'ScriptInvalid' | 'Resolving';
+      readonly message: string;
+    };
+
+/** What came of the image lookup; without an account or an answer there is none. */
+export type ImageFacts = ImageLookup | { readonly reason: 'AccountNotReady'; readonly message: string };
+
+export interface Observed {
+  readonly now: Instant;
+  readonly template: ServerTemplate;
+  readonly image: ImageFacts;
+  readonly scripts: readonly ScriptFacts[];
+  /** Servers that name this template. */
+  readonly servers: readonly Server[];
+  /** Deployments of the namespace. */
+  readonly deployments: readonly SiteDeployment[];
+  /** Kept revisions, newest first. */
+  readonly revisions: readonly ControllerRevision[];
+  /** Hashes that a server or a launch refers to. */
+  readonly inUse: ReadonlySet<string>;
+}
+
+export async function observe(
+  ports: ObservePorts,
+  template: ServerTemplate,
+  now: Instant,
+): Promise<Observed> {
+  const { cache } = ports;
+  const { name, namespace = '' } = template.metadata;
+  const servers = cache
+    .list(serverKind, { namespace })
+    .filter((server) => server.spec.serverTemplateRef.name === name);
+  const revisions = cache
+    .list(controllerRevisions, { namespace, ownerUid: template.metadata.uid })
+    .filter((revision) => revision.metadata.labels?.[templateLabel] === name)
+    .toSorted((a, b) => b.revision - a.revision);
+  const { cloud, image } = await lookAtCloud(ports, template, now);
+  return {
+    now,
+    template,
+    image,
+    scripts: await Promise.all(
+      scriptNames(template).map((script) => lookAtScript(ports, { template, revisions, cloud }, script)),
+    ),
+    servers,
+    deployments: cache.list(siteDeploymentKind, { namespace }),
+    revisions,
+    inUse: hashesInUse(cache, namespace),
+  };
+}
+
+async function lookAtCloud(
+  ports: ObservePorts,
+  template: ServerTemplate,
+  now: Instant,
+): Promise<{ readonly cloud?: Cloud; readonly image: ImageFacts }> {
+  const account = await accountFor(ports, template.metadata.namespace ?? '');
+  if (account === undefined) {
+    const message = 'No CloudAccount allows this namespace, so images cannot be looked up.';
+    return { image: { reason: 'AccountNotReady', message } };
+  }
+  try {
+    const { cloud } = await ports.accounts.open(account);
+    return { cloud, image: await ports.images.of(template, cloud.machines, now) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const message = `CloudAccount/${account.metadata.name}: ${error.message} [${error.code}]`;
+    return { image: { reason: 'AccountNotReady', message } };
+  }
+}
+
+interface Known {
+  readonly template: ServerTemplate;
+  readonly revisions: readonly ControllerRevision[];
+  readonly cloud: Cloud | undefined;
+}
+
+/** The Script's own controller reads and checks its text; here it is fetched only when it has changed. */
+async function lookAtScript(ports: ObservePorts, known: Known, name: string): Promise<ScriptFacts> {
+  const { namespace = '' } = known.template.metadata;
+  const script = ports.cache.get(scriptKind, { namespace, name });
+  if (script === undefined) {
+    return { name, reason: 'ScriptNotFound', message: `Script/${name} does not exist.` };
+  }
+  const ready = script.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (ready === undefined || ready.observedGeneration !== script.metadata.generation) {
+    return { name, reason: 'Resolving', message: `Script/${name} is being checked.` };
+  }
+  if (!isTrue(script, 'Ready')) {
+    return { name, reason: 'ScriptInvalid', message: `Script/${name} (${ready.reason}): ${ready.message}` };
+  }
+  const frozen = knownText(known, script) ?? (await freezeScript(ports.kube, script, known.cloud?.objects));
+  return 'reason' in frozen
+    ? { name, reason: 'ScriptInvalid', message: `Script/${name} (${frozen.reason}): ${frozen.message}` }
+    : { name, frozen };
+}
+
+/** The text with the digest in the Script's status, if the current revision holds it already. */
+function knownText({ template, revisions }: Known, script: Script): FrozenScript | undefined {
+  const hash = template.status?.revision;
+  const current = revisions.find(
+    (revision) => hash !== undefined && revision.metadata.name.endsWith(`-${hash}`),
+  );
+  if (current === undefined || script.status?.sha256 === undefined) return undefined;
+  const { sha256 } = script.status;
+  const same = templateRevision.parse(current.data).scripts.find((one) => one.sha256 === sha256);
+  if (same === undefined) return undefined;
+  const { source: _source, description: _description, ...body } = script.spec;
+  return { name: script.metadata.name, sha256, text: same.text, ...body };
+}
+
+function hashesInUse(cache: Cache, namespace: string): ReadonlySet<string> {
+  const servers = cache.list(serverKind, { namespace });
+  const batches = cache.list(launchBatchKind, { namespace });
+  const hashes = [
+    ...servers.map((server) => server.spec.templateRevision),
+    ...servers.map((server) => server.status?.templateRevision),
+    ...servers.map((server) => server.status?.launchRequest?.revision),
+    ...batches.map((batch) => batch.spec.templateRevision),
+  ];
+  return new Set(hashes.filter((hash) => hash !== undefined));
+}

@@ -1,0 +1,153 @@
+/** The controller process: makes every part, joins them, and runs until it is told to stop or loses the lease. */
+import { randomBytes } from 'node:crypto';
+import { KubeAccounts } from './accounts/accounts.ts';
+import { readInstallation } from './accounts/installation.ts';
+import { retireViews } from './accounts/retire.ts';
+import { serverKind } from './api/server.ts';
+import { systemClock as clock } from './base/clock.ts';
+import { armFailpoint, noFailpoints, type Failpoints } from './base/failpoints.ts';
+import { createLogger, type Logger } from './base/log.ts';
+import { createMetrics, observeProcess, type Metrics } from './base/metrics.ts';
+import { AwsClouds } from './cloud/clouds.ts';
+import { ObservedViews } from './cloud/views.ts';
+import { readConfig, type Config } from './config.ts';
+import { createCloudAccountController } from './kinds/cloud-account/reconcile.ts';
+import { createDeploymentController } from './kinds/deployment/reconcile.ts';
+import { createLaunchMetrics } from './kinds/launch-batch/metrics.ts';
+import { createLaunchPlanner } from './kinds/launch-batch/planner.ts';
+import { createLaunchBatchController } from './kinds/launch-batch/reconcile.ts';
+import { createOrphanMetrics } from './kinds/orphans/metrics.ts';
+import { createOrphanController } from './kinds/orphans/reconcile.ts';
+import { createScriptRunController } from './kinds/script-run/reconcile.ts';
+import { createScriptController } from './kinds/script/reconcile.ts';
+import { createServerTemplateController } from './kinds/server-template/reconcile.ts';
+import { wakeByInstance } from './kinds/server/instances.ts';
+import { createServerMetrics } from './kinds/server/metrics.ts';
+import { createServerController } from './kinds/server/reconcile.ts';
+import { Dispatcher } from './kube/dispatcher.ts';
+import { loadKubeConfig } from './kube/kubeconfig.ts';
+import { Rest } from './kube/rest.ts';
+import { Recorder } from './runtime/events.ts';
+import { HealthServer } from './runtime/health.ts';
+import { Leader } from './runtime/leader.ts';
+import { Manager, type Ending } from './runtime/manager.ts';
+import { Stores } from './runtime/stores.ts';
+import { SshShell } from './shell/jobs.ts';
+
+async function run(config: Config, log: Logger, signal: AbortSignal): Promise<Ending> {
+  const metrics = createMetrics();
+  observeProcess(metrics);
+  const stores = new Stores();
+  const dispatcher = new Dispatcher(() => loadKubeConfig(config.kubeconfig));
+  // Renewals have connections of their own: other traffic must not delay them.
+  const leaseDispatcher = new Dispatcher(() => loadKubeConfig(config.kubeconfig));
+  const kube = new Rest({ dispatcher, writeThrough: stores });
+  const leader = new Leader({
+    kube: new Rest({ dispatcher: leaseDispatcher }),
+    lease: { namespace: config.namespace, name: 'ridgeline-controller' },
+    identity: `${config.hostname}_${randomBytes(4).toString('hex')}`,
+    clock,
+    log,
+    metrics,
+  });
+  const watched = config.watchNamespaces;
+  const manager = new Manager({
+    source: kube,
+    kube,
+    stores,
+    clock,
+    log,
+    metrics,
+    leader,
+    namespaces: watched,
+  });
+  const { healthAddress: health, metricsAddress: metricsAt } = config;
+  await using probes = new HealthServer({ health, metricsAt, metrics, clock, unready: manager.unready });
+  await probes.listen();
+  const mayAct = () => leader.leaseValidUntil() > clock.monotonic();
+  const clouds = new AwsClouds({ clock, registry: metrics.registry, mayAct });
+  const wakeServer = wakeByInstance(stores.open(serverKind), manager.wake);
+  const views = new ObservedViews({ clouds, clock, log, onChange: (_target, { id }) => wakeServer(id) });
+  const events = new Recorder({ kube, clock, log, metrics, instance: config.hostname });
+  const shell = new SshShell();
+  try {
+    const installation = await readInstallation(kube, clock, signal);
+    const { namespace } = config;
+    const accounts = new KubeAccounts({ kube, clock, clouds, views, installation, namespace });
+    const ports = { kube, cache: stores, clock, events, accounts, shell, installation };
+    const failpoints = failpointsOf(config);
+    const controllers = createControllers({ ...ports, failpoints, config, metrics });
+    const retire = { cache: stores, clock, accounts, keep: views.keep.bind(views) };
+    const services = [{ name: 'account-views', run: (stop: AbortSignal) => retireViews(retire, stop) }];
+    log.info({ installation, namespaces: watched }, 'started');
+    return await manager.run({ controllers, services }, signal);
+  } finally {
+    await events.flush();
+    shell.close();
+    await Promise.all([views.close(), clouds.close(), dispatcher.close(), leaseDispatcher.close()]);
+  }
+}
+
+interface Parts {
+  readonly kube: Rest;
+  readonly cache: Stores;
+  readonly clock: typeof clock;
+  readonly events: Recorder;
+  readonly accounts: KubeAccounts;
+  readonly shell: SshShell;
+  readonly installation: string;
+  readonly failpoints: Failpoints;
+  readonly config: Config;
+  readonly metrics: Metrics;
+}
+
+function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
+  const launch = { ...ports, metrics: createLaunchMetrics(registry) };
+  return [
+    createCloudAccountController({ ...ports, controllerNamespace: config.namespace }),
+    createDeploymentController(ports),
+    createScriptController(ports),
+    createServerTemplateController(ports),
+    createServerController({ ...ports, metrics: createServerMetrics(registry) }),
+    createLaunchPlanner(launch),
+    createLaunchBatchController(launch),
+    createScriptRunController(ports),
+    createOrphanController({
+      ...ports,
+      metrics: createOrphanMetrics(registry),
+      namespaces: config.watchNamespaces,
+    }),
+  ];
+}
+
+/** SIGKILL is what a test means by a crash: nothing gets the chance to tidy up. */
+function failpointsOf({ failpoint }: Config): Failpoints {
+  return failpoint === undefined
+    ? noFailpoints
+    : armFailpoint(failpoint, () => process.kill(process.pid, 'SIGKILL'));
+}
+
+async function main(): Promise<number> {
+  const config = readConfig();
+  const log = createLogger(config.logLevel);
+  const stopping = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => stopping.abort(new Error(`received ${name}`)));
+  }
+  process.on('unhandledRejection', (error) => {
+    log.fatal({ err: error }, 'a promise was rejected and nobody noticed');
+    process.exit(1);
+  });
+  try {
+    const ending = await run(config, log, stopping.signal);
+    log.info({ ending }, 'stopped');
+    return ending === 'stopped' ? 0 : 1;
+  } catch (error) {
+    if (stopping.signal.aborted) return 0;
+    log.fatal({ err: error }, 'could not run');
+    return 1;
+  }
+}
+
+// Ends the process even when something still holds the event loop.
+process.exit(await main());

@@ -15,7 +15,9 @@ import {
   text,
   time,
 } from './fields.ts';
+import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
+import type { KubeObject } from './meta.ts';
 import { count, statusOf, suspend } from './parts.ts';
 
 const port = () => integer(1, 65_535);
@@ -131,6 +133,10 @@ const status = statusOf({
   url: text(2048).optional().describe('Address of the site.'),
   lastReloadTime: time().optional().describe('Last reload on any front end.'),
   frontends: mapBy(['server'], frontend).optional().describe('Per front end.'),
+  upServers: setOf(label(), 1000).optional().describe('Servers that every front end sends requests to.'),
+  drainedServers: setOf(label(), 1000)
+    .optional()
+    .describe('Servers marked to leave that no front end sends requests to and that have no sessions left.'),
 });
 
 export const loadBalancerKind = defineKind({
@@ -153,3 +159,7 @@ export const loadBalancerKind = defineKind({
     ageColumn,
   ],
 });
+
+type LoadBalancerSpec = SpecOf<typeof loadBalancerKind>;
+type LoadBalancerStatus = StatusOf<typeof loadBalancerKind>;
+export type LoadBalancer = KubeObject<LoadBalancerSpec, LoadBalancerStatus>;

@@ -159,27 +159,27 @@ describe('boot steps of one server', () => {
   });
 });
 
+const startedSteps = () =>
+  site.shell.faults.of('startJob').map((call) => (call as { id: string }).id.slice(33));
+
+async function whileRunning(step: string, act: () => void): Promise<void> {
+  site.shell.script(step, { takes: 5_000 });
+  const controller = createScriptRunController(site);
+  const isRunning = () =>
+    run().status?.results?.[0]?.steps?.at(-1)?.name === step &&
+    site.shell.jobsOf('10.0.0.1').at(-1)?.script === step;
+  await site.settle(controller, key, isRunning);
+  await site.reconcile(controller, key);
+  act();
+  await site.settle(controller, key, finished);
+}
+
 describe('trouble with the host', () => {
   beforeEach(() => {
     site.addRevision(aRevision([aScript('once'), aScript('again', { onInterruption: 'Rerun' })]));
     site.addServer('web', 1);
     addRun(boot);
   });
-
-  const startedSteps = () =>
-    site.shell.faults.of('startJob').map((call) => (call as { id: string }).id.slice(33));
-
-  async function whileRunning(step: string, act: () => void): Promise<void> {
-    site.shell.script(step, { takes: 5_000 });
-    const controller = createScriptRunController(site);
-    const isRunning = () =>
-      run().status?.results?.[0]?.steps?.at(-1)?.name === step &&
-      site.shell.jobsOf('10.0.0.1').at(-1)?.script === step;
-    await site.settle(controller, key, isRunning);
-    await site.reconcile(controller, key);
-    act();
-    await site.settle(controller, key, finished);
-  }
 
   test.each([
     ['reboots', () => site.shell.reboot('10.0.0.1')],

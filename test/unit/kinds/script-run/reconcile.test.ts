@@ -86,7 +86,7 @@ describe('boot steps of one server', () => {
     });
     expect(status?.results?.[0]?.logTail).toMatch(/^\S+Z E: Unable to locate package$/);
     expect(status?.conditions?.[0]?.message).toBe(
-      '1 of 1 servers failed: web: Step base (base) exited 100. Log: s3://state/prod/runs/shop/run/web.log',
+      '1 of 1 server failed: web: Step base (base) exited 100. Log: s3://state/prod/runs/shop/run/web.log',
     );
     expect(site.shell.faults.of('startJob')).toHaveLength(1);
     expect(site.events.recorded.at(-1)).toMatchObject({ type: 'Warning', reason: 'RunFailed' });

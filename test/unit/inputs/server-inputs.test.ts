@@ -1,3 +1,4 @@
+/** The inputs of one server: sources, provenance, waiting, and servers that wait for each other. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { scriptKind } from '../../../controller/api/script.ts';

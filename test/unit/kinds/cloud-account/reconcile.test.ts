@@ -1,3 +1,4 @@
+/** What a CloudAccount says about itself, and its login key. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { cloudAccountKind, type CloudAccount } from '../../../../controller/api/cloud-account.ts';
 import { secrets } from '../../../../controller/api/resource.ts';

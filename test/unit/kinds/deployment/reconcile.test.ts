@@ -1,3 +1,4 @@
+/** What a Deployment says about its members, account and inputs, and when it may go. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../../../controller/api/deployment.ts';

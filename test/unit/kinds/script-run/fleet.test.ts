@@ -1,3 +1,4 @@
+/** Runs on many servers, runs that cannot begin, time limits, and secrets that must not be found anywhere. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { secrets } from '../../../../controller/api/resource.ts';
 import { scriptKind } from '../../../../controller/api/script.ts';
@@ -193,7 +194,9 @@ describe('runs that cannot begin', () => {
       aRevision([aScript('deploy'), script], {
         boot: [],
         operations:
-          'operation' in spec && spec.operation === 'release' ? [{ name: 'release', script: 'release' }] : deploy.operations,
+          'operation' in spec && spec.operation === 'release'
+            ? [{ name: 'release', script: 'release' }]
+            : deploy.operations,
       }),
       'other-00000002',
     );

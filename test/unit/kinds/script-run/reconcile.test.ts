@@ -1,3 +1,4 @@
+/** A run on one server: steps, retries, hosts in trouble, and a controller that crashes at each failpoint. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { scriptRunKind, type ScriptRun } from '../../../../controller/api/script-run.ts';
 import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';

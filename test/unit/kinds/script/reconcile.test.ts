@@ -1,3 +1,4 @@
+/** Where a Script's text comes from, and what is said when it cannot be had. */
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { configMaps } from '../../../../controller/api/resource.ts';

@@ -1,3 +1,4 @@
+/** When a template cuts a revision, what is in it, and how long it is kept. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { controllerRevisions } from '../../../../controller/api/resource.ts';
 import { scriptKind } from '../../../../controller/api/script.ts';

@@ -7,7 +7,7 @@ import { ChunkDecoder } from '../../../../lab/api/s3/aws-chunked.ts';
 import { checkRead, checkWrite, readRange } from '../../../../lab/api/s3/conditions.ts';
 import { listKeys } from '../../../../lab/api/s3/listing.ts';
 import type { StoredObject } from '../../../../lab/api/s3/store.ts';
-import type { Verified } from '../../../../lab/api/sigv4.ts';
+import { hmac, type Verified } from '../../../../lab/api/sigv4.ts';
 
 const all = { prefix: '', delimiter: '', after: '', maxKeys: 1000 };
 const code = (value: string) => expect.objectContaining({ code: value }) as Error;
@@ -109,6 +109,32 @@ describe('aws-chunked', () => {
       content: 'hello world',
       trailers: { 'x-amz-checksum-crc32': 'DUoRhQ==' },
     });
+  });
+
+  /** The example of AWS's S3 documentation: 65,536 and 1,024 times `a`, each chunk signed. */
+  const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
+  const signingKey = ['20130524', 'us-east-1', 's3', 'aws4_request'].reduce<Buffer>(
+    hmac,
+    Buffer.from(`AWS4${secret}`),
+  );
+  const signature = '4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9';
+  const example = {
+    claim: { date: '20130524T000000Z', day: '20130524', region: 'us-east-1', service: 's3', signature },
+    signingKey,
+  } as unknown as Verified;
+  const chunks = [
+    `10000;chunk-signature=ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648\r\n${'a'.repeat(65_536)}\r\n`,
+    `400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n${'a'.repeat(1024)}\r\n`,
+    '0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n',
+  ];
+
+  test("AWS's signed example is accepted; changed or reordered it is not", async () => {
+    expect((await decode(chunks.join(''), 4000, example)).content).toHaveLength(66_560);
+    const changed = chunks.join('').replace('aaaa', 'aaab');
+    await expect(decode(changed, 4000, example)).rejects.toThrow(code('SignatureDoesNotMatch'));
+    const [first = '', second = '', last = ''] = chunks;
+    await expect(decode(second + first + last, 4000, example)).rejects.toThrow(code('SignatureDoesNotMatch'));
+    await expect(decode(first + last, 4000, example)).rejects.toThrow(code('SignatureDoesNotMatch'));
   });
 
   test('a body that ends early is refused', async () => {

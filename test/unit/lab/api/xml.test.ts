@@ -1,4 +1,4 @@
-/** XML out and in. */
+/** XML as the lab writes and reads it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { childrenOf, parseXml, RawXml, textOf, writeXml } from '../../../../lab/api/xml.ts';

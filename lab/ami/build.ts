@@ -26,10 +26,8 @@ const neededBytes = 2.5 * 1024 ** 3;
 /** Path of the image's root folder in the cache, whether it exists or not. It changes when the recipe does. */
 export async function imageRoot(suite: Suite, cache: string): Promise<string> {
   const files = new Map<string, string>();
-  const names = [
-    ...(await readdir(path.join(folder, 'files'))).map((name) => `files/${name}`),
-    'customize.sh',
-  ];
+  const baked = (await readdir(path.join(folder, 'files'))).filter((name) => name !== 'README.md');
+  const names = [...baked.map((name) => `files/${name}`), 'customize.sh'];
   for (const name of names) files.set(name, await readFile(path.join(folder, name), 'utf8'));
   return path.join(cache, `ami-${suite}-${recipeHash(suite, files)}`);
 }

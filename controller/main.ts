@@ -43,7 +43,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const leaseDispatcher = new Dispatcher(() => loadKubeConfig(config.kubeconfig));
   const kube = new Rest({ dispatcher, writeThrough: stores });
   const leader = new Leader({
-    kube: new Rest({ dispatcher: leaseDispatcher }),
+    kube: new Rest({ dispatcher: leaseDispatcher, deadline: 5_000 }),
     lease: { namespace: config.namespace, name: 'ridgeline-controller' },
     identity: `${config.hostname}_${randomBytes(4).toString('hex')}`,
     clock,

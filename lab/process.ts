@@ -72,7 +72,7 @@ export async function stopProcess(dir: string, name: string, graceMs: number): P
 }
 
 /** The last lines of a process's log, for messages about why it ended. */
-export function logTail(dir: string, name: string, lines = 8): string {
+function logTail(dir: string, name: string, lines = 8): string {
   try {
     return readFileSync(logFile(dir, name), 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
   } catch {

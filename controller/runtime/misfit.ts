@@ -11,7 +11,7 @@ type Status = Readonly<Record<string, unknown>> & { readonly conditions?: readon
 type Conditioned = KubeObject<unknown, Status>;
 
 /** The reason of `Ready` on such an object. */
-export const misfitReason = 'InvalidObject';
+const misfitReason = 'InvalidObject';
 
 /**
  * Writes `Ready=False` on the object when it does not fit. Returns whether it did not: such an object must not

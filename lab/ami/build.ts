@@ -26,10 +26,8 @@ const neededBytes = 2.5 * 1024 ** 3;
 /** Path of the image's root folder in the cache, whether it exists or not. It changes when the recipe does. */
 export async function imageRoot(suite: Suite, cache: string): Promise<string> {
   const files = new Map<string, string>();
-  const names = [
-    ...(await readdir(path.join(folder, 'files'))).map((name) => `files/${name}`),
-    'customize.sh',
-  ];
+  const baked = (await readdir(path.join(folder, 'files'))).filter((name) => name !== 'README.md');
+  const names = [...baked.map((name) => `files/${name}`), 'customize.sh'];
   for (const name of names) files.set(name, await readFile(path.join(folder, name), 'utf8'));
   return path.join(cache, `ami-${suite}-${recipeHash(suite, files)}`);
 }
@@ -66,21 +64,27 @@ async function build(archive: string, options: BuildOptions): Promise<void> {
     aptOptions: await proxyOptions(),
     sources: sourceLines(options.suite, mirrorsOf(readAptSources())),
   };
+  options.signal?.throwIfAborted();
   await atomically(archive, (temporary) => bootstrap(mmdebstrapArguments(recipe, temporary), options));
   options.progress(`built in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
 /** mmdebstrap writes and compresses the archive. Its messages become progress lines; its errors are explained. */
-async function bootstrap(args: readonly string[], options: BuildOptions): Promise<void> {
-  const child = spawn('mmdebstrap', args, { stdio: ['ignore', 'ignore', 'pipe'], ...signalOf(options) });
+async function bootstrap(args: readonly string[], { suite, progress, signal }: BuildOptions): Promise<void> {
+  // A group of its own: mmdebstrap itself ignores signals and relies on its children's getting them too.
+  const child = spawn('mmdebstrap', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  const end = (): void => void (child.pid && process.kill(-child.pid, 'SIGTERM'));
+  signal?.addEventListener('abort', end);
   const said: string[] = [];
   createInterface(child.stderr).on('line', (line) => {
     said.push(line);
     if (/^I: (running apt|downloading|extracting|installing|creating)/.test(line))
-      options.progress(`  ${line.slice(3)}`);
+      progress(`  ${line.slice(3)}`);
   });
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(explainBuildFailure(options.suite, said));
+  signal?.removeEventListener('abort', end);
+  if (signal?.aborted) throw new Error(`interrupted: the ${suite} image was not built`);
+  if (code !== 0) throw new Error(explainBuildFailure(suite, said));
 }
 
 /** Runs `make` with a temporary name and renames its result; whoever else built the same meanwhile wins, which is as good. */

@@ -1,7 +1,7 @@
 /** AWS Signature Version 4, the checking side: header and presigned requests. Pure but for its cache of signing keys. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
-export const ALGORITHM = 'AWS4-HMAC-SHA256';
+const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** AWS accepts clocks that differ by up to fifteen minutes. */
 const SKEW_MS = 15 * 60_000;
 const MAX_EXPIRES_SECONDS = 7 * 24 * 3600;

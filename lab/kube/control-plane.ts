@@ -1,10 +1,10 @@
 /** A real, small Kubernetes: etcd, API server and the controllers that collect garbage and end namespaces. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { get } from 'node:https';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
-import { once } from 'node:events';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { runningPid, startProcess, stopProcess, waitForProcess, type Lifetime } from '../process.ts';
+import { stablePorts } from '../ports.ts';
 import type { Binaries } from './binaries.ts';
 import { ensureCredentials, files, kubeconfigPath, tokenOf, writeKubeconfigs } from './credentials.ts';
 
@@ -30,11 +30,8 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-interface Ports {
-  readonly etcd: number;
-  readonly etcdPeer: number;
-  readonly apiServer: number;
-}
+const portNames = ['etcd', 'etcdPeer', 'apiServer'] as const;
+type Ports = Readonly<Record<(typeof portNames)[number], number>>;
 
 const readyTimeoutMs = 60_000;
 /** In the order they are stopped. */
@@ -44,7 +41,8 @@ const processNames = ['kube-controller-manager', 'kube-apiserver', 'etcd'] as co
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { dir } = options;
   ensureCredentials(dir);
-  const ports = await ensurePorts(dir);
+  const ours = processNames.some((name) => runningPid(dir, name) !== undefined);
+  const ports = await stablePorts(path.join(dir, 'ports.json'), portNames, ours);
   const url = `https://127.0.0.1:${ports.apiServer}`;
   const plane: ControlPlane = {
     url,
@@ -175,35 +173,4 @@ function isReady(dir: string, port: number): Promise<boolean> {
     request.on('timeout', () => request.destroy());
     request.on('error', () => resolve(false));
   });
-}
-
-/** The ports of this cluster: kept as long as nobody else took one, so that kubeconfig files stay true. */
-async function ensurePorts(dir: string): Promise<Ports> {
-  const file = path.join(dir, 'ports.json');
-  if (existsSync(file)) {
-    const ports = JSON.parse(readFileSync(file, 'utf8')) as Ports;
-    const ours = processNames.some((name) => runningPid(dir, name) !== undefined);
-    if (ours || (await claimPorts(Object.values(ports)))) return ports;
-  }
-  const [etcd, etcdPeer, apiServer] = (await claimPorts([0, 0, 0]))!;
-  const ports = { etcd: etcd!, etcdPeer: etcdPeer!, apiServer: apiServer! };
-  writeFileSync(file, `${JSON.stringify(ports)}\n`);
-  return ports;
-}
-
-/** Binds all `ports` at once (0 = any) and lets go again; undefined when one is taken. */
-async function claimPorts(ports: readonly number[]): Promise<number[] | undefined> {
-  const servers: Server[] = [];
-  try {
-    for (const port of ports) {
-      const server = createServer().listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      servers.push(server);
-    }
-    return servers.map((server) => (server.address() as AddressInfo).port);
-  } catch {
-    return undefined;
-  } finally {
-    await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  }
 }

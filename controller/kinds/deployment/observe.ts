@@ -4,7 +4,7 @@ import type { SiteDeployment } from '../../api/deployment.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { isAllowed } from '../../accounts/gate.ts';
 import type { Instant } from '../../base/clock.ts';
-import { chooseInputs, type InputProblem } from '../../inputs/resolve.ts';
+import { chooseInputs, describeSource, type InputProblem } from '../../inputs/resolve.ts';
 import { readSources } from '../../inputs/sources.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 
@@ -49,7 +49,12 @@ async function unreadableInputs(
   ports: ObservePorts,
   { metadata, spec }: SiteDeployment,
 ): Promise<Observed['inputProblems']> {
-  const choices = chooseInputs([{ level: 'Deployment', name: metadata.name, inputs: spec.inputs }]);
-  const readings = await readSources(ports, metadata.namespace ?? '', [...choices.values()]);
-  return [...readings.values()].flatMap((reading) => ('reason' in reading ? [reading] : []));
+  const levels = [{ level: 'Deployment' as const, name: metadata.name, inputs: spec.inputs }];
+  const choices = [...chooseInputs(levels).values()];
+  const readings = await readSources(ports, metadata.namespace ?? '', choices);
+  return choices.flatMap(({ input, source }) => {
+    const reading = source.from === 'Literal' ? undefined : readings.get(describeSource(source));
+    if (reading === undefined || !('reason' in reading)) return [];
+    return [{ reason: reading.reason, message: `${input}: ${reading.message}` }];
+  });
 }

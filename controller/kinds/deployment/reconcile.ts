@@ -72,8 +72,9 @@ function announceInputs(events: Events, { deployment, servers }: Observed, { inp
   if (inputs.reason !== 'Resolved' && inputs.reason !== reasonBefore(deployment, 'InputsResolved')) {
     events.warning(deployment, 'InputUnresolved', inputs.message);
   }
-  const { observedGeneration = 0 } = deployment.status ?? {};
-  if (servers.length === 0 || observedGeneration === deployment.metadata.generation) return;
+  const { observedGeneration } = deployment.status ?? {};
+  const isEdited = observedGeneration !== undefined && observedGeneration !== deployment.metadata.generation;
+  if (servers.length === 0 || !isEdited) return;
   const names = servers.slice(0, 10).map((server) => server.metadata.name);
   const message = `The spec changed; changed inputs reach a server with the next script that reads them: ${names.join(', ')}.`;
   events.normal(deployment, 'InputsChanged', message);

@@ -49,6 +49,7 @@ export function waitingServers(
 
 /** Groups at most `room` servers; none before the window has closed. `waiting` is sorted oldest first. */
 export function groupWaiting(waiting: readonly Waiting[], room: number, now: Instant): Grouping {
+  if (waiting.length === 0) return { groups: [] };
   const left = waiting.length >= maxSlots ? 0 : windowLeft(waiting, now);
   if (left > 0) return { groups: [], recheckAfter: left };
   const groups = Map.groupBy(waiting.slice(0, Math.max(0, room)), groupKey);

@@ -104,7 +104,7 @@ async function createBatch(
   try {
     const batch = await kube.create(launchBatchKind, draft);
     failpoints.hit('launch.after-batch-created');
-    return await kube.writeStatus(launchBatchKind, batch, { outcome: 'InFlight' });
+    return batch;
   } catch (error) {
     // Another try made the same claim: it owns the slots.
     if (hasCode(error, 'kube.already-exists')) return undefined;

@@ -16,7 +16,7 @@ import { inputProblems } from './job.ts';
 import { JobMemory } from './memory.ts';
 import { observe, type Observation } from './observe.ts';
 import { findPlace } from './place.ts';
-import { operationText, refusedStatus, statusOf } from './status.ts';
+import { operationText, refusedStatus, serversText, statusOf } from './status.ts';
 import { selectServers, targetText, type Refusal } from './targets.ts';
 
 export interface ScriptRunPorts {
@@ -73,7 +73,11 @@ async function open(ports: Ports, run: ScriptRun, { now }: ReconcileContext): Pr
   }
   const begun: ScriptRun = { ...run, status: opening };
   await ports.kube.writeStatus(scriptRunKind, run, statusOf(begun, opening.results ?? [], now));
-  ports.events.normal(run, 'RunStarted', `${operationText(run)} on ${opening.results?.length ?? 0} servers.`);
+  ports.events.normal(
+    run,
+    'RunStarted',
+    `${operationText(run)} on ${serversText(opening.results?.length ?? 0)}.`,
+  );
   return { after: 0 };
 }
 

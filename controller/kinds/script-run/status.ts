@@ -65,6 +65,11 @@ export function operationText({ spec }: ScriptRun): string {
   return spec.operation ?? spec.scriptRef?.name ?? spec.phase;
 }
 
+/** `1 server`, `4 servers`. */
+export function serversText(count: number): string {
+  return count === 1 ? '1 server' : `${count} servers`;
+}
+
 interface Outcome {
   readonly reason: SucceededReason;
   readonly message: string;
@@ -124,7 +129,7 @@ function verdictOf(run: ScriptRun, results: readonly Result[]): Outcome {
   const total = results.length;
   const bad = results.filter((result) => result.state !== 'Succeeded');
   if (bad.length === 0) {
-    return { reason: 'Completed', message: `Succeeded on ${total} ${total === 1 ? 'server' : 'servers'}.` };
+    return { reason: 'Completed', message: `Succeeded on ${serversText(total)}.` };
   }
   const stopped = bad.filter((result) => result.state === 'Canceled');
   const [first] = bad
@@ -136,7 +141,7 @@ function verdictOf(run: ScriptRun, results: readonly Result[]): Outcome {
       message: `Canceled; ${total - bad.length} of ${total} servers had succeeded.`,
     };
   }
-  const failed = `${bad.length - stopped.length} of ${total} servers failed`;
+  const failed = `${bad.length - stopped.length} of ${serversText(total)} failed`;
   const rest = stopped.length === 0 ? '' : ` Not run on ${stopped.length}.`;
   const log = first.logURL === undefined ? '' : ` Log: ${first.logURL}`;
   return {

@@ -23,7 +23,7 @@ const TAGGED = {
 type TaggedTable = (typeof TAGGED)[keyof typeof TAGGED]['table'];
 
 /** The tags of `Tag.n.Key` and `Tag.n.Value`. @throws CloudError as EC2's rules say */
-export function readTags(params: QueryParams): Tags {
+function readTags(params: QueryParams): Tags {
   const pairs = params.structs('Tag').map((tag) => [tag.required('Key'), tag.string('Value') ?? ''] as const);
   for (const [key, value] of pairs) {
     if (key.startsWith('aws:')) {

@@ -27,6 +27,8 @@ export interface ConnectOptions {
   readonly writeThrough?: WriteThrough;
   /** Another address for the server, for a proxy in between. */
   readonly server?: string;
+  /** Of each call, in milliseconds. */
+  readonly deadline?: number;
 }
 
 type Crd = KubeObject<object, { readonly conditions?: readonly Condition[] }>;
@@ -45,10 +47,10 @@ export async function openCluster(): Promise<Cluster> {
   const binaries = await ensureBinaries(() => undefined);
   const plane = await startControlPlane({ dir, lifetime: 'child', binaries });
   const dispatchers: Dispatcher[] = [];
-  const connect = ({ writeThrough, server = plane.url }: ConnectOptions = {}) => {
+  const connect = ({ writeThrough, server = plane.url, deadline = 30_000 }: ConnectOptions = {}) => {
     const dispatcher = new Dispatcher(() => loadConfig(plane.kubeconfig, server));
     dispatchers.push(dispatcher);
-    return { rest: new Rest({ dispatcher, ...(writeThrough && { writeThrough }) }), dispatcher };
+    return { rest: new Rest({ dispatcher, deadline, ...(writeThrough && { writeThrough }) }), dispatcher };
   };
   const { rest } = connect();
   await installWidgets(rest);
@@ -72,7 +74,8 @@ function loadConfig(file: string, server: string): KubeConfig {
   config.loadFromFile(file);
   const [cluster] = config.clusters;
   if (cluster === undefined) throw new Error(`${file} names no cluster`);
-  config.clusters = [{ ...cluster, server }];
+  // The proxy speaks plain HTTP, which the library allows only together with this.
+  config.clusters = [{ ...cluster, server, skipTLSVerify: server.startsWith('http:') }];
   return config;
 }
 

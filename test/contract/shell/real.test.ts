@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { RebootInstancesCommand } from '@aws-sdk/client-ec2';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -105,7 +106,7 @@ describe('jobs on a real host', () => {
 
   it('goes on when the controller is killed, and another process finds it', async () => {
     const job = aJob('for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done');
-    const client = spawn(process.execPath, ['test/contract/shell/starter.ts'], {
+    const client = spawn(process.execPath, [fileURLToPath(new URL('./starter.ts', import.meta.url))], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     client.stdin.end(JSON.stringify({ host, job }));

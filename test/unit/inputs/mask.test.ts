@@ -1,3 +1,4 @@
+/** Secrets never get past the mask, in whatever form and however the stream is cut. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createMask } from '../../../controller/inputs/mask.ts';

@@ -1,3 +1,4 @@
+/** Which level wins, and what a declaration demands. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+/** Keys in OpenSSH's format, checked by ssh2. */
 import { utils } from 'ssh2';
 import { expect, test } from 'vitest';
 import { createPrivateKey, publicLineOf } from '../../../../controller/kinds/cloud-account/login-key.ts';

@@ -1,3 +1,4 @@
+/** A run on one server: steps, retries, hosts in trouble, and a controller that crashes at each failpoint. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { scriptRunKind, type ScriptRun } from '../../../../controller/api/script-run.ts';
 import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';
@@ -86,7 +87,7 @@ describe('boot steps of one server', () => {
     });
     expect(status?.results?.[0]?.logTail).toMatch(/^\S+Z E: Unable to locate package$/);
     expect(status?.conditions?.[0]?.message).toBe(
-      '1 of 1 servers failed: web: Step base (base) exited 100. Log: s3://state/prod/runs/shop/run/web.log',
+      '1 of 1 server failed: web: Step base (base) exited 100. Log: s3://state/prod/runs/shop/run/web.log',
     );
     expect(site.shell.faults.of('startJob')).toHaveLength(1);
     expect(site.events.recorded.at(-1)).toMatchObject({ type: 'Warning', reason: 'RunFailed' });
@@ -159,27 +160,27 @@ describe('boot steps of one server', () => {
   });
 });
 
+const startedSteps = () =>
+  site.shell.faults.of('startJob').map((call) => (call as { id: string }).id.slice(33));
+
+async function whileRunning(step: string, act: () => void): Promise<void> {
+  site.shell.script(step, { takes: 5_000 });
+  const controller = createScriptRunController(site);
+  const isRunning = () =>
+    run().status?.results?.[0]?.steps?.at(-1)?.name === step &&
+    site.shell.jobsOf('10.0.0.1').at(-1)?.script === step;
+  await site.settle(controller, key, isRunning);
+  await site.reconcile(controller, key);
+  act();
+  await site.settle(controller, key, finished);
+}
+
 describe('trouble with the host', () => {
   beforeEach(() => {
     site.addRevision(aRevision([aScript('once'), aScript('again', { onInterruption: 'Rerun' })]));
     site.addServer('web', 1);
     addRun(boot);
   });
-
-  const startedSteps = () =>
-    site.shell.faults.of('startJob').map((call) => (call as { id: string }).id.slice(33));
-
-  async function whileRunning(step: string, act: () => void): Promise<void> {
-    site.shell.script(step, { takes: 5_000 });
-    const controller = createScriptRunController(site);
-    const isRunning = () =>
-      run().status?.results?.[0]?.steps?.at(-1)?.name === step &&
-      site.shell.jobsOf('10.0.0.1').at(-1)?.script === step;
-    await site.settle(controller, key, isRunning);
-    await site.reconcile(controller, key);
-    act();
-    await site.settle(controller, key, finished);
-  }
 
   test.each([
     ['reboots', () => site.shell.reboot('10.0.0.1')],

@@ -1,0 +1,95 @@
+/** A whole installation for one test file: the lab, an API server of its own, the manifests, the controller process. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DescribeInstancesCommand, EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { region } from '../../lab/config.ts';
+import { createAccount } from '../../lab/demo/account.ts';
+import {
+  labEnvironment,
+  startController,
+  stopController,
+  type RunningController,
+} from '../../lab/demo/controller.ts';
+import { installManifests } from '../../lab/demo/stack.ts';
+import { ensureBinaries } from '../../lab/kube/build.ts';
+import { startControlPlane, type ControlPlane } from '../../lab/kube/control-plane.ts';
+import { Kubectl } from '../../lab/kube/kubectl.ts';
+import { up } from '../../lab/launcher/lab.ts';
+import { runningPid, stopProcess } from '../../lab/process.ts';
+
+export interface Installation {
+  readonly kubectl: Kubectl;
+  readonly plane: ControlPlane;
+  /** The lab's EC2, as any client sees it. */
+  readonly ec2: EC2Client;
+  /** Starts the controller unless it runs; `env` may arm a failpoint. Resolves when it leads. */
+  startController(env?: NodeJS.ProcessEnv): Promise<RunningController>;
+  controllerRuns(): boolean;
+  /** Ends the controller without a chance to tidy up. */
+  killController(): Promise<void>;
+  /** Everything the controller processes have logged. */
+  controllerLog(): string;
+  /** Ids of this installation's instances that are not terminated. */
+  instances(): Promise<string[]>;
+  /** Ends everything and terminates the machines that are left. */
+  close(): Promise<void>;
+}
+
+/** About 10 s, without the controller. The lab is started where it is down and stays up for the next file. */
+export async function openInstallation(): Promise<Installation> {
+  const say = (line: string) => console.error(line);
+  await up({ progress: say });
+  const dir = mkdtempSync(path.join(tmpdir(), 'ridgeline-e2e-'));
+  const binaries = await ensureBinaries(say);
+  const plane = await startControlPlane({ dir: path.join(dir, 'kube'), lifetime: 'child', binaries });
+  const kubectl = new Kubectl(binaries.kubectl, plane.kubeconfig);
+  await installManifests(kubectl);
+  await createAccount(kubectl);
+  const ec2 = labClient();
+  const tag = await kubectl.run(['get', 'namespace', 'kube-system', '--output=jsonpath={.metadata.uid}']);
+  const controller = { dir: path.join(dir, 'controller'), kubeconfig: plane.controllerKubeconfig };
+  const instances = () => liveInstances(ec2, tag);
+  return {
+    kubectl,
+    plane,
+    ec2,
+    startController: (env = {}) => startController({ ...controller, env, lifetime: 'child' }),
+    controllerRuns: () => runningPid(controller.dir, 'controller') !== undefined,
+    killController: () => stopProcess(controller.dir, 'controller', 0),
+    controllerLog: () => readFileSync(path.join(controller.dir, 'controller.log'), 'utf8'),
+    instances,
+    async close() {
+      await stopController(controller.dir);
+      await plane.stop();
+      const left = await instances();
+      if (left.length > 0) await ec2.send(new TerminateInstancesCommand({ InstanceIds: left }));
+      ec2.destroy();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function labClient(): EC2Client {
+  const env = labEnvironment();
+  return new EC2Client({
+    region,
+    endpoint: env['AWS_ENDPOINT_URL']!,
+    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
+  });
+}
+
+async function liveInstances(ec2: EC2Client, installation: string): Promise<string[]> {
+  const answer = await ec2.send(
+    new DescribeInstancesCommand({
+      Filters: [
+        { Name: 'tag:ridgeline:installation', Values: [installation] },
+        {
+          Name: 'instance-state-name',
+          Values: ['pending', 'running', 'stopping', 'stopped', 'shutting-down'],
+        },
+      ],
+    }),
+  );
+  return (answer.Reservations ?? []).flatMap(({ Instances = [] }) => Instances.map((one) => one.InstanceId!));
+}

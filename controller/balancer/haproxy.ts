@@ -5,40 +5,19 @@ import { AppError, hasCode } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
 import { applyExit, applyScript } from './apply-script.ts';
 import type { Layout } from './layout.ts';
+import { lookScript, readLook, type Look } from './look.ts';
 import type { Backend, ProxyServer } from './model.ts';
-import {
-  parseFile,
-  parseInfo,
-  parseOldWorkers,
-  parseServersState,
-  parseStat,
-  type ServerLoad,
-} from './parse.ts';
-import type { FileChange, FileOutcome, Observation, Proxies, Proxy } from './port.ts';
-import { checkParameters, serverParameters } from './render.ts';
+import { parseInfo, parseMaintenance, parseServers, sumStatistics } from './parse.ts';
+import type { FileChange, FileOutcome, Observation, Proxies, Proxy, ProxyProcess } from './port.ts';
+import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
+import { word } from './words.ts';
 
 const scriptTimeout: Millis = 60_000;
 /** First check of a new server: it decides how soon traffic may come. */
 const firstCheck: Millis = 200;
-/** What may stand in a command or in the file; `;` and newline would start another command. */
-const safeWord = /^[A-Za-z0-9._:-]+$/;
 /** HAProxy is silent when all is well; these say the same in words. */
-const goodAnswers = [/^$/, /^New server registered\.$/, /^no need to change/i, /^weight .*changed/i];
-
-/** Digest, file and old workers' loads in one go; a section each. */
-const lookScript = String.raw`config=$1 master=$2
-sha256sum < "$config" 2>/dev/null | cut -d' ' -f1
-echo '--- file'
-cat "$config" 2>/dev/null
-echo '--- workers'
-ask() { printf '%s\n' "$1" | socat -t5 - "UNIX-CONNECT:$master" 2>/dev/null; }
-workers=$(ask 'show proc')
-printf '%s\n' "$workers"
-for pid in $(printf '%s\n' "$workers" | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'); do
-  echo '--- old'
-  ask "@!$pid show stat"
-done`;
+const goodAnswers = [/^$/, /^New server registered\.$/, /^no need to change/i];
 
 export class HaproxyProxies implements Proxies {
   readonly #remote: Remote;
@@ -77,70 +56,36 @@ class HaproxyProxy implements Proxy {
   }
 
   async observe(): Promise<Observation> {
-    const { configFile, masterSocket } = this.#layout;
-    const { stdout } = await this.#script(lookScript, [configFile, masterSocket], '');
-    const [digest = '', file = '', workers = '', ...old] = stdout.split(/^--- (?:file|workers|old)\n/m);
-    const facts = { fileDigest: digest.trim(), file: parseFile(file) };
-    // Without a master nothing answers on the admin socket either.
-    if (!workers.includes('master')) return facts;
-    const [info, state, stat] = await Promise.all([
-      this.#ask('show info'),
-      this.#ask('show servers state'),
-      this.#ask('show stat'),
-    ]);
-    const process = parseInfo(info);
-    // A channel opened before a reload goes on talking to the old worker.
-    if (parseOldWorkers(workers).includes(process.pid)) {
-      this.close();
-      return await this.observe();
-    }
-    return {
-      ...facts,
-      running: { info: process, servers: parseServersState(state), loads: sumLoads([stat, ...old]) },
-    };
+    const { configFile, directory, masterSocket } = this.#layout;
+    const words = [configFile, flagsFile(directory), masterSocket];
+    const look = readLook((await this.#script(lookScript, words)).stdout);
+    const { fileDigest, file, maintenance } = look;
+    const running = look.isRunning ? await this.#process(look) : undefined;
+    return { fileDigest, file, maintenance, ...(running === undefined ? {} : { running }) };
   }
 
   async write(change: FileChange): Promise<FileOutcome> {
-    const { unit, configFile, directory, adminSocket, masterSocket, stateFile } = this.#layout;
-    const side = Object.entries(change.sideFiles).map(([name, { content }]) => ({
-      path: `side/${name}`,
-      content,
-    }));
-    const archive = pack([{ path: 'haproxy.cfg', content: change.text }, ...side]);
+    const { config, expected, reload, setAside } = change;
+    const { unit, unitText, configFile, directory, adminSocket, masterSocket, stateFile } = this.#layout;
+    const archive = pack([
+      { path: 'haproxy.cfg', content: config.text },
+      ...(unitText === undefined ? [] : [{ path: 'unit', content: unitText }]),
+      ...config.sideFiles.map(({ name, content }) => ({ path: `side/${name}`, content })),
+    ]);
     const files = [unit, configFile, directory, adminSocket, masterSocket, stateFile];
-    const mode = change.reload ? 'reload' : 'keep';
+    const how = [expected, config.base, reload ? 'reload' : 'keep', setAside ? 'aside' : 'replace'];
     const began = performance.now();
-    const answer = await this.#script(applyScript, [...files, change.expected, change.base, mode], archive);
+    const { exitCode, stderr } = await this.#script(applyScript, [...files, ...how], archive);
+    const milliseconds = Math.round(performance.now() - began);
     // The next command must reach the new worker.
-    if (change.reload) this.close();
-    const message = answer.stderr.trim();
-    switch (answer.exitCode) {
-      case applyExit.applied:
-        return {
-          result: 'applied',
-          reloadMilliseconds: change.reload ? Math.round(performance.now() - began) : 0,
-        };
-      case applyExit.drifted:
-        return { result: 'drifted' };
-      case applyExit.rejected:
-        return { result: 'rejected', message };
-      case applyExit.unbindable:
-        return { result: 'unbindable', message };
-      case applyExit.rolledBack:
-        return { result: 'rolled-back', message };
-      default:
-        throw new AppError(
-          'shell.host-failed',
-          `${this.#host.address} could not take its configuration: ${message}`,
-        );
-    }
+    if (reload) this.close();
+    return this.#outcome(exitCode, stderr.trim(), reload ? milliseconds : 0);
   }
 
   async add(backend: Backend, server: ProxyServer): Promise<void> {
     const id = nameOf(backend.name, server.name);
     const check = checkParameters(backend.check, Math.min(firstCheck, backend.check.periodMilliseconds));
-    const target = `${word(server.address)}:${server.port}`;
-    await this.#order(`add server ${id} ${target} ${check} ${serverParameters(server)}`);
+    await this.#order(`add server ${id} ${targetOf(server)} ${check} ${serverParameters(server)}`);
     await this.#order(`enable health ${id}`);
     await this.#gate(id);
   }
@@ -161,35 +106,65 @@ class HaproxyProxy implements Proxy {
     await this.#order(`set server ${nameOf(backend, server)} state maint`);
   }
 
-  async cutSessions(backend: string, server: string): Promise<void> {
-    const id = nameOf(backend, server);
-    // `shutdown sessions server` freezes connecting clients on 3.0: end each session by its id instead.
-    const { stdout } = await this.#script(
-      cutScript,
-      [this.#layout.adminSocket, this.#layout.masterSocket, id],
-      '',
-    );
-    if (stdout.includes('left'))
-      throw new AppError('shell.host-failed', `sessions of ${id} could not be ended`);
-  }
-
   async weigh(backend: string, server: string, weight: number): Promise<void> {
     await this.#order(`set server ${nameOf(backend, server)} weight ${weight}`);
   }
 
+  async limit(backend: string, server: string, connections: number): Promise<void> {
+    await this.#order(`set maxconn server ${nameOf(backend, server)} ${connections}`);
+  }
+
   async setMaintenance(on: boolean): Promise<void> {
-    const map = `${this.#layout.directory}/flags.map`;
-    await this.#order(`set map ${map} maintenance ${on ? 'on' : 'off'}`);
+    const map = flagsFile(this.#layout.directory);
+    const value = on ? 'on' : 'off';
+    // First the file: a process that starts in between reads it.
+    const { exitCode, stderr } = await this.#script(flagScript, [map, value]);
+    if (exitCode !== 0) throw new AppError('shell.host-failed', `${this.#host.address}: ${stderr.trim()}`);
+    await this.#order(`set map ${map} maintenance ${value}`);
   }
 
   async endOldWorkers(): Promise<number> {
-    const { stdout } = await this.#script(endScript, [this.#layout.masterSocket], '');
+    const { stdout } = await this.#script(endScript, [this.#layout.masterSocket]);
     return Number(stdout.trim());
   }
 
   close(): void {
     this.#socket?.close();
     this.#socket = undefined;
+  }
+
+  async #process(look: Look): Promise<ProxyProcess> {
+    const { workers, old } = look;
+    const map = flagsFile(this.#layout.directory);
+    const [info, state, stat, flags] = (await Promise.all(
+      ['show info', 'show servers state', 'show stat', `show map ${map}`].map((line) => this.#ask(line)),
+    )) as [string, string, string, string];
+    const process = parseInfo(info);
+    if (workers.includes(process.pid)) {
+      // A channel that was opened before a reload goes on talking to the old worker.
+      this.close();
+      return await this.#process({ ...look, workers: [] });
+    }
+    const { servers: loads, clients } = sumStatistics([stat, ...old]);
+    const maintenance = parseMaintenance(flags);
+    return { ...process, maintenance, servers: parseServers(state, stat), loads, clients };
+  }
+
+  #outcome(exitCode: number, message: string, reloadMilliseconds: number): FileOutcome {
+    switch (exitCode) {
+      case applyExit.applied:
+        return { result: 'applied', reloadMilliseconds };
+      case applyExit.drifted:
+        return { result: 'drifted' };
+      case applyExit.rejected:
+        return { result: 'rejected', message };
+      case applyExit.unbindable:
+        return { result: 'unbindable', message };
+      case applyExit.rolledBack:
+        return { result: 'rolled-back', message };
+      default:
+        throw new AppError('shell.host-failed', `${this.#host.address} cannot change HAProxy: ${message}`);
+    }
   }
 
   /** Drained and down until the check passes: the same for a new server and for one that comes back. */
@@ -222,52 +197,27 @@ class HaproxyProxy implements Proxy {
     return this.#socket;
   }
 
-  async #script(script: string, words: readonly string[], stdin: Uint8Array | string) {
+  async #script(script: string, words: readonly string[], stdin: Uint8Array | string = '') {
     const command = ['/bin/bash', '-c', script, 'ridgeline', ...words];
     return await this.#remote.runAsRoot(this.#host, command, { stdin, timeout: scriptTimeout });
   }
 }
 
-/** Ends every session on one server, in the current and the old workers. */
-const cutScript = String.raw`admin=$1 master=$2 id=$3
-ask() { printf '%s\n' "$2" | socat -t5 - "UNIX-CONNECT:$1" 2>/dev/null; }
-sessions() { grep "srv=$server " | sed -n 's/^\(0x[0-9a-f]*\):.*/\1/p'; }
-server=${'${id#*/}'}
-for session in $(ask "$admin" 'show sess' | sessions); do ask "$admin" "shutdown session $session"; done
-for pid in $(ask "$master" 'show proc' | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'); do
-  for session in $(ask "$master" "@!$pid show sess" | sessions); do ask "$master" "@!$pid shutdown session $session"; done
-done
-sleep 0.1
-[ -z "$(ask "$admin" 'show sess' | sessions)" ] || echo left`;
+/** Replaces the map of flags. */
+const flagScript = String.raw`mkdir -p "$(dirname "$1")" && printf 'maintenance %s\n' "$2" > "$1.new" && mv "$1.new" "$1"`;
 
 /** TERM to every old worker until none is left; prints how many there were. */
-const endScript = String.raw`master=$1 count=0
+const endScript = String.raw`master=$1 ended=
 old() { printf 'show proc\n' | socat -t5 - "UNIX-CONNECT:$master" 2>/dev/null | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'; }
 for _ in $(seq 100); do
   pids=$(old)
   [ -n "$pids" ] || break
-  for pid in $pids; do kill -TERM "$pid" 2>/dev/null && count=$((count + 1)); done
+  ended="$ended $pids"
+  kill -TERM $pids 2>/dev/null
   sleep 0.05
 done
-echo "$count"`;
+printf '%s\n' $ended | sort -u | grep -c .`;
 
 function nameOf(backend: string, server: string): string {
   return `${word(backend)}/${word(server)}`;
-}
-
-function word(text: string): string {
-  if (safeWord.test(text)) return text;
-  throw new AppError('invariant', `'${text}' may not stand in a HAProxy command`);
-}
-
-/** Current worker first; the sessions that old workers still carry are added to it. */
-function sumLoads(stats: readonly string[]): readonly ServerLoad[] {
-  const [current = [], ...old] = stats.map(parseStat);
-  return current.map((load) => {
-    const others = old.flat().filter(({ backend, name }) => backend === load.backend && name === load.name);
-    return others.reduce(
-      (sum, other) => ({ ...sum, current: sum.current + other.current, queued: sum.queued + other.queued }),
-      load,
-    );
-  });
 }

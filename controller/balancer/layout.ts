@@ -3,8 +3,10 @@
 export interface Layout {
   /** systemd unit, without `.service`. */
   readonly unit: string;
+  /** Text of the unit, installed with the first configuration; absent where the package brings one. */
+  readonly unitText?: string;
   readonly configFile: string;
-  /** Folder of Ridgeline's own files beside the configuration: maps, pages, certificates, lock, `.prev`. */
+  /** Folder of Ridgeline's own files beside the configuration: maps, pages, certificates, lock, `.previous`. */
   readonly directory: string;
   readonly adminSocket: string;
   readonly masterSocket: string;
@@ -21,9 +23,25 @@ export const frontEndLayout: Layout = {
   stateFile: '/var/lib/haproxy/ridgeline.state',
 };
 
-/** A second instance on application servers: plain TCP, moved by the controller and never by a health check. */
+/** A second instance on application servers: plain TCP, on a loopback address of the host. */
 export const localProxyLayout: Layout = {
   unit: 'ridgeline-proxy',
+  unitText: `[Unit]
+Description=Ridgeline local proxy
+After=network-online.target
+
+[Service]
+Type=notify
+RuntimeDirectory=ridgeline-proxy
+ExecStart=/usr/sbin/haproxy -Ws -f /etc/ridgeline-proxy/haproxy.cfg -p /run/ridgeline-proxy/haproxy.pid -S /run/ridgeline-proxy/master.sock
+ExecReload=/bin/kill -USR2 $MAINPID
+KillMode=mixed
+Restart=always
+SuccessExitStatus=143
+
+[Install]
+WantedBy=multi-user.target
+`,
   configFile: '/etc/ridgeline-proxy/haproxy.cfg',
   directory: '/etc/ridgeline-proxy/ridgeline',
   adminSocket: '/run/ridgeline-proxy/admin.sock',

@@ -9,7 +9,11 @@ export interface ProxyModel {
   readonly node: string;
   readonly listeners: readonly Listener[];
   readonly backends: readonly Backend[];
-  /** Whole lines from the user, already checked by `checkExtraLines`. */
+  /** Show the maintenance page instead of asking the backends. */
+  readonly maintenance: boolean;
+  /** HTML of that page. */
+  readonly page: string;
+  /** Whole lines from the user, already checked by `readExtraLines`. */
   readonly extra: { readonly global: readonly string[]; readonly defaults: readonly string[] };
 }
 
@@ -20,6 +24,8 @@ export interface Listener {
   readonly port: number;
   readonly protocol: 'HTTP' | 'HTTPS' | 'TCP';
   readonly backend: string;
+  /** PEM: certificate chain and private key; for HTTPS. */
+  readonly certificate?: string;
 }
 
 export interface Backend {

@@ -1,4 +1,5 @@
-/** What HAProxy says about itself, as data: `show info`, `show stat`, `show servers state`, `show proc`, and our own file. Pure. */
+/** What HAProxy says about itself, as data: its `show` commands and our own file. Pure. */
+import { digest } from './words.ts';
 
 /** From `show info`. */
 export interface ProcessInfo {
@@ -22,6 +23,8 @@ export interface RunningServer {
   /** The process's own check passes. */
   readonly up: boolean;
   readonly weight: number;
+  /** Connections at a time; 0 = no limit. */
+  readonly limit: number;
 }
 
 /** The load of one server in one process, from `show stat`. */
@@ -31,11 +34,15 @@ export interface ServerLoad {
   /** Connections now, and waiting ones. */
   readonly current: number;
   readonly queued: number;
-  readonly limit: number;
-  /** HAProxy's word: UP, DOWN, MAINT, DRAIN, no check. */
-  readonly status: string;
   /** Such as L7OK, L4CON, L7STS; empty before the first check. */
   readonly check: string;
+}
+
+/** `show stat` of one process. */
+interface Statistics {
+  readonly servers: readonly ServerLoad[];
+  /** Connections of clients, all front ends together. */
+  readonly clients: number;
 }
 
 const forcedMaintenance = 0x01;
@@ -58,22 +65,27 @@ export function parseInfo(text: string): ProcessInfo {
   };
 }
 
-/** `show servers state`, format 1: a version line, a header line, one line per server. */
-export function parseServersState(text: string): RunningServer[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+/** `show servers state`, format 1: a version line, a header line, one line per server; limits stand in `show stat`. */
+export function parseServers(state: string, stat: string): RunningServer[] {
+  const limits = new Map(
+    statRows(stat, 'server').map((field) => [`${field('pxname')}/${field('svname')}`, Number(field('slim'))]),
+  );
+  const lines = state.split('\n').filter((line) => line.trim() !== '');
   const columns = (lines[1] ?? '').replace(/^# /, '').trim().split(/\s+/);
   return lines.slice(2).map((line) => {
     const values = line.trim().split(/\s+/);
     const field = (name: string) => values[columns.indexOf(name)] ?? '';
     const flags = Number(field('srv_admin_state'));
+    const [backend, name] = [field('be_name'), field('srv_name')];
     return {
-      backend: field('be_name'),
-      name: field('srv_name'),
+      backend,
+      name,
       address: field('srv_addr'),
       port: Number(field('srv_port')),
       admin: adminState(flags),
       up: Number(field('srv_op_state')) === 2,
       weight: Number(field('srv_uweight')),
+      limit: limits.get(`${backend}/${name}`) ?? 0,
     };
   });
 }
@@ -83,8 +95,41 @@ function adminState(flags: number): AdminState {
   return (flags & (forcedDrain | inheritedDrain)) === 0 ? 'ready' : 'drain';
 }
 
-/** The server rows of `show stat`; columns are found by name, since their order grows with versions. */
-export function parseStat(text: string): ServerLoad[] {
+function parseStat(text: string): Statistics {
+  const clients = statRows(text, 'frontend').map((field) => Number(field('scur')));
+  return {
+    clients: clients.reduce((sum, count) => sum + count, 0),
+    servers: statRows(text, 'server').map((field) => ({
+      backend: field('pxname'),
+      name: field('svname'),
+      current: Number(field('scur')),
+      queued: Number(field('qcur')),
+      check: field('check_status').replace(/^\* /, ''),
+    })),
+  };
+}
+
+/** One process from `show stat` of the current worker (first) and of those that reloads left behind. */
+export function sumStatistics(texts: readonly string[]): Statistics {
+  const all = texts.map(parseStat);
+  const servers = new Map<string, ServerLoad>();
+  for (const load of all.flatMap((one) => one.servers)) {
+    const id = `${load.backend}/${load.name}`;
+    const sum = servers.get(id);
+    servers.set(
+      id,
+      sum === undefined
+        ? load
+        : { ...sum, current: sum.current + load.current, queued: sum.queued + load.queued },
+    );
+  }
+  return { servers: [...servers.values()], clients: all.reduce((sum, one) => sum + one.clients, 0) };
+}
+
+const rowTypes = { frontend: '0', server: '2' } as const;
+
+/** Rows of `show stat` as look-ups by column name, since the columns' order grows with versions. */
+function statRows(text: string, type: keyof typeof rowTypes): ((column: string) => string)[] {
   const [header = '', ...rows] = text.split('\n').filter((line) => line.trim() !== '');
   const columns = header.replace(/^# /, '').split(',');
   return rows
@@ -92,16 +137,12 @@ export function parseStat(text: string): ServerLoad[] {
       const values = row.split(',');
       return (name: string) => values[columns.indexOf(name)] ?? '';
     })
-    .filter((field) => field('type') === '2')
-    .map((field) => ({
-      backend: field('pxname'),
-      name: field('svname'),
-      current: Number(field('scur')),
-      queued: Number(field('qcur')),
-      limit: Number(field('slim')),
-      status: field('status'),
-      check: field('check_status').replace(/^\* /, ''),
-    }));
+    .filter((field) => field('type') === rowTypes[type]);
+}
+
+/** The value of `maintenance` in our map, from `show map` (`0x… maintenance on`) or the file (`maintenance on`). */
+export function parseMaintenance(text: string): boolean {
+  return /(^|\s)maintenance on\s*$/m.test(text);
 }
 
 /** Pids of the workers that a reload left behind, from the master's `show proc`. */
@@ -114,16 +155,18 @@ export function parseOldWorkers(text: string): number[] {
     .map(Number);
 }
 
-/** What a configuration file of ours says: its base, and the names of its enabled servers by backend. */
+/** What the configuration file says. */
 export interface FileFacts {
   /** Absent when the file is not ours. */
   readonly base?: string;
+  /** It is ours, but somebody changed it since we wrote it. */
+  readonly isEdited: boolean;
   /** `backend/server` of every line between our markers, each with the whole line. */
   readonly servers: ReadonlyMap<string, string>;
 }
 
 export function parseFile(text: string): FileFacts {
-  const base = /^# rl: base=([0-9a-f]+) /m.exec(text)?.[1];
+  const seal = /^# rl: base=([0-9a-f]+) servers=\d+ body=([0-9a-f]+)\n/m.exec(text);
   const servers = new Map<string, string>();
   let backend: string | undefined;
   for (const line of text.split('\n').map((raw) => raw.trim())) {
@@ -133,5 +176,7 @@ export function parseFile(text: string): FileFacts {
       servers.set(`${backend}/${line.split(' ')[1] ?? ''}`, line);
     }
   }
-  return { ...(base === undefined ? {} : { base }), servers };
+  if (seal === null) return { isEdited: false, servers };
+  const [whole, base = '', body] = seal;
+  return { base, isEdited: digest(text.slice(seal.index + whole.length)) !== body, servers };
 }

@@ -6,7 +6,8 @@
  * first and then drains. So a restart at any instant never sends traffic to a server that should not have it.
  */
 import type { Backend, ProxyModel, ProxyServer } from './model.ts';
-import { type FileFacts, parseFile, type RunningServer } from './parse.ts';
+import { type FileFacts, parseFile, type RunningServer, type ServerLoad } from './parse.ts';
+import type { Observation, ProxyProcess } from './port.ts';
 import { renderConfig, type RenderedConfig } from './render.ts';
 
 export type Step =
@@ -20,46 +21,45 @@ export type Step =
   | { readonly do: 'admit'; readonly backend: string; readonly server: string }
   /** No new connections; those under way go on. */
   | { readonly do: 'drain'; readonly backend: string; readonly server: string }
-  | { readonly do: 'weigh'; readonly backend: string; readonly server: string; readonly weight: number };
+  /** Take a drained server without sessions out for good; it stays in the process until the next reload. */
+  | { readonly do: 'retire'; readonly backend: string; readonly server: string }
+  | { readonly do: 'weigh'; readonly backend: string; readonly server: string; readonly weight: number }
+  | { readonly do: 'limit'; readonly backend: string; readonly server: string; readonly limit: number }
+  /** Show or hide the maintenance page, in the file and in the process. */
+  | { readonly do: 'maintain'; readonly on: boolean };
 
-export interface Situation {
+export interface Situation extends Pick<Observation, 'file' | 'maintenance'> {
   readonly model: ProxyModel;
-  readonly file: FileFacts;
   /** Absent when HAProxy does not run. */
-  readonly running?: {
-    readonly base?: string;
-    readonly servers: readonly RunningServer[];
-  };
+  readonly running?: Pick<ProxyProcess, 'base' | 'maintenance' | 'servers' | 'loads'>;
 }
 
 /** Removed servers stay in the process as `maint` until a reload sweeps them; `del server` crashed HAProxy 2.6. */
 const ghostLimit = 32;
 
-/** Steps for this pass, in order. Empty = in step, or waiting for checks (`joining`) or for sessions to end (`leaving`). */
+/** Steps for this pass, in order. Empty = in step, or waiting (`isInMotion`). */
 export function planChanges(situation: Situation): readonly Step[] {
   const runtime = situation.running === undefined ? [] : runtimeSteps(situation);
   const write = fileStep(situation);
   const isStructural = write?.reload === true;
   // A structural change comes first: a backend must exist before servers can be added to it.
   if (isStructural) return [write];
-  const joins = runtime.filter((step) => step.do !== 'drain');
-  const drains = runtime.filter((step) => step.do === 'drain');
-  return [...joins, ...(write === undefined ? [] : [write]), ...drains];
+  const leaves = new Set<Step['do']>(['drain', 'retire']);
+  const joins = runtime.filter((step) => !leaves.has(step.do));
+  const departures = runtime.filter((step) => leaves.has(step.do));
+  return [...flagStep(situation), ...joins, ...(write === undefined ? [] : [write]), ...departures];
 }
 
-/** Servers that are wanted but whose check has not passed yet. */
-export function joining(situation: Situation): readonly RunningServer[] {
-  const wanted = wantedServers(situation.model);
-  return (situation.running?.servers ?? []).filter(
-    (server) => wanted.has(idOf(server)) && server.admin === 'drain' && !server.up,
-  );
+function flagStep({ model, maintenance, running }: Situation): Step[] {
+  const isSet = maintenance === model.maintenance && (running?.maintenance ?? maintenance) === maintenance;
+  return isSet ? [] : [{ do: 'maintain', on: model.maintenance }];
 }
 
-/** Servers that are no longer wanted and still finish their sessions. */
-export function leaving(situation: Situation): readonly RunningServer[] {
-  const wanted = wantedServers(situation.model);
-  return (situation.running?.servers ?? []).filter(
-    (server) => !wanted.has(idOf(server)) && server.admin === 'drain',
+/** Whether a wanted server still waits for its check, or an unwanted one for its sessions. */
+export function isInMotion({ model, running }: Situation): boolean {
+  const wanted = wantedServers(model);
+  return (running?.servers ?? []).some(
+    (server) => server.admin === 'drain' && (wanted.has(idOf(server)) ? !server.up : true),
   );
 }
 
@@ -93,8 +93,9 @@ function fileStep(situation: Situation): Extract<Step, { do: 'write' }> | undefi
       }),
     })),
   });
-  const isSame = file.base === config.base && hasSameServers(file, parseFile(config.text));
-  const isStructural = running !== undefined && running.base !== config.base;
+  const isSame = file.base === config.base && hasSameServers(file, parseFile(config.text)) && !file.isEdited;
+  // Somebody who edited the file may have reloaded it too. A process that is gone is started by the same step.
+  const isStructural = running?.base !== config.base || file.isEdited;
   const hasGhosts = (running?.servers ?? []).filter((server) => server.admin === 'maint').length > ghostLimit;
   if (isSame && !isStructural && !hasGhosts) return undefined;
   return { do: 'write', config, reload: isStructural || hasGhosts };
@@ -113,13 +114,19 @@ function runtimeSteps({ model, running }: Situation): Step[] {
     if (now !== undefined && now.weight !== server.weight) {
       steps.push({ do: 'weigh', ...name, weight: server.weight });
     }
-  }
-  for (const [id, server] of present) {
-    if (!wanted.has(id) && server.admin === 'ready') {
-      steps.push({ do: 'drain', backend: server.backend, server: server.name });
+    if (now !== undefined && now.limit !== server.maxConnections) {
+      steps.push({ do: 'limit', ...name, limit: server.maxConnections });
     }
   }
-  return steps;
+  const unwanted = [...present.values()].filter((server) => !wanted.has(idOf(server)));
+  return [...steps, ...unwanted.flatMap((server) => departure(server, running?.loads ?? []))];
+}
+
+function departure({ backend, name, admin }: RunningServer, loads: readonly ServerLoad[]): Step[] {
+  if (admin === 'ready') return [{ do: 'drain', backend, server: name }];
+  const load = loads.find((one) => one.backend === backend && one.name === name);
+  const isIdle = load !== undefined && load.current + load.queued === 0;
+  return admin === 'drain' && isIdle ? [{ do: 'retire', backend, server: name }] : [];
 }
 
 function hasSameServers(a: FileFacts, b: FileFacts): boolean {

@@ -3,6 +3,7 @@ import type { Host } from '../shell/port.ts';
 import type { Layout } from './layout.ts';
 import type { Backend, ProxyServer } from './model.ts';
 import type { FileFacts, ProcessInfo, RunningServer, ServerLoad } from './parse.ts';
+import type { RenderedConfig } from './render.ts';
 
 /** Finds the Proxy of a host; it keeps the control channel open between calls. */
 export interface Proxies {
@@ -13,25 +14,29 @@ export interface Observation {
   /** SHA-256 of the configuration file, hex; empty when there is no file. */
   readonly fileDigest: string;
   readonly file: FileFacts;
+  /** What the file of flags says. */
+  readonly maintenance: boolean;
   /** Absent when HAProxy does not run. */
-  readonly running?: {
-    readonly info: ProcessInfo;
-    readonly servers: readonly RunningServer[];
-    /** Per server, the sum over this worker and the ones that reloads left behind. */
-    readonly loads: readonly ServerLoad[];
-  };
+  readonly running?: ProxyProcess;
 }
 
-/** Files that lie beside the configuration, by name under the layout's directory. */
-export type SideFiles = Readonly<Record<string, { readonly content: string; readonly secret: boolean }>>;
+export interface ProxyProcess extends ProcessInfo {
+  /** The page is shown now. */
+  readonly maintenance: boolean;
+  readonly servers: readonly RunningServer[];
+  /** Per server, the sum over this worker and the ones that reloads left behind. */
+  readonly loads: readonly ServerLoad[];
+  /** Connections of clients, over all workers. */
+  readonly clients: number;
+}
 
 export interface FileChange {
-  readonly text: string;
-  readonly base: string;
-  readonly sideFiles: SideFiles;
-  /** Digest the file must still have, else nothing is written. `any` overwrites; the old file is kept aside. */
+  readonly config: RenderedConfig;
+  /** Digest the file must still have, else nothing is written. */
   readonly expected: string;
   readonly reload: boolean;
+  /** Keep a copy of the file that is replaced: it is not as we wrote it. */
+  readonly setAside: boolean;
 }
 
 export type FileOutcome =
@@ -58,10 +63,10 @@ export interface Proxy {
   drain(backend: string, server: string): Promise<void>;
   /** Takes a drained server out for good; it stays in the process until the next reload. */
   retire(backend: string, server: string): Promise<void>;
-  /** Ends the sessions a server still has, in every worker. */
-  cutSessions(backend: string, server: string): Promise<void>;
   weigh(backend: string, server: string, weight: number): Promise<void>;
-  /** Shows or hides the maintenance page, without a reload. */
+  /** Connections at a time; 0 = no limit. */
+  limit(backend: string, server: string, connections: number): Promise<void>;
+  /** Shows or hides the maintenance page, without a reload; it stays so after one. */
   setMaintenance(on: boolean): Promise<void>;
   /** Ends the workers that reloads left behind, and with them every old session. Returns how many there were. */
   endOldWorkers(): Promise<number>;

@@ -1,6 +1,6 @@
-/** The HAProxy configuration of one host: deterministic text from a ProxyModel. Pure but for hashing; golden-tested. */
-import { createHash } from 'node:crypto';
+/** The HAProxy configuration of one host: deterministic text from a ProxyModel. Pure; golden-tested. */
 import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
+import { digest, pathWord, word } from './words.ts';
 
 export interface RenderedConfig {
   readonly text: string;
@@ -9,25 +9,35 @@ export interface RenderedConfig {
    * runs, so equal bases mean that no reload is needed.
    */
   readonly base: string;
+  /** What the text refers to. Names carry a digest of the content, so new content never changes what runs. */
+  readonly sideFiles: readonly SideFile[];
 }
 
-/** Alive and serving: 200 while a backend has a server that is UP, else 503. Asked by the controller and by DNS. */
-export const alivePath = '/rl-alive';
+export interface SideFile {
+  /** Below the layout's directory. */
+  readonly name: string;
+  readonly content: string;
+}
 
-const balanceKeywords = { RoundRobin: 'roundrobin', LeastConn: 'leastconn', Source: 'source' } as const;
+/** Alive and serving: 200 while a backend has a server that is UP, else 503. Asked by DNS checks and monitors. */
+const alivePath = '/rl-alive';
+
+/** Only algorithms that take servers at runtime; `source` does with consistent hashing. */
+const balanceLines = {
+  RoundRobin: ['    balance roundrobin'],
+  LeastConn: ['    balance leastconn'],
+  Source: ['    balance source', '    hash-type consistent'],
+} as const;
 
 /** Renders the file. Equal models give equal bytes; the order of servers in the model does not matter. */
 export function renderConfig(model: ProxyModel): RenderedConfig {
   const skeleton = sections(model, { description: '', servers: () => [] });
-  const base = createHash('sha256').update(skeleton).digest('hex').slice(0, 12);
+  const base = digest(skeleton);
   const body = sections(model, { description: `rl=${base}`, servers: serverLines });
   const count = model.backends.reduce((sum, backend) => sum + backend.servers.length, 0);
-  const header = [
-    `# Rendered by Ridgeline for ${model.owner}. Hand edits are detected, kept aside and overwritten.`,
-    `# rl: base=${base} servers=${count}`,
-    '',
-  ].join('\n');
-  return { text: header + body, base };
+  const title = `# Rendered by Ridgeline for ${model.owner}. Hand edits are detected and a copy of them is kept.`;
+  const seal = `# rl: base=${base} servers=${count} body=${digest(body)}`;
+  return { text: `${title}\n${seal}\n${body}`, base, sideFiles: sideFiles(model) };
 }
 
 interface Parts {
@@ -54,7 +64,7 @@ function globalSection(model: ProxyModel, description: string): string[] {
     '    chroot /var/lib/haproxy',
     '    user haproxy',
     '    group haproxy',
-    `    node ${model.node}`,
+    `    node ${word(model.node)}`,
     `    description ${description}`,
     '    maxconn 4000',
     '    hard-stop-after 5m',
@@ -89,21 +99,18 @@ function defaultsSection(model: ProxyModel): string[] {
 }
 
 function frontend(listener: Listener, model: ProxyModel): string[] {
-  const bind = `    bind ${listener.address}:${listener.port}`;
+  const name = word(listener.name);
+  const backend = word(listener.backend);
+  const bind = `    bind ${listener.address === '*' ? '*' : word(listener.address)}:${listener.port}`;
   if (listener.protocol === 'TCP') {
-    return [
-      `frontend ${listener.name}`,
-      '    mode tcp',
-      '    option tcplog',
-      bind,
-      `    default_backend ${listener.backend}`,
-    ];
+    return [`frontend ${name}`, '    mode tcp', '    option tcplog', bind, `    default_backend ${backend}`];
   }
   const { directory } = model.layout;
+  const certificate = certificateOf(listener);
   const secure =
-    listener.protocol === 'HTTPS' ? ` ssl crt ${certificateFile(model, listener)} alpn h2,http/1.1` : '';
+    certificate === undefined ? '' : ` ssl crt ${directory}/${certificate.name} alpn h2,http/1.1`;
   return [
-    `frontend ${listener.name}`,
+    `frontend ${name}`,
     '    mode http',
     '    option httplog',
     '    option http-keep-alive',
@@ -111,31 +118,47 @@ function frontend(listener: Listener, model: ProxyModel): string[] {
     '    option idle-close-on-response',
     `${bind}${secure}`,
     `    monitor-uri ${alivePath}`,
-    `    acl no_server nbsrv(${listener.backend}) lt 1`,
+    `    acl no_server nbsrv(${backend}) lt 1`,
     '    monitor fail if no_server',
-    `    http-request return status 503 content-type text/html file ${directory}/maintenance.html hdr Retry-After 60 if { str(maintenance),map(${directory}/flags.map,off) -m str on }`,
+    `    http-request return status 503 content-type text/html file ${directory}/${pageOf(model).name} hdr Retry-After 60 if { str(maintenance),map(${flagsFile(directory)},off) -m str on }`,
     '    http-request disable-l7-retry unless METH_GET',
-    `    default_backend ${listener.backend}`,
+    `    default_backend ${backend}`,
   ];
 }
 
-/** Where the PEM of an HTTPS listener lies on the host. */
-export function certificateFile(model: ProxyModel, listener: Listener): string {
-  return `${model.layout.directory}/certificates/${listener.name}.pem`;
+/** The map whose entry `maintenance` switches the page on and off, without a reload. */
+export function flagsFile(directory: string): string {
+  return `${directory}/flags.map`;
+}
+
+function sideFiles(model: ProxyModel): readonly SideFile[] {
+  const certificates = model.listeners.flatMap((listener) => certificateOf(listener) ?? []);
+  const isHttp = model.listeners.some((listener) => listener.protocol !== 'TCP');
+  return [...(isHttp ? [pageOf(model)] : []), ...certificates];
+}
+
+function pageOf({ page }: ProxyModel): SideFile {
+  return { name: `maintenance-${digest(page)}.html`, content: page };
+}
+
+function certificateOf({ name, protocol, certificate = '' }: Listener): SideFile | undefined {
+  if (protocol !== 'HTTPS') return undefined;
+  return { name: `certificate-${word(name)}-${digest(certificate)}.pem`, content: certificate };
 }
 
 function backendSection(backend: Backend, servers: readonly string[]): string[] {
   const http = backend.protocol === 'HTTP';
+  const name = word(backend.name);
   return [
-    `backend ${backend.name}`,
+    `backend ${name}`,
     `    mode ${http ? 'http' : 'tcp'}`,
-    `    balance ${balanceKeywords[backend.balance]}`,
+    ...balanceLines[backend.balance],
     ...(http ? ['    retry-on conn-failure empty-response'] : []),
     ...checkLines(backend.check),
     `    default-server ${checkParameters(backend.check)}`,
-    `    # >>> rl servers ${backend.name}`,
+    `    # >>> rl servers ${name}`,
     ...indent(servers),
-    `    # <<< rl servers ${backend.name}`,
+    `    # <<< rl servers ${name}`,
   ];
 }
 
@@ -143,7 +166,7 @@ function checkLines(check: HealthCheck): string[] {
   if (check.path === '') return [];
   return [
     '    option httpchk',
-    `    http-check send meth GET uri ${check.path} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
+    `    http-check send meth GET uri ${pathWord(check.path)} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
     '    http-check expect status 200-399',
   ];
 }
@@ -164,7 +187,12 @@ export function checkParameters(check: HealthCheck, downMilliseconds = check.per
 function serverLines(backend: Backend): string[] {
   return backend.servers
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .map((server) => `server ${server.name} ${server.address}:${server.port} ${serverParameters(server)}`);
+    .map((server) => `server ${word(server.name)} ${targetOf(server)} ${serverParameters(server)}`);
+}
+
+/** Address and port, as a server line and `add server` take them. */
+export function targetOf(server: ProxyServer): string {
+  return `${word(server.address)}:${server.port}`;
 }
 
 /** Weight and limit, as a server line and `add server` take them. */

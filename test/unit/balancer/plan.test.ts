@@ -1,16 +1,22 @@
-/** The planner against a small model of HAProxy: it converges, and nothing unchecked or unwanted gets traffic. */
+/** The planner against the fake HAProxy: it converges, and nothing unchecked or unwanted gets traffic. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { frontEndLayout } from '../../../controller/balancer/layout.ts';
 import type { ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
-import { type FileFacts, parseFile, type RunningServer } from '../../../controller/balancer/parse.ts';
-import { joining, leaving, planChanges, type Step } from '../../../controller/balancer/plan.ts';
+import { carryOut } from '../../../controller/balancer/carry-out.ts';
+import { isInMotion, planChanges, type Situation } from '../../../controller/balancer/plan.ts';
+import type { Observation } from '../../../controller/balancer/port.ts';
+import { FakeProxy } from '../../fakes/proxies.ts';
 
-function aServer(n: number, weight = 100): ProxyServer {
-  return { name: `i-${n}-8000`, address: `10.0.0.${n}`, port: 8000, weight, maxConnections: 0 };
+function aServer(n: number, weight = 100, maxConnections = 0): ProxyServer {
+  return { name: `i-${n}-8000`, address: `10.0.0.${n}`, port: 8000, weight, maxConnections };
 }
 
-function aModel(servers: readonly ProxyServer[], port = 80): ProxyModel {
+function aModel(
+  servers: readonly ProxyServer[],
+  changes: { port?: number; maintenance?: boolean } = {},
+): ProxyModel {
+  const { port = 80, maintenance = false } = changes;
   return {
     layout: frontEndLayout,
     owner: 'LoadBalancer site/www',
@@ -25,192 +31,170 @@ function aModel(servers: readonly ProxyServer[], port = 80): ProxyModel {
         servers,
       },
     ],
+    maintenance,
+    page: '',
     extra: { global: [], defaults: [] },
   };
 }
 
-/** A HAProxy reduced to what the planner sees: a file, a process, and servers whose checks pass or not. */
-class Haproxy {
-  file: FileFacts = { servers: new Map() };
-  base: string | undefined;
-  readonly servers = new Map<string, RunningServer>();
-  readonly sick: ReadonlySet<string>;
-  reloads = 0;
-
-  constructor(sick: ReadonlySet<string> = new Set()) {
-    this.sick = sick;
-  }
-
-  get running() {
-    return { ...(this.base === undefined ? {} : { base: this.base }), servers: [...this.servers.values()] };
-  }
-
-  taking(): string[] {
-    return [...this.servers.values()].filter((s) => s.admin === 'ready').map((s) => s.name);
-  }
-
-  apply(step: Step): void {
-    if (step.do === 'write') {
-      this.file = parseFile(step.config.text);
-      if (step.reload) this.restart(this.file.base);
-      return;
-    }
-    const id = `${step.do === 'add' ? step.backend.name : step.backend}/${step.do === 'add' ? step.server.name : step.server}`;
-    if (step.do === 'add') {
-      const { name, address, port, weight } = step.server;
-      this.servers.set(id, { backend: 'app', name, address, port, weight, admin: 'drain', up: false });
-      return;
-    }
-    const now = this.servers.get(id);
-    if (now === undefined) throw new Error(`no server ${id}`);
-    if (step.do === 'revive') this.servers.set(id, { ...now, admin: 'drain', up: false });
-    if (step.do === 'admit') this.servers.set(id, { ...now, admin: 'ready' });
-    if (step.do === 'drain') this.servers.set(id, { ...now, admin: 'drain' });
-    if (step.do === 'weigh') this.servers.set(id, { ...now, weight: step.weight });
-  }
-
-  /** The process starts again from the file: its servers take traffic at once. */
-  restart(base: string | undefined): void {
-    this.reloads += 1;
-    this.base = base;
-    const before = new Map(this.servers);
-    this.servers.clear();
-    for (const [id, line] of this.file.servers) {
-      const [, name = '', target = '', , weight = ''] = line.split(' ');
-      const [address = '', port = ''] = target.split(':');
-      const up = before.get(id)?.up ?? true;
-      this.servers.set(id, {
-        backend: 'app',
-        name,
-        address,
-        port: Number(port),
-        weight: Number(weight),
-        admin: 'ready',
-        up,
-      });
-    }
-  }
-
-  /** Health checks run, and servers without sessions that were drained for good go to maintenance. */
-  tick(model: ProxyModel): void {
-    for (const [id, server] of this.servers) {
-      if (server.admin !== 'maint') this.servers.set(id, { ...server, up: !this.sick.has(server.name) });
-    }
-    for (const server of leaving({ model, file: this.file, running: this.running })) {
-      this.servers.set(`app/${server.name}`, { ...server, admin: 'maint' });
-    }
-  }
+function aProxy(sick: readonly string[] = []): FakeProxy {
+  const proxy = new FakeProxy();
+  for (const address of sick) proxy.sick.add(address);
+  return proxy;
 }
 
-/** Passes and check rounds until two passes in a row have nothing to do: one may only be waiting for a check. */
-function settle(haproxy: Haproxy, model: ProxyModel): void {
+async function situationOf(proxy: FakeProxy, model: ProxyModel): Promise<Observation & Situation> {
+  return { ...(await proxy.observe()), model };
+}
+
+async function stepsFor(proxy: FakeProxy, model: ProxyModel): Promise<string[]> {
+  return planChanges(await situationOf(proxy, model)).map((step) => step.do);
+}
+
+/** One pass of the controller, which dies after so many steps. */
+async function pass(proxy: FakeProxy, model: ProxyModel, stopAfter = Infinity): Promise<number> {
+  const situation = await situationOf(proxy, model);
+  const steps = planChanges(situation).slice(0, stopAfter);
+  for (const step of steps) await carryOut(proxy, situation, step);
+  return steps.length;
+}
+
+/** Passes until two in a row have nothing to do: one may only be waiting for a check. */
+async function settle(proxy: FakeProxy, model: ProxyModel): Promise<void> {
   let idle = 0;
-  for (let pass = 0; pass < 20; pass++) {
-    const steps = planChanges({ model, file: haproxy.file, running: haproxy.running });
-    for (const step of steps) haproxy.apply(step);
-    haproxy.tick(model);
-    idle = steps.length === 0 ? idle + 1 : 0;
+  for (let left = 20; left > 0; left--) {
+    idle = (await pass(proxy, model)) === 0 ? idle + 1 : 0;
     if (idle === 2) return;
   }
   throw new Error('no rest after 20 passes');
 }
 
-test('a new server is added without traffic, admitted when its check passes, then written', () => {
-  const haproxy = new Haproxy();
-  settle(haproxy, aModel([]));
+async function filed(proxy: FakeProxy): Promise<string[]> {
+  return [...(await proxy.observe()).file.servers.keys()];
+}
+
+test('a new server is added without traffic, admitted when its check passes, then written', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([]));
   const model = aModel([aServer(1)]);
-  const kinds = () =>
-    planChanges({ model, file: haproxy.file, running: haproxy.running }).map((step) => step.do);
-  expect(kinds()).toEqual(['add']);
-  settle(haproxy, model);
-  expect(haproxy.taking()).toEqual(['i-1-8000']);
-  expect([...haproxy.file.servers.keys()]).toEqual(['app/i-1-8000']);
-  expect(haproxy.reloads).toBe(1);
+  expect(await stepsFor(proxy, model)).toEqual(['add']);
+  await pass(proxy, model);
+  expect(proxy.taking).toEqual([]);
+  expect(await stepsFor(proxy, model)).toEqual(['admit', 'write']);
+  await settle(proxy, model);
+  expect(proxy.taking).toEqual(['app/i-1-8000']);
+  expect(await filed(proxy)).toEqual(['app/i-1-8000']);
+  expect(proxy.reloads).toBe(1);
 });
 
-test('a removed server leaves the file before it drains', () => {
-  const haproxy = new Haproxy();
-  settle(haproxy, aModel([aServer(1), aServer(2)]));
-  const steps = planChanges({ model: aModel([aServer(1)]), file: haproxy.file, running: haproxy.running });
-  expect(steps.map((step) => step.do)).toEqual(['write', 'drain']);
+test('a removed server leaves the file before it drains, and is retired without sessions', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([aServer(1), aServer(2)]));
+  const model = aModel([aServer(1)]);
+  proxy.sessions.set('app/i-2-8000', 1);
+  expect(await stepsFor(proxy, model)).toEqual(['write', 'drain']);
+  await pass(proxy, model);
+  expect(await stepsFor(proxy, model)).toEqual([]);
+  expect(isInMotion(await situationOf(proxy, model))).toBe(true);
+  proxy.sessions.delete('app/i-2-8000');
+  expect(await stepsFor(proxy, model)).toEqual(['retire']);
+  await settle(proxy, model);
+  expect(isInMotion(await situationOf(proxy, model))).toBe(false);
 });
 
-test('a sick server is never admitted nor written, and is named as joining', () => {
-  const haproxy = new Haproxy(new Set(['i-2-8000']));
+test('a sick server is never admitted nor written, and is waited for', async () => {
+  const proxy = aProxy(['10.0.0.2:8000']);
   const model = aModel([aServer(1), aServer(2)]);
-  settle(haproxy, model);
-  expect(haproxy.taking()).toEqual(['i-1-8000']);
-  expect([...haproxy.file.servers.keys()]).toEqual(['app/i-1-8000']);
-  const waiting = joining({ model, file: haproxy.file, running: haproxy.running });
-  expect(waiting.map((server) => server.name)).toEqual(['i-2-8000']);
+  await settle(proxy, model);
+  expect(proxy.taking).toEqual(['app/i-1-8000']);
+  expect(await filed(proxy)).toEqual(['app/i-1-8000']);
+  expect(isInMotion(await situationOf(proxy, model))).toBe(true);
 });
 
-test('a removed server that comes back is revived behind its check', () => {
-  const haproxy = new Haproxy();
-  settle(haproxy, aModel([aServer(1), aServer(2)]));
-  settle(haproxy, aModel([aServer(1)]));
-  const both = aModel([aServer(1), aServer(2)]);
-  const steps = planChanges({ model: both, file: haproxy.file, running: haproxy.running });
-  expect(steps.map((step) => step.do)).toEqual(['revive']);
+test('a removed server that comes back is revived behind its check', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([aServer(1), aServer(2)]));
+  await settle(proxy, aModel([aServer(1)]));
+  expect(await stepsFor(proxy, aModel([aServer(1), aServer(2)]))).toEqual(['revive']);
 });
 
-test('another listener is one reload and keeps every server', () => {
-  const haproxy = new Haproxy();
-  settle(haproxy, aModel([aServer(1), aServer(2)]));
-  settle(haproxy, aModel([aServer(1), aServer(2)], 8080));
-  expect(haproxy.reloads).toBe(2);
-  expect(haproxy.taking()).toEqual(['i-1-8000', 'i-2-8000']);
+test('another listener is one reload and keeps every server', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([aServer(1), aServer(2)]));
+  await settle(proxy, aModel([aServer(1), aServer(2)], { port: 8080 }));
+  expect(proxy.reloads).toBe(2);
+  expect(proxy.taking).toEqual(['app/i-1-8000', 'app/i-2-8000']);
 });
 
-test('a weight changes at runtime', () => {
-  const haproxy = new Haproxy();
-  settle(haproxy, aModel([aServer(1)]));
-  settle(haproxy, aModel([aServer(1, 30)]));
-  expect(haproxy.reloads).toBe(1);
-  expect(haproxy.servers.get('app/i-1-8000')?.weight).toBe(30);
+test('weights and limits change at runtime', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([aServer(1)]));
+  await settle(proxy, aModel([aServer(1, 30, 12)]));
+  expect(proxy.reloads).toBe(1);
+  expect((await proxy.observe()).running?.servers).toMatchObject([{ weight: 30, limit: 12 }]);
 });
 
-test('many removed servers are swept by one reload', () => {
-  const haproxy = new Haproxy();
+test('the maintenance page is switched without touching the configuration', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([aServer(1)]));
+  expect(await stepsFor(proxy, aModel([aServer(1)], { maintenance: true }))).toEqual(['maintain']);
+});
+
+test('somebody who changed a weight or drained a server at runtime is corrected', async () => {
+  const proxy = aProxy();
+  const model = aModel([aServer(1), aServer(2)]);
+  await settle(proxy, model);
+  await proxy.weigh('app', 'i-1-8000', 1);
+  await proxy.drain('app', 'i-2-8000');
+  expect(await stepsFor(proxy, model)).toEqual(['weigh', 'admit']);
+});
+
+test('a file that was edited is kept aside and written anew, with a reload', async () => {
+  const proxy = aProxy();
+  await settle(proxy, aModel([aServer(1)]));
+  proxy.aside.length = 0;
+  proxy.text += '# by hand\n';
+  await settle(proxy, aModel([aServer(1)]));
+  expect(proxy.aside).toEqual([expect.stringContaining('# by hand')]);
+  expect(proxy.text).not.toContain('# by hand');
+  expect(proxy.reloads).toBe(2);
+});
+
+test('many removed servers are swept by one reload', async () => {
+  const proxy = aProxy();
   const many = Array.from({ length: 40 }, (_, n) => aServer(n + 1));
-  settle(haproxy, aModel(many));
-  settle(haproxy, aModel([aServer(1)]));
-  settle(haproxy, aModel([aServer(1)]));
-  expect(haproxy.servers.size).toBe(1);
-  expect(haproxy.reloads).toBe(2);
+  await settle(proxy, aModel(many));
+  await settle(proxy, aModel([aServer(1)]));
+  expect((await proxy.observe()).running?.servers).toHaveLength(1);
+  expect(proxy.reloads).toBe(2);
 });
 
-test('any sequence of wishes, with crashes and restarts in between, ends in step and feeds nothing unchecked', () => {
+test('any sequence of wishes, with crashes and restarts in between, ends in step and feeds nothing unchecked', async () => {
   const wish = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 6 });
+  const step = fc.record({ wish, stopAfter: fc.nat(4), restart: fc.boolean() });
   const scene = fc.record({
-    wishes: fc.array(fc.record({ wish, stopAfter: fc.nat(4), restart: fc.boolean() }), {
-      minLength: 1,
-      maxLength: 6,
-    }),
+    wishes: fc.array(step, { minLength: 1, maxLength: 6 }),
     sick: fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 2 }),
   });
-  fc.assert(
-    fc.property(scene, ({ wishes, sick }) => {
-      const sickNames = new Set(sick.map((n) => `i-${n}-8000`));
-      const haproxy = new Haproxy(sickNames);
+  await fc.assert(
+    fc.asyncProperty(scene, async ({ wishes, sick }) => {
+      const isSick = (id: string) => sick.some((n) => id === `app/i-${n}-8000`);
+      const proxy = aProxy(sick.map((n) => `10.0.0.${n}:8000`));
       let model = aModel([]);
-      settle(haproxy, model);
+      await settle(proxy, model);
       for (const { wish: wanted, stopAfter, restart } of wishes) {
         model = aModel(wanted.map((n) => aServer(n)));
-        // The controller dies after some steps of this pass.
-        const steps = planChanges({ model, file: haproxy.file, running: haproxy.running });
-        for (const step of steps.slice(0, stopAfter)) haproxy.apply(step);
-        if (restart) haproxy.restart(haproxy.file.base);
-        expect(haproxy.taking().filter((name) => sickNames.has(name))).toEqual([]);
+        await pass(proxy, model, stopAfter);
+        if (restart) proxy.restart();
+        expect(proxy.taking.filter(isSick)).toEqual([]);
+        expect((await filed(proxy)).filter(isSick)).toEqual([]);
       }
-      settle(haproxy, model);
-      const healthy =
-        model.backends[0]?.servers.map((s) => s.name).filter((name) => !sickNames.has(name)) ?? [];
-      expect(haproxy.taking().toSorted()).toEqual(healthy.toSorted());
-      expect([...haproxy.file.servers.keys()].toSorted()).toEqual(
-        healthy.map((name) => `app/${name}`).toSorted(),
-      );
+      await settle(proxy, model);
+      const ids = model.backends.flatMap(({ servers }) => servers.map(({ name }) => `app/${name}`));
+      const healthy = ids.filter((id) => !isSick(id)).toSorted();
+      expect(proxy.taking.toSorted()).toEqual(healthy);
+      expect((await filed(proxy)).toSorted()).toEqual(healthy);
     }),
-    { numRuns: 500 },
+    { numRuns: 100 },
   );
 });

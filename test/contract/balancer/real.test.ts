@@ -1,0 +1,262 @@
+/** Proxies against HAProxy under systemd on a host of the lab: the shared suite, and what only a real one can prove. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HaproxyProxies } from '../../../controller/balancer/haproxy.ts';
+import { frontEndLayout, localProxyLayout } from '../../../controller/balancer/layout.ts';
+import type { ProxyModel } from '../../../controller/balancer/model.ts';
+import { renderConfig } from '../../../controller/balancer/render.ts';
+import { pinsOf } from '../../../controller/shell/host-key.ts';
+import { SshShell } from '../../../controller/shell/jobs.ts';
+import { generateKeyPair } from '../../../controller/shell/key.ts';
+import type { Host } from '../../../controller/shell/port.ts';
+import { LabUnderTest, until } from '../../lab/hosts/lab.ts';
+import { BoundedLoad } from './load.ts';
+import { aBackend, aModel, apply, aServer, describeProxies } from './suite.ts';
+
+const ports = [9001, 9002, 9003] as const;
+const key = generateKeyPair('contract');
+const shell = new SshShell();
+const proxies = new HaproxyProxies(shell);
+let lab: LabUnderTest;
+let machine: Awaited<ReturnType<LabUnderTest['boot']>>;
+let host: Host;
+
+/** Answers its port; 503 to everything while /tmp/sick-<port> exists. Port 9100 answers each line with itself. */
+const application = String.raw`
+import os, socket, threading
+def serve(port, answer):
+    listener = socket.create_server(('127.0.0.1', port), backlog=128)
+    def talk(peer):
+        with peer, peer.makefile('rb') as lines:
+            try:
+                for line in lines: answer(peer, port, line, lines)
+            except OSError: pass
+    while True: threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+def page(peer, port, line, lines):
+    while lines.readline().strip(): pass
+    status = '503 Sick' if os.path.exists('/tmp/sick-%d' % port) else '200 OK'
+    peer.sendall(b'HTTP/1.1 %s\r\nContent-Length: 4\r\n\r\n%d' % (status.encode(), port))
+def echo(peer, port, line, lines): peer.sendall(b'%d %s' % (port, line))
+for port in (9001, 9002, 9003): threading.Thread(target=serve, args=(port, page)).start()
+serve(9100, echo)
+`;
+
+const userData = `#!/bin/bash
+echo '${key.publicKey}' >> /home/admin/.ssh/authorized_keys
+cat > /root/application.py <<'PYTHON'
+${application}
+PYTHON
+systemd-run --unit application python3 /root/application.py
+`;
+
+beforeAll(async () => {
+  lab = await LabUnderTest.start();
+  machine = await lab.boot(userData);
+  const hostKeys = pinsOf(await lab.ssh(machine, 'cat /etc/ssh/ssh_host_*_key.pub'));
+  host = { address: machine.ip, port: 22, user: 'admin', privateKey: key.privateKey, hostKeys };
+});
+afterAll(async () => {
+  proxies.close();
+  shell.close();
+  await lab.end();
+});
+
+const asRoot = (command: string) =>
+  lab.ssh(machine, `sudo bash -c '${command.replaceAll("'", String.raw`'\''`)}'`);
+const proxy = () => proxies.of(host, frontEndLayout);
+const url = () => `http://${machine.ip}/`;
+
+async function page(): Promise<number> {
+  try {
+    const answer = await fetch(url(), {
+      signal: AbortSignal.timeout(3_000),
+      headers: { connection: 'close' },
+    });
+    const text = await answer.text();
+    return answer.ok ? Number(text) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+describeProxies('HAProxy 3.0', async () => ({
+  proxy: proxy(),
+  ports,
+  setHealthy: async (port, healthy) => {
+    await asRoot(`${healthy ? 'rm -f' : 'touch'} /tmp/sick-${port}`);
+  },
+  edit: async (line) => {
+    await asRoot(`echo '${line}' >> ${frontEndLayout.configFile}`);
+  },
+  ask: async (requests) => {
+    const answers: number[] = [];
+    for (let i = 0; i < requests; i++) answers.push(await page());
+    return new Set(answers);
+  },
+  pass: () => sleep(100),
+  close: async () => undefined,
+}));
+
+describe('HAProxy on a real host', () => {
+  const three = ports.map((port) => aServer(port));
+
+  beforeAll(async () => {
+    await asRoot('rm -f /tmp/sick-*');
+    expect(await apply(proxy(), aModel(three))).toMatchObject({ result: 'applied' });
+  });
+
+  it('kept the file that it took over, and the one that was edited', async () => {
+    const { fileDigest } = await proxy().observe();
+    await asRoot(`echo '# my own line' >> ${frontEndLayout.configFile}`);
+    const edited = await proxy().observe();
+    expect(edited.file.isEdited).toBe(true);
+    expect(edited.fileDigest).not.toBe(fileDigest);
+    const config = renderConfig(aModel(three));
+    await proxy().write({ config, expected: edited.fileDigest, reload: true, setAside: true });
+    expect((await proxy().observe()).file.isEdited).toBe(false);
+    const kept = await asRoot(`grep -l "my own line" ${frontEndLayout.directory}/haproxy.cfg.hand.*`);
+    expect(kept.split('\n')).toHaveLength(1);
+  });
+
+  it('quotes the line that HAProxy rejects and leaves everything as it is', async () => {
+    const before = await proxy().observe();
+    const outcome = await apply(
+      proxy(),
+      aModel(three, { extra: { global: [], defaults: ['optoin httplog'] } }),
+    );
+    expect(outcome).toMatchObject({ result: 'rejected', message: expect.stringContaining("'optoin'") });
+    const after = await proxy().observe();
+    expect([after.fileDigest, after.running?.pid]).toEqual([before.fileDigest, before.running?.pid]);
+  });
+
+  it('finds a bind that cannot work before the running service feels it', async () => {
+    const load = new BoundedLoad(url(), { rate: 200, keepAlive: false });
+    const before = await proxy().observe();
+    const listeners = [...aModel([]).listeners, { ...aModel([]).listeners[0]!, name: 'ssh', port: 22 }];
+    const outcome = await apply(proxy(), aModel(three, { listeners }));
+    expect(outcome).toMatchObject({ result: 'unbindable', message: expect.stringContaining(':22') });
+    const after = await proxy().observe();
+    expect([after.fileDigest, after.running?.pid]).toEqual([before.fileDigest, before.running?.pid]);
+    const { sent, failed } = await load.stop();
+    expect(failed).toEqual([]);
+    expect(sent).toBeGreaterThan(20);
+  });
+
+  it('loses no request over reloads, with connections kept and with new ones', async () => {
+    const loads = [true, false].map((keepAlive) => new BoundedLoad(url(), { rate: 250, keepAlive }));
+    const milliseconds: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      const defaults = [`timeout check ${1000 + i}ms`];
+      const outcome = await apply(proxy(), aModel(three, { extra: { global: [], defaults } }));
+      if (outcome.result === 'applied') milliseconds.push(outcome.reloadMilliseconds);
+      await sleep(300);
+    }
+    const counts = await Promise.all(loads.map((load) => load.stop()));
+    console.log(
+      `10 reloads: ${milliseconds.join(' ')} ms; ${counts.map(({ sent }) => sent).join(' + ')} requests`,
+    );
+    expect(milliseconds).toHaveLength(10);
+    expect(counts.map(({ failed }) => failed)).toEqual([[], []]);
+  });
+
+  it('keeps what checks have learned over a reload', async () => {
+    await asRoot(`touch /tmp/sick-${ports[2]}`);
+    await until('down', async () => {
+      const { running } = await proxy().observe();
+      return running?.servers.find(({ port }) => port === ports[2])?.up === false ? true : undefined;
+    });
+    await apply(proxy(), aModel(three, { extra: { global: [], defaults: ['timeout check 2500ms'] } }));
+    const { running } = await proxy().observe();
+    expect(running?.servers.map(({ port, up }) => [port, up])).toEqual([
+      [ports[0], true],
+      [ports[1], true],
+      [ports[2], false],
+    ]);
+    await asRoot(`rm -f /tmp/sick-${ports[2]}`);
+  });
+
+  it('survives its own end: a restart serves from the file alone', async () => {
+    await apply(proxy(), aModel(three.slice(0, 1)));
+    await proxy().add(aBackend([]), three[1]!);
+    await asRoot('systemctl restart haproxy');
+    const { running } = await proxy().observe();
+    expect(running?.servers.map(({ name }) => name)).toEqual([three[0]!.name]);
+    expect(await page()).toBe(ports[0]);
+  });
+
+  it('starts HAProxy when it does not run', async () => {
+    await asRoot('systemctl stop haproxy');
+    expect((await proxy().observe()).running).toBeUndefined();
+    expect(await apply(proxy(), aModel(three))).toMatchObject({ result: 'applied' });
+    expect((await proxy().observe()).running?.servers).toHaveLength(3);
+  });
+
+  it('serves a certificate that only root can read, and a new one after a change', async () => {
+    const pem = await asRoot(
+      'cd /tmp && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=one -keyout k -out c 2>/dev/null; cat c k',
+    );
+    const listeners = [
+      {
+        name: 'https',
+        address: '*',
+        port: 443,
+        protocol: 'HTTPS' as const,
+        backend: 'app',
+        certificate: pem,
+      },
+    ];
+    expect(await apply(proxy(), aModel(three, { listeners }))).toMatchObject({ result: 'applied' });
+    const folder = frontEndLayout.directory;
+    expect(await asRoot(`stat -c "%a %U" ${folder}/certificate-*.pem`)).toBe('600 root');
+    const subject = 'echo | openssl s_client -connect 127.0.0.1:443 2>/dev/null | grep -m1 subject';
+    expect(await asRoot(subject)).toContain('one');
+    await apply(proxy(), aModel(three));
+    expect(await asRoot(`ls ${folder} | grep -c certificate || true`)).toBe('0');
+  });
+});
+
+describe('the local TCP proxy', () => {
+  const local = () => proxies.of(host, localProxyLayout);
+
+  function model(
+    servers: ProxyModel['backends'][number]['servers'],
+    changes: Partial<ProxyModel> = {},
+  ): ProxyModel {
+    return {
+      ...aModel([]),
+      layout: localProxyLayout,
+      owner: 'a plain TCP service',
+      listeners: [{ name: 'echo', address: '127.0.0.1', port: 7000, protocol: 'TCP', backend: 'echo' }],
+      backends: [
+        {
+          ...aBackend(servers),
+          name: 'echo',
+          protocol: 'TCP',
+          check: { path: '', periodMilliseconds: 300, rise: 1, fall: 2 },
+        },
+      ],
+      ...changes,
+    };
+  }
+
+  it('is installed and started beside the front end and carries plain TCP', async () => {
+    expect(await apply(local(), model([aServer(9100)]))).toMatchObject({ result: 'applied' });
+    expect((await local().observe()).running?.servers).toMatchObject([{ backend: 'echo', up: true }]);
+    expect(await asRoot('printf "hello\\n" | socat -t2 - TCP:127.0.0.1:7000')).toBe('9100 hello');
+    expect((await proxy().observe()).running).toBeDefined();
+  });
+
+  it('ends old sessions when told to, so nobody stays with the old server', async () => {
+    await asRoot(
+      'systemd-run --unit session bash -c "{ echo hi; sleep 60; } | socat -t60 - TCP:127.0.0.1:7000"',
+    );
+    await until('session', async () =>
+      (await local().observe()).running?.loads[0]?.current === 1 ? true : undefined,
+    );
+    await apply(local(), model([aServer(9100)], { extra: { global: [], defaults: ['timeout check 1s'] } }));
+    // The session lives on in the old worker and is counted.
+    expect((await local().observe()).running?.loads[0]?.current).toBe(1);
+    expect(await local().endOldWorkers()).toBe(1);
+    expect((await local().observe()).running?.loads[0]?.current).toBe(0);
+  });
+});

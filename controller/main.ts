@@ -5,9 +5,11 @@ import { readInstallation } from './accounts/installation.ts';
 import { retireViews } from './accounts/retire.ts';
 import { serverKind } from './api/server.ts';
 import { systemClock as clock } from './base/clock.ts';
+import { LoadReports } from './balancer/load-reports.ts';
 import { armFailpoint, noFailpoints, type Failpoints } from './base/failpoints.ts';
 import { createLogger, type Logger } from './base/log.ts';
 import { createMetrics, observeProcess, type Metrics } from './base/metrics.ts';
+import { Breaker } from './breaker/breaker.ts';
 import { AwsClouds } from './cloud/clouds.ts';
 import { ObservedViews } from './cloud/views.ts';
 import { readConfig, type Config } from './config.ts';
@@ -20,6 +22,9 @@ import { createOrphanMetrics } from './kinds/orphans/metrics.ts';
 import { createOrphanController } from './kinds/orphans/reconcile.ts';
 import { createScriptRunController } from './kinds/script-run/reconcile.ts';
 import { createScriptController } from './kinds/script/reconcile.ts';
+import { recordedRemovals } from './kinds/server-array/history.ts';
+import { createArrayMetrics } from './kinds/server-array/metrics.ts';
+import { createServerArrayController } from './kinds/server-array/reconcile.ts';
 import { createServerTemplateController } from './kinds/server-template/reconcile.ts';
 import { wakeByInstance } from './kinds/server/instances.ts';
 import { createServerMetrics } from './kinds/server/metrics.ts';
@@ -103,17 +108,22 @@ interface Parts {
 
 function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
   const launch = { ...ports, metrics: createLaunchMetrics(registry) };
+  // One for all: what nobody in person asked for is counted together.
+  const breaker = new Breaker(() => recordedRemovals(ports.cache));
+  const loads = new LoadReports();
   return [
     createCloudAccountController({ ...ports, controllerNamespace: config.namespace }),
     createDeploymentController(ports),
     createScriptController(ports),
     createServerTemplateController(ports),
     createServerController({ ...ports, metrics: createServerMetrics(registry) }),
+    createServerArrayController({ ...ports, loads, breaker, metrics: createArrayMetrics(registry) }),
     createLaunchPlanner(launch),
     createLaunchBatchController(launch),
     createScriptRunController(ports),
     createOrphanController({
       ...ports,
+      breaker,
       metrics: createOrphanMetrics(registry),
       namespaces: config.watchNamespaces,
     }),

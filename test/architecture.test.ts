@@ -29,6 +29,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   kube: ['base', 'api'],
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
+  breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
   accounts: ['base', 'api', 'kube/port', 'cloud/port', 'shell/port'],
   runtime: ['base', 'api', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
@@ -37,6 +38,8 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'api',
     'inputs',
     'accounts',
+    'balancer',
+    'breaker',
     'kube/port',
     'kube/reconciler',
     'cloud/port',
@@ -61,7 +64,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that decide: the same input must give the same output, in a test as in production. */
 const pureFile =
-  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts)/;
+  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|breaker\/limits\.ts)/;
 const impure =
   /\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bperformance\.|\bfetch\(/;
 

@@ -48,7 +48,7 @@ const member = z.object({
 });
 
 const check = z.object({
-  path: text(1024, /^(\/.*)?$/)
+  path: text(1024, /^(\/[A-Za-z0-9._~!&()*+,;=:@%/?-]*)?$/)
     .default('')
     .describe('HTTP path; when empty a TCP connect is enough.'),
   periodMilliseconds: integer(100, 60_000).default(2000).describe('Time between checks.'),
@@ -122,7 +122,15 @@ const frontend = z.object({
   configHash: text(64).optional().describe('Configuration it runs.'),
   version: text(64).optional().describe('HAProxy version.'),
   inService: z.boolean().optional().describe('It serves and is published.'),
+  withdrawnTime: time().optional().describe('Since when it is not published any more.'),
   appliedTime: time().optional().describe('When the configuration was last changed.'),
+});
+
+const record = z.object({
+  zoneID: text(32).describe('Route 53 hosted zone.'),
+  name: text(253).describe('Name of the A record.'),
+  ttlSeconds: count().describe('Time to live.'),
+  addresses: setOf(text(45), 1000).describe('Addresses of the front ends.'),
 });
 
 const status = statusOf({
@@ -133,6 +141,7 @@ const status = statusOf({
   url: text(2048).optional().describe('Address of the site.'),
   lastReloadTime: time().optional().describe('Last reload on any front end.'),
   frontends: mapBy(['server'], frontend).optional().describe('Per front end.'),
+  record: record.optional().describe('What is published in DNS.'),
   upServers: setOf(label(), 1000).optional().describe('Servers that every front end sends requests to.'),
   drainedServers: setOf(label(), 1000)
     .optional()
@@ -160,6 +169,6 @@ export const loadBalancerKind = defineKind({
   ],
 });
 
-type LoadBalancerSpec = SpecOf<typeof loadBalancerKind>;
-type LoadBalancerStatus = StatusOf<typeof loadBalancerKind>;
+export type LoadBalancerSpec = SpecOf<typeof loadBalancerKind>;
+export type LoadBalancerStatus = StatusOf<typeof loadBalancerKind>;
 export type LoadBalancer = KubeObject<LoadBalancerSpec, LoadBalancerStatus>;

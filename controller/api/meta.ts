@@ -20,6 +20,11 @@ export const annotations = {
   retryBoot: `${group}/retry-boot`,
   forceOperational: `${group}/force-operational`,
   requestedBy: `${group}/requested-by`,
+  approveStep: `${group}/approve-step`,
+  /** On a Server: out of service, and out of its array's count, until then. */
+  keptUntil: `${group}/kept-until`,
+  /** On a Server: it joins when all of its generation are ready. */
+  candidate: `${group}/candidate`,
 } as const;
 
 export interface OwnerReference {
@@ -44,6 +49,15 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
+  /** Only in live reads: the cache does without. */
+  readonly managedFields?: readonly ManagedFields[];
+}
+
+/** Which fields a writer owns. */
+interface ManagedFields {
+  readonly manager?: string;
+  readonly time?: string;
+  readonly fieldsV1?: object;
 }
 
 /** Any object of the API server, built-in or ours. */

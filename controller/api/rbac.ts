@@ -5,10 +5,12 @@ import { siteDeploymentKind } from './deployment.ts';
 import { kinds } from './index.ts';
 import type { Kind } from './kind.ts';
 import { launchBatchKind } from './launch-batch.ts';
+import { loadBalancerKind } from './load-balancer.ts';
 import { group } from './meta.ts';
 import { promotionKind } from './promotion.ts';
 import { scriptRunKind } from './script-run.ts';
 import { scriptKind } from './script.ts';
+import { serverArrayKind } from './server-array.ts';
 import { serverTemplateKind } from './server-template.ts';
 import { serverKind } from './server.ts';
 
@@ -40,6 +42,7 @@ const reconciled: readonly AnyKind[] = [
   scriptRunKind,
   cloudAccountKind,
   launchBatchKind,
+  loadBalancerKind,
 ];
 /** Kinds the controller holds with a finalizer while something in the cloud belongs to them. */
 const held: readonly AnyKind[] = [
@@ -48,9 +51,12 @@ const held: readonly AnyKind[] = [
   scriptRunKind,
   cloudAccountKind,
   launchBatchKind,
+  loadBalancerKind,
 ];
 /** Kinds the controller makes and removes itself. */
-const made: readonly AnyKind[] = [scriptRunKind, launchBatchKind];
+const made: readonly AnyKind[] = [serverKind, scriptRunKind, launchBatchKind];
+/** Kinds the controller scales as an autoscaler does. */
+const scaled: readonly AnyKind[] = [serverArrayKind];
 
 /** What a person who only starts things may create. */
 const requests: readonly AnyKind[] = [scriptRunKind, backupKind, promotionKind];
@@ -73,6 +79,7 @@ function controllerRules(): readonly PolicyRule[] {
     ours(kinds, read),
     ours(reconciled, ['patch'], '/status'),
     ours(held, ['patch']),
+    ours(scaled, ['patch'], '/scale'),
     // An owner reference that blocks deletion needs this where the API server checks such references.
     ours(held, ['update'], '/finalizers'),
     ours(made, ['create', 'delete']),

@@ -9,14 +9,15 @@ import {
   mapBy,
   ordered,
   ref,
-  requiredWhen,
   revisionHash,
   rules,
   setOf,
   text,
   time,
 } from './fields.ts';
+import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
+import type { KubeObject } from './meta.ts';
 import { count, deletionProtection, inputs, statusOf, suspend, zone } from './parts.ts';
 
 const decimal = () => text(16, /^[0-9]+(\.[0-9]+)?$/);
@@ -27,13 +28,11 @@ const metric = rules(
   z.object({
     name: label().describe('Name of the metric.'),
     source: z
-      .enum(['CPU', 'Load', 'Memory', 'ProxyQueue', 'ProxySessions', 'Script'])
-      .describe('What is measured: percent for CPU and Memory, else a number.'),
-    scriptRef: ref().exactOptional().describe('Script for source Script; it prints one number.'),
+      .enum(['CPU', 'Load', 'Memory', 'ProxyQueue', 'ProxySessions'])
+      .describe('What is measured: percent for CPU and Memory, else a number; Load is the 1-minute average.'),
     growAbove: decimal().describe('A server votes to grow above this.'),
     shrinkBelow: decimal().describe('A server votes to shrink below this.'),
   }),
-  requiredWhen('scriptRef', 'source', 'Script'),
   {
     rule: 'double(self.shrinkBelow) < double(self.growAbove)',
     message: 'must be less than `growAbove`',
@@ -174,9 +173,42 @@ const generation = z.object({
     .describe('Serves, is being rolled out, or is kept to go back.'),
   replicas: count(1000).describe('Servers of it.'),
   inServiceReplicas: count(1000).describe('Servers of it that get traffic.'),
-  failedReplicas: count(1000).optional().describe('Servers of it that failed during the update.'),
   retainedUntil: time().optional().describe('When the retained servers go.'),
 });
+
+const updateProgress = z
+  .object({
+    revision: revisionHash().describe('Revision that is rolled out.'),
+    startTime: time().describe('When it began.'),
+    progressTime: time().describe('When it last got further.'),
+    available: count(1000).describe('Servers of it that serve.'),
+    step: integer(0, 20).describe('Steps that are behind it.'),
+    stepTime: time().optional().describe('When the servers of the present step were all in service.'),
+    failedServers: setOf(label(), 64).describe('New servers that failed.'),
+    failure: text(512).optional().describe('Why it has failed; unset while it has not.'),
+  })
+  .describe('The update under way, or the one that failed.');
+
+const failing = z.object({
+  server: label().describe('Server.'),
+  reason: text(64).describe('How it is.'),
+  since: time().describe('Since when.'),
+});
+
+const removal = z.object({
+  time: time().describe('When it was decided.'),
+  count: count(1000).describe('Servers.'),
+});
+
+const scale = z
+  .object({
+    replicas: members(0).describe('Wanted servers.'),
+    fromReplicas: members(0).describe('Wanted servers before.'),
+    cause: z.enum(['Person', 'Votes', 'Schedule']).describe('Who wanted it; Person is anybody but this.'),
+    written: z.boolean().describe('It stands in `spec.replicas`.'),
+    overruled: listOf(time(), 8).describe('When somebody else overruled the last decisions.'),
+  })
+  .describe('The last resize.');
 
 const status = statusOf({
   replicas: count(1000).optional().describe('Servers that exist, retained ones not counted.'),
@@ -187,8 +219,12 @@ const status = statusOf({
   retainedReplicas: count(1000).optional().describe('Servers kept to go back.'),
   selector: text(1024).optional().describe('Label selector of the servers, for autoscalers.'),
   generations: mapBy(['revision'], generation, 8).optional().describe('Servers by revision.'),
-  updateStep: integer(0, 20).optional().describe('Step of the update, counted from 1; 0 before the first.'),
-  updateStepTime: time().optional().describe('When that step began.'),
+  activeRevision: revisionHash().optional().describe('The last revision that all servers ran; the way back.'),
+  update: updateProgress.optional(),
+  failing: mapBy(['server'], failing, 100).optional().describe('Servers that are not well, oldest first.'),
+  automaticRemovals: listOf(removal, 32)
+    .optional()
+    .describe('Servers removed by nobody in person during the last ten minutes.'),
   bounds: z
     .object({
       minReplicas: members(0).describe('Floor in force.'),
@@ -209,6 +245,7 @@ const status = statusOf({
     .optional()
     .describe('The newest ballot.'),
   lastScaleTime: time().optional().describe('Last resize.'),
+  scale: scale.optional(),
 });
 
 export const serverArrayKind = defineKind({
@@ -233,3 +270,7 @@ export const serverArrayKind = defineKind({
   ],
   scale: ['.spec.replicas', '.status.replicas', '.status.selector'],
 });
+
+export type ServerArraySpec = SpecOf<typeof serverArrayKind>;
+export type ServerArrayStatus = StatusOf<typeof serverArrayKind>;
+export type ServerArray = KubeObject<ServerArraySpec, ServerArrayStatus>;

@@ -19,6 +19,16 @@ export const failpointNames = [
   'delete.before-terminate',
   'delete.after-terminate',
   'delete.before-finalizer-removed',
+  'array.after-scale-recorded',
+  'array.after-scale-written',
+  'array.after-server-created',
+  'array.after-drain-marked',
+  'array.after-server-admitted',
+  'array.before-server-deleted',
+  'array.after-server-deleted',
+  'balancer.before-step',
+  'balancer.after-step',
+  'balancer.after-publish',
 ] as const;
 
 export type FailpointName = (typeof failpointNames)[number];

@@ -1,8 +1,9 @@
 /** The inputs of one server's scripts: gathers the levels, reads the sources, and sees servers that wait for each other. */
 import { siteDeploymentKind } from '../api/deployment.ts';
 import type { ObjectKey } from '../api/meta.ts';
-import { keyText } from '../api/meta.ts';
+import { keyText, labels } from '../api/meta.ts';
 import { scriptKind } from '../api/script.ts';
+import { serverArrayKind } from '../api/server-array.ts';
 import type { Server, ServerStatus } from '../api/server.ts';
 import { serverKind } from '../api/server.ts';
 import { serverTemplateKind } from '../api/server-template.ts';
@@ -76,9 +77,14 @@ function levelsOf(cache: Cache, scope: InputScope): readonly Level[] {
 function ownLevels(cache: Cache, server: Server, templateInputs: Level['inputs']): readonly Level[] {
   const { deploymentRef, serverTemplateRef, inputs } = server.spec;
   const deployment = cache.get(siteDeploymentKind, beside(server, deploymentRef.name));
+  const arrayName = server.metadata.labels?.[labels.array];
+  const array = arrayName === undefined ? undefined : cache.get(serverArrayKind, beside(server, arrayName));
   return [
     { level: 'ServerTemplate', name: serverTemplateRef.name, inputs: templateInputs },
     { level: 'Deployment', name: deploymentRef.name, inputs: deployment?.spec.inputs },
+    ...(array === undefined
+      ? []
+      : [{ level: 'Array' as const, name: array.metadata.name, inputs: array.spec.inputs }]),
     { level: 'Server', name: server.metadata.name, inputs },
   ];
 }

@@ -6,15 +6,21 @@ import { findCondition } from '../../controller/api/conditions.ts';
 import { siteDeploymentKind } from '../../controller/api/deployment.ts';
 import { launchBatchKind } from '../../controller/api/launch-batch.ts';
 import { keyOf } from '../../controller/api/meta.ts';
+import { serverArrayKind, type ServerArray } from '../../controller/api/server-array.ts';
 import { scriptRunKind } from '../../controller/api/script-run.ts';
 import { serverTemplateKind } from '../../controller/api/server-template.ts';
 import { serverKind, type Server } from '../../controller/api/server.ts';
+import { LoadReports } from '../../controller/balancer/load-reports.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { armFailpoint, noFailpoints, type Failpoints } from '../../controller/base/failpoints.ts';
+import { Breaker } from '../../controller/breaker/breaker.ts';
 import { createLaunchMetrics } from '../../controller/kinds/launch-batch/metrics.ts';
 import { createLaunchPlanner } from '../../controller/kinds/launch-batch/planner.ts';
 import { createLaunchBatchController } from '../../controller/kinds/launch-batch/reconcile.ts';
 import { createScriptRunController } from '../../controller/kinds/script-run/reconcile.ts';
+import { recordedRemovals } from '../../controller/kinds/server-array/history.ts';
+import { createArrayMetrics } from '../../controller/kinds/server-array/metrics.ts';
+import { createServerArrayController } from '../../controller/kinds/server-array/reconcile.ts';
 import { createServerMetrics } from '../../controller/kinds/server/metrics.ts';
 import { createServerController } from '../../controller/kinds/server/reconcile.ts';
 import type { KindController } from '../../controller/kube/reconciler.ts';
@@ -39,8 +45,13 @@ export class World {
   /** Every start of a script, as `address script`. */
   readonly started: string[] = [];
   crashes = 0;
+  /** Figures that front ends would report. */
+  readonly loads = new LoadReports();
+  /** Called after every look at every key: what must hold at any time. */
+  onStep: () => void = () => undefined;
   #controllers: readonly KindController[];
   #failpoints: Failpoints;
+  readonly #revision: object;
 
   constructor({ account = {}, revision = {}, crashAt }: WorldOptions = {}) {
     const { site } = this;
@@ -52,16 +63,15 @@ export class World {
       { namespace, name: 'shop' },
       { status: { conditions: [condition('Ready', 'Empty')] } },
     );
-    site.addRevision(
-      aRevision([aScript('base'), aScript('app')], {
-        imageID: 'ami-0123456789abcdef0',
-        instance: { types: ['t3.small', 't3a.small'] },
-        scripts: [aScript('base'), aScript('app'), aScript('flush')],
-        decommission: [{ name: 'flush', script: 'flush' }],
-        health: { type: 'TCP' },
-        ...revision,
-      }),
-    );
+    this.#revision = aRevision([aScript('base'), aScript('app')], {
+      imageID: 'ami-0123456789abcdef0',
+      instance: { types: ['t3.small', 't3a.small'] },
+      scripts: [aScript('base'), aScript('app'), aScript('flush')],
+      decommission: [{ name: 'flush', script: 'flush' }],
+      health: { type: 'TCP' },
+      ...revision,
+    });
+    site.addRevision(this.#revision);
     site.kube.seed(serverTemplateKind, {
       ...words(serverTemplateKind),
       metadata: { namespace, name: 'app' },
@@ -90,6 +100,30 @@ export class World {
       metadata: { namespace, name },
       spec: { deploymentRef: { name: 'shop' }, serverTemplateRef: { name: 'app' }, ...spec } as never,
     });
+  }
+
+  addArray(spec: object = {}, name = 'app'): void {
+    this.site.kube.seed(serverArrayKind, {
+      ...words(serverArrayKind),
+      metadata: { namespace, name },
+      spec: { deploymentRef: { name: 'shop' }, serverTemplateRef: { name: 'app' }, ...spec } as never,
+    });
+  }
+
+  array(name = 'app'): ServerArray {
+    const array = this.site.cache.get(serverArrayKind, { namespace, name });
+    if (array === undefined) throw new Error(`there is no ServerArray ${name}`);
+    return array;
+  }
+
+  editArray(patch: object, name = 'app'): void {
+    this.site.kube.edit(serverArrayKind, { namespace, name }, patch);
+  }
+
+  /** The template's next revision: the same content under another hash. */
+  newRevision(hash: string): void {
+    this.site.addRevision(this.#revision, `app-${hash}`);
+    this.site.kube.edit(serverTemplateKind, { namespace, name: 'app' }, { status: { revision: hash } });
   }
 
   deleteServer(name: string): Promise<void> {
@@ -151,6 +185,7 @@ export class World {
       this.#controllers = this.#start();
     }
     this.site.kube.collectGarbage();
+    this.onStep();
     await this.site.clock.advance(tick);
   }
 
@@ -176,7 +211,10 @@ export class World {
     const launchMetrics = createLaunchMetrics(new Registry());
     const launch = { kube, cache, clock, accounts, failpoints, metrics: launchMetrics, installation };
     const common = { kube, cache, events, accounts, shell, failpoints };
+    const breaker = new Breaker(() => recordedRemovals(cache));
+    const arrayMetrics = createArrayMetrics(new Registry());
     return [
+      createServerArrayController({ ...common, breaker, loads: this.loads, metrics: arrayMetrics }),
       createServerController({ ...common, metrics: createServerMetrics(new Registry()) }),
       createLaunchPlanner(launch),
       createLaunchBatchController(launch),
@@ -193,6 +231,9 @@ export class World {
     const runs = this.site.cache
       .list(scriptRunKind)
       .map((run) => `${run.metadata.name} ${findCondition(run.status, 'Succeeded')?.message ?? '-'}`);
-    return [...servers, `batches: ${batches.join()}`, ...runs].join('; ');
+    const arrays = this.site.cache
+      .list(serverArrayKind)
+      .map(({ metadata, status }) => `${metadata.name}: ${findCondition(status, 'Ready')?.message ?? '-'}`);
+    return [...arrays, ...servers, `batches: ${batches.join()}`, ...runs].join('; ');
   }
 }

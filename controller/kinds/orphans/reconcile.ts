@@ -2,6 +2,7 @@
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { Accounts, OpenAccount } from '../../accounts/port.ts';
+import type { Breaker } from '../../breaker/breaker.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext } from '../../kube/reconciler.ts';
 import { decide, limit, orphanedTag, type Action, type Plan } from './decide.ts';
@@ -14,6 +15,7 @@ export interface OrphanPorts {
   readonly events: Events;
   readonly accounts: Accounts;
   readonly metrics: OrphanMetrics;
+  readonly breaker: Breaker;
   /** The namespaces this process looks after; empty = all. Machines of others are none of its business. */
   readonly namespaces: readonly string[];
 }
@@ -64,11 +66,20 @@ async function look(
   const plan = decide({ now, sweptAt, machines, owned, suspects: memory.suspects, recent: memory.recent });
   report(ports, account, plan, { wasSurge: memory.surge, fleet: machines.length });
   for (const action of plan.actions) {
+    if (action.do === 'terminate' && !mayTerminate(ports, account, machines.length, now)) continue;
     await act(ports, account, opened, action);
     log.warn({ do: action.do, machine: action.machine.id }, 'acted on an orphan');
   }
   const recent = [...memory.recent.slice(-100), ...plan.actions.map(() => now)];
   return { suspects: plan.suspects, recent, surge: plan.surge };
+}
+
+/** Asks the breaker that all automatic removals share; a refused orphan is looked at again with the next sweep. */
+function mayTerminate({ breaker }: OrphanPorts, account: CloudAccount, fleet: number, now: Instant): boolean {
+  const scope = `orphans/${account.metadata.name}`;
+  if (breaker.allowance({ scope, size: fleet, fleet }, now) === 0) return false;
+  breaker.note(scope, 1, now);
+  return true;
 }
 
 function report(

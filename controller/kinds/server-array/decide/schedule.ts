@@ -56,7 +56,9 @@ export function problemsOf(schedules: readonly Schedule[], now: Instant): readon
     const cron = parse(schedule);
     if ('message' in cron) return [{ schedule: schedule.name, message: cron.message }];
     if (cron.nextRuns(1, new Date(now)).length > 0) return [];
-    return [{ schedule: schedule.name, message: `'${schedule.cron}' never fires; correct its day and month` }];
+    return [
+      { schedule: schedule.name, message: `'${schedule.cron}' never fires; correct its day and month` },
+    ];
   });
 }
 

@@ -81,7 +81,12 @@ export function decideBallot(ballot: Ballot): Outcome {
   const { desired, bounds } = ballot;
   const inside = Math.min(Math.max(desired, bounds.minReplicas), bounds.maxReplicas);
   if (inside !== desired) {
-    return { tally, decision: inside > desired ? 'Grow' : 'Shrink', desired: inside, reason: 'OutsideBounds' };
+    return {
+      tally,
+      decision: inside > desired ? 'Grow' : 'Shrink',
+      desired: inside,
+      reason: 'OutsideBounds',
+    };
   }
   const held = (reason: VoteReason): Outcome => ({ tally, decision: 'Hold', desired, reason });
   const total = ballot.voters.length;

@@ -1,0 +1,280 @@
+/**
+ * How many servers are wanted: what stands in the spec, moved by votes and schedules. Pure.
+ *
+ * A decision is recorded first and then written to `spec.replicas`; what stands there and was not written by this is
+ * somebody else's decision, and adopted.
+ */
+import type { ServerArrayStatus } from '../../../api/server-array.ts';
+import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import type { ArrayVerdict, EventNote, Figures, Observed } from './plan.ts';
+import { boundsAt, nextChange, problemsOf, type Bounds } from './schedule.ts';
+import { decideBallot, type Outcome, type Voter, type VoteReason } from './votes.ts';
+
+type Scale = NonNullable<ServerArrayStatus['scale']>;
+type ScaleRecord = Pick<ServerArrayStatus, 'scale' | 'lastScaleTime' | 'votes' | 'bounds'>;
+
+export interface ScalePlan {
+  /** The wanted number from now on. */
+  readonly desired: number;
+  /** To be written to the spec; undefined when it stands there already. */
+  readonly write?: number;
+  readonly record: ScaleRecord;
+  readonly active: ArrayVerdict;
+  readonly limited: ArrayVerdict;
+  readonly events: readonly EventNote[];
+  readonly nextAt?: Instant;
+}
+
+/** Overruled twice (so changed four times) within the window: the array lets the other have its way. */
+const contention = { times: 2, window: 10 * 60_000 };
+const freshPeriods = 2;
+
+const unlimited: ArrayVerdict = {
+  status: 'False',
+  reason: 'DesiredWithinRange',
+  message: 'Nothing holds the wanted number back.',
+};
+const manual: ArrayVerdict = {
+  status: 'True',
+  reason: 'ManualOnly',
+  message: 'There is no spec.autoscaling; people and other autoscalers scale it.',
+};
+
+/** `shrinks` is false while so many servers are not well that no vote may take one away. */
+export function decideScale(observed: Observed, shrinks: boolean): ScalePlan {
+  const { array, now } = observed;
+  const adopted = adopt(observed);
+  const { scale } = adopted.record;
+  const { autoscaling, replicas } = array.spec;
+  if (scale !== undefined && !scale.written) return resumed(adopted, scale);
+  const plan = { ...adopted, desired: replicas };
+  if (autoscaling === undefined) {
+    const record = { ...adopted.record, votes: undefined, bounds: undefined };
+    return { ...plan, record, active: manual, limited: unlimited };
+  }
+  const bounds = boundsAt(autoscaling, autoscaling.schedules ?? [], now);
+  const record = { ...adopted.record, bounds };
+  const overruled = scale === undefined ? [] : recent(scale.overruled, now);
+  if (overruled.length >= contention.times) {
+    const nextAt = Date.parse(overruled[0] ?? '') + contention.window;
+    return { ...plan, record, active: manual, limited: contended(observed, overruled.length), nextAt };
+  }
+  return vote({ ...observed, autoscaling, bounds }, { ...plan, record }, shrinks);
+}
+
+interface Adopted {
+  readonly record: ScaleRecord;
+  readonly events: readonly EventNote[];
+}
+
+/** Compares the spec with the last recorded decision. */
+function adopt({ array, status, now }: Observed): Adopted {
+  const { replicas } = array.spec;
+  const { scale, lastScaleTime, votes } = status;
+  const same = { lastScaleTime, votes };
+  const theirs = { replicas, cause: 'Person', written: true } as const;
+  if (scale === undefined) {
+    return { record: { ...same, scale: { ...theirs, fromReplicas: replicas, overruled: [] } }, events: [] };
+  }
+  if (scale.replicas === replicas)
+    return { record: { ...same, scale: { ...scale, written: true } }, events: [] };
+  // Recorded, but the process ended before it was written.
+  if (!scale.written && scale.fromReplicas === replicas) return { record: { ...same, scale }, events: [] };
+  const news = scale.cause === 'Person' ? [] : [timestamp(now)];
+  const overruled = [...recent(scale.overruled, now), ...news].slice(-8);
+  const text = `Somebody changed spec.replicas from ${scale.replicas} to ${replicas}; adopted.`;
+  return {
+    record: {
+      ...same,
+      scale: { ...theirs, fromReplicas: scale.replicas, overruled },
+      lastScaleTime: timestamp(now),
+    },
+    events:
+      array.spec.autoscaling === undefined ? [] : [{ type: 'Normal', reason: 'ManualResize', message: text }],
+  };
+}
+
+function resumed({ record, events }: Adopted, scale: Scale): ScalePlan {
+  const { replicas } = scale;
+  const message = `Scaling from ${scale.fromReplicas} to ${replicas}.`;
+  const active: ArrayVerdict = { status: 'True', reason: 'ValidMetricFound', message };
+  return { desired: replicas, write: replicas, record, events, active, limited: unlimited };
+}
+
+type Undecided = Omit<ScalePlan, 'active' | 'limited'>;
+type Autoscaling = NonNullable<Observed['array']['spec']['autoscaling']>;
+
+interface Scaled extends Observed {
+  readonly autoscaling: Autoscaling;
+  readonly bounds: Bounds;
+}
+
+function vote(observed: Scaled, plan: Undecided, shrinks: boolean): ScalePlan {
+  const { array, now, status, autoscaling, bounds } = observed;
+  const { replicas } = array.spec;
+  const period = autoscaling.periodSeconds * 1_000;
+  const last = Date.parse(status.votes?.lastDecisionTime ?? '');
+  const isOutside = replicas < bounds.minReplicas || replicas > bounds.maxReplicas;
+  const nextAt = Math.min(
+    nextChange(autoscaling.schedules ?? [], now) ?? Number.POSITIVE_INFINITY,
+    last + period,
+  );
+  if (now < last + period && !isOutside) return { ...plan, ...unchanged(observed), nextAt };
+  const outcome = ballotOf(observed, plan);
+  const { desired, decision, reason, tally } = outcome;
+  const isHeld = decision === 'Shrink' && !shrinks && reason === 'Voted';
+  const votes = {
+    ...tally,
+    lastDecision: isHeld ? 'Hold' : decision,
+    lastDecisionTime: timestamp(now),
+  } as const;
+  const verdicts = { active: activeVerdict(observed, outcome), limited: limitedVerdict(observed, outcome) };
+  const next = { ...plan, record: { ...plan.record, votes }, nextAt: now + period };
+  if (isHeld) return { ...next, ...verdicts, limited: paused };
+  if (desired === replicas) return { ...next, ...verdicts };
+  const cause = reason === 'OutsideBounds' ? 'Schedule' : 'Votes';
+  const overruled = recent(plan.record.scale?.overruled ?? [], now);
+  const scale = { replicas: desired, fromReplicas: replicas, cause, written: false, overruled } as const;
+  return {
+    ...next,
+    ...verdicts,
+    desired,
+    write: desired,
+    record: { ...next.record, scale, lastScaleTime: timestamp(now) },
+    events: [...plan.events, scaledEvent(observed, outcome)],
+  };
+}
+
+function ballotOf(observed: Scaled, plan: Undecided): Outcome {
+  const { array, now, members, autoscaling, bounds } = observed;
+  const { replicas } = array.spec;
+  const { metrics = [], periodSeconds, decisionPercent, growBy, shrinkBy } = autoscaling;
+  const period = periodSeconds * 1_000;
+  const operational = members.filter(
+    ({ place, state }) => place === 'Active' && state === 'Operational',
+  ).length;
+  const resized = plan.record.lastScaleTime;
+  return decideBallot({
+    now,
+    bounds,
+    period,
+    desired: replicas,
+    voters: observed.voters.map(({ server, figures }) => voterOf(server, figures, metrics, { now, period })),
+    metrics: metrics.map(({ name, growAbove, shrinkBelow }) => ({
+      name,
+      growAbove: Number(growAbove),
+      shrinkBelow: Number(shrinkBelow),
+    })),
+    decisionPercent,
+    growBy,
+    shrinkBy,
+    calmUp: autoscaling.calmUpSeconds * 1_000,
+    calmDown: autoscaling.calmDownSeconds * 1_000,
+    resizedAt: resized === undefined ? undefined : Date.parse(resized),
+    launching: Math.max(0, replicas - operational),
+  });
+}
+
+type Metrics = NonNullable<Autoscaling['metrics']>;
+
+/** A figure that is too old is as good as none. */
+function voterOf(
+  server: string,
+  figures: Figures,
+  metrics: Metrics,
+  { now, period }: { readonly now: Instant; readonly period: Millis },
+): Voter {
+  const fresh = metrics.flatMap(({ name, source }) => {
+    const figure = figures[source];
+    return figure !== undefined && now - figure.at <= freshPeriods * period ? [{ name, ...figure }] : [];
+  });
+  return {
+    server,
+    reportedAt: fresh.length === 0 ? undefined : Math.max(...fresh.map(({ at }) => at)),
+    readings: Object.fromEntries(fresh.map(({ name, value }) => [name, value])),
+  };
+}
+
+/** Between two ballots the verdicts stay, except what a resize by somebody ended. */
+function unchanged({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> {
+  const before = (type: string) => status.conditions?.find((condition) => condition.type === type);
+  const limited = before('ScalingLimited');
+  return {
+    active: before('ScalingActive') ?? manual,
+    limited: limited === undefined || limited.reason === 'ReplicasContended' ? unlimited : limited,
+  };
+}
+
+function activeVerdict({ autoscaling, now, voters }: Scaled, { tally }: Outcome): ArrayVerdict {
+  const { schedules = [], metrics = [] } = autoscaling;
+  const problems = problemsOf(schedules, now);
+  if (problems.length > 0) {
+    const text = problems.map(({ schedule, message }) => `Schedule ${schedule}: ${message}.`).join(' ');
+    return { status: 'False', reason: 'ScheduleInvalid', message: `${text} It is left out.` };
+  }
+  const total = voters.length;
+  if (total === 0 || metrics.length === 0) {
+    const text = metrics.length === 0 ? 'There are no metrics to vote on.' : 'No server in service votes.';
+    return { status: 'False', reason: 'NoVotes', message: text };
+  }
+  const message = `${total - tally.stale} of ${total} servers vote.`;
+  const isQuorum = (total - tally.stale) * 2 >= total;
+  return isQuorum
+    ? { status: 'True', reason: 'ValidMetricFound', message }
+    : {
+        status: 'False',
+        reason: 'MetricUnavailable',
+        message: `${message} Nothing is changed without numbers.`,
+      };
+}
+
+function limitedVerdict({ array, bounds }: Scaled, { reason, tally }: Outcome): ArrayVerdict {
+  const range = `${bounds.minReplicas}..${bounds.maxReplicas}${bounds.schedule === undefined ? '' : ` (schedule ${bounds.schedule})`}`;
+  const limits: Partial<Record<VoteReason, ArrayVerdict>> = {
+    CalmPeriod: {
+      status: 'True',
+      reason: 'CalmPeriod',
+      message: 'The last resize is too recent; calmUpSeconds and calmDownSeconds set how long to wait.',
+    },
+    LaunchesUnderWay: {
+      status: 'True',
+      reason: 'LaunchesUnderWay',
+      message: 'Servers on their way have had no chance to take load yet.',
+    },
+    AtBound: {
+      status: 'True',
+      reason: tally.grow > tally.shrink ? 'TooManyReplicas' : 'TooFewReplicas',
+      message: `${array.spec.replicas} is at the end of ${range}.`,
+    },
+  };
+  const within = { ...unlimited, message: `The wanted number is held within ${range}.` };
+  return limits[reason] ?? within;
+}
+
+const paused: ArrayVerdict = {
+  status: 'True',
+  reason: 'ReplacementPaused',
+  message: 'Votes ask for fewer servers, but so many are not well that none is taken away.',
+};
+
+function contended({ array, otherWriter }: Observed, times: number): ArrayVerdict {
+  const who = otherWriter ?? 'another writer';
+  const message = `${who} has overruled the autoscaler ${times} times in 10 min; spec.replicas is ${array.spec.replicas} and scaling is held. Remove replicas from what it applies, or remove spec.autoscaling.`;
+  return { status: 'True', reason: 'ReplicasContended', message };
+}
+
+function scaledEvent({ array, bounds }: Scaled, { desired, decision, reason, tally }: Outcome): EventNote {
+  const why =
+    reason === 'OutsideBounds'
+      ? `bounds ${bounds.minReplicas}..${bounds.maxReplicas}`
+      : `votes: ${tally.grow} grow, ${tally.shrink} shrink, ${tally.none} none, ${tally.stale} stale`;
+  return {
+    type: 'Normal',
+    reason: decision === 'Grow' ? 'ScaledUp' : 'ScaledDown',
+    message: `From ${array.spec.replicas} to ${desired} (${why}).`,
+  };
+}
+
+function recent(times: readonly string[], now: Instant): readonly string[] {
+  return times.filter((time) => now - Date.parse(time) < contention.window);
+}

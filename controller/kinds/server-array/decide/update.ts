@@ -1,0 +1,211 @@
+/**
+ * Which revision the servers should run: follows an update through its steps, and sees when it has failed. Pure.
+ *
+ * | facts                                   | course                                               |
+ * | --------------------------------------- | ---------------------------------------------------- |
+ * | OnRelaunch                              | new servers get the wanted revision, others stay     |
+ * | wanted revision runs everywhere         | it is the active one: the way back of later updates  |
+ * | a revision other than the active one    | an update: steps, bake times, approvals              |
+ * | update failed, `onFailure: Pause`       | as it is; missing servers get the active revision    |
+ * | update failed, `onFailure: Rollback`    | back to the active revision, without steps           |
+ */
+import { annotations } from '../../../api/meta.ts';
+import type { ServerArrayStatus } from '../../../api/server-array.ts';
+import { timestamp, type Instant } from '../../../base/clock.ts';
+import type { Failing } from './failing.ts';
+import { isFailing, type Member } from './member.ts';
+import type { EventNote, Observed } from './plan.ts';
+
+export interface Course {
+  /** Revision to bring servers to; undefined while there is none. */
+  readonly goal: string | undefined;
+  /** Revision of servers beyond the share of the present step. */
+  readonly base: string | undefined;
+  /** Percent of the servers that may run the goal now. */
+  readonly share: number;
+  /** Whether servers of other revisions are replaced. */
+  readonly roll: boolean;
+  readonly record: Pick<ServerArrayStatus, 'activeRevision' | 'update'>;
+  readonly state: 'Steady' | 'Updating' | 'WaitingForApproval' | 'Failed' | 'RollingBack';
+  readonly message: string;
+  readonly events: readonly EventNote[];
+  /** When time alone moves the update on. */
+  readonly nextAt?: Instant;
+}
+
+type Update = NonNullable<ServerArrayStatus['update']>;
+
+export function decideUpdate(observed: Observed, failing: Failing): Course {
+  const { array, status, members, now } = observed;
+  const wanted = array.spec.templateRevision ?? observed.templateRevision;
+  if (wanted === undefined) return steady(undefined, status, 'There is no revision yet.');
+  const active = activeRevision(observed, wanted);
+  const record = { activeRevision: active, update: undefined };
+  if (active === wanted) {
+    const ended = status.update?.revision === wanted && status.update.failure === undefined;
+    const events = ended ? [normal('UpdateFinished', `All servers run revision ${wanted}.`)] : [];
+    const roll = array.spec.update.type !== 'OnRelaunch';
+    return { ...steady(wanted, record, `Revision ${wanted}.`), roll, events };
+  }
+  if (array.spec.update.type === 'OnRelaunch') return steady(wanted, record, `New servers get ${wanted}.`);
+  const known = status.update?.revision === wanted ? status.update : undefined;
+  const update = progressed(observed, failing, known ?? begin(wanted, now));
+  const started = normal('UpdateStarted', `Rolling from revision ${active} to ${wanted}.`);
+  const course =
+    update.failure === undefined ? under(observed, update, active) : failed(observed, update, active);
+  const isNew = known === undefined && members.length > 0;
+  return isNew ? { ...course, events: [started, ...course.events] } : course;
+}
+
+/** The way back: the last revision all servers ran. It moves on once the wanted one runs everywhere. */
+function activeRevision({ array, status, members }: Observed, wanted: string): string {
+  const here = members.filter(({ place }) => place === 'Active' || place === 'Candidate');
+  if (here.length === 0) return wanted;
+  const isEverywhere = here.every(
+    (member) => member.locked || (member.place === 'Active' && member.revision === wanted),
+  );
+  const available = here.filter((member) => member.available).length;
+  if (isEverywhere && available >= array.spec.replicas) return wanted;
+  return status.activeRevision ?? wanted;
+}
+
+function begin(revision: string, now: Instant): Update {
+  return {
+    revision,
+    startTime: timestamp(now),
+    progressTime: timestamp(now),
+    available: 0,
+    step: 0,
+    failedServers: [],
+  };
+}
+
+/** The update after this look: servers counted, failures noted, steps passed. */
+function progressed(observed: Observed, failing: Failing, before: Update): Update {
+  if (before.failure !== undefined) return before;
+  const { array, members, now } = observed;
+  const { update: rules } = array.spec;
+  const ours = members.filter(({ revision }) => revision === before.revision);
+  const lost = ours.filter((member) => hasFailed(member, failing)).map(({ name }) => name);
+  const failedServers = [...new Set([...before.failedServers, ...lost])].slice(0, 64);
+  const available = ours.filter(isThrough).length;
+  const moved = available > before.available;
+  const update: Update = {
+    ...before,
+    failedServers,
+    available,
+    progressTime: moved ? timestamp(now) : before.progressTime,
+  };
+  if (failedServers.length > rules.failureBudget) {
+    const names = failedServers.slice(0, 5).join(', ');
+    return { ...update, failure: `${failedServers.length} new servers failed: ${names}.` };
+  }
+  const stepped = passStep(observed, update);
+  const deadline = Date.parse(stepped.progressTime) + rules.progressDeadlineSeconds * 1_000;
+  if (stepped.stepTime !== undefined || now < deadline) return stepped;
+  const text = `No progress for ${rules.progressDeadlineSeconds} s with ${available} new servers in service.`;
+  return { ...stepped, failure: text };
+}
+
+function hasFailed(member: Member, { overdue }: Failing): boolean {
+  const neverServed = member.place === 'Lost' && member.server.status?.operationalTime === undefined;
+  const isStranded = isFailing(member) && member.state === 'Stranded';
+  return neverServed || isStranded || overdue.has(member.name);
+}
+
+/** A candidate serves nobody yet: it is through when it could. */
+function isThrough(member: Member): boolean {
+  return member.place === 'Candidate' ? member.ready : member.available;
+}
+
+/** Goes one step on when its servers are in service, have baked, and a person agreed where one must. */
+function passStep(observed: Observed, update: Update): Update {
+  const { array, now } = observed;
+  const step = stepsOf(observed)[update.step];
+  if (step === undefined) return update;
+  if (update.available < Math.ceil((array.spec.replicas * step.percent) / 100)) {
+    return { ...update, stepTime: undefined };
+  }
+  const stepTime = update.stepTime ?? timestamp(now);
+  const isBaked = now >= Date.parse(stepTime) + step.bakeSeconds * 1_000;
+  const isAgreed = !step.approval || isApproved(observed, update);
+  if (!isBaked || !isAgreed) return { ...update, stepTime };
+  return { ...update, step: update.step + 1, stepTime: undefined, progressTime: timestamp(now) };
+}
+
+function stepsOf({ array }: Observed) {
+  const { type, steps = [] } = array.spec.update;
+  return type === 'RollingReplace' ? steps : [];
+}
+
+/** `<revision>-<step>`: an approval of an earlier update is none for this one. */
+function isApproved({ array }: Observed, { revision, step }: Update): boolean {
+  return array.metadata.annotations?.[annotations.approveStep] === approval(revision, step);
+}
+
+function approval(revision: string, step: number): string {
+  return `${revision}-${step + 1}`;
+}
+
+function under(observed: Observed, update: Update, active: string): Course {
+  const { array, now } = observed;
+  const { revision, step, stepTime, available } = update;
+  const current = stepsOf(observed)[step];
+  const share = current?.percent ?? 100;
+  const bakedAt =
+    stepTime === undefined ? undefined : Date.parse(stepTime) + (current?.bakeSeconds ?? 0) * 1_000;
+  const waits = current?.approval === true && bakedAt !== undefined && now >= bakedAt;
+  const { namespace = '', name } = array.metadata;
+  const command = `kubectl annotate -n ${namespace} rla/${name} ${annotations.approveStep}=${approval(revision, step)} --overwrite`;
+  const progress = `${available} of ${array.spec.replicas} servers run revision ${revision}.`;
+  const deadline = Date.parse(update.progressTime) + array.spec.update.progressDeadlineSeconds * 1_000;
+  return {
+    goal: revision,
+    base: active,
+    share,
+    roll: true,
+    record: { activeRevision: active, update },
+    state: waits ? 'WaitingForApproval' : 'Updating',
+    message: waits ? `${progress} To go on: ${command}.` : progress,
+    events: [],
+    nextAt: bakedAt ?? deadline,
+  };
+}
+
+function failed(observed: Observed, update: Update, active: string): Course {
+  const { array, status } = observed;
+  const isRollback = array.spec.update.onFailure === 'Rollback';
+  const outcome = isRollback
+    ? `Back to revision ${active}.`
+    : `Nothing more is replaced; missing servers get revision ${active}.`;
+  const text = `Update to ${update.revision} failed: ${update.failure ?? ''} ${outcome} Correct the ServerTemplate, or set spec.templateRevision to ${active}.`;
+  const isNews = status.update?.failure === undefined;
+  return {
+    goal: active,
+    base: active,
+    share: 100,
+    roll: isRollback,
+    record: { activeRevision: active, update },
+    state: isRollback ? 'RollingBack' : 'Failed',
+    message: text,
+    events: isNews ? [{ type: 'Warning', reason: 'UpdateFailed', message: text }] : [],
+  };
+}
+
+function steady(goal: string | undefined, record: Course['record'], message: string): Course {
+  const { activeRevision: active, update } = record;
+  return {
+    goal,
+    base: goal,
+    share: 100,
+    roll: false,
+    record: { activeRevision: active, update },
+    state: 'Steady',
+    message,
+    events: [],
+  };
+}
+
+function normal(reason: string, message: string): EventNote {
+  return { type: 'Normal', reason, message };
+}

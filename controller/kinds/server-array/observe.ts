@@ -1,0 +1,144 @@
+/** Reads what an array's decision needs: its servers, their load balancers, zones, and the figures of voters. */
+import { cloudAccountKind } from '../../api/cloud-account.ts';
+import { findCondition } from '../../api/conditions.ts';
+import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { loadBalancerKind } from '../../api/load-balancer.ts';
+import { annotations, keyOf, labels } from '../../api/meta.ts';
+import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import type { Instant } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { LoadReports } from '../../balancer/load-reports.ts';
+import type { Cache, Kube } from '../../kube/port.ts';
+import { drainAnnotation } from '../../api/drain.ts';
+import { memberOf } from './decide/member.ts';
+import type { Figures, Observed } from './decide/plan.ts';
+import type { Sampler } from './sampler.ts';
+
+export interface ObservePorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly accounts: Accounts;
+  readonly loads: LoadReports;
+  readonly sampler: Sampler;
+}
+
+/** The field manager of scaling, as `kubectl get --show-managed-fields` shows it. */
+export const scaleManager = 'ridgeline-autoscaler';
+
+/** Everything but the breaker's word. `servers`: from the cache, or live when something is about to be changed. */
+export async function observe(
+  ports: ObservePorts,
+  array: ServerArray,
+  servers: readonly Server[],
+  { now, signal }: { readonly now: Instant; readonly signal: AbortSignal },
+): Promise<Omit<Observed, 'allowance'>> {
+  const { cache } = ports;
+  const { namespace = '', name } = array.metadata;
+  const { spec } = array;
+  const deployment = cache.get(siteDeploymentKind, { namespace, name: spec.deploymentRef.name });
+  const template = cache.get(serverTemplateKind, { namespace, name: spec.serverTemplateRef.name });
+  const balancers = cache.list(loadBalancerKind, { namespace });
+  const minReady = spec.update.minReadySeconds * 1_000;
+  return {
+    now,
+    array,
+    status: array.status ?? {},
+    suspended: spec.suspend || isPaused(array) || deployment?.spec.suspend === true,
+    templateRevision: template?.status?.revision,
+    members: servers.map((server) => memberOf(server, { now, array: name, balancers, minReady })),
+    zones: spec.zones ?? (await zonesOf(ports, deployment)),
+    voters: await votersOf(ports, array, { now, signal }),
+    otherWriter: await otherWriterOf(ports.kube, array),
+  };
+}
+
+/** The array's own servers: labeled, and owned by this very object. */
+export function ownServers(cache: Cache, { metadata }: ServerArray): readonly Server[] {
+  const { namespace = '', uid } = metadata;
+  return cache.list(serverKind, { namespace, ownerUid: uid });
+}
+
+/** The same from the API server itself: a server overlooked here could be made twice. */
+export async function listServers(kube: Kube, { metadata }: ServerArray): Promise<readonly Server[]> {
+  const { namespace = '', name, uid } = metadata;
+  const found = await kube.list(serverKind, { namespace, labelSelector: `${labels.array}=${name}` });
+  return found.filter((server) => (server.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid));
+}
+
+/** The zones of the subnets servers may be launched into; none while they are not known. */
+async function zonesOf(
+  { cache, accounts }: ObservePorts,
+  deployment: SiteDeployment | undefined,
+): Promise<readonly string[]> {
+  const account =
+    deployment === undefined
+      ? undefined
+      : cache.get(cloudAccountKind, { name: deployment.spec.accountRef.name });
+  const ids = deployment?.spec.network?.subnetIDs ?? account?.spec.network.subnetIDs ?? [];
+  // With one subnet there is nothing to spread over.
+  if (account === undefined || ids.length < 2) return [];
+  try {
+    return [...new Set((await accounts.subnets(account, ids)).map(({ zone }) => zone))];
+  } catch (error) {
+    if (error instanceof AppError) return [];
+    throw error;
+  }
+}
+
+async function votersOf(
+  { cache, sampler, loads }: ObservePorts,
+  array: ServerArray,
+  { now, signal }: { readonly now: Instant; readonly signal: AbortSignal },
+): Promise<Observed['voters']> {
+  const { autoscaling } = array.spec;
+  if (autoscaling?.metrics === undefined) return [];
+  const { namespace = '', name } = array.metadata;
+  const arrays = [name, ...(autoscaling.voterArrays ?? [])];
+  const servers = cache
+    .list(serverKind, { namespace })
+    .filter((server) => arrays.includes(server.metadata.labels?.[labels.array] ?? '') && isInService(server));
+  const isRead = autoscaling.metrics.some(({ source }) => !source.startsWith('Proxy'));
+  if (isRead) await sampler.sample(servers, autoscaling.periodSeconds * 1_000, now, signal);
+  return servers.map((server) => ({
+    server: server.metadata.name,
+    figures: { ...sampler.of(server), ...proxyFigures(loads, server) },
+  }));
+}
+
+function isInService({ metadata, status }: Server): boolean {
+  const isOut =
+    metadata.annotations?.[drainAnnotation] !== undefined || metadata.deletionTimestamp !== undefined;
+  const state = findCondition(status, 'Ready')?.reason;
+  // One that was Operational and is silent now is a voter without a voice, not no voter.
+  return !isOut && status?.operationalTime !== undefined && state !== 'Terminated';
+}
+
+function proxyFigures(loads: LoadReports, { metadata }: Server): Figures {
+  const report = loads.of(metadata.uid);
+  if (report === undefined) return {};
+  const { at, queued, sessions } = report;
+  return { ProxyQueue: { at, value: queued }, ProxySessions: { at, value: sessions } };
+}
+
+/** Who wrote `spec.replicas` last, besides us; asked only when somebody overruled us lately. */
+async function otherWriterOf(kube: Kube, array: ServerArray): Promise<string | undefined> {
+  if ((array.status?.scale?.overruled.length ?? 0) === 0) return undefined;
+  const live = await kube.get(serverArrayKind, keyOf(array));
+  const writers = (live?.metadata.managedFields ?? [])
+    .filter(({ manager, fieldsV1 }) => manager !== scaleManager && ownsReplicas(fieldsV1))
+    .toSorted((a, b) => ((a.time ?? '') < (b.time ?? '') ? 1 : -1));
+  return writers[0]?.manager;
+}
+
+function ownsReplicas(fields: object | undefined): boolean {
+  const spec = (fields as Readonly<Record<string, object>> | undefined)?.['f:spec'];
+  return spec !== undefined && 'f:replicas' in spec;
+}
+
+function isPaused({ metadata }: ServerArray): boolean {
+  const paused = metadata.annotations?.[annotations.paused];
+  return paused !== undefined && paused !== 'false';
+}

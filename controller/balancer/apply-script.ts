@@ -25,7 +25,7 @@ unit=$1 config=$2 directory=$3 admin=$4 master=$5 state=$6 expected=$7 base=$8 m
 umask 027
 incoming=$directory/.incoming
 say() { printf '%s\n' "$1" >&2; }
-ask() { printf '%s\n' "$2" | socat -t10 - "UNIX-CONNECT:$1" 2>/dev/null; }
+ask() { printf '%s\n' "$2" | timeout 10 socat -t10 - "UNIX-CONNECT:$1" 2>/dev/null; }
 digest() { [ ! -e "$config" ] || sha256sum < "$config" | cut -d' ' -f1; }
 binds() { awk '$1 == "bind" {print $2}' "$1" 2>/dev/null | sort -u; }
 alerts() { grep -E 'ALERT|error' "$1" | grep -vE 'Error\(s\) found|Fatal errors|config: *$' | head -3 >&2; }

@@ -47,7 +47,7 @@ class HaproxyProxy implements Proxy {
   readonly #remote: Remote;
   readonly #host: Host;
   readonly #layout: Layout;
-  #socket: RuntimeSocket | undefined;
+  #socket: Promise<RuntimeSocket> | undefined;
 
   constructor(remote: Remote, host: Host, layout: Layout) {
     this.#remote = remote;
@@ -129,7 +129,7 @@ class HaproxyProxy implements Proxy {
   }
 
   close(): void {
-    this.#socket?.close();
+    this.#socket?.then((socket) => socket.close()).catch(() => undefined);
     this.#socket = undefined;
   }
 
@@ -185,16 +185,23 @@ class HaproxyProxy implements Proxy {
       return await (await this.#open()).command(line);
     } catch (error) {
       if (!hasCode(error, 'shell.interrupted')) throw error;
-      this.close();
       return await (await this.#open()).command(line);
     }
   }
 
+  /** One channel, however many ask at once: a host has few of them. */
   async #open(): Promise<RuntimeSocket> {
-    if (this.#socket?.isOpen === true) return this.#socket;
+    const known = this.#socket;
+    if (known !== undefined && (await known.then((socket) => socket.isOpen).catch(() => false)))
+      return await known;
+    // Somebody else may have opened one meanwhile.
+    if (this.#socket === known || this.#socket === undefined) this.#socket = this.#connect();
+    return await this.#socket;
+  }
+
+  async #connect(): Promise<RuntimeSocket> {
     const words = ['socat', '-', `UNIX-CONNECT:${this.#layout.adminSocket}`];
-    this.#socket = new RuntimeSocket(await this.#remote.openAsRoot(this.#host, words));
-    return this.#socket;
+    return new RuntimeSocket(await this.#remote.openAsRoot(this.#host, words));
   }
 
   async #script(script: string, words: readonly string[], stdin: Uint8Array | string = '') {
@@ -208,7 +215,7 @@ const flagScript = String.raw`mkdir -p "$(dirname "$1")" && printf 'maintenance 
 
 /** TERM to every old worker until none is left; prints how many there were. */
 const endScript = String.raw`master=$1 ended=
-old() { printf 'show proc\n' | socat -t5 - "UNIX-CONNECT:$master" 2>/dev/null | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'; }
+old() { printf 'show proc\n' | timeout 1 socat -t1 - "UNIX-CONNECT:$master" 2>/dev/null | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'; }
 for _ in $(seq 100); do
   pids=$(old)
   [ -n "$pids" ] || break

@@ -14,12 +14,16 @@ export interface Look {
 
 /** Arguments: configuration file, map of flags, master socket. The file comes last: it may contain anything. */
 export const lookScript = String.raw`config=$1 flags=$2 master=$3
-ask() { printf '%s\n' "$1" | socat -t5 - "UNIX-CONNECT:$master" 2>/dev/null; }
+ask() { printf '%s\n' "$1" | timeout 1 socat -t1 - "UNIX-CONNECT:$master" 2>/dev/null; }
 workers=$(ask 'show proc')
 printf '%s\n' "$workers"
 for pid in $(printf '%s\n' "$workers" | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'); do
   echo '--- old'
-  ask "@!$pid show stat"
+  # A worker that is just ending may never answer; one that is gone has no sessions.
+  for _ in 1 2 3; do
+    ask "@!$pid show stat" && break
+    kill -0 "$pid" 2>/dev/null || break
+  done
 done
 echo '--- flags'
 cat "$flags" 2>/dev/null

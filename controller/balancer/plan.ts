@@ -50,6 +50,19 @@ export function planChanges(situation: Situation): readonly Step[] {
   return [...flagStep(situation), ...joins, ...(write === undefined ? [] : [write]), ...departures];
 }
 
+/**
+ * Steps while the file cannot be replaced: servers still join and leave the running process, so that nobody's wish to
+ * go waits for somebody else's mistake.
+ */
+export function planAround(situation: Situation): readonly Step[] {
+  const known = new Set((situation.running?.servers ?? []).map(({ backend }) => backend));
+  const steps = situation.running === undefined ? [] : runtimeSteps(situation);
+  return [
+    ...flagStep(situation),
+    ...steps.filter((step) => step.do !== 'add' || known.has(step.backend.name)),
+  ];
+}
+
 function flagStep({ model, maintenance, running }: Situation): Step[] {
   const isSet = maintenance === model.maintenance && (running?.maintenance ?? maintenance) === maintenance;
   return isSet ? [] : [{ do: 'maintain', on: model.maintenance }];

@@ -5,7 +5,7 @@ import { digest, pathWord, word } from './words.ts';
 export interface RenderedConfig {
   readonly text: string;
   /**
-   * Identifies everything except the server lines; `description rl=<base>` lets the running process say which it
+   * Identifies everything except the server lines and the host; `description rl=<base>` lets the running process say which it
    * runs, so equal bases mean that no reload is needed.
    */
   readonly base: string;
@@ -31,7 +31,7 @@ const balanceLines = {
 
 /** Renders the file. Equal models give equal bytes; the order of servers in the model does not matter. */
 export function renderConfig(model: ProxyModel): RenderedConfig {
-  const skeleton = sections(model, { description: '', servers: () => [] });
+  const skeleton = sections({ ...model, node: 'any' }, { description: '', servers: () => [] });
   const base = digest(skeleton);
   const body = sections(model, { description: `rl=${base}`, servers: serverLines });
   const count = model.backends.reduce((sum, backend) => sum + backend.servers.length, 0);

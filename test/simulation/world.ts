@@ -116,6 +116,14 @@ export class World {
     return array;
   }
 
+  hasArray(name = 'app'): boolean {
+    return this.site.cache.get(serverArrayKind, { namespace, name }) !== undefined;
+  }
+
+  deleteArray(name = 'app'): Promise<void> {
+    return this.site.kube.delete(serverArrayKind, this.array(name));
+  }
+
   editArray(patch: object, name = 'app'): void {
     this.site.kube.edit(serverArrayKind, { namespace, name }, patch);
   }

@@ -173,8 +173,9 @@ function removals(roster: Roster, parts: Parts): readonly Removal[] {
 function excessRemovals(roster: Roster, { active, replaced }: Parts): readonly Removal[] {
   const { desired, surge, causes, goal, blueGreen } = roster;
   const joined = active.filter((member) => member.revision === goal).length;
-  // With blue and green, what exceeds the wanted number is the generation that has joined.
-  const allowed = blueGreen ? Math.min(joined, desired) : surge;
+  // The old ones beside those that have joined are replaced in good order, or kept.
+  const beside = Math.min(joined, desired);
+  const allowed = blueGreen ? beside : Math.max(surge, beside);
   const extra = replaced.length === 0 ? 0 : allowed;
   const names = chooseVictims(
     active.map((member) => candidateOf(roster, member)),

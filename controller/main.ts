@@ -4,8 +4,9 @@ import { KubeAccounts } from './accounts/accounts.ts';
 import { readInstallation } from './accounts/installation.ts';
 import { retireViews } from './accounts/retire.ts';
 import { serverKind } from './api/server.ts';
-import { systemClock as clock } from './base/clock.ts';
+import { HaproxyProxies } from './balancer/haproxy.ts';
 import { LoadReports } from './balancer/load-reports.ts';
+import { systemClock as clock } from './base/clock.ts';
 import { armFailpoint, noFailpoints, type Failpoints } from './base/failpoints.ts';
 import { createLogger, type Logger } from './base/log.ts';
 import { createMetrics, observeProcess, type Metrics } from './base/metrics.ts';
@@ -18,6 +19,8 @@ import { createDeploymentController } from './kinds/deployment/reconcile.ts';
 import { createLaunchMetrics } from './kinds/launch-batch/metrics.ts';
 import { createLaunchPlanner } from './kinds/launch-batch/planner.ts';
 import { createLaunchBatchController } from './kinds/launch-batch/reconcile.ts';
+import { createBalancerMetrics } from './kinds/load-balancer/metrics.ts';
+import { createLoadBalancerController } from './kinds/load-balancer/reconcile.ts';
 import { createOrphanMetrics } from './kinds/orphans/metrics.ts';
 import { createOrphanController } from './kinds/orphans/reconcile.ts';
 import { createScriptRunController } from './kinds/script-run/reconcile.ts';
@@ -75,11 +78,12 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const views = new ObservedViews({ clouds, clock, log, onChange: (_target, { id }) => wakeServer(id) });
   const events = new Recorder({ kube, clock, log, metrics, instance: config.hostname });
   const shell = new SshShell();
+  const proxies = new HaproxyProxies(shell);
   try {
     const installation = await readInstallation(kube, clock, signal);
     const { namespace } = config;
     const accounts = new KubeAccounts({ kube, clock, clouds, views, installation, namespace });
-    const ports = { kube, cache: stores, clock, events, accounts, shell, installation };
+    const ports = { kube, cache: stores, clock, events, accounts, shell, proxies, installation };
     const failpoints = failpointsOf(config);
     const controllers = createControllers({ ...ports, failpoints, config, metrics });
     const retire = { cache: stores, clock, accounts, keep: views.keep.bind(views) };
@@ -88,6 +92,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
     return await manager.run({ controllers, services }, signal);
   } finally {
     await events.flush();
+    proxies.close();
     shell.close();
     await Promise.all([views.close(), clouds.close(), dispatcher.close(), leaseDispatcher.close()]);
   }
@@ -100,6 +105,7 @@ interface Parts {
   readonly events: Recorder;
   readonly accounts: KubeAccounts;
   readonly shell: SshShell;
+  readonly proxies: HaproxyProxies;
   readonly installation: string;
   readonly failpoints: Failpoints;
   readonly config: Config;
@@ -121,6 +127,7 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
     createLaunchPlanner(launch),
     createLaunchBatchController(launch),
     createScriptRunController(ports),
+    createLoadBalancerController({ ...ports, loads, metrics: createBalancerMetrics(registry) }),
     createOrphanController({
       ...ports,
       breaker,

@@ -2,32 +2,37 @@
 import type { FileOutcome, Observation, Proxy } from './port.ts';
 import type { Step } from './plan.ts';
 
+type RuntimeStep = Exclude<Step, { do: 'write' }>;
+
 /** Takes one step on the HAProxy that `seen` shows; only writing the file can end in more than one way. */
 export async function carryOut(
   proxy: Proxy,
   seen: Observation,
   step: Step,
 ): Promise<FileOutcome | undefined> {
+  if (step.do !== 'write') {
+    await command(proxy, step);
+    return undefined;
+  }
+  const { config, reload } = step;
+  const setAside = seen.file.isEdited || (seen.file.base === undefined && seen.fileDigest !== '');
+  return await proxy.write({ config, expected: seen.fileDigest, reload, setAside });
+}
+
+async function command(proxy: Proxy, step: RuntimeStep): Promise<void> {
   switch (step.do) {
-    case 'write': {
-      const { config, reload } = step;
-      const setAside = seen.file.isEdited || (seen.file.base === undefined && seen.fileDigest !== '');
-      return await proxy.write({ config, expected: seen.fileDigest, reload, setAside });
-    }
     case 'add':
-      await proxy.add(step.backend, step.server);
-      return undefined;
+      return await proxy.add(step.backend, step.server);
     case 'weigh':
-      await proxy.weigh(step.backend, step.server, step.weight);
-      return undefined;
+      return await proxy.weigh(step.backend, step.server, step.weight);
     case 'limit':
-      await proxy.limit(step.backend, step.server, step.limit);
-      return undefined;
+      return await proxy.limit(step.backend, step.server, step.limit);
     case 'maintain':
-      await proxy.setMaintenance(step.on);
-      return undefined;
-    default:
-      await proxy[step.do](step.backend, step.server);
-      return undefined;
+      return await proxy.setMaintenance(step.on);
+    case 'admit':
+    case 'drain':
+    case 'retire':
+    case 'revive':
+      return await proxy[step.do](step.backend, step.server);
   }
 }

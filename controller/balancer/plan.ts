@@ -91,27 +91,26 @@ function wantedServers(model: ProxyModel): ReadonlyMap<string, Wanted> {
   return new Map(entries);
 }
 
-function fileStep(situation: Situation): Extract<Step, { do: 'write' }> | undefined {
-  const { model, file, running } = situation;
-  const admitted = new Set(
-    (running?.servers ?? []).filter((server) => server.admin === 'ready' || isPassing(server)).map(idOf),
-  );
-  const config = renderConfig({
-    ...model,
-    backends: model.backends.map((backend) => ({
-      ...backend,
-      servers: backend.servers.filter((server) => {
-        const id = `${backend.name}/${server.name}`;
-        return file.servers.has(id) || admitted.has(id);
-      }),
-    })),
-  });
+function fileStep({ model, file, running }: Situation): Extract<Step, { do: 'write' }> | undefined {
+  const present = running?.servers ?? [];
+  const config = renderConfig(fileModel(model, file, present));
   const isSame = file.base === config.base && hasSameServers(file, parseFile(config.text)) && !file.isEdited;
   // Somebody who edited the file may have reloaded it too. A process that is gone is started by the same step.
   const isStructural = running?.base !== config.base || file.isEdited;
-  const hasGhosts = (running?.servers ?? []).filter((server) => server.admin === 'maint').length > ghostLimit;
+  const hasGhosts = present.filter((server) => server.admin === 'maint').length > ghostLimit;
   if (isSame && !isStructural && !hasGhosts) return undefined;
   return { do: 'write', config, reload: isStructural || hasGhosts };
+}
+
+/** The model with only those servers whose check has passed here: they are in the file already, or ready now. */
+function fileModel(model: ProxyModel, file: FileFacts, present: readonly RunningServer[]): ProxyModel {
+  const passed = new Set(present.filter((server) => server.admin === 'ready' || isPassing(server)).map(idOf));
+  const belongs = (id: string) => file.servers.has(id) || passed.has(id);
+  const backends = model.backends.map((backend) => ({
+    ...backend,
+    servers: backend.servers.filter(({ name }) => belongs(`${backend.name}/${name}`)),
+  }));
+  return { ...model, backends };
 }
 
 function runtimeSteps({ model, running }: Situation): Step[] {

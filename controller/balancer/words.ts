@@ -50,7 +50,7 @@ export function readExtraLines(text: string): ExtraLines {
 
 function problemOf(line: string): string | undefined {
   // A carriage return or NUL would hide the rest of the line.
-  if ([...line].some((char) => char < ' ' && char !== '\t')) return 'contains a control character';
+  if (/[^\P{Cc}\t]/u.test(line)) return 'contains a control character';
   if (line.startsWith('.')) return 'is a preprocessor directive, which could switch other lines off';
   if (line.endsWith('\\')) return 'ends with a backslash';
   if (/^# *(>>>|<<<|rl)/.test(line)) return 'looks like a marker of Ridgeline';

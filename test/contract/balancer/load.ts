@@ -33,15 +33,16 @@ export class BoundedLoad {
 
   #send(): void {
     this.#sent += 1;
-    const one = this.#request().then((failure) => {
-      if (failure !== undefined) this.#failed.push(failure);
-      this.#open.delete(one);
-    });
+    const one = this.#request().finally(() => this.#open.delete(one));
     this.#open.add(one);
   }
 
-  #request(): Promise<string | undefined> {
-    return new Promise((resolve) => {
+  #request(): Promise<void> {
+    return new Promise((done) => {
+      const resolve = (failure?: string) => {
+        if (failure !== undefined) this.#failed.push(failure);
+        done();
+      };
       const request = http.get(this.#url, { agent: this.#agent, timeout: 10_000 }, (answer) => {
         answer.resume();
         answer.once('end', () => resolve(answer.statusCode === 200 ? undefined : String(answer.statusCode)));

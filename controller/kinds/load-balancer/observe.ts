@@ -1,0 +1,71 @@
+/** Reads what a load balancer depends on: its arrays' servers, its front ends, its Secrets and its neighbors. */
+import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import { hostOf } from '../../accounts/host.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { Instant } from '../../base/clock.ts';
+import type { Cache } from '../../kube/port.ts';
+import type { Host } from '../../shell/port.ts';
+import type { MaterialReader } from './materials.ts';
+import { frontendsOf } from './members.ts';
+import type { Materials } from './model.ts';
+import { extraOf, findProblem, type Problem } from './problems.ts';
+
+export interface ObservePorts {
+  readonly cache: Cache;
+  readonly accounts: Accounts;
+  readonly materials: MaterialReader;
+}
+
+export interface Observed {
+  readonly now: Instant;
+  readonly balancer: LoadBalancer;
+  readonly deployment: SiteDeployment | undefined;
+  readonly account: CloudAccount | undefined;
+  readonly problem: Problem | undefined;
+  readonly materials: Materials;
+  readonly frontends: readonly Frontend[];
+}
+
+export interface Frontend {
+  readonly server: Server;
+  readonly host: Host | undefined;
+  /** What DNS publishes. */
+  readonly address: string;
+}
+
+export async function observe(ports: ObservePorts, balancer: LoadBalancer, now: Instant): Promise<Observed> {
+  const { cache, accounts } = ports;
+  const { namespace = '' } = balancer.metadata;
+  const deployment = cache.get(siteDeploymentKind, { namespace, name: balancer.spec.deploymentRef.name });
+  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+  const servers = cache.list(serverKind, { namespace }).toSorted(byName);
+  const reading = await ports.materials.read(balancer, now);
+  const frontends = frontendsOf(balancer, servers);
+  const login = account === undefined || frontends.length === 0 ? undefined : await accounts.login(account);
+  const arrays = new Set(cache.list(serverArrayKind, { namespace }).map(({ metadata }) => metadata.name));
+  const others = cache
+    .list(loadBalancerKind, { namespace })
+    .filter(({ metadata }) => metadata.uid !== balancer.metadata.uid);
+  const extra = { global: extraOf(balancer, 'global'), defaults: extraOf(balancer, 'defaults') };
+  return {
+    now,
+    balancer,
+    deployment,
+    account,
+    problem: findProblem(balancer, { deployment, arrays, others }) ?? reading.problem,
+    materials: { balancer, servers, page: reading.page, certificates: reading.certificates, extra },
+    frontends: frontends.map((server) => ({
+      server,
+      host: account === undefined || login === undefined ? undefined : hostOf(server, account, login),
+      address: server.status?.publicIP ?? server.status?.privateIP ?? '',
+    })),
+  };
+}
+
+function byName(a: Server, b: Server): number {
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}

@@ -1,0 +1,161 @@
+/** Keeps the HAProxies of a load balancer in step with its spec and with the servers behind it. */
+import { cloudAccountKind } from '../../api/cloud-account.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
+import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
+import { finalizer, keyOf, labels, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import type { LoadReports } from '../../balancer/load-reports.ts';
+import type { Proxies } from '../../balancer/port.ts';
+import type { Clock, Millis } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Dns } from '../../cloud/port.ts';
+import type { Cache, Events, Kube } from '../../kube/port.ts';
+import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { announce } from './announce.ts';
+import { decide, isHandsOff } from './decide.ts';
+import { Publisher, wantedRecord } from './dns.ts';
+import { Frontends, type Report } from './frontends.ts';
+import { MaterialReader } from './materials.ts';
+import type { BalancerMetrics } from './metrics.ts';
+import { modelFor } from './model.ts';
+import { observe, type Observed } from './observe.ts';
+import { statusOf } from './status.ts';
+import { frontendId, viewOf, type View } from './view.ts';
+
+export interface LoadBalancerPorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly accounts: Accounts;
+  readonly proxies: Proxies;
+  /** Where what front ends measure is left for the arrays' votes. */
+  readonly loads: LoadReports;
+  readonly failpoints: Failpoints;
+  readonly metrics: BalancerMetrics;
+}
+
+interface Ports extends LoadBalancerPorts {
+  readonly frontends: Frontends;
+  readonly materials: MaterialReader;
+  readonly publisher: Publisher;
+}
+
+/** How often statistics are read and drift is looked for. */
+const restPeriod: Millis = 5_000;
+/** While servers wait for their first check or their last session. */
+const motionPeriod: Millis = 250;
+
+export function createLoadBalancerController(ports: LoadBalancerPorts): KindController {
+  const own: Ports = {
+    ...ports,
+    frontends: new Frontends(ports),
+    materials: new MaterialReader(ports.kube),
+    publisher: new Publisher(),
+  };
+  return {
+    name: 'load-balancer',
+    resource: loadBalancerKind,
+    // A pass may wait seconds for a host that does not answer.
+    workers: 8,
+    watches: [
+      { resource: serverKind, wakes: (server, cache) => balancersWith(server as Server, cache) },
+      { resource: serverArrayKind, wakes: ofNamespace },
+      { resource: siteDeploymentKind, wakes: ofNamespace },
+      { resource: cloudAccountKind, wakes: (_account, cache) => cache.list(loadBalancerKind).map(keyOf) },
+    ],
+    reconcile: (key, context) => reconcile(own, key, context),
+  };
+}
+
+async function reconcile(ports: Ports, key: ObjectKey, { now }: ReconcileContext): Promise<ReconcileResult> {
+  const { kube, cache } = ports;
+  const balancer = cache.get(loadBalancerKind, key);
+  if (balancer === undefined) return {};
+  const { deletionTimestamp, finalizers = [] } = balancer.metadata;
+  if (deletionTimestamp !== undefined) return await retire(ports, balancer);
+  if (!finalizers.includes(finalizer)) {
+    await kube.setFinalizers(loadBalancerKind, balancer, [...finalizers, finalizer]);
+    return { after: 0 };
+  }
+  const observed = await observe(ports, balancer, now);
+  const view = viewOf(observed, await passOn(ports, observed));
+  const opinions = decide(observed, view);
+  const dns = await publish(ports, observed, view);
+  ports.loads.report(balancer.metadata.uid, view.loads);
+  ports.metrics.seen(balancer, view);
+  await kube.writeStatus(loadBalancerKind, balancer, statusOf(observed, { view, opinions, dns }));
+  announce(ports.events, observed, { view, opinions, dns });
+  const isMoving = view.frontends.some(({ report }) => report.isInMotion || report.done.length > 0);
+  return { after: isMoving ? motionPeriod : restPeriod };
+}
+
+/** One pass on every front end. */
+async function passOn({ frontends }: Ports, observed: Observed): Promise<ReadonlyMap<string, Report>> {
+  const { balancer, materials } = observed;
+  const orders = observed.frontends.map((frontend) => ({
+    id: frontendId(observed, frontend),
+    host: frontend.host,
+    model: modelFor(materials, frontend.server),
+    handsOff: isHandsOff(observed),
+    onHandEdit: balancer.spec.onHandEdit,
+  }));
+  frontends.forget(balancer.metadata.uid, new Set(orders.map(({ id }) => id)));
+  return await frontends.pass(orders);
+}
+
+async function publish(ports: Ports, observed: Observed, view: View) {
+  const { balancer, now } = observed;
+  const before = balancer.status?.record;
+  const wanted = isHandsOff(observed) ? before : wantedRecord(observed, view);
+  const publication = await ports.publisher.publish(() => dnsOf(ports, observed), balancer, wanted, now);
+  if (publication.hasChanged) ports.failpoints.hit('balancer.after-publish');
+  return publication;
+}
+
+async function dnsOf(
+  { accounts }: Ports,
+  { account, balancer }: Pick<Observed, 'account' | 'balancer'>,
+): Promise<Dns> {
+  if (account === undefined) {
+    const name = balancer.spec.deploymentRef.name;
+    throw new AppError('cloud.account-not-ready', `Deployment/${name} or its CloudAccount is gone`);
+  }
+  return (await accounts.open(account)).cloud.dns;
+}
+
+/** Its name goes out of DNS; what runs on the front ends goes on until they do. */
+async function retire(ports: Ports, balancer: LoadBalancer): Promise<ReconcileResult> {
+  const { kube, cache, publisher, frontends, loads, metrics } = ports;
+  const { namespace = '', uid, finalizers = [] } = balancer.metadata;
+  if (!finalizers.includes(finalizer)) return {};
+  const deployment = cache.get(siteDeploymentKind, { namespace, name: balancer.spec.deploymentRef.name });
+  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+  await publisher.withdraw(() => dnsOf(ports, { account, balancer }), balancer);
+  frontends.forget(uid);
+  loads.forget(uid);
+  metrics.forget(balancer);
+  const others = finalizers.filter((name) => name !== finalizer);
+  await kube.setFinalizers(loadBalancerKind, balancer, others);
+  return {};
+}
+
+function balancersWith(server: Server, cache: Cache): readonly ObjectKey[] {
+  const array = server.metadata.labels?.[labels.array];
+  if (array === undefined) return [];
+  const concerns = ({ spec }: LoadBalancer) =>
+    spec.frontendArrayRef.name === array ||
+    spec.backends.some(({ members }) => members.some((member) => member.array === array));
+  return inNamespace(server, cache).filter(concerns).map(keyOf);
+}
+
+function ofNamespace(object: AnyObject, cache: Cache): readonly ObjectKey[] {
+  return inNamespace(object, cache).map(keyOf);
+}
+
+function inNamespace({ metadata }: AnyObject, cache: Cache): readonly LoadBalancer[] {
+  return cache.list(loadBalancerKind, { namespace: metadata.namespace ?? '' });
+}

@@ -1,0 +1,109 @@
+/** The status of a load balancer. Pure. */
+import type { Verdict } from '../../api/conditions.ts';
+import { stampConditions } from '../../api/conditions.ts';
+import type { LoadBalancer, LoadBalancerStatus } from '../../api/load-balancer.ts';
+import { annotations } from '../../api/meta.ts';
+import { timestamp } from '../../base/clock.ts';
+import { isMistake, type Opinions } from './decide.ts';
+import type { Publication } from './dns.ts';
+import type { Observed } from './observe.ts';
+import type { SeenFrontend, View } from './view.ts';
+
+export function statusOf(
+  observed: Observed,
+  { view, opinions, dns }: { readonly view: View; readonly opinions: Opinions; readonly dns: Publication },
+): LoadBalancerStatus {
+  const { balancer, now } = observed;
+  const generation = balancer.metadata.generation ?? 0;
+  const hasReloaded = view.frontends.some(({ report }) =>
+    report.done.some((one) => one.reloadMilliseconds > 0),
+  );
+  return {
+    ...balancer.status,
+    observedGeneration: generation,
+    lastHandledReconcileAt: balancer.metadata.annotations?.[annotations.reconcileAt],
+    configHash: view.hash ?? balancer.status?.configHash,
+    frontendsApplied: view.frontends.filter(({ isCurrent }) => isCurrent).length,
+    membersUp: view.up.length,
+    membersDown: view.down.length,
+    upServers: namesOf(view.up),
+    drainedServers: namesOf(view.drained),
+    url: urlOf(balancer, view),
+    ...(hasReloaded ? { lastReloadTime: timestamp(now) } : {}),
+    record: dns.record,
+    frontends: view.frontends.map((frontend) => frontendStatus(observed, frontend, dns)),
+    conditions: stampConditions(balancer.status?.conditions, verdicts(opinions, dns), {
+      generation,
+      at: timestamp(now),
+    }),
+  };
+}
+
+type FrontendStatus = NonNullable<LoadBalancerStatus['frontends']>[number];
+
+function frontendStatus(
+  { balancer, now }: Observed,
+  frontend: SeenFrontend,
+  { record }: Publication,
+): FrontendStatus {
+  const { server, address, running, report, serves } = frontend;
+  const { name } = server.metadata;
+  const before = balancer.status?.frontends?.find((one) => one.server === name);
+  // Without DNS whoever sends requests decides where; then serving is all there is to it.
+  const inService = balancer.spec.dns === undefined ? serves : record?.addresses.includes(address) === true;
+  const hasChanged = report.done.some(({ step }) => step.do === 'write');
+  return {
+    ...before,
+    server: name,
+    ...(running === undefined ? {} : { configHash: running.base, version: running.version }),
+    inService,
+    withdrawnTime: withdrawal(before, inService, timestamp(now)),
+    ...(hasChanged ? { appliedTime: timestamp(now) } : {}),
+  };
+}
+
+function withdrawal(before: FrontendStatus | undefined, inService: boolean, now: string): string | undefined {
+  if (inService) return undefined;
+  return before?.inService === true ? now : before?.withdrawnTime;
+}
+
+function namesOf(servers: View['up']): readonly string[] {
+  return servers.map(({ metadata }) => metadata.name).toSorted();
+}
+
+function verdicts({ ready, config, backends }: Opinions, dns: Publication): readonly Verdict[] {
+  const isReady = ready.reason === 'Serving' || ready.reason === 'Maintenance';
+  const isPublished = dns.reason === 'RecordsMatch' || dns.reason === 'NotConfigured';
+  const isSettling =
+    ready.reason === 'Applying' || ready.reason === 'NoFrontends' || ready.reason === 'NoBackendsUp';
+  const isUnknown = backends.reason === 'StatsUnavailable';
+  const passing = [
+    ...(isMistake(config) ? [{ type: 'Stalled', status: 'True' as const, ...config }] : []),
+    ...(isSettling ? [{ type: 'Reconciling', status: 'True' as const, ...ready }] : []),
+  ];
+  return [
+    { type: 'Ready', status: isReady ? 'True' : 'False', ...ready },
+    { type: 'ConfigApplied', status: config.reason === 'Applied' ? 'True' : 'False', ...config },
+    {
+      type: 'BackendsHealthy',
+      status: isUnknown ? 'Unknown' : backends.reason === 'AllUp' ? 'True' : 'False',
+      ...backends,
+    },
+    {
+      type: 'DNSReady',
+      status: isPublished ? 'True' : 'False',
+      reason: dns.reason,
+      message: dns.message,
+    },
+    ...passing,
+  ];
+}
+
+/** Of the first listener that speaks HTTP. */
+function urlOf({ spec }: LoadBalancer, { frontends }: View): string | undefined {
+  const listener = spec.listeners.find(({ protocol }) => protocol !== 'TCP');
+  const host = spec.dns?.name ?? frontends[0]?.address;
+  if (listener === undefined || host === undefined) return undefined;
+  const [scheme, usual] = listener.protocol === 'HTTPS' ? ['https', 443] : ['http', 80];
+  return `${scheme}://${host}${listener.port === usual ? '' : `:${listener.port}`}/`;
+}

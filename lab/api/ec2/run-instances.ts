@@ -113,7 +113,7 @@ function readOrder(
       ...readKey(params, state.keyPairs),
       securityGroupIds: readGroups(params, state.securityGroups),
       ...readUserData(params),
-      ...readProfile(params),
+      ...readProfile(params, cloud.world.region.accountId),
       spot: params.struct('InstanceMarketOptions').string('MarketType') === 'spot',
       terminationProtected: params.boolean('DisableApiTermination') ?? false,
       shutdownBehavior: readShutdownBehavior(params),
@@ -191,10 +191,10 @@ function readUserData(params: QueryParams): Pick<Instance, 'userData'> {
   return { userData };
 }
 
-function readProfile(params: QueryParams): Pick<Instance, 'profileArn'> {
+function readProfile(params: QueryParams, accountId: string): Pick<Instance, 'profileArn'> {
   const profile = params.struct('IamInstanceProfile');
   const name = profile.string('Name');
-  const profileArn = profile.string('Arn') ?? (name && `arn:aws:iam::000000000000:instance-profile/${name}`);
+  const profileArn = profile.string('Arn') ?? (name && `arn:aws:iam::${accountId}:instance-profile/${name}`);
   return profileArn ? { profileArn } : {};
 }
 

@@ -94,7 +94,6 @@ function recordAttachment(call: Ec2Call, volume: Volume, instance: Instance, dev
       instanceId: instance.id,
       device,
       at: draft.now,
-      state: 'attached',
       deleteOnTermination: false,
     },
   };
@@ -152,7 +151,7 @@ export function describeVolumes({ params, cloud }: Ec2Call): XmlObject {
     'availability-zone': (volume) => [volume.zone],
     'attachment.instance-id': (volume) => [volume.attachment?.instanceId],
     'attachment.device': (volume) => [volume.attachment?.device],
-    'attachment.status': (volume) => [volume.attachment?.state],
+    'attachment.status': (volume) => [volume.attachment && 'attached'],
   });
   const page = paginate(params, found, { min: 5, max: 1000 });
   return { volumeSet: { item: page.records.map(volumeXml) }, nextToken: page.nextToken };
@@ -197,6 +196,13 @@ function volumeXml(volume: Volume): XmlObject {
 
 function attachmentXml({ id, attachment }: Volume): XmlObject | undefined {
   if (!attachment) return undefined;
-  const { instanceId, device, at, state, deleteOnTermination } = attachment;
-  return { volumeId: id, instanceId, device, status: state, attachTime: new Date(at), deleteOnTermination };
+  const { instanceId, device, at, deleteOnTermination } = attachment;
+  return {
+    volumeId: id,
+    instanceId,
+    device,
+    status: 'attached',
+    attachTime: new Date(at),
+    deleteOnTermination,
+  };
 }

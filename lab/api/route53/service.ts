@@ -220,6 +220,6 @@ function paged<R>(
 
 /** `/hostedzone/Z…` of the zone an answer shows. */
 function idOf(content: XmlObject): string {
-  const zone = content['HostedZone'] as XmlObject;
-  return String(zone['Id']);
+  const zone = content['HostedZone'] as { readonly Id: string };
+  return zone.Id;
 }

@@ -42,7 +42,7 @@ describe('many servers', () => {
 
   test.each([1, 2, 5])('with parallelism %i never more run at once, and all do', async (parallelism) => {
     let most = 0;
-    site.shell.script('deploy', { takes: 3_000 });
+    site.shell.script('deploy', (_, address) => ({ takes: Number(address.at(-1)) * 3_000 }));
     addRun({ target: { deployment: 'shop' }, operation: 'deploy', parallelism });
     const controller = createScriptRunController(site);
     await site.settle(controller, key, () => {
@@ -162,7 +162,7 @@ describe('runs that cannot begin', () => {
       'no such server',
       { target: { server: 'nobody' }, operation: 'deploy' },
       'TargetNotFound',
-      'server/nobody has no servers.',
+      'Server/nobody does not exist.',
     ],
     [
       'an empty array',

@@ -64,7 +64,9 @@ async function start(
       : withMessage(after, message);
   }
   ports.failpoints.hit('boot.after-job-started');
-  return replaceStep(withoutMessage(after), { ...step, state: 'Running', startTime: timestamp(now) });
+  const { secretsVersion } = made;
+  const accepted = { ...step, secretsVersion, state: 'Running' as const, startTime: timestamp(now) };
+  return replaceStep(withoutMessage(after), accepted);
 }
 
 /** A host that does not answer is asked again in the next pass, until its time is up. */

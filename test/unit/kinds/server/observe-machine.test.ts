@@ -71,3 +71,9 @@ test('while it ends it is looked at closely; when EC2 does not answer, the pictu
   cloud.machines.faults.failNext('find', 'cloud.throttled');
   expect(await look(ending)).toMatchObject({ state: 'present' });
 });
+
+test('a new process has no picture yet: it asks for the machine, so a restart makes nobody look unreachable', async () => {
+  const { view, instanceID, look } = await aMachine();
+  view.swept = false;
+  expect(await look()).toMatchObject({ state: 'present', machine: { id: instanceID } });
+});

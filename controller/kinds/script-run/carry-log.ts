@@ -1,6 +1,6 @@
 /** Brings the log of one job from its host to the state store, with its secrets hidden. */
 import { AppError } from '../../base/errors.ts';
-import type { ActPorts, Deed } from './act.ts';
+import type { ActPorts, Deed } from './deed.ts';
 import { makeJob } from './job.ts';
 import { readMasked, tailOf, type LogPart } from './log.ts';
 import type { Place } from './place.ts';

@@ -10,7 +10,7 @@ import { readBlockDevices } from './block-devices.ts';
 import type { Cloud, Ec2Call } from './call.ts';
 import { requireType } from './instance-types.ts';
 import { requireGroups, requireSubnet } from './network.ts';
-import { readTagSpecification } from './tags.ts';
+import { readTagSpecification } from './tag-set.ts';
 
 const MAX_USER_DATA_BYTES = 16_384;
 const MAX_TOKEN_LENGTH = 64;

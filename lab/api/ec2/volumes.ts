@@ -7,7 +7,7 @@ import { readVolumeKind } from './block-devices.ts';
 import { DONE, type Cloud, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
-import { readTagSpecification, tagSet } from './tags.ts';
+import { readTagSpecification, tagSet } from './tag-set.ts';
 
 export async function createVolume(call: Ec2Call): Promise<XmlObject> {
   const { params, cloud } = call;

@@ -102,21 +102,18 @@ interface Parts {
 }
 
 function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
-  const launch = { ...ports, metrics: createLaunchMetrics(registry) };
+  const namespaces = config.watchNamespaces;
+  const launch = { ...ports, metrics: createLaunchMetrics(registry), namespaces };
   return [
     createCloudAccountController({ ...ports, controllerNamespace: config.namespace }),
     createDeploymentController(ports),
     createScriptController(ports),
     createServerTemplateController(ports),
-    createServerController({ ...ports, metrics: createServerMetrics(registry) }),
+    createServerController({ ...ports, metrics: createServerMetrics(registry, ports.cache) }),
     createLaunchPlanner(launch),
     createLaunchBatchController(launch),
     createScriptRunController(ports),
-    createOrphanController({
-      ...ports,
-      metrics: createOrphanMetrics(registry),
-      namespaces: config.watchNamespaces,
-    }),
+    createOrphanController({ ...ports, metrics: createOrphanMetrics(registry), namespaces }),
   ];
 }
 

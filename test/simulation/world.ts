@@ -174,10 +174,19 @@ export class World {
     const { kube, cache, clock, events, accounts, shell, installation } = this.site;
     const failpoints: Failpoints = { hit: (name) => this.#failpoints.hit(name) };
     const launchMetrics = createLaunchMetrics(new Registry());
-    const launch = { kube, cache, clock, accounts, failpoints, metrics: launchMetrics, installation };
+    const launch = {
+      kube,
+      cache,
+      clock,
+      accounts,
+      failpoints,
+      metrics: launchMetrics,
+      installation,
+      namespaces: [],
+    };
     const common = { kube, cache, events, accounts, shell, failpoints };
     return [
-      createServerController({ ...common, metrics: createServerMetrics(new Registry()) }),
+      createServerController({ ...common, metrics: createServerMetrics(new Registry(), cache) }),
       createLaunchPlanner(launch),
       createLaunchBatchController(launch),
       createScriptRunController(common),

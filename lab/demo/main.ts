@@ -55,6 +55,8 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-  console.error('\nWhat is up stays up: make demo goes on from here, make demo-down removes it.');
+  if (process.argv[2] === 'up') {
+    console.error('\nWhat is up stays up: make demo goes on from here, make demo-down removes it.');
+  }
   process.exitCode = 1;
 }

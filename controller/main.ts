@@ -71,7 +71,9 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const events = new Recorder({ kube, clock, log, metrics, instance: config.hostname });
   const shell = new SshShell();
   try {
-    const installation = await readInstallation(kube, clock, signal);
+    // A kubeconfig that cannot be read is a mistake to be told, not an outage to be waited for.
+    await dispatcher.connection();
+    const installation = await readInstallation({ kube, clock, log }, signal);
     const { namespace } = config;
     const accounts = new KubeAccounts({ kube, clock, clouds, views, installation, namespace });
     const ports = { kube, cache: stores, clock, events, accounts, shell, installation };

@@ -80,7 +80,9 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const shell = new SshShell();
   const proxies = new HaproxyProxies(shell);
   try {
-    const installation = await readInstallation(kube, clock, signal);
+    // A kubeconfig that cannot be read is a mistake to be told, not an outage to be waited for.
+    await dispatcher.connection();
+    const installation = await readInstallation({ kube, clock, log }, signal);
     const { namespace } = config;
     const accounts = new KubeAccounts({ kube, clock, clouds, views, installation, namespace });
     const ports = { kube, cache: stores, clock, events, accounts, shell, proxies, installation };
@@ -113,7 +115,8 @@ interface Parts {
 }
 
 function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
-  const launch = { ...ports, metrics: createLaunchMetrics(registry) };
+  const namespaces = config.watchNamespaces;
+  const launch = { ...ports, metrics: createLaunchMetrics(registry), namespaces };
   // One for all: what nobody in person asked for is counted together.
   const breaker = new Breaker(() => recordedRemovals(ports.cache));
   const loads = new LoadReports();
@@ -122,18 +125,13 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
     createDeploymentController(ports),
     createScriptController(ports),
     createServerTemplateController(ports),
-    createServerController({ ...ports, metrics: createServerMetrics(registry) }),
+    createServerController({ ...ports, metrics: createServerMetrics(registry, ports.cache) }),
     createServerArrayController({ ...ports, loads, breaker, metrics: createArrayMetrics(registry) }),
     createLaunchPlanner(launch),
     createLaunchBatchController(launch),
     createScriptRunController(ports),
     createLoadBalancerController({ ...ports, loads, metrics: createBalancerMetrics(registry) }),
-    createOrphanController({
-      ...ports,
-      breaker,
-      metrics: createOrphanMetrics(registry),
-      namespaces: config.watchNamespaces,
-    }),
+    createOrphanController({ ...ports, breaker, metrics: createOrphanMetrics(registry), namespaces }),
   ];
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { down, isUp } from '../lab/launcher/lab.ts';
 import { sumReports, type Report } from './report.ts';
 
 /** In this order: the quick ones first. */
@@ -27,8 +28,11 @@ function runProject(project: string): Report | undefined {
 }
 
 const started = performance.now();
+const labWasUp = await isUp();
 const { lines, ok } = sumReports(projects.map((name) => ({ name, report: runProject(name) })));
 rmSync(dir, { recursive: true, force: true });
+// The suites start the lab; one that a person had running stays.
+if (!labWasUp) await down();
 console.log(`\nall suites: ${Math.round((performance.now() - started) / 1000)} s`);
 for (const line of lines) console.log(line);
 process.exitCode = ok ? 0 : 1;

@@ -84,6 +84,7 @@ const step = z.object({
   exitCode: integer(0, 255).optional().describe('Exit status of the newest attempt.'),
   attempt: count(100).describe('Attempt, counted from 1.'),
   jobID: text(64).optional().describe('Job on the host; found again after a restart of the controller.'),
+  secretsVersion: text(16).optional().describe('Versions of the Secrets it was given; never their content.'),
   retryTime: time().optional().describe('The attempt does not start before.'),
   ...span,
 });

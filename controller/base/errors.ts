@@ -4,7 +4,7 @@
 export type Retry = 'backoff' | 'soon' | 'never';
 
 /** Every code the controller can raise, with its retry verdict. Never reuse a code for another meaning. */
-export const errorCodes = {
+const errorCodes = {
   /** The object changed since it was read; read again. */
   'kube.conflict': 'soon',
   'kube.already-exists': 'soon',

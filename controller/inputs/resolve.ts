@@ -47,7 +47,7 @@ export type InputReason =
 
 /** What became of a source that had to be read. */
 export type Reading =
-  | { readonly value: string }
+  | { readonly value: string; readonly version?: string }
   | { readonly reason: InputReason; readonly message: string; readonly waiting: boolean };
 
 /** By `describeSource`. */
@@ -61,6 +61,8 @@ export interface ResolvedInput {
   readonly level: Level['level'] | 'Script';
   /** Where the value was read, e.g. `Secret/db key password`; absent for literals. */
   readonly ref?: string;
+  /** Of the object it was read from; changes whenever that does. */
+  readonly version?: string;
 }
 
 export interface InputProblem {
@@ -149,7 +151,9 @@ function resolveOne(
     });
   }
   const { source, level } = choice;
-  const resolved = { name, value: reading.value, secret: source.from === 'Secret', level };
+  const { value, version } = reading;
+  const versioned = version === undefined ? {} : { version };
+  const resolved = { name, value, secret: source.from === 'Secret', level, ...versioned };
   return source.from === 'Literal' ? resolved : { ...resolved, ref: describeSource(source) };
 }
 

@@ -13,7 +13,11 @@ export interface SourcePorts {
 
 /** The bytes behind a key, or why there are none. */
 export type KeyReading =
-  | { readonly content: Buffer }
+  | {
+      readonly content: Buffer;
+      /** Changes whenever the object does. */
+      readonly version: string;
+    }
   | {
       readonly reason: 'SecretNotFound' | 'ConfigMapNotFound' | 'KeyNotFound';
       readonly message: string;
@@ -39,7 +43,7 @@ export async function readSources(
     if (source.from === 'Endpoint') return [id, readEndpoint(ports.cache, namespace, source)];
     const reading = await readKey(ports.kube, namespace, source);
     if ('reason' in reading) return [id, { ...reading, waiting: false }];
-    return [id, { value: reading.content.toString('utf8') }];
+    return [id, { value: reading.content.toString('utf8'), version: reading.version }];
   });
   return new Map(await Promise.all(read));
 }
@@ -54,7 +58,9 @@ export async function readKey(kube: Kube, namespace: string, source: KeySource):
     const count = Object.keys(object.data ?? {}).length;
     return { reason: 'KeyNotFound', message: `${from} ${name} has no key '${key}' (it has ${count} keys).` };
   }
-  return { content: Buffer.from(text, from === 'Secret' ? 'base64' : 'utf8') };
+  const { uid, resourceVersion } = object.metadata;
+  const content = Buffer.from(text, from === 'Secret' ? 'base64' : 'utf8');
+  return { content, version: `${uid}/${resourceVersion}` };
 }
 
 /** The address that another object publishes in its status. */

@@ -7,7 +7,7 @@ import { runningPid, startProcess, stopProcess, waitForProcess, type Lifetime } 
 
 const name = 'controller';
 const sources = path.resolve(import.meta.dirname, '..', '..', 'controller');
-const readyTimeoutMs = 30_000;
+const readyTimeoutMs = 90_000;
 /** It hands its lease over and finishes what it does; see terminationGracePeriodSeconds in the manifests. */
 const graceMs = 10_000;
 

@@ -1,6 +1,7 @@
 /** `make demo` and `make demo-down`: everything up, one example applied, watched and visited; and everything gone. */
 import path from 'node:path';
 import { paths } from '../config.ts';
+import type { Kubectl } from '../kube/kubectl.ts';
 import { bringUp, kubeconfig, takeDown, type Step } from './stack.ts';
 import { firstServer } from './stories/first-server.ts';
 import type { Story } from './story.ts';
@@ -28,11 +29,18 @@ async function show(story: Story): Promise<void> {
   await watchUntilReady(kubectl, story.namespace, story.timeoutSeconds);
   say(`\n${indent(await story.visit(kubectl))}`);
   say(`Done in ${Math.round((performance.now() - started) / 1000)} s. Try next:\n`);
-  say(`  export KUBECONFIG=${relative(kubeconfig)}`);
+  say(`  export KUBECONFIG=$PWD/${relative(kubeconfig)} PATH=${searchPath(kubectl)}`);
   for (const line of story.tryNext) say(`  ${line}`);
   say(`\n  . ${relative(paths.environment)}; aws ec2 describe-instances   # any AWS client can join in`);
   say('  node lab/main.ts --help                            # crash, hang, partition, throttle …');
   say('  make demo-down                                     # removes everything');
+}
+
+/** With Node 24 first, which lab/main.ts needs, and kubectl where the machine has none of its own. */
+function searchPath(kubectl: Kubectl): string {
+  const folder = path.dirname(kubectl.program);
+  const known = (process.env['PATH'] ?? '').split(':').includes(folder);
+  return ['$PWD/node_modules/.bin', ...(known ? [] : [folder]), '$PATH'].join(':');
 }
 
 function relative(file: string): string {
@@ -55,5 +63,8 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  if (process.argv[2] === 'up') {
+    console.error('\nWhat is up stays up: make demo goes on from here, make demo-down removes it.');
+  }
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 /** Builds the control plane from Go modules: minutes once, with progress, leaving nothing half-made. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import {
   binaryNames,
@@ -24,6 +24,8 @@ const packages: Readonly<Record<BinaryName, { readonly path: string; readonly se
 };
 
 const progressEveryMs = 15_000;
+/** Modules, Go's cache and the results, at their largest. */
+const neededBytes = 5 * 1024 ** 3;
 
 /**
  * Finds every binary and builds what is missing into the cache, which takes minutes once. Throws with the ways out
@@ -45,6 +47,7 @@ export async function ensureBinaries(report: Report): Promise<Binaries> {
 async function buildBinaries(names: readonly BinaryName[], target: string, report: Report): Promise<void> {
   const scratch = path.join(target, 'build');
   mkdirSync(scratch, { recursive: true });
+  requireSpace(scratch);
   const go = await ensureGo(path.join(scratch, 'go'), report);
   const version = pinnedVersion();
   const env = {
@@ -121,6 +124,13 @@ async function goBuild(
     child.on('close', resolve);
   });
   if (code !== 0) throw new Error(`go ${args[0]} failed (exit code ${code}):\n${tail.join('\n')}`);
+}
+
+function requireSpace(folder: string): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= neededBytes) return;
+  const free = Math.floor((bavail * bsize) / 1024 ** 2);
+  throw new Error(`disk full: building Kubernetes needs 5 GiB in ${folder}, ${free} MiB are free`);
 }
 
 function secondsSince(started: number): number {

@@ -6,17 +6,18 @@ const run = promisify(execFile);
 const largestAnswer = 64 * 1024 * 1024;
 
 export class Kubectl {
-  readonly #program: string;
+  /** Absolute path of kubectl. */
+  readonly program: string;
   readonly #kubeconfig: string;
 
   constructor(program: string, kubeconfig: string) {
-    this.#program = program;
+    this.program = program;
     this.#kubeconfig = kubeconfig;
   }
 
   /** Standard output of one call. Throws with what kubectl wrote to standard error. */
   async run(args: readonly string[], input?: string): Promise<string> {
-    const call = run(this.#program, ['--kubeconfig', this.#kubeconfig, ...args], {
+    const call = run(this.program, ['--kubeconfig', this.#kubeconfig, ...args], {
       maxBuffer: largestAnswer,
     });
     call.child.stdin?.end(input ?? '');

@@ -118,7 +118,7 @@ function orderVolume(draft: Draft, order: LaunchOrder, instanceId: string, volum
     root: device === ROOT_DEVICE,
     state: 'in-use',
     createTime: draft.now,
-    attachment: { instanceId, device, at: draft.now, state: 'attached', deleteOnTermination },
+    attachment: { instanceId, device, at: draft.now, deleteOnTermination },
     tags: order.volumeTags,
   });
   return { device, volumeId: id, deleteOnTermination };

@@ -58,7 +58,6 @@ export interface Attachment {
   readonly instanceId: string;
   readonly device: string;
   readonly at: number;
-  readonly state: 'attaching' | 'attached' | 'detaching';
   readonly deleteOnTermination: boolean;
 }
 
@@ -72,7 +71,7 @@ export interface Volume {
   readonly snapshotId?: string;
   /** Root volumes live inside the machine: the runtime knows nothing of them. */
   readonly root: boolean;
-  readonly state: 'creating' | 'available' | 'in-use' | 'deleting' | 'error';
+  readonly state: 'creating' | 'available' | 'in-use' | 'error';
   readonly createTime: number;
   readonly attachment?: Attachment;
   readonly tags: Tags;

@@ -13,7 +13,7 @@ import { aRevision, aScript } from './site.ts';
 
 export const t0 = Date.UTC(2026, 0, 1, 12);
 export const instanceID = 'i-0c0ffee0';
-export const serverUid = 'uid-web';
+const serverUid = 'uid-web';
 
 /** `t0` plus so many seconds, as status stores times. */
 export function at(seconds: number): string {

@@ -48,8 +48,8 @@ test('an operation runs on the server with an input of its own', async () => {
 test('deleting the server runs its goodbye script and terminates the machine', async () => {
   await kubectl('delete', 'rlsrv', 'web', '--timeout=100s');
   expect(await site.instances()).toEqual([]);
-  const tail = '--output=jsonpath={.status.results[0].logTail}';
-  expect(await kubectl('get', 'rlr', 'web-decommission-1', tail)).toContain('Goodbye from web');
+  const log = (await site.stored()).get('runs/first/web-decommission-1/web.log');
+  expect(log).toContain('Goodbye from web');
 });
 
 test('deleting the namespace leaves nothing', async () => {

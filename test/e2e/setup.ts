@@ -12,11 +12,13 @@ import {
   type RunningController,
 } from '../../lab/demo/controller.ts';
 import { installManifests } from '../../lab/demo/stack.ts';
+import { instances as labInstances, type InstanceView } from '../../lab/cli/control.ts';
 import { ensureBinaries } from '../../lab/kube/build.ts';
 import { startControlPlane, type ControlPlane } from '../../lab/kube/control-plane.ts';
 import { Kubectl } from '../../lab/kube/kubectl.ts';
 import { up } from '../../lab/launcher/lab.ts';
 import { runningPid, stopProcess } from '../../lab/process.ts';
+import { readStateStore } from './state-store.ts';
 
 export interface Installation {
   readonly kubectl: Kubectl;
@@ -32,9 +34,16 @@ export interface Installation {
   controllerLog(): string;
   /** Ids of this installation's instances that are not terminated. */
   instances(): Promise<string[]>;
+  /** Every instance that was ever launched for a Server, terminated ones included. */
+  launchedFor(server: string): Promise<InstanceView[]>;
+  /** The objects of its state store as text, by key. */
+  stored(): Promise<ReadonlyMap<string, string>>;
   /** Ends everything and terminates the machines that are left. */
   close(): Promise<void>;
 }
+
+const releaseLease =
+  'delete lease ridgeline-controller --namespace ridgeline-system --ignore-not-found'.split(' ');
 
 /** About 10 s, without the controller. The lab is started where it is down and stays up for the next file. */
 export async function openInstallation(): Promise<Installation> {
@@ -48,17 +57,31 @@ export async function openInstallation(): Promise<Installation> {
   await createAccount(kubectl);
   const ec2 = labClient();
   const tag = await kubectl.run(['get', 'namespace', 'kube-system', '--output=jsonpath={.metadata.uid}']);
+  // All installations of a lab share one bucket.
+  const stateStore = { prefix: `${tag}/` };
+  const ownPrefix = JSON.stringify({ spec: { stateStore } });
+  await kubectl.run(['patch', 'cloudaccount', 'default', '--type=merge', `--patch=${ownPrefix}`]);
   const controller = { dir: path.join(dir, 'controller'), kubeconfig: plane.controllerKubeconfig };
+  const controllerRuns = () => runningPid(controller.dir, 'controller') !== undefined;
   const instances = () => liveInstances(ec2, tag);
   return {
     kubectl,
     plane,
     ec2,
-    startController: (env = {}) => startController({ ...controller, env, lifetime: 'child' }),
-    controllerRuns: () => runningPid(controller.dir, 'controller') !== undefined,
+    async startController(env = {}) {
+      // A killed leader could not hand its lease over, and waiting until it runs out would test nothing.
+      if (!controllerRuns()) await kubectl.run(releaseLease);
+      return startController({ ...controller, env, lifetime: 'child' });
+    },
+    controllerRuns,
     killController: () => stopProcess(controller.dir, 'controller', 0),
     controllerLog: () => readFileSync(path.join(controller.dir, 'controller.log'), 'utf8'),
     instances,
+    launchedFor: async (server) =>
+      (await labInstances()).filter(
+        ({ tags }) => tags['ridgeline:installation'] === tag && tags['Name'] === server,
+      ),
+    stored: () => readStateStore(stateStore.prefix),
     async close() {
       await stopController(controller.dir);
       await plane.stop();

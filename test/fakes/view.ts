@@ -6,6 +6,8 @@ import type { FakeMachines } from './machines.ts';
 export class FakeView implements MachineView {
   /** Evidence per absent id; one sweep just now when not listed. */
   readonly misses = new Map<string, { readonly sweeps: number; readonly since: Instant }>();
+  /** False until the first sweep: the picture is empty then. */
+  swept = true;
   readonly #machines: FakeMachines;
   readonly #clock: Clock;
 
@@ -14,8 +16,8 @@ export class FakeView implements MachineView {
     this.#clock = clock;
   }
 
-  get sweptAt(): Instant {
-    return this.#clock.now();
+  get sweptAt(): Instant | undefined {
+    return this.swept ? this.#clock.now() : undefined;
   }
 
   get(id: string): Machine | undefined {
@@ -23,7 +25,7 @@ export class FakeView implements MachineView {
   }
 
   all(): readonly Machine[] {
-    return this.#machines.picture();
+    return this.swept ? this.#machines.picture() : [];
   }
 
   missing(id: string): { readonly sweeps: number; readonly since: Instant | undefined } {

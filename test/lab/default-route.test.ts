@@ -23,13 +23,12 @@ function packetsThatWouldLeave(): number {
   return Number(/counter packets (\d+)/.exec(rules)?.[1]);
 }
 
-/** One datagram and one connection attempt; the error code of the connection and how long it took. */
-async function send(address: string): Promise<{ code: string; milliseconds: number }> {
+/** One datagram and one connection attempt; the error code of the connection. A packet that leaves ends in `timeout`. */
+async function send(address: string): Promise<string> {
   const socket = createSocket('udp4');
   await new Promise((resolve) => socket.send('hello', 53, address, resolve));
   socket.close();
-  const started = performance.now();
-  const code = await new Promise<string>((resolve) => {
+  return await new Promise<string>((resolve) => {
     const connection = connect({ host: address, port: network.apiPort, timeout: 2000 });
     connection.on('connect', () => resolve('connected'));
     connection.on('timeout', () => resolve('timeout'));
@@ -37,14 +36,11 @@ async function send(address: string): Promise<{ code: string; milliseconds: numb
     connection.on('close', () => resolve('closed'));
     setTimeout(() => connection.destroy(), 2500).unref();
   });
-  return { code, milliseconds: performance.now() - started };
 }
 
 async function expectRefusedAtOnce(): Promise<void> {
   for (const address of addresses) {
-    const { code, milliseconds } = await send(address);
-    expect(['EHOSTUNREACH', 'ENETUNREACH']).toContain(code);
-    expect(milliseconds).toBeLessThan(500);
+    expect(['EHOSTUNREACH', 'ENETUNREACH']).toContain(await send(address));
   }
   expect(packetsThatWouldLeave()).toBe(0);
 }
@@ -74,7 +70,7 @@ test('with the guard and no lab, everything is refused at once', async () => {
 
 test('the live lab is reached, and a lab killed with SIGKILL is not looked for elsewhere', async () => {
   await up({ progress: () => undefined });
-  expect((await send(network.gateway)).code).toBe('connected');
+  expect(await send(network.gateway)).toBe('connected');
   expect(packetsThatWouldLeave()).toBe(0);
 
   process.kill(labInit() ?? 0, 'SIGKILL');

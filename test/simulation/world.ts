@@ -217,13 +217,22 @@ export class World {
     const { kube, cache, clock, events, accounts, shell, installation } = this.site;
     const failpoints: Failpoints = { hit: (name) => this.#failpoints.hit(name) };
     const launchMetrics = createLaunchMetrics(new Registry());
-    const launch = { kube, cache, clock, accounts, failpoints, metrics: launchMetrics, installation };
+    const launch = {
+      kube,
+      cache,
+      clock,
+      accounts,
+      failpoints,
+      metrics: launchMetrics,
+      installation,
+      namespaces: [],
+    };
     const common = { kube, cache, events, accounts, shell, failpoints };
     const breaker = new Breaker(() => recordedRemovals(cache));
     const arrayMetrics = createArrayMetrics(new Registry());
     return [
       createServerArrayController({ ...common, breaker, loads: this.loads, metrics: arrayMetrics }),
-      createServerController({ ...common, metrics: createServerMetrics(new Registry()) }),
+      createServerController({ ...common, metrics: createServerMetrics(new Registry(), cache) }),
       createLaunchPlanner(launch),
       createLaunchBatchController(launch),
       createScriptRunController(common),

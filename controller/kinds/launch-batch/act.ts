@@ -42,7 +42,7 @@ export async function lookUp(
 }
 
 /** The request exactly as frozen; only the token is added, and it is derived from the batch itself. */
-export function requestOf(batch: LaunchBatch, installation: string): LaunchRequest {
+function requestOf(batch: LaunchBatch, installation: string): LaunchRequest {
   const { uid } = batch.metadata;
   const { request } = batch.spec;
   return {

@@ -8,8 +8,10 @@ import { serverKind, type Server } from '../../api/server.ts';
 import { revisionName, templateRevision } from '../../api/template-revision.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
 import { hasCode } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Accounts, OpenAccount } from '../../accounts/port.ts';
+import { listInScope } from '../../accounts/scope.ts';
 import { countServers } from '../../accounts/spending.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
@@ -27,6 +29,8 @@ export interface PlannerPorts {
   readonly metrics: LaunchMetrics;
   /** This installation's tag value. */
   readonly installation: string;
+  /** The namespaces this process looks after; empty = all. */
+  readonly namespaces: readonly string[];
 }
 
 /** Upload addresses work this long; a batch is not replayed any more well before. */
@@ -60,41 +64,45 @@ async function reconcile(
   key: ObjectKey,
   { now, log }: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { kube, cache, accounts, metrics } = ports;
+  const { kube, cache, accounts, namespaces } = ports;
   const account = cache.get(cloudAccountKind, key);
   const servers = cache.list(serverKind).filter((server) => server.status?.accountRef?.name === key.name);
   if (account === undefined || waitingServers(servers, []).length === 0) return {};
   const opened = await accounts.open(account);
   // Live and complete: a claim missed here could launch a second machine for the same slot.
-  const batches = (await kube.list(launchBatchKind)).filter(
-    (batch) => batch.spec.accountRef.name === key.name,
-  );
+  const all = await listInScope(kube, launchBatchKind, namespaces);
+  const batches = all.filter((batch) => batch.spec.accountRef.name === key.name);
   const isResumed = batches.every((batch) => hasOutcome(batch) || isTriedSince(batch, startedAt));
   if (opened.view.sweptAt === undefined || !isResumed) return { after: 1_000 };
   const room = account.spec.maxServers - countServers({ now, machines: opened.view.all(), batches });
   const waiting = waitingServers(servers, batches);
   if (waiting.length === 0) return {};
   const { groups, recheckAfter } = groupWaiting(waiting, room, now);
+  const failures: unknown[] = [];
   for (const group of groups) {
-    const created = await createBatch(ports, account, opened, group);
-    if (created === undefined) continue;
-    metrics.planned(created.spec.slots.length);
-    log.info({ batch: created.metadata.name, servers: created.spec.slots.length }, 'planned a launch');
+    // What keeps one group from being launched must not delay the others.
+    await createBatch(ports, { account, opened, log }, group).catch((error: unknown) => failures.push(error));
   }
+  if (failures.length > 0) throw failures[0];
   return { after: recheckAfter ?? recheck };
+}
+
+interface Site {
+  readonly account: CloudAccount;
+  readonly opened: OpenAccount;
+  readonly log: Logger;
 }
 
 /** Claims the group, or as much of it as one machine's user data has addresses for; the rest waits its turn. */
 async function createBatch(
   ports: PlannerPorts,
-  account: CloudAccount,
-  { cloud }: OpenAccount,
+  { account, opened, log }: Site,
   whole: readonly Waiting[],
-): Promise<LaunchBatch | undefined> {
-  const { kube, installation, failpoints } = ports;
+): Promise<void> {
+  const { kube, installation, failpoints, metrics } = ports;
   const basis = basisOf(ports.cache, account, whole);
-  if (basis === undefined) return undefined;
-  const sign = (group: readonly Waiting[]) => signAddresses(account, cloud, group);
+  if (basis === undefined) return;
+  const sign = (group: readonly Waiting[]) => signAddresses(account, opened.cloud, group);
   const { user } = account.spec.ssh;
   const { publicKey } = basis;
   const fitting = addressesThatFit({ user, publicKey, attestationUrls: await sign(whole) });
@@ -102,13 +110,13 @@ async function createBatch(
   const draft = draftBatch({ ...basis, account, installation, group, attestationUrls: await sign(group) });
   failpoints.hit('launch.before-batch-created');
   try {
-    const batch = await kube.create(launchBatchKind, draft);
+    const { metadata } = await kube.create(launchBatchKind, draft);
     failpoints.hit('launch.after-batch-created');
-    return batch;
+    metrics.planned(group.length);
+    log.info({ batch: metadata.name, servers: group.length }, 'planned a launch');
   } catch (error) {
     // Another try made the same claim: it owns the slots.
-    if (hasCode(error, 'kube.already-exists')) return undefined;
-    throw error;
+    if (!hasCode(error, 'kube.already-exists')) throw error;
   }
 }
 

@@ -1,8 +1,7 @@
 /** Reads whom machines belong to: live from the API server, after the sweep, because a stale cache would cost machines. */
 import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
 import { serverKind, type Server } from '../../api/server.ts';
-import type { AnyObject } from '../../api/meta.ts';
-import type { Resource } from '../../api/resource.ts';
+import { listInScope } from '../../accounts/scope.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { Kube } from '../../kube/port.ts';
 
@@ -15,8 +14,8 @@ export interface Books {
 export async function readBooks(kube: Kube, namespaces: readonly string[]): Promise<Books> {
   return {
     // Batches first: a machine that a batch hands over while we read is found with its Server.
-    batches: await listAll(kube, launchBatchKind, namespaces),
-    servers: await listAll(kube, serverKind, namespaces),
+    batches: await listInScope(kube, launchBatchKind, namespaces),
+    servers: await listInScope(kube, serverKind, namespaces),
   };
 }
 
@@ -30,16 +29,6 @@ export function ownedIds(machines: readonly Machine[], { servers, batches }: Boo
     return batch !== undefined && isExpected(machine, batch, byUid);
   });
   return new Set([...taken, ...expected.map(({ id }) => id)]);
-}
-
-async function listAll<O extends AnyObject>(
-  kube: Kube,
-  resource: Resource<O>,
-  namespaces: readonly string[],
-): Promise<readonly O[]> {
-  if (namespaces.length === 0) return kube.list(resource);
-  const lists = await Promise.all(namespaces.map((namespace) => kube.list(resource, { namespace })));
-  return lists.flat();
 }
 
 /** The batch has no outcome yet, or its Server has not taken the machine yet. */

@@ -1,32 +1,12 @@
 /** Carries out one move on one server; every one of them may be repeated after a crash. */
-import type { ScriptRun } from '../../api/script-run.ts';
-import { timestamp, type Instant } from '../../base/clock.ts';
+import { timestamp } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import type { Failpoints } from '../../base/failpoints.ts';
-import type { Shell } from '../../shell/port.ts';
 import { carryLog, type CarriedLog } from './carry-log.ts';
 import type { Move } from './decide/facts.ts';
 import { endStep, replaceStep, withMessage, withoutMessage, type Result } from './decide/record.ts';
+import type { ActPorts, Deed } from './deed.ts';
 import { makeJob } from './job.ts';
-import type { JobMemory } from './memory.ts';
-import type { Site } from './observe.ts';
-import type { Place, PlacePorts } from './place.ts';
-
-export interface ActPorts extends PlacePorts {
-  readonly shell: Shell;
-  readonly failpoints: Failpoints;
-  readonly memory: JobMemory;
-}
-
-/** One move of a run, where it happens, and the server's record before it. */
-export interface Deed {
-  readonly run: ScriptRun;
-  readonly move: Move;
-  readonly before: Result;
-  /** Absent for servers that nobody looked at in this pass. */
-  readonly site: Site | undefined;
-  readonly now: Instant;
-}
+import type { Place } from './place.ts';
 
 /** The result to record. A host, a store or an input that fails does not throw: that is what results are for. */
 export async function act(ports: ActPorts, deed: Deed): Promise<Result> {
@@ -64,7 +44,9 @@ async function start(
       : withMessage(after, message);
   }
   ports.failpoints.hit('boot.after-job-started');
-  return replaceStep(withoutMessage(after), { ...step, state: 'Running', startTime: timestamp(now) });
+  const { secretsVersion } = made;
+  const accepted = { ...step, secretsVersion, state: 'Running' as const, startTime: timestamp(now) };
+  return replaceStep(withoutMessage(after), accepted);
 }
 
 /** A host that does not answer is asked again in the next pass, until its time is up. */

@@ -1,6 +1,6 @@
 /** Brings the log of one job from its host to the state store, with its secrets hidden. */
 import { AppError } from '../../base/errors.ts';
-import type { ActPorts, Deed } from './act.ts';
+import type { ActPorts, Deed } from './deed.ts';
 import { makeJob } from './job.ts';
 import { readMasked, tailOf, type LogPart } from './log.ts';
 import type { Place } from './place.ts';
@@ -66,7 +66,10 @@ async function readPart(ports: ActPorts, part: LogPart): Promise<Buffer | undefi
   }
 }
 
-/** What the job was given; after a restart of the controller, what it would be given now. */
+/**
+ * What the job was given. After a restart of the controller that is what it would be given now, unless a Secret has
+ * changed meanwhile: then nobody knows what to hide.
+ */
 async function secretsOf(
   ports: ActPorts,
   { run, before }: Deed,
@@ -77,7 +80,9 @@ async function secretsOf(
   const script = place.steps[(before.steps?.length ?? 0) - 1]?.script;
   if (remembered !== undefined || script === undefined) return remembered;
   const made = await makeJob(ports, run, place, { jobID, script, timeoutSeconds: script.timeoutSeconds });
-  return 'secrets' in made ? made.secrets : undefined;
+  if (!('secrets' in made)) return undefined;
+  const given = before.steps?.at(-1)?.secretsVersion ?? made.secretsVersion;
+  return given === made.secretsVersion ? made.secrets : undefined;
 }
 
 function titleOf({ before }: Deed, place: Place): string {

@@ -1,4 +1,5 @@
 /** Makes the job of one step: resolves inputs and files now, and remembers what must be hidden in its log. */
+import { createHash } from 'node:crypto';
 import type { ScriptRun } from '../../api/script-run.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
 import type { InputProblem, ResolvedInput } from '../../inputs/resolve.ts';
@@ -15,7 +16,12 @@ export interface JobOrder {
 }
 
 export type MadeJob =
-  | { readonly job: Job; readonly secrets: readonly string[] }
+  | {
+      readonly job: Job;
+      readonly secrets: readonly string[];
+      /** Equal as long as none of the Secrets has changed. */
+      readonly secretsVersion: string;
+    }
   | { readonly problems: readonly Pick<InputProblem, 'message' | 'waiting'>[] };
 
 /** The job, with the secret values it carries; or what it still lacks. Fails only when the API server does. */
@@ -41,7 +47,12 @@ export async function makeJob(
     runAs: script.runAs,
     timeoutSeconds: order.timeoutSeconds,
   };
-  return { job, secrets: secretsIn(inputs, files.attachments) };
+  const versions = [
+    ...files.versions,
+    ...inputs.filter((input) => input.secret).map((input) => input.version),
+  ];
+  const secretsVersion = createHash('sha256').update(versions.join()).digest('hex').slice(0, 16);
+  return { job, secrets: secretsIn(inputs, files.attachments), secretsVersion };
 }
 
 /** What keeps these scripts from running: for a refusal before anything has begun. */
@@ -60,6 +71,8 @@ function scopeOf(run: ScriptRun, { server, revision }: Place) {
 }
 
 interface Files {
+  /** Of the Secrets among the sources. */
+  readonly versions: readonly string[];
   readonly attachments: readonly Attachment[];
   readonly problems: readonly { readonly message: string; readonly waiting: boolean }[];
 }
@@ -71,13 +84,17 @@ async function readAttachments(ports: PlacePorts, run: ScriptRun, script: Frozen
     const ref = secretKeyRef ?? configMapKeyRef ?? { name: '', key: '' };
     const reading = await readKey(ports.kube, namespace, { from: secret ? 'Secret' : 'ConfigMap', ...ref });
     return 'content' in reading
-      ? { attachment: { name, content: reading.content.toString('base64'), secret } }
+      ? {
+          attachment: { name, content: reading.content.toString('base64'), secret },
+          version: secret ? reading.version : undefined,
+        }
       : { problem: { message: `File ${name} of Script ${script.name}: ${reading.message}`, waiting: false } };
   });
   const all = await Promise.all(read);
   return {
     attachments: all.flatMap(({ attachment }) => attachment ?? []),
     problems: all.flatMap(({ problem }) => problem ?? []),
+    versions: all.flatMap(({ version }) => version ?? []),
   };
 }
 

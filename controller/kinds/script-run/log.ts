@@ -24,7 +24,9 @@ const tailLimit = 2048;
 export async function readMasked(shell: Shell, part: LogPart): Promise<Buffer> {
   const { secrets, logBytes, isLive } = part;
   if (secrets === undefined) {
-    return Buffer.from(`(${logBytes} bytes stay on the host: the Secrets that say what to hide are gone)\n`);
+    return Buffer.from(
+      `(${logBytes} bytes stay on the host: the Secrets that say what to hide have changed)\n`,
+    );
   }
   const mask = createMask(secrets);
   const hide = (bytes: Buffer) => {

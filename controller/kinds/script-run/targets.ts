@@ -33,7 +33,10 @@ export function selectServers(
   const final = now - Date.parse(run.metadata.creationTimestamp) >= patience;
   const members = servers.filter((server) => isMember(run, server));
   if (members.length === 0) {
-    return { reason: 'TargetNotFound', message: `${targetText(run)} has no servers.`, final };
+    const { server } = run.spec.target;
+    const message =
+      server === undefined ? `${targetText(run)} has no servers.` : `Server/${server} does not exist.`;
+    return { reason: 'TargetNotFound', message, final };
   }
   const ready = members.filter((server) => run.spec.phase !== 'Operational' || isOperational(server));
   if (ready.length === 0) {

@@ -8,6 +8,7 @@ import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
 import { revisionName, templateRevision, type TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
 import { checkServerInputs } from '../../inputs/server-inputs.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { countServers } from '../../accounts/spending.ts';
@@ -33,7 +34,17 @@ const soldOutMemory: Millis = 3 * 60_000;
 /** Reasons of a Deployment that keep its servers from being launched. */
 const blocking = ['AccountNotFound', 'AccountNotReady', 'NamespaceNotAllowed'];
 
+/** EC2 not answering is a reason not to launch, not an error: the status says so. */
 export async function observeBasis(ports: BasisPorts, input: BasisInput): Promise<Basis> {
+  try {
+    return await readBasis(ports, input);
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.code.startsWith('cloud.')) throw error;
+    return notReady(`The launch cannot be prepared: ${error.message}`);
+  }
+}
+
+async function readBasis(ports: BasisPorts, input: BasisInput): Promise<Basis> {
   const { server, deployment, account, now } = input;
   const permitted = permission(server, deployment, account);
   if ('ready' in permitted) return permitted;

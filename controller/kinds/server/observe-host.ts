@@ -83,7 +83,7 @@ async function lookAtMachine(
 }
 
 async function readAttestation(ports: HostPorts, site: Site): Promise<Attestation> {
-  const { account, opened, status, instanceID, now } = site;
+  const { account, opened, status } = site;
   const { bucket, prefix } = account.spec.stateStore;
   const key = attestationKey(prefix, status.launchBatchRef?.name ?? '', status.launchIndex ?? 0);
   try {
@@ -94,27 +94,29 @@ async function readAttestation(ports: HostPorts, site: Site): Promise<Attestatio
       if (pins.length > 0) return { state: 'present', pins };
       return { state: 'unreadable', message: `s3://${bucket}/${key} holds no SSH public key` };
     }
-    const isLate = now - Date.parse(status.launchTime ?? '') > consoleAfter;
-    const hasConflict = isLate && (await ports.consoles.hasConflict(opened.cloud.machines, instanceID, now));
-    return { state: hasConflict ? 'conflict' : 'absent' };
+    return { state: (await hasConflict(ports, site)) ? 'conflict' : 'absent' };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { state: 'unreadable', message: error.message };
   }
 }
 
-/** undefined while the machine has no address. */
-async function hostFor({ accounts }: HostPorts, site: Site): Promise<Host | undefined> {
+/** Where to connect, or why that is not known. */
+async function hostFor({ accounts }: HostPorts, site: Site): Promise<Host | string> {
   const { server, status, machine, account } = site;
   // The address of this very moment: status learns it only with the next write.
   const { privateIp, publicIp } = machine.machine;
   const now: Server = { ...server, status: { ...status, privateIP: privateIp, publicIP: publicIp } };
-  return hostOf(now, account, await accounts.login(account));
+  try {
+    return hostOf(now, account, await accounts.login(account)) ?? 'it has no address yet';
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.message;
+  }
 }
 
-async function connect(ports: HostPorts, site: Site, host: Host | undefined): Promise<ShellFacts> {
-  const { opened, status, instanceID, now } = site;
-  if (host === undefined) return { state: 'unreachable', message: 'it has no address yet' };
+async function connect(ports: HostPorts, site: Site, host: Host | string): Promise<ShellFacts> {
+  if (typeof host === 'string') return { state: 'unreachable', message: host };
   try {
     await ports.shell.check(host);
     return { state: 'verified' };
@@ -123,18 +125,33 @@ async function connect(ports: HostPorts, site: Site, host: Host | undefined): Pr
     if (error.code === 'shell.host-key-mismatch') return { state: 'mismatch', message: error.message };
     if (error.code === 'shell.auth-failed') return { state: 'refused', message: error.message };
     if (!error.code.startsWith('shell.')) throw error;
-    const isLate = now - Date.parse(status.launchTime ?? '') > consoleAfter;
-    const hasConflict = isLate && (await ports.consoles.hasConflict(opened.cloud.machines, instanceID, now));
-    return { state: hasConflict ? 'conflict' : 'unreachable', message: error.message };
+    return { state: (await hasConflict(ports, site)) ? 'conflict' : 'unreachable', message: error.message };
+  }
+}
+
+/** Whether the machine says on its console that somebody else used its upload address. */
+async function hasConflict(
+  { consoles }: HostPorts,
+  { opened, status, instanceID, now }: Site,
+): Promise<boolean> {
+  if (now - Date.parse(status.launchTime ?? '') <= consoleAfter) return false;
+  try {
+    return await consoles.hasConflict(opened.cloud.machines, instanceID, now);
+  } catch (error) {
+    // A console that cannot be read tells nothing.
+    if (error instanceof AppError) return false;
+    throw error;
   }
 }
 
 async function checkHealth(
   ports: HostPorts,
   { server, status, revision, instanceID, now }: Site,
-  host: Host | undefined,
+  host: Host | string,
 ): Promise<HealthFacts | undefined> {
-  if (host === undefined || revision === undefined) return undefined;
+  if (revision === undefined) return undefined;
+  if (typeof host === 'string')
+    return { result: 'unreachable', failures: 1, message: host, nextCheck: 10_000 };
   const isNew = status.operationalTime === undefined;
   return ports.health.check({ key: keyText(keyOf(server)), instanceID, host, revision, isNew }, now);
 }

@@ -15,8 +15,10 @@ export async function observeMachine(
   now: Instant,
 ): Promise<MachineFacts> {
   if (instanceID === undefined) return { state: 'none' };
-  // While it ends, the picture may be a sweep old: look closely, many askers share one call.
-  const closer = terminationTime === undefined ? undefined : await find(opened, instanceID);
+  // Before the first sweep there is no picture, and while a machine ends it may be a sweep old: look closely, many
+  // askers share one call. A restart of the controller must not make a healthy Server look unreachable.
+  const looksClosely = terminationTime !== undefined || opened.view.sweptAt === undefined;
+  const closer = looksClosely ? await find(opened, instanceID) : undefined;
   const machine = closer ?? opened.view.get(instanceID);
   if (machine !== undefined) return factsOf(machine);
   const { sweeps, since } = opened.view.missing(instanceID);

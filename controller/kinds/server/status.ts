@@ -59,10 +59,20 @@ function implied(type: ConditionType, observed: Observed, status: ServerStatus):
   const isSameMachine = status.instanceID !== undefined && status.instanceID === observed.status.instanceID;
   if (type === 'InstanceRunning') return runningVerdict(observed, status);
   if (type === 'InputsResolved' && before !== undefined) return verdictOf(before);
-  if (type === 'Booted' && status.forcedTime !== undefined && status.bootedTime === undefined) {
-    return { status: 'True', reason: 'ForcedOperational', message: 'Declared Operational by annotation.' };
+  if (type === 'Booted' && before?.status !== 'True') return bootedVerdict(status) ?? carried();
+  return carried();
+
+  function carried(): ServerVerdict {
+    return before !== undefined && isSameMachine ? verdictOf(before) : first(type);
   }
-  return before !== undefined && isSameMachine ? verdictOf(before) : first(type);
+}
+
+function bootedVerdict({ bootedTime, forcedTime }: ServerStatus): ServerVerdict | undefined {
+  if (bootedTime !== undefined) {
+    return { status: 'True', reason: 'ScriptsSucceeded', message: 'Boot scripts succeeded.' };
+  }
+  if (forcedTime === undefined) return undefined;
+  return { status: 'True', reason: 'ForcedOperational', message: 'Declared Operational by annotation.' };
 }
 
 function runningVerdict({ machine }: Observed, { instanceID }: ServerStatus): ServerVerdict {

@@ -4,7 +4,7 @@ import { ROOT_DEVICE } from '../../world/launches.ts';
 import type { Instance, InstanceState, SecurityGroup } from '../../world/model.ts';
 import type { World } from '../../world/world.ts';
 import { RawXml, writeXml, type XmlObject } from '../xml.ts';
-import { tagSet } from './tags.ts';
+import { tagSet } from './tag-set.ts';
 
 const STATE_CODES: Readonly<Record<InstanceState, number>> = {
   pending: 0,

@@ -5,7 +5,7 @@ import type { KeyPair } from '../../world/model.ts';
 import type { XmlObject } from '../xml.ts';
 import { DONE, type Cloud, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
-import { readTagSpecification, tagSet } from './tags.ts';
+import { readTagSpecification, tagSet } from './tag-set.ts';
 
 const KEY_TYPES: Readonly<Record<string, KeyPair['type']>> = { 'ssh-rsa': 'rsa', 'ssh-ed25519': 'ed25519' };
 

@@ -6,7 +6,7 @@ import type { XmlObject } from '../xml.ts';
 import { DONE, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
-import { readTagSpecification, tagSet } from './tags.ts';
+import { readTagSpecification, tagSet } from './tag-set.ts';
 
 /** Of each subnet, the addresses nobody can have. */
 const RESERVED_ADDRESSES = 5;

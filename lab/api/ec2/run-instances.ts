@@ -10,7 +10,7 @@ import { readBlockDevices } from './block-devices.ts';
 import type { Cloud, Ec2Call } from './call.ts';
 import { requireType } from './instance-types.ts';
 import { requireGroups, requireSubnet } from './network.ts';
-import { readTagSpecification } from './tags.ts';
+import { readTagSpecification } from './tag-set.ts';
 
 const MAX_USER_DATA_BYTES = 16_384;
 const MAX_TOKEN_LENGTH = 64;
@@ -113,7 +113,7 @@ function readOrder(
       ...readKey(params, state.keyPairs),
       securityGroupIds: readGroups(params, state.securityGroups),
       ...readUserData(params),
-      ...readProfile(params),
+      ...readProfile(params, cloud.world.region.accountId),
       spot: params.struct('InstanceMarketOptions').string('MarketType') === 'spot',
       terminationProtected: params.boolean('DisableApiTermination') ?? false,
       shutdownBehavior: readShutdownBehavior(params),
@@ -191,10 +191,10 @@ function readUserData(params: QueryParams): Pick<Instance, 'userData'> {
   return { userData };
 }
 
-function readProfile(params: QueryParams): Pick<Instance, 'profileArn'> {
+function readProfile(params: QueryParams, accountId: string): Pick<Instance, 'profileArn'> {
   const profile = params.struct('IamInstanceProfile');
   const name = profile.string('Name');
-  const profileArn = profile.string('Arn') ?? (name && `arn:aws:iam::000000000000:instance-profile/${name}`);
+  const profileArn = profile.string('Arn') ?? (name && `arn:aws:iam::${accountId}:instance-profile/${name}`);
   return profileArn ? { profileArn } : {};
 }
 

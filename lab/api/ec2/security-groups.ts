@@ -9,7 +9,7 @@ import { DONE, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { requireGroups } from './network.ts';
 import { paginate } from './paging.ts';
-import { readTagSpecification, tagSet } from './tags.ts';
+import { readTagSpecification, tagSet } from './tag-set.ts';
 
 const PROTOCOLS: Readonly<Record<string, SecurityRule['protocol']>> = {
   tcp: 'tcp',

@@ -1,14 +1,12 @@
-/** Tags: their rules, how they are sent and shown, and CreateTags, DeleteTags and DescribeTags. */
+/** CreateTags, DeleteTags and DescribeTags, over every table whose records carry tags. */
 import { CloudError } from '../../world/cloud-error.ts';
 import type { TableName, Tables, Tags } from '../../world/model.ts';
 import type { State } from '../../world/state.ts';
-import type { QueryParams } from '../query-params.ts';
 import type { XmlObject } from '../xml.ts';
 import { DONE, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
-
-const MAX_TAGS = 50;
+import { limited, readTags } from './tag-set.ts';
 
 /** The tables whose records carry tags, by the prefix of their ids and EC2's word for them. */
 const TAGGED = {
@@ -21,40 +19,6 @@ const TAGGED = {
 } as const satisfies Record<string, { table: TableName; type: string; unknown: string }>;
 
 type TaggedTable = (typeof TAGGED)[keyof typeof TAGGED]['table'];
-
-/** The tags of `Tag.n.Key` and `Tag.n.Value`. @throws CloudError as EC2's rules say */
-function readTags(params: QueryParams): Tags {
-  const pairs = params.structs('Tag').map((tag) => [tag.required('Key'), tag.string('Value') ?? ''] as const);
-  for (const [key, value] of pairs) {
-    if (key.startsWith('aws:')) {
-      throw new CloudError(
-        'InvalidParameterValue',
-        `Value ( ${key} ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use`,
-      );
-    }
-    if (key.length > 127 || value.length > 255) {
-      throw new CloudError(
-        'InvalidParameterValue',
-        `Tag ${key} is too long: a key has at most 127 characters, a value 255.`,
-      );
-    }
-  }
-  const tags = Object.fromEntries(pairs);
-  if (Object.keys(tags).length !== pairs.length) {
-    throw new CloudError('InvalidParameterValue', 'Duplicate tag keys are not allowed.');
-  }
-  return limited(tags);
-}
-
-/** The tags a request wants on what it creates (`TagSpecification.n`). */
-export function readTagSpecification(params: QueryParams, type: string): Tags {
-  const wanted = params.structs('TagSpecification').filter((spec) => spec.required('ResourceType') === type);
-  return limited(Object.assign({}, ...wanted.map(readTags)) as Tags);
-}
-
-export function tagSet(tags: Tags): XmlObject {
-  return { item: Object.entries(tags).map(([key, value]) => ({ key, value })) };
-}
 
 export function createTags(call: Ec2Call): XmlObject {
   const added = readTags(call.params);
@@ -128,11 +92,4 @@ function retag(call: Ec2Call, name: string, change: (tags: Tags) => Tags): XmlOb
 
 function taggedRecords(state: State, table: TaggedTable): ReadonlyMap<string, Tables[TaggedTable]> {
   return state[table];
-}
-
-function limited(tags: Tags): Tags {
-  if (Object.keys(tags).length > MAX_TAGS) {
-    throw new CloudError('TagLimitExceeded', `The maximum number of Tags for a resource has been reached.`);
-  }
-  return tags;
 }

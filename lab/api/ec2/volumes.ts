@@ -7,7 +7,7 @@ import { readVolumeKind } from './block-devices.ts';
 import { DONE, type Cloud, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
-import { readTagSpecification, tagSet } from './tags.ts';
+import { readTagSpecification, tagSet } from './tag-set.ts';
 
 export async function createVolume(call: Ec2Call): Promise<XmlObject> {
   const { params, cloud } = call;
@@ -74,34 +74,56 @@ export async function attachVolume(call: Ec2Call): Promise<XmlObject> {
   if (instance.blockDevices.some((one) => one.device === device)) {
     throw invalidValue(device, 'unixDevice', `Attachment point ${device} is already in use`);
   }
-  call.endDryRun();
-  if (instance.state === 'running') await cloud.runtime.attachVolume(volume.id, instance.id, device);
-  const at = cloud.world.now();
-  const attachment = {
-    instanceId: instance.id,
-    device,
-    at,
-    state: 'attached' as const,
-    deleteOnTermination: false,
+  const attached = recordAttachment(call, volume, instance, device);
+  try {
+    if (instance.state === 'running') await cloud.runtime.attachVolume(volume.id, instance.id, device);
+  } catch (error) {
+    recordDetachment(cloud, attached, 'volume.attach-failed');
+    throw error;
+  }
+  return attachmentXml(attached) ?? {};
+}
+
+/** Taken before the runtime is asked: a second request for the volume or the device must not slip in between. */
+function recordAttachment(call: Ec2Call, volume: Volume, instance: Instance, device: string): Volume {
+  const draft = call.cloud.world.draft();
+  const attached: Volume = {
+    ...volume,
+    state: 'in-use',
+    attachment: {
+      instanceId: instance.id,
+      device,
+      at: draft.now,
+      deleteOnTermination: false,
+    },
   };
-  const attached: Volume = { ...volume, state: 'in-use', attachment };
-  const draft = cloud.world.draft();
   draft.put('volumes', volume.id, attached);
-  const current = requireInstance(cloud, instance.id);
   const entry = { device, volumeId: volume.id, deleteOnTermination: false };
-  draft.put('instances', instance.id, { ...current, blockDevices: [...current.blockDevices, entry] });
+  draft.put('instances', instance.id, { ...instance, blockDevices: [...instance.blockDevices, entry] });
   call.commit(draft, {
     name: 'volume.attached',
     subject: volume.id,
     detail: { instanceId: instance.id, device },
   });
-  return attachmentXml(attached) ?? {};
+  return attached;
+}
+
+function recordDetachment({ world }: Cloud, volume: Volume, name: string): void {
+  const { attachment, ...free } = volume;
+  const instance = attachment && world.state.instances.get(attachment.instanceId);
+  const draft = world.draft();
+  draft.put('volumes', volume.id, { ...free, state: 'available' });
+  if (instance) {
+    const blockDevices = instance.blockDevices.filter((device) => device.volumeId !== volume.id);
+    draft.put('instances', instance.id, { ...instance, blockDevices });
+  }
+  world.commit(draft, { name, subject: volume.id });
 }
 
 export async function detachVolume(call: Ec2Call): Promise<XmlObject> {
   const { params, cloud } = call;
   const volume = requireVolume(cloud, params.required('VolumeId'));
-  const { attachment, ...free } = volume;
+  const { attachment } = volume;
   if (!attachment)
     throw new CloudError('IncorrectState', `Volume '${volume.id}' is in the 'available' state.`);
   if (volume.root) {
@@ -112,12 +134,7 @@ export async function detachVolume(call: Ec2Call): Promise<XmlObject> {
   }
   call.endDryRun();
   await cloud.runtime.detachVolume(volume.id, attachment.instanceId);
-  const draft = cloud.world.draft();
-  draft.put('volumes', volume.id, { ...free, state: 'available' });
-  const instance = requireInstance(cloud, attachment.instanceId);
-  const blockDevices = instance.blockDevices.filter((device) => device.volumeId !== volume.id);
-  draft.put('instances', instance.id, { ...instance, blockDevices });
-  call.commit(draft, { name: 'volume.detached', subject: volume.id, detail: { instanceId: instance.id } });
+  recordDetachment(cloud, volume, 'volume.detached');
   return { ...attachmentXml(volume), status: 'detaching' };
 }
 
@@ -134,7 +151,7 @@ export function describeVolumes({ params, cloud }: Ec2Call): XmlObject {
     'availability-zone': (volume) => [volume.zone],
     'attachment.instance-id': (volume) => [volume.attachment?.instanceId],
     'attachment.device': (volume) => [volume.attachment?.device],
-    'attachment.status': (volume) => [volume.attachment?.state],
+    'attachment.status': (volume) => [volume.attachment && 'attached'],
   });
   const page = paginate(params, found, { min: 5, max: 1000 });
   return { volumeSet: { item: page.records.map(volumeXml) }, nextToken: page.nextToken };
@@ -179,6 +196,13 @@ function volumeXml(volume: Volume): XmlObject {
 
 function attachmentXml({ id, attachment }: Volume): XmlObject | undefined {
   if (!attachment) return undefined;
-  const { instanceId, device, at, state, deleteOnTermination } = attachment;
-  return { volumeId: id, instanceId, device, status: state, attachTime: new Date(at), deleteOnTermination };
+  const { instanceId, device, at, deleteOnTermination } = attachment;
+  return {
+    volumeId: id,
+    instanceId,
+    device,
+    status: 'attached',
+    attachTime: new Date(at),
+    deleteOnTermination,
+  };
 }

@@ -71,7 +71,7 @@ export class Route53Service implements XmlService {
     return {
       status: created ? 201 : 200,
       xml: `<${name} xmlns="${NAMESPACE}">${writeXml(content)}</${name}>`,
-      ...(created ? { headers: { location: `${exchange.signed.path}/new` } } : {}),
+      ...(created ? { headers: { location: `/2013-04-01${idOf(content)}` } } : {}),
     };
   }
 
@@ -216,4 +216,10 @@ function paged<R>(
   if (!Number.isInteger(asked) || asked < 1) throw new CloudError('InvalidInput', 'Invalid MaxItems');
   const size = Math.min(asked, max);
   return { records: records.slice(0, size), next: records[size], size };
+}
+
+/** `/hostedzone/Z…` of the zone an answer shows. */
+function idOf(content: XmlObject): string {
+  const zone = content['HostedZone'] as { readonly Id: string };
+  return zone.Id;
 }

@@ -82,18 +82,18 @@ test('a lease is taken, renewed and released', async () => {
       clock: systemClock,
       log: createLogger('silent'),
       metrics: createMetrics(),
-      timings: { lease: 2_000, renewDeadline: 1_500, retry: 100 },
+      // Nobody who waited for the lease to run out would see the end of this test.
+      timings: { lease: 600_000, renewDeadline: 1_500, retry: 100 },
     });
   const [one, two] = [open('one'), open('two')];
   const stop = new AbortController();
   await one.acquire(stop.signal);
   const held = one.hold(stop.signal);
-  const second = two.acquire(new AbortController().signal).then(() => systemClock.monotonic());
+  const second = two.acquire(new AbortController().signal);
   await systemClock.sleep(500);
-  const released = systemClock.monotonic();
   stop.abort(new Error('stop'));
   expect(await held).toBe('stopped');
   await one.release();
-  expect((await second) - released).toBeLessThan(1_000);
+  await second;
   expect((await kube.get(leases, lease))?.spec).toMatchObject({ holderIdentity: 'two', leaseTransitions: 1 });
 });

@@ -254,15 +254,4 @@ describe('jobs on a real host', () => {
       await asRoot(`umount ${folder}`);
     }
   });
-
-  it('answers a poll in milliseconds', async () => {
-    const job = aJob('true');
-    await run(job);
-    const began = performance.now();
-    for (let times = 0; times < 20; times += 1) await shell.pollJob(host, job.id);
-    const each = (performance.now() - began) / 20;
-    console.log(`a poll takes ${each.toFixed(0)} ms`);
-
-    expect(each).toBeLessThan(250);
-  });
 });

@@ -1,4 +1,4 @@
-/** EC2's shapes. */
+/** Machines and launch requests in EC2's own shapes, there and back. */
 import { describe, expect, it } from 'vitest';
 import { toMachine, toRunInstances } from '../../../controller/cloud/instances.ts';
 import type { LaunchRequest } from '../../../controller/cloud/port.ts';

@@ -8,7 +8,7 @@ import type { Observed, Plan } from './plan.ts';
 import { nameWithInstance, no, normal, since, stalled, warning, working } from './words.ts';
 
 /** For all decommission scripts together, as in 2007. */
-export const decommissionLimit: Millis = 180_000;
+const decommissionLimit: Millis = 180_000;
 /** EC2 is asked again when nothing happened for this long. */
 const terminateAgain: Millis = 10_000;
 const slow: Millis = 15 * 60_000;

@@ -218,6 +218,16 @@ describe('trouble with the host', () => {
     expect(startedSteps()).toEqual(['0-1']);
   });
 
+  test('a host that never takes the job is given up after five minutes', async () => {
+    site.shell.setReachable('10.0.0.1', false);
+    await finish();
+    expect(outcome()).toMatch(/^Succeeded=False Unreachable/);
+    expect(run().status?.results?.[0]?.message).toBe(
+      'Step once could not be started for 300 s. nothing answers at 10.0.0.1 [shell.unreachable]',
+    );
+    expect(site.clock.monotonic()).toBeLessThan(305_000);
+  });
+
   test('another host key is never talked to', async () => {
     site.shell.setHostKeys('10.0.0.1', ['ED25519:SHA256:somebodyelse']);
     await finish();

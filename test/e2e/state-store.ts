@@ -1,0 +1,27 @@
+/** What one installation has put into the lab's bucket. */
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { region, stateBucket } from '../../lab/config.ts';
+import { labEnvironment } from '../../lab/demo/controller.ts';
+
+/** Every object below the prefix as text, by its key without the prefix. */
+export async function readStateStore(prefix: string): Promise<ReadonlyMap<string, string>> {
+  const env = labEnvironment();
+  const s3 = new S3Client({
+    region,
+    endpoint: env['AWS_ENDPOINT_URL']!,
+    forcePathStyle: true,
+    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
+  });
+  try {
+    const { Contents = [] } = await s3.send(
+      new ListObjectsV2Command({ Bucket: stateBucket, Prefix: prefix }),
+    );
+    const read = Contents.map(async ({ Key = '' }) => {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: stateBucket, Key }));
+      return [Key.slice(prefix.length), (await Body?.transformToString()) ?? ''] as const;
+    });
+    return new Map(await Promise.all(read));
+  } finally {
+    s3.destroy();
+  }
+}

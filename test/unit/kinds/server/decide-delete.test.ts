@@ -1,0 +1,121 @@
+/** Leaving: nothing stays behind, and nothing is skipped. */
+import { testPlans, type Row } from '../../../builders/server-plans.ts';
+import { aRun, aServer, at, finished } from '../../../builders/server.ts';
+
+const leaving: readonly Row[] = [
+  ['deleted, protected', aServer().deleting().spec({ deletionProtection: true }), { ready: 'Blocked' }],
+  [
+    'deleted before it had a machine',
+    aServer().deleting(),
+    { ready: 'Terminated', action: 'remove-finalizer' },
+  ],
+  [
+    'deleted while a launch is on its way',
+    aServer().asking().answered({ outcome: 'InFlight' }).deleting(),
+    { ready: 'Decommissioning' },
+  ],
+  [
+    'deleted while a launch is on its way that then failed',
+    aServer().asking().answered({ outcome: 'Failed' }).deleting(),
+    { ready: 'Terminated', action: 'remove-finalizer' },
+  ],
+  [
+    'deleted while its boot scripts run',
+    aServer().booting().deleting(),
+    { ready: 'Decommissioning', action: 'cancel-run' },
+  ],
+  [
+    'deleted when Operational',
+    aServer().operational().deleting(),
+    {
+      ready: 'Decommissioning',
+      records: ['decommissionTime', 'decommissionRunRef'],
+      events: ['DecommissionStarted'],
+    },
+  ],
+  [
+    'deleted before it booted: nothing to take down',
+    aServer().trusted().deleting(),
+    { ready: 'Decommissioning', records: ['decommissionTime'], events: ['DecommissionStarted'] },
+  ],
+  [
+    'decommissioning begins',
+    aServer()
+      .operational()
+      .deleting()
+      .status({ decommissionTime: at(0), decommissionRunRef: { name: 'web-decommission-1' } }),
+    { ready: 'Decommissioning', action: 'create-run' },
+  ],
+  [
+    'decommission scripts run',
+    aServer()
+      .operational()
+      .deleting()
+      .status({ decommissionTime: at(0), decommissionRunRef: { name: 'web-decommission-1', uid: 'uid-run' } })
+      .with({ decommissionRun: aRun('web-decommission-1') }),
+    { ready: 'Decommissioning' },
+  ],
+  [
+    'decommission scripts take longer than 180 s',
+    aServer()
+      .operational()
+      .deleting()
+      .status({ decommissionTime: at(0), decommissionRunRef: { name: 'web-decommission-1', uid: 'uid-run' } })
+      .with({ decommissionRun: aRun('web-decommission-1') })
+      .now(180),
+    {
+      ready: 'Terminating',
+      records: ['terminationTime'],
+      action: 'terminate',
+      events: ['DecommissionTimedOut'],
+    },
+  ],
+  [
+    'decommission scripts are done',
+    aServer()
+      .operational()
+      .deleting()
+      .status({ decommissionTime: at(0), decommissionRunRef: { name: 'web-decommission-1', uid: 'uid-run' } })
+      .with({ decommissionRun: aRun('web-decommission-1', finished('Completed')) }),
+    { ready: 'Terminating', records: ['terminationTime'], action: 'terminate' },
+  ],
+  [
+    'EC2 terminates it',
+    aServer()
+      .machine('shutting-down')
+      .deleting()
+      .status({ decommissionTime: at(0), terminationTime: at(1) })
+      .now(60),
+    { ready: 'Terminating' },
+  ],
+  [
+    'EC2 did not hear us: asked again',
+    aServer()
+      .machine()
+      .deleting()
+      .status({ decommissionTime: at(0), terminationTime: at(1) })
+      .now(60),
+    { ready: 'Terminating', records: ['terminationTime'], action: 'terminate' },
+  ],
+  [
+    'it is gone',
+    aServer()
+      .machine()
+      .deleting()
+      .status({ decommissionTime: at(0), terminationTime: at(1) })
+      .with({ machine: { state: 'gone', because: 'it was terminated' } }),
+    { ready: 'Terminated', action: 'remove-finalizer', events: ['InstanceTerminated'] },
+  ],
+  [
+    'deleted, but its machine shall stay',
+    aServer().operational().deleting().spec({ deletionPolicy: 'Retain' }),
+    { ready: 'Terminated', action: 'retain', events: ['InstanceRetained'] },
+  ],
+  [
+    'deleted, but paused',
+    aServer().operational().deleting().with({ suspended: true }),
+    { ready: 'Suspended' },
+  ],
+];
+
+testPlans(leaving);

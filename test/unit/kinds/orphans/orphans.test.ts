@@ -7,6 +7,7 @@ import type { Machine } from '../../../../controller/cloud/port.ts';
 import { decide, orphanedTag } from '../../../../controller/kinds/orphans/decide.ts';
 import { createOrphanMetrics } from '../../../../controller/kinds/orphans/metrics.ts';
 import { ownedIds } from '../../../../controller/kinds/orphans/observe.ts';
+import { Breaker } from '../../../../controller/breaker/breaker.ts';
 import { createOrphanController } from '../../../../controller/kinds/orphans/reconcile.ts';
 import { aBatch, aServer, at, t0 } from '../../../builders/server.ts';
 import { namespace, Site } from '../../../builders/site.ts';
@@ -105,7 +106,15 @@ test('an orphan is marked with an event, and terminated an hour later', async ()
   });
   const { kube, cache, events, accounts } = site;
   const metrics = createOrphanMetrics(new Registry());
-  const controller = createOrphanController({ kube, cache, events, accounts, metrics, namespaces: [] });
+  const controller = createOrphanController({
+    kube,
+    cache,
+    events,
+    accounts,
+    breaker: new Breaker(() => []),
+    metrics,
+    namespaces: [],
+  });
   // The fakes make their tables on first use.
   site.cache.list(launchBatchKind);
   const state = () => machines.picture().find(({ id }) => id === orphan?.id)?.state;

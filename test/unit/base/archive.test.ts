@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pack } from '../../../controller/shell/archive.ts';
+import { pack } from '../../../controller/base/archive.ts';
 
 describe('pack', () => {
   let folder: string;

@@ -29,6 +29,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   kube: ['base', 'api'],
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
+  balancer: ['base', 'api', 'shell/port'],
   breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
   accounts: ['base', 'api', 'kube/port', 'cloud/port', 'shell/port'],
@@ -59,7 +60,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   inputs: [],
   accounts: [],
   runtime: ['prom-client'],
-  kinds: ['prom-client'],
+  kinds: ['prom-client', 'croner'],
 };
 
 /** Files that decide: the same input must give the same output, in a test as in production. */

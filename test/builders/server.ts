@@ -258,6 +258,7 @@ function waiting(): Observed {
     server,
     status: {},
     suspended: false,
+    draining: false,
     basis: readyBasis,
     account: undefined,
     batch: undefined,

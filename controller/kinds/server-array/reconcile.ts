@@ -4,7 +4,7 @@ import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { finalizer, type ObjectKey } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { serverKind } from '../../api/server.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
@@ -139,13 +139,11 @@ function tell({ events, metrics }: Ports, { array }: Observed, plan: Plan): void
 }
 
 function summaryOf({ changes, ready }: Plan) {
-  const names = (members: readonly { readonly server: Server }[]) =>
-    members.map(({ server }) => server.metadata.name);
   return {
     created: changes.create.length,
     admitted: changes.admit.map(({ member }) => member.name),
     leaving: changes.remove.map(({ member, cause }) => `${member.name}: ${cause}`),
-    deleted: names(changes.delete),
+    deleted: changes.delete.map(({ name }) => name),
     because: ready.message,
   };
 }

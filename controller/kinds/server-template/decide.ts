@@ -1,4 +1,5 @@
 /** Whether a new revision is to be cut, what is wrong with the template, and which revisions may go. Pure. */
+import { labels } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ControllerRevision } from '../../api/resource.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
@@ -56,20 +57,28 @@ function missingInputs(observed: Observed, scripts: readonly FrozenScript[]): Pr
   };
 }
 
-/** The levels of each server; before there are any, those of each deployment it could belong to. */
-function usersOf({ template, servers, deployments }: Observed): readonly (readonly Level[])[] {
+/** The levels of each server and array; before there are any, those of each deployment it could belong to. */
+function usersOf({ template, servers, arrays, deployments }: Observed): readonly (readonly Level[])[] {
   const own: Level = { level: 'ServerTemplate', name: template.metadata.name, inputs: template.spec.inputs };
   const levelOf = (name: string): Level => {
     const deployment = deployments.find((candidate) => candidate.metadata.name === name);
     return { level: 'Deployment', name, inputs: deployment?.spec.inputs };
   };
-  if (servers.length > 0) {
-    return servers.map(({ metadata, spec }) => [
+  // Servers of an array have no inputs of their own.
+  const ofArrays = arrays.map(({ metadata, spec }): readonly Level[] => [
+    own,
+    levelOf(spec.deploymentRef.name),
+    { level: 'Array', name: metadata.name, inputs: spec.inputs },
+  ]);
+  const single = servers
+    .filter(({ metadata }) => metadata.labels?.[labels.array] === undefined)
+    .map(({ metadata, spec }): readonly Level[] => [
       own,
       levelOf(spec.deploymentRef.name),
       { level: 'Server', name: metadata.name, inputs: spec.inputs },
     ]);
-  }
+  const users = [...ofArrays, ...single];
+  if (users.length > 0) return users;
   if (deployments.length === 0) return [[own]];
   return deployments.map(({ metadata }) => [own, levelOf(metadata.name)]);
 }

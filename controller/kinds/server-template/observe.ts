@@ -4,6 +4,7 @@ import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts
 import { launchBatchKind } from '../../api/launch-batch.ts';
 import { controllerRevisions, type ControllerRevision } from '../../api/resource.ts';
 import { scriptKind, type Script } from '../../api/script.ts';
+import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import type { ServerTemplate } from '../../api/server-template.ts';
 import { templateLabel, templateRevision, type FrozenScript } from '../../api/template-revision.ts';
@@ -43,6 +44,8 @@ export interface Observed {
   readonly scripts: readonly ScriptFacts[];
   /** Servers that name this template. */
   readonly servers: readonly Server[];
+  /** Arrays that name this template. */
+  readonly arrays: readonly ServerArray[];
   /** Deployments of the namespace. */
   readonly deployments: readonly SiteDeployment[];
   /** Kept revisions, newest first. */
@@ -74,6 +77,9 @@ export async function observe(
       scriptNames(template).map((script) => lookAtScript(ports, { template, revisions, cloud }, script)),
     ),
     servers,
+    arrays: cache
+      .list(serverArrayKind, { namespace })
+      .filter((array) => array.spec.serverTemplateRef.name === name),
     deployments: cache.list(siteDeploymentKind, { namespace }),
     revisions,
     inUse: hashesInUse(cache, namespace),
@@ -143,7 +149,11 @@ function knownText({ template, revisions }: Known, script: Script): FrozenScript
 function hashesInUse(cache: Cache, namespace: string): ReadonlySet<string> {
   const servers = cache.list(serverKind, { namespace });
   const batches = cache.list(launchBatchKind, { namespace });
+  const arrays = cache.list(serverArrayKind, { namespace });
   const hashes = [
+    ...arrays.map((array) => array.spec.templateRevision),
+    ...arrays.map((array) => array.status?.activeRevision),
+    ...arrays.map((array) => array.status?.update?.revision),
     ...servers.map((server) => server.spec.templateRevision),
     ...servers.map((server) => server.status?.templateRevision),
     ...servers.map((server) => server.status?.launchRequest?.revision),

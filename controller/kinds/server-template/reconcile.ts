@@ -4,6 +4,7 @@ import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { scriptKind } from '../../api/script.ts';
+import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
 import { templateLabel, templateRevision, type TemplateRevision } from '../../api/template-revision.ts';
@@ -41,6 +42,7 @@ export function createServerTemplateController(ports: ServerTemplatePorts): Kind
     watches: [
       { resource: scriptKind, wakes: (script, cache) => templatesNaming(script, cache) },
       { resource: serverKind, wakes: (server) => [templateOf(server as Server)] },
+      { resource: serverArrayKind, wakes: (array) => [templateOf(array as ServerArray)] },
       { resource: siteDeploymentKind, wakes: (deployment, cache) => templatesBeside(deployment, cache) },
       { resource: controllerRevisions, wakes: ownerOf },
       { resource: cloudAccountKind, wakes: (_, cache) => cache.list(serverTemplateKind).map(keyOf) },
@@ -106,7 +108,7 @@ function announce(events: Events, { template }: Observed, { problem }: Outcome):
   if (before?.reason !== problem.reason) events.warning(template, problem.reason, problem.message);
 }
 
-function templateOf({ metadata, spec }: Server): ObjectKey {
+function templateOf({ metadata, spec }: Server | ServerArray): ObjectKey {
   return { namespace: metadata.namespace ?? '', name: spec.serverTemplateRef.name };
 }
 

@@ -1,7 +1,7 @@
 /** The status of a template: its newest revision, how many servers use it, and what is wrong. Pure. */
 import type { Verdict } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
-import { annotations } from '../../api/meta.ts';
+import { annotations, labels } from '../../api/meta.ts';
 import type { Server } from '../../api/server.ts';
 import type { ServerTemplateStatus } from '../../api/server-template.ts';
 import { timestamp } from '../../base/clock.ts';
@@ -61,12 +61,13 @@ function currency(servers: readonly Server[], outdated: readonly Server[]): Verd
     type: 'UpToDate',
     status: 'False',
     reason: 'ServersOutdated',
-    message: `${outdated.length} of ${servers.length} run an older revision: ${names.join(', ')}${more}. A Server keeps its machine; delete and create it to renew it.`,
+    message: `${outdated.length} of ${servers.length} run an older revision: ${names.join(', ')}${more}. A Server keeps its machine; delete and create it to renew it. A ServerArray renews its own as spec.update says.`,
   };
 }
 
-/** Pinned servers are where they are wanted. */
-function isOutdated({ spec, status }: Server, revision: string | undefined): boolean {
-  const wanted = spec.templateRevision ?? revision;
+/** A server that a person pinned is where it is wanted; one of an array is pinned by the array. */
+function isOutdated({ metadata, spec, status }: Server, revision: string | undefined): boolean {
+  const isMember = metadata.labels?.[labels.array] !== undefined;
+  const wanted = isMember ? revision : (spec.templateRevision ?? revision);
   return status?.templateRevision !== undefined && status.templateRevision !== wanted;
 }

@@ -1,9 +1,12 @@
 /** Reads everything a Server's decision needs, and no more than its stage needs. */
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { balancersOf, isDrained } from '../../api/drain.ts';
 import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
-import { annotations } from '../../api/meta.ts';
+import { loadBalancerKind } from '../../api/load-balancer.ts';
+import { annotations, labels } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
 import type { Server } from '../../api/server.ts';
 import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
@@ -26,6 +29,7 @@ export async function observe(ports: ObservePorts, server: Server, now: Instant)
     server,
     status,
     suspended: isPaused(server) || deployment?.spec.suspend === true,
+    draining: isDraining(cache, server, now),
     account,
     revision: revisionOf(ports, server),
     bootRun: runOf(ports, namespace, status.bootRunRef?.name),
@@ -75,6 +79,18 @@ async function batchOf({ kube, cache }: BasisPorts, server: Server): Promise<Lau
 
 function runOf({ cache }: BasisPorts, namespace: string, name: string | undefined): ScriptRun | undefined {
   return name === undefined ? undefined : cache.get(scriptRunKind, { namespace, name });
+}
+
+/** Only servers of arrays stand behind load balancers; the array says how long they may take to let go. */
+function isDraining(cache: Cache, { metadata }: Server, now: Instant): boolean {
+  const { namespace = '', name, deletionTimestamp } = metadata;
+  const arrayName = metadata.labels?.[labels.array];
+  if (deletionTimestamp === undefined || arrayName === undefined) return false;
+  const array = cache.get(serverArrayKind, { namespace, name: arrayName });
+  const deadline = Date.parse(deletionTimestamp) + (array?.spec.drainSeconds ?? 0) * 1_000;
+  return (
+    now < deadline && !isDrained(name, balancersOf(arrayName, cache.list(loadBalancerKind, { namespace })))
+  );
 }
 
 function isPaused({ metadata }: Server): boolean {

@@ -1,3 +1,4 @@
+/** The limits of automatic removals, alone and shared, under random askers. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Breaker } from '../../../controller/breaker/breaker.ts';

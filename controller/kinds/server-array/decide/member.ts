@@ -3,7 +3,7 @@ import { findCondition } from '../../../api/conditions.ts';
 import { balancersOf, drainAnnotation, isDrained, isServing } from '../../../api/drain.ts';
 import type { LoadBalancer } from '../../../api/load-balancer.ts';
 import { annotations } from '../../../api/meta.ts';
-import type { Server } from '../../../api/server.ts';
+import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 
 export type Place =
@@ -52,29 +52,39 @@ export interface MemberScope {
 }
 
 export function memberOf(server: Server, scope: MemberScope): Member {
-  const { metadata, spec, status } = server;
+  const { metadata, spec, status = {} } = server;
   const state = findCondition(status, 'Ready')?.reason ?? 'Pending';
   const place = placeOf(server, state);
+  const ready = state === 'Operational' && isOldEnough(status, scope);
   const balancers = balancersOf(scope.array, scope.balancers);
-  const operationalAt = instantOf(status?.operationalTime ?? status?.forcedTime);
-  const isOld = operationalAt !== undefined && scope.now - operationalAt >= scope.minReady;
-  const ready = state === 'Operational' && isOld;
   return {
     server,
     name: metadata.name,
     place,
     state,
-    revision: status?.templateRevision ?? spec.templateRevision,
-    zone: status?.zone ?? spec.zone,
+    revision: status.templateRevision ?? spec.templateRevision,
+    zone: status.zone ?? spec.zone,
     createdAt: Date.parse(metadata.creationTimestamp),
-    launched: status?.instanceID !== undefined,
+    launched: status.instanceID !== undefined,
     ready,
     available: place === 'Active' && ready && isServing(metadata.name, scope.array, balancers),
     drained: isDrained(metadata.name, balancers),
-    drainedSince: instantOf(metadata.annotations?.[drainAnnotation]),
-    keptUntil: instantOf(metadata.annotations?.[annotations.keptUntil]),
-    ending: place === 'Lost' || status?.terminationTime !== undefined,
+    ...timesOf(server),
+    ending: place === 'Lost' || status.terminationTime !== undefined,
     locked: spec.deletionProtection,
+  };
+}
+
+function isOldEnough({ operationalTime, forcedTime }: ServerStatus, { now, minReady }: MemberScope): boolean {
+  const since = instantOf(operationalTime ?? forcedTime);
+  return since !== undefined && now - since >= minReady;
+}
+
+function timesOf({ metadata }: Server): Pick<Member, 'drainedSince' | 'keptUntil'> {
+  const marks = metadata.annotations ?? {};
+  return {
+    drainedSince: instantOf(marks[drainAnnotation]),
+    keptUntil: instantOf(marks[annotations.keptUntil]),
   };
 }
 

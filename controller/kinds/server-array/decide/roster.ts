@@ -299,8 +299,9 @@ function isOver({ now, drain }: Pick<Roster, 'now' | 'drain'>, member: Member): 
     case 'Active':
     case 'Candidate':
     case 'Going':
-      return false;
+      break;
   }
+  return false;
 }
 
 /** A machine that never got Operational may end again at once; without a pause that would cost money in a loop. */

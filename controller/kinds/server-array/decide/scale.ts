@@ -115,32 +115,46 @@ function vote(observed: Scaled, plan: Undecided, shrinks: boolean): ScalePlan {
   const period = autoscaling.periodSeconds * 1_000;
   const last = Date.parse(status.votes?.lastDecisionTime ?? '');
   const isOutside = replicas < bounds.minReplicas || replicas > bounds.maxReplicas;
-  const nextAt = Math.min(
-    nextChange(autoscaling.schedules ?? [], now) ?? Number.POSITIVE_INFINITY,
-    last + period,
-  );
-  if (now < last + period && !isOutside) return { ...plan, ...unchanged(observed), nextAt };
+  if (now < last + period && !isOutside) return between(observed, plan, last + period);
   const outcome = ballotOf(observed, plan);
-  const { desired, decision, reason, tally } = outcome;
-  const isHeld = decision === 'Shrink' && !shrinks && reason === 'Voted';
+  const isHeld = outcome.decision === 'Shrink' && outcome.reason === 'Voted' && !shrinks;
   const votes = {
-    ...tally,
-    lastDecision: isHeld ? 'Hold' : decision,
+    ...outcome.tally,
+    lastDecision: isHeld ? 'Hold' : outcome.decision,
     lastDecisionTime: timestamp(now),
   } as const;
-  const verdicts = { active: activeVerdict(observed, outcome), limited: limitedVerdict(observed, outcome) };
-  const next = { ...plan, record: { ...plan.record, votes }, nextAt: now + period };
-  if (isHeld) return { ...next, ...verdicts, limited: paused };
-  if (desired === replicas) return { ...next, ...verdicts };
-  const cause = reason === 'OutsideBounds' ? 'Schedule' : 'Votes';
-  const overruled = recent(plan.record.scale?.overruled ?? [], now);
-  const scale = { replicas: desired, fromReplicas: replicas, cause, written: false, overruled } as const;
+  const counted: ScalePlan = {
+    ...plan,
+    record: { ...plan.record, votes },
+    nextAt: now + period,
+    active: activeVerdict(observed, outcome),
+    limited: isHeld ? paused : limitedVerdict(observed, outcome),
+  };
+  return isHeld || outcome.desired === replicas ? counted : resized(observed, counted, outcome);
+}
+
+/** Between two ballots only a schedule can change anything. */
+function between(observed: Scaled, plan: Undecided, nextBallot: Instant): ScalePlan {
+  const change = nextChange(observed.autoscaling.schedules ?? [], observed.now);
+  const nextAt = change === undefined ? nextBallot : Math.min(change, nextBallot);
+  return { ...plan, ...unchanged(observed), nextAt };
+}
+
+function resized(observed: Scaled, plan: ScalePlan, outcome: Outcome): ScalePlan {
+  const { array, now } = observed;
+  const { desired, reason } = outcome;
+  const scale = {
+    replicas: desired,
+    fromReplicas: array.spec.replicas,
+    cause: reason === 'OutsideBounds' ? 'Schedule' : 'Votes',
+    written: false,
+    overruled: recent(plan.record.scale?.overruled ?? [], now),
+  } as const;
   return {
-    ...next,
-    ...verdicts,
+    ...plan,
     desired,
     write: desired,
-    record: { ...next.record, scale, lastScaleTime: timestamp(now) },
+    record: { ...plan.record, scale, lastScaleTime: timestamp(now) },
     events: [...plan.events, scaledEvent(observed, outcome)],
   };
 }
@@ -153,7 +167,7 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
   const operational = members.filter(
     ({ place, state }) => place === 'Active' && state === 'Operational',
   ).length;
-  const resized = plan.record.lastScaleTime;
+  const { lastScaleTime } = plan.record;
   return decideBallot({
     now,
     bounds,
@@ -170,7 +184,7 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
     shrinkBy,
     calmUp: autoscaling.calmUpSeconds * 1_000,
     calmDown: autoscaling.calmDownSeconds * 1_000,
-    resizedAt: resized === undefined ? undefined : Date.parse(resized),
+    resizedAt: lastScaleTime === undefined ? undefined : Date.parse(lastScaleTime),
     launching: Math.max(0, replicas - operational),
   });
 }

@@ -64,7 +64,7 @@ export function problemsOf(schedules: readonly Schedule[], now: Instant): readon
 
 function parse({ cron, timeZone }: Schedule): Cron | { readonly message: string } {
   try {
-    new Intl.DateTimeFormat('en', { timeZone });
+    Intl.DateTimeFormat('en', { timeZone });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { message: `'${timeZone}' is not an IANA time zone; write it like Europe/Berlin` };

@@ -36,25 +36,41 @@ export interface Course {
 type Update = NonNullable<ServerArrayStatus['update']>;
 
 export function decideUpdate(observed: Observed, failing: Failing): Course {
-  const { array, status, members, now } = observed;
+  const { array, status } = observed;
   const wanted = array.spec.templateRevision ?? observed.templateRevision;
   if (wanted === undefined) return steady(undefined, status, 'There is no revision yet.');
   const active = activeRevision(observed, wanted);
-  const record = { activeRevision: active, update: undefined };
-  if (active === wanted) {
-    const ended = status.update?.revision === wanted && status.update.failure === undefined;
-    const events = ended ? [normal('UpdateFinished', `All servers run revision ${wanted}.`)] : [];
-    const roll = array.spec.update.type !== 'OnRelaunch';
-    return { ...steady(wanted, record, `Revision ${wanted}.`), roll, events };
+  if (active === wanted) return arrived(observed, wanted);
+  if (array.spec.update.type === 'OnRelaunch') {
+    const record = { activeRevision: active, update: undefined };
+    return steady(wanted, record, `New servers get revision ${wanted}.`);
   }
-  if (array.spec.update.type === 'OnRelaunch') return steady(wanted, record, `New servers get ${wanted}.`);
+  return moving(observed, failing, { wanted, active });
+}
+
+/** The wanted revision is the active one; leftovers of an abandoned update are rolled without ado. */
+function arrived({ array, status }: Observed, wanted: string): Course {
+  const hasEnded = status.update?.revision === wanted && status.update.failure === undefined;
+  return {
+    ...steady(wanted, { activeRevision: wanted, update: undefined }, `Revision ${wanted}.`),
+    roll: array.spec.update.type !== 'OnRelaunch',
+    events: hasEnded ? [normal('UpdateFinished', `All servers run revision ${wanted}.`)] : [],
+  };
+}
+
+function moving(
+  observed: Observed,
+  failing: Failing,
+  { wanted, active }: { readonly wanted: string; readonly active: string },
+): Course {
+  const { status, now } = observed;
   const known = status.update?.revision === wanted ? status.update : undefined;
   const update = progressed(observed, failing, known ?? begin(wanted, now));
-  const started = normal('UpdateStarted', `Rolling from revision ${active} to ${wanted}.`);
   const course =
     update.failure === undefined ? under(observed, update, active) : failed(observed, update, active);
-  const isNew = known === undefined && members.length > 0;
-  return isNew ? { ...course, events: [started, ...course.events] } : course;
+  if (known !== undefined) return course;
+  const started = normal('UpdateStarted', `Rolling from revision ${active} to ${wanted}.`);
+  return { ...course, events: [started, ...course.events] };
 }
 
 /** The way back: the last revision all servers ran. It moves on once the wanted one runs everywhere. */
@@ -149,27 +165,29 @@ function approval(revision: string, step: number): string {
 
 function under(observed: Observed, update: Update, active: string): Course {
   const { array, now } = observed;
-  const { revision, step, stepTime, available } = update;
+  const { revision, step, stepTime } = update;
   const current = stepsOf(observed)[step];
-  const share = current?.percent ?? 100;
-  const bakedAt =
+  const baked =
     stepTime === undefined ? undefined : Date.parse(stepTime) + (current?.bakeSeconds ?? 0) * 1_000;
-  const waits = current?.approval === true && bakedAt !== undefined && now >= bakedAt;
-  const { namespace = '', name } = array.metadata;
-  const command = `kubectl annotate -n ${namespace} rla/${name} ${annotations.approveStep}=${approval(revision, step)} --overwrite`;
-  const progress = `${available} of ${array.spec.replicas} servers run revision ${revision}.`;
+  const isWaiting = current?.approval === true && baked !== undefined && now >= baked;
+  const progress = `${update.available} of ${array.spec.replicas} servers run revision ${revision}.`;
   const deadline = Date.parse(update.progressTime) + array.spec.update.progressDeadlineSeconds * 1_000;
   return {
     goal: revision,
     base: active,
-    share,
+    share: current?.percent ?? 100,
     roll: true,
     record: { activeRevision: active, update },
-    state: waits ? 'WaitingForApproval' : 'Updating',
-    message: waits ? `${progress} To go on: ${command}.` : progress,
+    state: isWaiting ? 'WaitingForApproval' : 'Updating',
+    message: isWaiting ? `${progress} To go on: ${approveCommand(observed, update)}.` : progress,
     events: [],
-    nextAt: bakedAt ?? deadline,
+    nextAt: baked ?? deadline,
   };
+}
+
+function approveCommand({ array }: Observed, { revision, step }: Update): string {
+  const { namespace = '', name } = array.metadata;
+  return `kubectl annotate -n ${namespace} rla/${name} ${annotations.approveStep}=${approval(revision, step)} --overwrite`;
 }
 
 function failed(observed: Observed, update: Update, active: string): Course {

@@ -29,6 +29,10 @@ export function decideDelete(observed: Observed): Plan {
     const ready = working('Decommissioning', 'Canceling the boot scripts.');
     return { ready, action: { do: 'cancel-run', run: boot }, recheckAfter: 0 };
   }
+  if (observed.draining && status.decommissionTime === undefined) {
+    const text = 'Waiting until the load balancers have let go of it.';
+    return { ready: working('Decommissioning', text), recheckAfter: recheck };
+  }
   if (status.decommissionTime === undefined) return begin(observed);
   if (status.terminationTime !== undefined) return terminating(observed, status.instanceID);
   return decommission(observed) ?? terminate(observed, status.instanceID);

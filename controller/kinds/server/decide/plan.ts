@@ -16,6 +16,8 @@ export interface Observed {
   readonly status: ServerStatus;
   /** The paused annotation, or the Deployment's `suspend`: change nothing. */
   readonly suspended: boolean;
+  /** Being deleted while load balancers still use it, and they still have time to let go. */
+  readonly draining: boolean;
   /** What a machine would be launched from; read only while there is none. */
   readonly basis: Basis | undefined;
   readonly account: CloudAccount | undefined;

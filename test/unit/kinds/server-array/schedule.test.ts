@@ -1,3 +1,4 @@
+/** Bounds by schedule: zones, clock changes, broken schedules, and no change without announcement. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

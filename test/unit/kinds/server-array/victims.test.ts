@@ -1,3 +1,4 @@
+/** Who goes first when an array shrinks, by example and by rule. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+/** Ballots by example, and against a model in the simplest words. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -25,6 +25,11 @@ const leaving: readonly Row[] = [
     { ready: 'Decommissioning', action: 'cancel-run' },
   ],
   [
+    'deleted while load balancers still use it',
+    aServer().operational().deleting().with({ draining: true }),
+    { ready: 'Decommissioning' },
+  ],
+  [
     'deleted when Operational',
     aServer().operational().deleting(),
     {

@@ -10,7 +10,7 @@ import { SshShell } from '../../../controller/shell/jobs.ts';
 import { generateKeyPair } from '../../../controller/shell/key.ts';
 import type { Host } from '../../../controller/shell/port.ts';
 import { LabUnderTest, until } from '../../lab/hosts/lab.ts';
-import { BoundedLoad } from './load.ts';
+import { BoundedLoad } from '../../../lab/demo/load.ts';
 import { aBackend, aModel, apply, aServer, describeProxies } from './suite.ts';
 
 const ports = [9001, 9002, 9003] as const;

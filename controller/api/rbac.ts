@@ -43,6 +43,7 @@ const reconciled: readonly AnyKind[] = [
   cloudAccountKind,
   launchBatchKind,
   loadBalancerKind,
+  serverArrayKind,
 ];
 /** Kinds the controller holds with a finalizer while something in the cloud belongs to them. */
 const held: readonly AnyKind[] = [
@@ -52,6 +53,7 @@ const held: readonly AnyKind[] = [
   cloudAccountKind,
   launchBatchKind,
   loadBalancerKind,
+  serverArrayKind,
 ];
 /** Kinds the controller makes and removes itself. */
 const made: readonly AnyKind[] = [serverKind, scriptRunKind, launchBatchKind];

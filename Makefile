@@ -16,6 +16,10 @@ help: ## Show the targets
 demo: setup ## Bring up lab, Kubernetes and controller, and boot the first server (first time 6-10 min, then seconds)
 	@node lab/demo/main.ts up first-server
 
+.PHONY: demo-site
+demo-site: setup ## The second story: an array behind HAProxy grows and shrinks under load (about 2 min)
+	@node lab/demo/main.ts up scalable-site
+
 .PHONY: demo-down
 demo-down: node_modules/.installed ## End and remove everything that demo made, except the cache in ~/.cache/ridgeline
 	@node lab/demo/main.ts down

@@ -4,10 +4,11 @@ import { paths } from '../config.ts';
 import type { Kubectl } from '../kube/kubectl.ts';
 import { bringUp, kubeconfig, takeDown, type Step } from './stack.ts';
 import { firstServer } from './stories/first-server.ts';
+import { scalableSite } from './stories/scalable-site.ts';
 import type { Story } from './story.ts';
 import { watchUntilReady } from './watch.ts';
 
-const stories: readonly Story[] = [firstServer];
+const stories: readonly Story[] = [firstServer, scalableSite];
 const checkout = path.resolve(import.meta.dirname, '..', '..');
 const say = (line: string): void => console.log(line);
 

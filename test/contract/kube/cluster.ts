@@ -95,7 +95,10 @@ async function installWidgets(kube: Kube): Promise<void> {
           name: version,
           served: true,
           storage: true,
-          subresources: { status: {} },
+          subresources: {
+            status: {},
+            scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+          },
           schema: { openAPIV3Schema: { type: 'object', properties: { spec: anything, status: anything } } },
         },
       ],

@@ -11,7 +11,7 @@ import type { Kubectl } from '../kube/kubectl.ts';
 import { labEnvironment } from './controller.ts';
 
 const groupName = 'ridgeline-site';
-/** Open to the lab's own network: SSH for the controller, HTTP for visitors. */
+/** Open to the lab's own network: SSH for the controller, HTTP for visitors. Servers may talk among themselves. */
 const openPorts = [22, 80];
 
 /** Creates what is missing in the lab's EC2 and applies CloudAccount `default`. */
@@ -49,7 +49,9 @@ async function ensureSecurityGroup(ec2: EC2Client, vpcId: string): Promise<strin
     ToPort: port,
     IpRanges: [{ CidrIp: network.cidr }],
   }));
-  await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId: groupId, IpPermissions: permissions }));
+  const among = { IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: groupId }] };
+  const ingress = { GroupId: groupId, IpPermissions: [...permissions, among] };
+  await ec2.send(new AuthorizeSecurityGroupIngressCommand(ingress));
   return groupId;
 }
 

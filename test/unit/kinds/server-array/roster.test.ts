@@ -92,7 +92,7 @@ class Cloud {
     const plan = planRoster({ ...roster, members: this.members, now: this.now, overdue });
     for (const { revision, candidate } of plan.create) {
       const place = candidate ? 'Candidate' : 'Active';
-      this.add(revision, { place, state: 'Booting', left: 3, fails: luck() });
+      this.add(revision, { place, state: 'Booting', left: 3 + (this.serial % 3), fails: luck() });
     }
     for (const { member, as } of plan.admit)
       Object.assign(this.of(member), { place: as, keptUntil: undefined });

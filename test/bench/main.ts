@@ -76,7 +76,7 @@ try {
   const rounds = [await launch(story, meter, 'one', 1), await launch(story, meter, 'many', many)];
   const machines = (await site.instances()).length;
   rounds.push(await rest(meter), await remove(story, meter));
-  console.table(Object.fromEntries(rounds.map((round) => [round.title, row(round)])));
+  console.table(Object.fromEntries(rounds.map((one) => [one.title, row(one)])));
   console.log(
     `machines: ${machines} for ${many + 1} servers; left after delete: ${(await site.instances()).length}`,
   );

@@ -36,6 +36,10 @@ check: node_modules/.installed ## Formatting, lint, types, dead code, generated 
 bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-loop delay
 	@node test/bench/main.ts
 
+.PHONY: chaos
+chaos: node_modules/.installed ## Play 500 random scenarios of faults and crashes from one seed: about a minute, no root (args='--seed N --runs N')
+	@node test/chaos/main.ts $(args)
+
 .PHONY: setup
 setup: node_modules/.installed ## Install packages and build the machine image and the control plane, once per machine
 	@node lab/setup/main.ts

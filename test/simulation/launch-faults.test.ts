@@ -5,8 +5,8 @@ import { launchBatchKind } from '../../controller/api/launch-batch.ts';
 import { annotations } from '../../controller/api/meta.ts';
 import { serverKind } from '../../controller/api/server.ts';
 import type { ErrorCode } from '../../controller/base/errors.ts';
-import { failpointNames } from '../../controller/base/failpoints.ts';
 import { namespace } from '../builders/site.ts';
+import { play, scenario } from './chaos.ts';
 import { World } from './world.ts';
 
 const key = { namespace, name: 'web-1' };
@@ -215,68 +215,11 @@ test('a batch is kept for an hour after its servers have their machines, then it
   await world.until(() => world.site.cache.list(launchBatchKind).length === 0);
 });
 
-const cloudFault = fc.record({
-  code: fc.constantFrom<ErrorCode>(
-    'cloud.throttled',
-    'cloud.ambiguous',
-    'cloud.no-capacity',
-    'cloud.unreachable',
-  ),
-  after: fc.boolean(),
-  operation: fc.constantFrom(
-    'launch' as const,
-    'findByToken' as const,
-    'terminate' as const,
-    'find' as const,
-  ),
-});
-
-const kubeFault = fc.record({
-  verb: fc.constantFrom('create' as const, 'writeStatus' as const, 'setFinalizers' as const, 'list' as const),
-  lost: fc.boolean(),
-  code: fc.constantFrom<ErrorCode>('kube.conflict', 'kube.unavailable', 'kube.throttled'),
-});
-
 test('any faults and any crash: one machine for each Server, and none in the end', async () => {
-  const crash = fc.option(fc.tuple(fc.constantFrom(...failpointNames), fc.integer({ min: 1, max: 3 })), {
-    nil: undefined,
-  });
-  const faults = fc.array(fc.tuple(fc.nat(30), fc.oneof(cloudFault, kubeFault)), { maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 3 }), crash, faults, async (count, crashAt, planned) => {
-      const world = new World(crashAt === undefined ? {} : { crashAt: crashAt.join(':') });
-      for (let index = 0; index < count; index += 1) world.addServer(`web-${index}`);
-      for (let step = 0; step <= 30; step += 1) {
-        for (const [at, fault] of planned) if (at === step) inject(world, fault);
-        await world.step();
-        expect(world.alive.length).toBeLessThanOrEqual(count);
-      }
-      await operational(world, 3_000);
-      expect(world.alive).toHaveLength(count);
-      expect(new Set(world.started).size).toBe(world.started.length);
-      for (const { metadata } of world.servers) await world.deleteServer(metadata.name);
-      await world.until(() => world.servers.length === 0, 3_000);
-      expect(world.alive).toEqual([]);
+    fc.asyncProperty(scenario, async (chosen) => {
+      await play(chosen);
     }),
     { numRuns: 25 },
   );
 }, 60_000);
-
-function inject(world: World, fault: { code: ErrorCode } & Record<string, unknown>): void {
-  const { kube } = world.site;
-  if ('verb' in fault) {
-    const { verb, lost, code } = fault as unknown as { verb: 'create'; lost: boolean; code: ErrorCode };
-    if (lost) kube.loseNextAnswer(verb);
-    else kube.failNext(verb, code);
-    return;
-  }
-  const { operation, after, code } = fault as unknown as {
-    operation: 'launch';
-    after: boolean;
-    code: ErrorCode;
-  };
-  const { faults } = machinesOf(world);
-  // After the fact only an answer can be lost.
-  if (after) faults.failAfterCommit(operation, 'cloud.ambiguous');
-  else faults.failNext(operation, code);
-}

@@ -4,7 +4,7 @@ import { findCondition, isTrue } from '../../api/conditions.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import { launchBatchKind } from '../../api/launch-batch.ts';
 import { controllerRevisions } from '../../api/resource.ts';
-import { serverTemplateKind } from '../../api/server-template.ts';
+import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
 import { revisionName, templateRevision, type TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
@@ -107,10 +107,8 @@ function templateOf(
   const namespace = server.metadata.namespace ?? '';
   const template = cache.get(serverTemplateKind, { namespace, name });
   if (template === undefined) return notReady(`ServerTemplate/${name} does not exist. Create it.`);
-  const pinned = server.spec.templateRevision;
-  const hash = pinned ?? template.status?.revision;
-  const isReady = pinned !== undefined || isTrue(template, 'Ready');
-  if (hash === undefined || !isReady) {
+  const hash = server.spec.templateRevision ?? template.status?.revision;
+  if (hash === undefined || (server.spec.templateRevision === undefined && !isUsable(template))) {
     const why = findCondition(template.status, 'Ready')?.message ?? 'it has not been looked at yet.';
     return notReady(`ServerTemplate/${name} is not Ready: ${why}`);
   }
@@ -118,6 +116,12 @@ function templateOf(
   return revision === undefined
     ? notReady(`ServerTemplate/${name} has no revision ${hash}.`)
     : { name, hash, revision };
+}
+
+/** An input that the template and its Deployments leave open may be set on the Server: its own check decides. */
+function isUsable({ status }: ServerTemplate): boolean {
+  const ready = findCondition(status, 'Ready');
+  return ready?.status === 'True' || ready?.reason === 'RequiredInputMissing';
 }
 
 /** A frozen revision; undefined when it is gone or not ours. */

@@ -1,0 +1,42 @@
+/** `make chaos`: many random scenarios from one seed; a failure prints the seed and path that replay it. */
+import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { play, scenario, type Played } from '../simulation/chaos.ts';
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '500' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    path: { type: 'string', default: '' },
+  },
+});
+const seed = Number(values.seed);
+const runs = Number(values.runs);
+
+console.log(`${runs} scenarios of faults and crashes on simulated clouds, seed ${seed}`);
+const played: Played[] = [];
+const began = performance.now();
+const result = await fc.check(
+  fc.asyncProperty(scenario, async (chosen) => {
+    played.push(await play(chosen));
+    if (played.length % 50 === 0) console.log(`  ${played.length} of ${runs}`);
+  }),
+  { numRuns: runs, seed, path: values.path },
+);
+
+const sum = (count: (one: Played) => number) => played.reduce((total, one) => total + count(one), 0);
+console.table({
+  scenarios: played.length,
+  servers: sum((one) => one.servers),
+  'faults injected': sum((one) => one.faults),
+  'controllers killed': sum((one) => one.crashes),
+  'scenarios failed': result.failed ? 1 : 0,
+  seconds: Math.round((performance.now() - began) / 1000),
+});
+if (result.failed) {
+  console.error(fc.defaultReportMessage(result));
+  console.error(`Replay: make chaos args='--seed ${seed} --path ${result.counterexamplePath ?? ''}'`);
+  process.exitCode = 1;
+} else {
+  console.log('Every Server had one machine at a time, no script started twice, nothing was left over.');
+}

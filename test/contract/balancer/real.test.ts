@@ -9,6 +9,7 @@ import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
 import { generateKeyPair } from '../../../controller/shell/key.ts';
 import type { Host } from '../../../controller/shell/port.ts';
+import { models } from '../../unit/balancer/models.ts';
 import { LabUnderTest, until } from '../../lab/hosts/lab.ts';
 import { BoundedLoad } from '../../../lab/demo/load.ts';
 import { aBackend, aModel, apply, aServer, describeProxies } from './suite.ts';
@@ -212,6 +213,31 @@ describe('HAProxy on a real host', () => {
     expect(await asRoot(subject)).toContain('one');
     await apply(proxy(), aModel(three));
     expect(await asRoot(`ls ${folder} | grep -c certificate || true`)).toBe('0');
+  });
+});
+
+describe('every golden file', () => {
+  it.each(Object.keys(models))('%s is accepted without a warning', async (name) => {
+    const { layout } = models[name]!;
+    const { text, sideFiles } = renderConfig(models[name]!);
+    const put = (content: string, file: string) =>
+      `echo ${Buffer.from(content).toString('base64')} | base64 -d > ${file}`;
+    const pem =
+      'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout /tmp/k -out /tmp/c 2>/dev/null';
+    const side = sideFiles.map((file) =>
+      file.name.endsWith('.pem')
+        ? `${pem}; cat /tmp/c /tmp/k > ${layout.directory}/${file.name}`
+        : put(file.content, `${layout.directory}/${file.name}`),
+    );
+    const ready = [
+      `mkdir -p ${layout.directory}`,
+      `touch ${layout.directory}/flags.map`,
+      `[ -e ${layout.stateFile} ] || echo 1 > ${layout.stateFile}`,
+    ];
+    const said = await asRoot(
+      [...ready, ...side, put(text, '/tmp/golden.cfg'), 'haproxy -c -f /tmp/golden.cfg 2>&1'].join('; '),
+    );
+    expect(said).not.toMatch(/WARNING|ALERT/);
   });
 });
 

@@ -121,7 +121,7 @@ class Cloud {
   }
 }
 
-function settle(cloud: Cloud, roster: Omit<Roster, 'members' | 'now' | 'overdue'>, ticks = 400): void {
+function settle(cloud: Cloud, roster: Omit<Roster, 'members' | 'now' | 'overdue'>, ticks = 200): void {
   for (let tick = 0; tick < ticks; tick += 1) cloud.tick(roster, () => false);
 }
 
@@ -159,7 +159,7 @@ test('rolls under random failures: never too many, never too few, and it gets th
       );
       expect(cloud.kept).toBe(retain ? desired : 0);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -188,7 +188,7 @@ test('whatever number is wished for meanwhile, it gets there and never launches 
       expect(cloud.serving).toBe(desired);
       if (roll) expect(cloud.machines.every(({ revision }) => revision === 'new')).toBe(true);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 

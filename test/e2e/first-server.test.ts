@@ -1,5 +1,6 @@
 /** The first example, as a person would use it: apply, wait, visit, run an operation, delete. */
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root } from '../source-tree.ts';
 import { openInstallation, type Installation } from './setup.ts';
@@ -38,6 +39,27 @@ test('kubectl get rl lists everything with its state', async () => {
   expect(listed).toMatch(/deployment\.ridgeline\.dev\/first\s/);
 });
 
+test('kubectl describe tells the story, kubectl explain every field', async () => {
+  const described = await kubectl('describe', 'rlsrv', 'web');
+  for (const event of ['InstanceLaunched', 'BootScriptsSucceeded', 'ServerOperational']) {
+    expect(described).toMatch(new RegExp(`Normal +${event} `));
+  }
+  expect(await kubectl('explain', 'rlsrv.spec.power')).toContain('Wanted power state.');
+});
+
+test('at rest nothing is written, logged or different from the files', async () => {
+  const file = path.join(example, 'site.yaml');
+  const versions = '--output=jsonpath={.items[*].metadata.resourceVersion}';
+  const before = [await kubectl('get', 'rl', versions), site.controllerLog()];
+  // Three health checks long.
+  await sleep(6_000);
+  expect([await kubectl('get', 'rl', versions), site.controllerLog()]).toEqual(before);
+  expect(await kubectl('diff', '--server-side', '--filename', file)).toBe('');
+  expect(await site.kubectl.run(['diff', '--server-side', '--kustomize', path.join(root, 'manifests')])).toBe(
+    '',
+  );
+});
+
 test('an operation runs on the server with an input of its own', async () => {
   const file = path.join(example, 'say-hello.yaml');
   const run = await site.kubectl.run(['create', '--filename', file, '--output=name']);
@@ -55,4 +77,11 @@ test('deleting the server runs its goodbye script and terminates the machine', a
 test('deleting the namespace leaves nothing', async () => {
   await site.kubectl.run(['delete', 'namespace', 'first', '--timeout=60s']);
   expect(await site.kubectl.run(['get', 'launchbatches', '--all-namespaces', '--output=name'])).toBe('');
+});
+
+test('the controller had nothing to complain about', () => {
+  const lines = site.controllerLog().trim().split('\n');
+  const complaints = lines.filter((line) => !line.includes('"level":"info"'));
+  expect(complaints).toEqual([]);
+  expect(lines.length).toBeGreaterThan(5);
 });

@@ -36,6 +36,10 @@ check: node_modules/.installed ## Formatting, lint, types, dead code, generated 
 bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-loop delay
 	@node test/bench/main.ts
 
+.PHONY: bench-site
+bench-site: setup ## Scale and reload the scalable site under wrk and print what it counted (needs wrk)
+	@node test/bench/scalable-site.ts
+
 .PHONY: chaos
 chaos: node_modules/.installed ## Play 500 random scenarios of faults and crashes from one seed: about a minute, no root (args='--seed N --runs N')
 	@node test/chaos/main.ts $(args)

@@ -6,7 +6,7 @@ import { openInstallation, type Installation } from './setup.ts';
 import { script, server, Story, template } from './story.ts';
 
 const duringDelete = failpointNames.filter((name) => name.startsWith('delete.'));
-const duringBoot = failpointNames.filter((name) => !name.startsWith('delete.'));
+const duringBoot = failpointNames.filter((name) => /^(launch|boot)\./.test(name));
 let site: Installation;
 let story: Story;
 

@@ -183,7 +183,7 @@ test(
 );
 
 test(
-  'when a front end loses its power only its own requests fail',
+  'when a front end loses its power only requests that are with it fail',
   async () => {
     const [cut = '', other = ''] = fronts;
     const load = [cut, other].map(

@@ -7,7 +7,7 @@ import type { ProxyModel } from '../../../controller/balancer/model.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
-import { generateKeyPair } from '../../../controller/shell/key.ts';
+import { generateKeyPair } from '../../fakes/key-pair.ts';
 import type { Host } from '../../../controller/shell/port.ts';
 import { models } from '../../unit/balancer/models.ts';
 import { LabUnderTest, until } from '../../lab/hosts/lab.ts';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
-import { generateKeyPair } from '../../../controller/shell/key.ts';
+import { generateKeyPair } from '../../fakes/key-pair.ts';
 import type { Host, Job, JobState } from '../../../controller/shell/port.ts';
 import { LabUnderTest, until } from '../../lab/hosts/lab.ts';
 import { describeShell } from './suite.ts';

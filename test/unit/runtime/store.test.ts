@@ -170,11 +170,7 @@ test('objects of our kinds get defaults; a misfit is kept as it came, with the p
 
 test('managedFields are not kept', () => {
   const { store } = openStore();
-  store.apply(
-    '',
-    'ADDED',
-    object('a', 1, { managedFields: [{ manager: 'kubectl' }] } as Partial<ObjectMeta>),
-  );
+  store.apply('', 'ADDED', object('a', 1, { managedFields: [{ manager: 'kubectl' }] }));
   expect(store.get(key('a'))?.metadata).not.toHaveProperty('managedFields');
 });
 

@@ -1,7 +1,7 @@
 /** Pins are OpenSSH's fingerprints. */
 import { describe, expect, it } from 'vitest';
 import { algorithmsFor, pinOf, pinsOf } from '../../../controller/shell/host-key.ts';
-import { generateKeyPair } from '../../../controller/shell/key.ts';
+import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { fakeHostKey, fakeHostKeyPin } from '../../fakes/clouds.ts';
 
 describe('pinsOf', () => {

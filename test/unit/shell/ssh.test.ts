@@ -1,6 +1,6 @@
 /** Connections: one per host, eight channels, pinned keys, and an end to every wait. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { generateKeyPair } from '../../../controller/shell/key.ts';
+import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { SshPool } from '../../../controller/shell/pool.ts';
 import type { Host } from '../../../controller/shell/port.ts';
 import { SshServer } from '../../fakes/ssh-server.ts';

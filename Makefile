@@ -37,7 +37,8 @@ bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-
 	@node test/bench/main.ts
 
 .PHONY: bench-site
-bench-site: setup ## Scale and reload the scalable site under wrk and print what it counted (needs wrk)
+bench-site: setup ## Scale and reload the scalable site under wrk and print what it counted
+	command -v wrk >/dev/null || { echo 'Installing wrk, the load tool.'; apt-get install -y -qq wrk >/dev/null; }
 	@node test/bench/scalable-site.ts
 
 .PHONY: chaos

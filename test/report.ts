@@ -30,11 +30,14 @@ interface Counts {
   readonly lines: readonly string[];
 }
 
+/** Ubuntu 24.04 has no package of the AWS CLI: its tests are skipped there, and the report says so. */
+const mayBeSkipped = ['aws-cli.test.ts'];
+
 /** Nothing run is a failure; so is a skipped test of the real suites, which would hide that a machine cannot run them. */
 export function sumReports(suites: readonly Suite[]): Verdict {
   const counted = suites.map(countSuite);
   const total = (key: 'passed' | 'failed' | 'skipped') => counted.reduce((sum, suite) => sum + suite[key], 0);
-  const realSkipped = suites.some(({ name }, index) => name === 'real' && counted[index]!.skipped > 0);
+  const realSkipped = suites.some(({ name, report }) => name === 'real' && hasForbiddenSkips(report));
   return {
     lines: [
       ...counted.flatMap((suite) => suite.lines),
@@ -45,6 +48,13 @@ export function sumReports(suites: readonly Suite[]): Verdict {
     ],
     ok: total('failed') === 0 && total('passed') > 0 && !realSkipped,
   };
+}
+
+function hasForbiddenSkips(report: Report | undefined): boolean {
+  const strict = (report?.testResults ?? []).filter(
+    ({ name }) => !mayBeSkipped.some((file) => name.endsWith(file)),
+  );
+  return strict.some((file) => countFile(file).skipped > 0);
 }
 
 function countSuite({ name, report }: Suite): Counts {

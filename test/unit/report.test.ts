@@ -53,6 +53,28 @@ test.each([
     true,
   ],
   [
+    'a test of the AWS CLI is skipped',
+    [
+      {
+        name: 'real',
+        report: aReport(['passed'], {
+          testResults: [
+            {
+              name: 'aws-cli.test.ts',
+              status: 'passed',
+              assertionResults: [
+                { status: 'passed', fullName: 'a' },
+                { status: 'skipped', fullName: 'b' },
+              ],
+            },
+          ],
+        }),
+      },
+    ],
+    '1 passed, 0 failed, 1 skipped',
+    true,
+  ],
+  [
     'a real test is skipped',
     [{ name: 'real', report: aReport(['passed', 'skipped']) }],
     '1 passed, 0 failed, 1 skipped',

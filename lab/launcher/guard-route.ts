@@ -12,8 +12,12 @@ export async function addGuardRoute(cidr: string): Promise<void> {
   if (!(await present(cidr))) await run('ip', ['route', 'add', ...guard(cidr)]);
 }
 
-/** To be called when nothing of the lab is left. Idempotent. */
+/**
+ * To be called when nothing of the lab is left. Idempotent. The kernel goes on sending for connections whose process ended
+ * long ago, so those to the lab are closed first: without the guard they would look for it elsewhere.
+ */
 export async function removeGuardRoute(cidr: string): Promise<void> {
+  await run('ss', ['--kill', '--tcp', '--numeric', 'state', 'connected', 'dst', cidr]);
   if (await present(cidr)) await run('ip', ['route', 'delete', ...guard(cidr)]);
 }
 

@@ -92,7 +92,9 @@ export class Recorder implements Events {
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         this.options.metrics.eventsDropped.inc();
-        this.options.log.warn(
+        // In a namespace that is going away nobody can be told anything, and nobody needs to be.
+        const level = error.message.includes('being terminated') ? 'debug' : 'warn';
+        this.options.log[level](
           { err: error, code: error.code, reason: next.reason },
           'writing an event failed',
         );

@@ -2,7 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DescribeInstancesCommand, EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  DescribeInstancesCommand,
+  EC2Client,
+  TerminateInstancesCommand,
+  type Instance,
+} from '@aws-sdk/client-ec2';
+import type { LaunchBatch } from '../../controller/api/launch-batch.ts';
 import { region } from '../../lab/config.ts';
 import { createAccount } from '../../lab/demo/account.ts';
 import {
@@ -77,10 +83,12 @@ export async function openInstallation(): Promise<Installation> {
     killController: () => stopProcess(controller.dir, 'controller', 0),
     controllerLog: () => readFileSync(path.join(controller.dir, 'controller.log'), 'utf8'),
     instances,
-    launchedFor: async (server) =>
-      (await labInstances()).filter(
-        ({ tags }) => tags['ridgeline:installation'] === tag && tags['Name'] === server,
-      ),
+    async launchedFor(server) {
+      const batches = await kubectl.run(['get', 'launchbatches', '--all-namespaces', '--output=json']);
+      const { items } = JSON.parse(batches) as { readonly items: readonly LaunchBatch[] };
+      const made = (await described(ec2, tag)).filter((one) => serverOf(one, items) === server);
+      return (await labInstances()).filter(({ id }) => made.some(({ InstanceId }) => InstanceId === id));
+    },
     stored: () => readStateStore(stateStore.prefix),
     async close() {
       await stopController(controller.dir);
@@ -102,17 +110,24 @@ function labClient(): EC2Client {
   });
 }
 
+/** Every instance of an installation that EC2 still lists, terminated ones included. */
+async function described(ec2: EC2Client, installation: string): Promise<readonly Instance[]> {
+  const Filters = [{ Name: 'tag:ridgeline:installation', Values: [installation] }];
+  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ Filters }));
+  return Reservations.flatMap(({ Instances = [] }) => Instances);
+}
+
+/** The Server an instance was launched for: its place in its batch says so, its Name tag does not when a batch has many. */
+function serverOf(
+  { Tags = [], AmiLaunchIndex }: Instance,
+  batches: readonly LaunchBatch[],
+): string | undefined {
+  const uid = Tags.find(({ Key }) => Key === 'ridgeline:batch')?.Value;
+  const batch = batches.find(({ metadata }) => metadata.uid === uid);
+  return batch?.spec.slots.find(({ index }) => index === AmiLaunchIndex)?.server;
+}
+
 async function liveInstances(ec2: EC2Client, installation: string): Promise<string[]> {
-  const answer = await ec2.send(
-    new DescribeInstancesCommand({
-      Filters: [
-        { Name: 'tag:ridgeline:installation', Values: [installation] },
-        {
-          Name: 'instance-state-name',
-          Values: ['pending', 'running', 'stopping', 'stopped', 'shutting-down'],
-        },
-      ],
-    }),
-  );
-  return (answer.Reservations ?? []).flatMap(({ Instances = [] }) => Instances.map((one) => one.InstanceId!));
+  const live = (await described(ec2, installation)).filter(({ State }) => State?.Name !== 'terminated');
+  return live.map(({ InstanceId }) => InstanceId!);
 }

@@ -11,6 +11,8 @@ const instanceSchema = z.object({
   type: z.string(),
   zone: z.string(),
   privateIp: z.string(),
+  /** Place in the request that launched it. */
+  launchIndex: z.number(),
   tags: z.record(z.string(), z.string()),
 });
 export type InstanceView = z.infer<typeof instanceSchema>;

@@ -2,12 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import {
-  DescribeInstancesCommand,
-  EC2Client,
-  TerminateInstancesCommand,
-  type Instance,
-} from '@aws-sdk/client-ec2';
+import { DescribeInstancesCommand, EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import type { LaunchBatch } from '../../controller/api/launch-batch.ts';
 import { region } from '../../lab/config.ts';
 import { createAccount } from '../../lab/demo/account.ts';
@@ -86,8 +81,8 @@ export async function openInstallation(): Promise<Installation> {
     async launchedFor(server) {
       const batches = await kubectl.run(['get', 'launchbatches', '--all-namespaces', '--output=json']);
       const { items } = JSON.parse(batches) as { readonly items: readonly LaunchBatch[] };
-      const made = (await described(ec2, tag)).filter((one) => serverOf(one, items) === server);
-      return (await labInstances()).filter(({ id }) => made.some(({ InstanceId }) => InstanceId === id));
+      // From the lab itself: EC2 may be told to misbehave.
+      return (await labInstances()).filter((instance) => serverOf(instance, items) === server);
     },
     stored: () => readStateStore(stateStore.prefix),
     async close() {
@@ -110,24 +105,15 @@ function labClient(): EC2Client {
   });
 }
 
-/** Every instance of an installation that EC2 still lists, terminated ones included. */
-async function described(ec2: EC2Client, installation: string): Promise<readonly Instance[]> {
-  const Filters = [{ Name: 'tag:ridgeline:installation', Values: [installation] }];
-  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ Filters }));
-  return Reservations.flatMap(({ Instances = [] }) => Instances);
-}
-
 /** The Server an instance was launched for: its place in its batch says so, its Name tag does not when a batch has many. */
-function serverOf(
-  { Tags = [], AmiLaunchIndex }: Instance,
-  batches: readonly LaunchBatch[],
-): string | undefined {
-  const uid = Tags.find(({ Key }) => Key === 'ridgeline:batch')?.Value;
-  const batch = batches.find(({ metadata }) => metadata.uid === uid);
-  return batch?.spec.slots.find(({ index }) => index === AmiLaunchIndex)?.server;
+function serverOf({ tags, launchIndex }: InstanceView, batches: readonly LaunchBatch[]): string | undefined {
+  const batch = batches.find(({ metadata }) => metadata.uid === tags['ridgeline:batch']);
+  return batch?.spec.slots.find(({ index }) => index === launchIndex)?.server;
 }
 
 async function liveInstances(ec2: EC2Client, installation: string): Promise<string[]> {
-  const live = (await described(ec2, installation)).filter(({ State }) => State?.Name !== 'terminated');
-  return live.map(({ InstanceId }) => InstanceId!);
+  const Filters = [{ Name: 'tag:ridgeline:installation', Values: [installation] }];
+  const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ Filters }));
+  const all = Reservations.flatMap(({ Instances = [] }) => Instances);
+  return all.flatMap(({ State, InstanceId }) => (State?.Name === 'terminated' ? [] : [InstanceId!]));
 }

@@ -30,6 +30,9 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
   balancer: ['base', 'api', 'shell/port'],
+  database: ['base', 'api', 'shell/port', 'shell/quoting'],
+  supervision: ['base', 'api', 'database/port', 'database/gtid', 'shell/port'],
+  failover: ['base', 'api', 'kube/port', 'database/port', 'database/gtid', 'supervision/port'],
   breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
   accounts: ['base', 'api', 'kube/port', 'cloud/port', 'shell/port'],
@@ -41,6 +44,9 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'accounts',
     'balancer',
     'breaker',
+    'database',
+    'failover',
+    'supervision/port',
     'kube/port',
     'kube/reconciler',
     'cloud/port',
@@ -57,6 +63,9 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   kube: ['@kubernetes/client-node', 'undici', 'zod'],
   cloud: ['@aws-sdk/', 'prom-client'],
   shell: ['ssh2'],
+  database: ['mysql2'],
+  supervision: ['prom-client'],
+  failover: ['prom-client'],
   inputs: [],
   accounts: [],
   runtime: ['prom-client'],
@@ -65,7 +74,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that decide: the same input must give the same output, in a test as in production. */
 const pureFile =
-  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|breaker\/limits\.ts)/;
+  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|database\/gtid\.ts|supervision\/judge\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts)/;
 const impure =
   /\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bperformance\.|\bfetch\(/;
 

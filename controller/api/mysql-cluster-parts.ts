@@ -70,6 +70,10 @@ export const failover = z.object({
   minIntervalSeconds: integer(0, 86_400)
     .default(600)
     .describe('No second automatic failover sooner, unless redundancy was restored.'),
+  whenUnfenceable: z
+    .enum(['Block', 'Proceed'])
+    .default('Block')
+    .describe('Proceed promotes although nothing proves that the old primary has stopped.'),
   keepFailedSeconds: integer(0, 2_592_000)
     .default(86_400)
     .describe('An old primary is kept, fenced, for this long.'),

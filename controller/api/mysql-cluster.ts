@@ -85,8 +85,10 @@ const primary = z.object({
 
 const durability = z.object({
   state: z
-    .enum(['Protected', 'Degrading', 'Degraded', 'Rearming'])
-    .describe('Whether commits wait for a replica; written before the server is changed.'),
+    .enum(['Protected', 'Degrading', 'Releasing', 'Degraded', 'Rearming'])
+    .describe(
+      'Whether commits wait for a replica. Degrading: decided, nothing sent. Releasing: sent, commits may no longer wait.',
+    ),
   ackers: setOf(label(), 9).describe('Replicas that may have acknowledged a commit.'),
   requiredAcks: integer(0, 8).describe('Acknowledgements a commit surely waits for.'),
   changeTime: time().optional().describe('When this record was last changed.'),
@@ -95,6 +97,12 @@ const durability = z.object({
 const member = z.object({
   server: label().describe('Server.'),
   role: z.enum(['Primary', 'Replica', 'Joining', 'Fenced']).optional().describe('Part it plays.'),
+  instanceID: instanceID().optional().describe('Machine the step below belongs to.'),
+  step: z
+    .enum(['Waiting', 'Preparing', 'Loading', 'Cloning', 'Following', 'Joined'])
+    .optional()
+    .describe('How far it is on its way into the cluster.'),
+  donor: label().optional().describe('Server it copies from.'),
   healthy: z.boolean().optional().describe('It counts as ready.'),
   lag: z
     .enum(['None', 'UnderLimit', 'OverLimit', 'Stopped', 'Unknown'])

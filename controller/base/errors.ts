@@ -49,6 +49,17 @@ const errorCodes = {
   'shell.host-failed': 'backoff',
   /** HAProxy answered a runtime command with something other than success. */
   'proxy.refused': 'backoff',
+  /** The host answers, but no database process listens. */
+  'database.refused': 'backoff',
+  /** The database did not answer in time; whether it did what was asked is unknown. */
+  'database.silent': 'backoff',
+  /** It has no session left for applications; it is alive. */
+  'database.overloaded': 'backoff',
+  'database.denied': 'backoff',
+  /** The node has seen a higher epoch: somebody else is in charge. */
+  'database.stale-epoch': 'never',
+  /** It answered with an error; number and text are in the message. */
+  'database.failed': 'backoff',
   invariant: 'never',
 } as const satisfies Record<string, Retry>;
 

@@ -1,0 +1,153 @@
+/** One database server as kinds see it: look at it, and change the part it plays. Types only. */
+import type { Instant, Millis } from '../base/clock.ts';
+import type { Host } from '../shell/port.ts';
+
+export type Flavor = 'MySQL' | 'MariaDB';
+
+/** A GTID set (MySQL) or a GTID position (MariaDB) as the server writes it; `gtid.ts` calculates with it. Empty = nothing. */
+export type Gtids = string;
+
+/** Where a server is and how to get in. The way in is the host's SSH connection, so its pinned key vouches for the server. */
+export interface Node {
+  /** Name of its Server object, for messages. */
+  readonly name: string;
+  readonly host: Host;
+  readonly flavor: Flavor;
+  /** Password of the account `ridgeline`. */
+  readonly password: string;
+}
+
+/** Finds the Database of a node; it keeps sessions open between calls. */
+export interface Databases {
+  of(node: Node): Database;
+}
+
+/** What a server says of itself, in one look. */
+export interface Look {
+  /** Exact, e.g. `11.8.6` or `9.7.4`. */
+  readonly version: string;
+  /** What tells it from every other server: server_uuid (MySQL), server_id (MariaDB). */
+  readonly identity: string;
+  /** Neither applications nor administrators can write. */
+  readonly readOnly: boolean;
+  /** Everything that is in its binary log. */
+  readonly executed: Gtids;
+  /** What it no longer can hand to a replica that lacks it. */
+  readonly purged: Gtids;
+  /** Epoch in its heartbeat row; 0 while there is none. The row replicates. */
+  readonly epoch: number;
+  /** When its heartbeat row was last written, by the clock of the server that wrote it. */
+  readonly beatTime?: Instant;
+  readonly acks: Acks;
+  /** Absent on a server that follows nobody. */
+  readonly replication?: Replication;
+}
+
+/** The side of a server that waits for replicas before it acknowledges commits. */
+export interface Acks {
+  /** Commits wait, at the safe point (AFTER_SYNC), without a time limit. */
+  readonly armed: boolean;
+  /** Replicas that acknowledge and are connected now. */
+  readonly connected: number;
+  /** How many of them a commit waits for; 0 when not armed. */
+  readonly required: number;
+  /** Sessions that wait for an acknowledgement now. */
+  readonly waiting: number;
+  /** Commits that did, and did not, wait for their acknowledgement since the server started. */
+  readonly acknowledged: number;
+  readonly unacknowledged: number;
+}
+
+/** How a server follows another. */
+export interface Replication {
+  /** Address of the server it follows. */
+  readonly source: string;
+  /** Running = connected and receiving. */
+  readonly receiver: 'Running' | 'Connecting' | 'Stopped';
+  readonly applier: 'Running' | 'Stopped';
+  /** Received and kept, applied or not; complete transactions only. Includes what is executed. */
+  readonly received: Gtids;
+  /** Heartbeats and events since it started to follow; a number that grows means that the source is alive. */
+  readonly heard: number;
+  /** It acknowledges what it receives. */
+  readonly acknowledges: boolean;
+  /** Seconds its applier is behind; undefined when the server does not know. */
+  readonly lagSeconds?: number;
+  readonly receiverError?: SqlError;
+  readonly applierError?: SqlError;
+}
+
+export interface SqlError {
+  readonly number: number;
+  readonly message: string;
+}
+
+/** Whom to follow, and how. */
+export interface Source {
+  /** Private address of the primary. */
+  readonly address: string;
+  /** Password of the account `replication`. */
+  readonly password: string;
+  /** PEM of the certificate the primary made for itself; the only one that is accepted. */
+  readonly certificate: string;
+  /** Acknowledge what is received. */
+  readonly acknowledges: boolean;
+}
+
+/**
+ * Failures besides those of Shell:
+ * `database.refused` the host answers, but no server process listens;
+ * `database.silent` no answer within the time; the outcome is unknown;
+ * `database.overloaded` it refuses sessions of applications (only `beat`);
+ * `database.denied` it does not accept the account;
+ * `database.stale-epoch` the node has seen a higher epoch: whoever asks is no longer in charge;
+ * `database.failed` it answers with an error; number and text are in the message.
+ *
+ * Everything that takes an `epoch` changes the server. It runs under a lock on the host and is refused when the host has
+ * seen a higher epoch; a higher one is remembered before anything is done. All of it may be repeated.
+ */
+export interface Database {
+  look(timeout: Millis): Promise<Look>;
+  /** Writes the heartbeat row as applications write: waits for acknowledgements, fails on a read-only server. */
+  beat(epoch: number, timeout: Millis): Promise<void>;
+  /** Whether the server process exists, by the host's word, and what its disk says. */
+  inspect(timeout: Millis): Promise<Inspection>;
+  /** Whether a server at this address greets: run on this node's host, so it is a second pair of eyes. */
+  reaches(address: string, timeout: Millis): Promise<boolean>;
+  /** PEM of the certificate this server made for itself. */
+  certificate(): Promise<string>;
+
+  /** Stops the receiver, and only it: from then on this replica acknowledges nothing. Resolves when it has stopped. */
+  freeze(epoch: number): Promise<Frozen>;
+  /** Starts the receiver again. */
+  thaw(epoch: number): Promise<void>;
+  /** Starts the applier and waits until `target` is executed; false when the time is over. Changes no role. */
+  catchUp(target: Gtids, timeout: Millis): Promise<boolean>;
+  /** Follows nobody from now on. Refused while something it received is not applied. It stays read-only. */
+  detach(epoch: number): Promise<void>;
+  /** Makes commits wait for so many replicas from now on; 0 = for none. */
+  requireAcks(acks: number, epoch: number): Promise<void>;
+  /** Takes writes, from now on and not after a restart; writes the heartbeat row with the epoch. */
+  open(epoch: number): Promise<void>;
+  /** Takes no more writes and ends the sessions of applications; returns all that is executed then. */
+  close(epoch: number, timeout: Millis): Promise<Gtids>;
+  /** Follows `source`. What it received before is applied first; refused when that does not end in time. */
+  follow(source: Source, epoch: number): Promise<void>;
+  /** Starts or stops acknowledging, without a change of source; resolves when the receiver runs again. */
+  acknowledge(on: boolean, epoch: number): Promise<void>;
+  /** Kills the server process and keeps it from starting; resolves when the process is proven to be gone. */
+  kill(epoch: number): Promise<void>;
+}
+
+export interface Frozen {
+  readonly received: Gtids;
+  readonly executed: Gtids;
+}
+
+export interface Inspection {
+  readonly running: boolean;
+  /** Share of the data disk in use, 0..1. */
+  readonly diskUsed: number;
+  /** The data disk was remounted read-only. */
+  readonly diskReadOnly: boolean;
+}

@@ -31,7 +31,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   shell: ['base', 'api'],
   balancer: ['base', 'api', 'shell/port'],
   database: ['base', 'api', 'shell/port', 'shell/quoting'],
-  supervision: ['base', 'api', 'database/port', 'database/gtid', 'shell/port'],
+  supervision: ['base', 'api', 'cloud/port', 'database/port', 'database/gtid'],
   failover: ['base', 'api', 'kube/port', 'database/port', 'database/gtid', 'supervision/port'],
   breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],

@@ -20,6 +20,27 @@ export interface Node {
 /** Finds the Database of a node; it keeps sessions open between calls. */
 export interface Databases {
   of(node: Node): Database;
+  /** Another pair of eyes: any host of ours, with or without a database. */
+  witness(host: Host): Witness;
+}
+
+export interface Witness {
+  /**
+   * Whether a server at this address greets a client that comes from this host. False = it does not; failures are those of
+   * Shell: the witness itself cannot be asked. A frozen server still accepts connections, so only its greeting counts.
+   */
+  reaches(address: string, timeout: Millis): Promise<boolean>;
+}
+
+/** One server of a cluster that holds the cluster's data and can take part in a change of primary. */
+export interface Member {
+  /** Name of its Server object. */
+  readonly server: string;
+  readonly instanceID: string;
+  /** Address at which replicas and proxies reach it. */
+  readonly address: string;
+  readonly zone?: string;
+  readonly database: Database;
 }
 
 /** What a server says of itself, in one look. */
@@ -112,8 +133,6 @@ export interface Database {
   beat(epoch: number, timeout: Millis): Promise<void>;
   /** Whether the server process exists, by the host's word, and what its disk says. */
   inspect(timeout: Millis): Promise<Inspection>;
-  /** Whether a server at this address greets: run on this node's host, so it is a second pair of eyes. */
-  reaches(address: string, timeout: Millis): Promise<boolean>;
   /** PEM of the certificate this server made for itself. */
   certificate(): Promise<string>;
 

@@ -1,17 +1,6 @@
-/** What a change of primary needs of the world: the members, ways to stop a machine, and ways to move clients. Types only. */
+/** What a change of primary needs of the world: ways to stop a machine, and ways to move clients. Types only. */
 import type { Millis } from '../base/clock.ts';
-import type { Database, Gtids, Source } from '../database/port.ts';
-
-/** One server of the cluster that can take part: it holds the cluster's data. */
-export interface Member {
-  /** Name of its Server object. */
-  readonly server: string;
-  readonly instanceID: string;
-  /** Address at which replicas and proxies reach it. */
-  readonly address: string;
-  readonly zone?: string;
-  readonly database: Database;
-}
+import type { Gtids, Member, Source } from '../database/port.ts';
 
 /** Stops a machine for good, as far as the cluster is concerned. */
 export interface Fence {

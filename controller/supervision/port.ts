@@ -1,6 +1,7 @@
 /** What the supervisor of a cluster found; whoever acts on it looks again first. Types only. */
 import type { Instant } from '../base/clock.ts';
-import type { Look } from '../database/port.ts';
+import type { MachineState } from '../cloud/port.ts';
+import type { Look, Member, Witness } from '../database/port.ts';
 
 /**
  * | verdict         | meaning                                                            | failover |
@@ -40,7 +41,29 @@ export interface Finding {
   readonly looks: ReadonlyMap<string, { readonly at: Instant; readonly look: Look }>;
 }
 
+/** What to keep an eye on; the cluster's reconciler hands in a new one with every pass. */
+export interface Supervised {
+  /** Uid of the MySQLCluster. */
+  readonly uid: string;
+  /** `namespace/name`, for logs and metrics. */
+  readonly name: string;
+  readonly epoch: number;
+  /** Server name of the primary. */
+  readonly primary: string;
+  readonly members: readonly Member[];
+  /** Hosts besides the members that can look at the primary, by Server name. */
+  readonly witnesses: ReadonlyMap<string, Witness>;
+  /** Acknowledgements a commit is recorded to wait for. */
+  readonly requiredAcks: number;
+  readonly stallSeconds: number;
+  /** What is known of a machine without asking EC2; undefined when nothing is. */
+  machineState(instanceID: string): MachineState | undefined;
+}
+
 export interface Supervision {
+  /** Starts or goes on probing, with these members from now on. */
+  watch(cluster: Supervised): void;
+  forget(clusterUid: string): void;
   /** The newest finding about the cluster with this uid; undefined until the first round of probes is over. */
   of(clusterUid: string): Finding | undefined;
 }

@@ -1,4 +1,6 @@
 /** Arithmetic with GTIDs, because MariaDB offers none and a dead server cannot be asked. Pure. */
+import { mariadbGtids } from './gtid-mariadb.ts';
+import { mysqlGtids } from './gtid-mysql.ts';
 import type { Flavor, Gtids } from './port.ts';
 
 export type Comparison = 'Equal' | 'Ahead' | 'Behind' | 'Diverged';
@@ -6,14 +8,41 @@ export type Comparison = 'Equal' | 'Ahead' | 'Behind' | 'Diverged';
 /** What failover asks about GTIDs; every argument and result is text as the servers write it. */
 export interface GtidAlgebra {
   /** Canonical text, so that equal sets are equal strings. @throws AppError `database.failed` on what is no GTID text. */
-  normalize(gtids: Gtids): Gtids;
-  union(...all: readonly Gtids[]): Gtids;
+  readonly normalize: (gtids: Gtids) => Gtids;
+  readonly union: (...all: readonly Gtids[]) => Gtids;
   /** What is in `left` and not in `right`. */
-  subtract(left: Gtids, right: Gtids): Gtids;
+  readonly subtract: (left: Gtids, right: Gtids) => Gtids;
   /** Whether `left` has everything of `right`. */
-  contains(left: Gtids, right: Gtids): boolean;
+  readonly contains: (left: Gtids, right: Gtids) => boolean;
   /** How `left` stands to `right`. */
-  compare(left: Gtids, right: Gtids): Comparison;
+  readonly compare: (left: Gtids, right: Gtids) => Comparison;
 }
 
-export declare function algebraOf(flavor: Flavor): GtidAlgebra;
+/** How one flavor writes its GTIDs, and what it takes to calculate with them once they are read. */
+export interface GtidNotation<Parsed> {
+  /** @throws AppError `database.failed` on what is no GTID text. */
+  readonly parse: (gtids: Gtids) => Parsed;
+  /** Canonical text; empty for nothing. */
+  readonly format: (parsed: Parsed) => Gtids;
+  readonly union: (left: Parsed, right: Parsed) => Parsed;
+  readonly subtract: (left: Parsed, right: Parsed) => Parsed;
+}
+
+export function algebraOf(flavor: Flavor): GtidAlgebra {
+  return flavor === 'MySQL' ? algebraIn(mysqlGtids) : algebraIn(mariadbGtids);
+}
+
+function algebraIn<Parsed>({ parse, format, union, subtract }: GtidNotation<Parsed>): GtidAlgebra {
+  const difference = (left: Gtids, right: Gtids) => format(subtract(parse(left), parse(right)));
+  const contains = (left: Gtids, right: Gtids) => difference(right, left) === '';
+  return {
+    normalize: (gtids) => format(parse(gtids)),
+    union: (...all) => format(all.map((gtids) => parse(gtids)).reduce(union, parse(''))),
+    subtract: difference,
+    contains,
+    compare: (left, right) => {
+      if (contains(left, right)) return contains(right, left) ? 'Equal' : 'Ahead';
+      return contains(right, left) ? 'Behind' : 'Diverged';
+    },
+  };
+}

@@ -5,6 +5,7 @@ import {
   immutable,
   integer,
   label,
+  listOf,
   mapBy,
   ref,
   rules,
@@ -13,7 +14,9 @@ import {
   text,
   time,
 } from './fields.ts';
+import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
+import type { KubeObject } from './meta.ts';
 import { backup, bootstrap, endpoints, failover, settings } from './mysql-cluster-parts.ts';
 import { count, deletionProtection, inputs, instanceID, statusOf, suspend } from './parts.ts';
 
@@ -103,12 +106,21 @@ const member = z.object({
     .optional()
     .describe('How far it is on its way into the cluster.'),
   donor: label().optional().describe('Server it copies from.'),
+  attempt: count().optional().describe('How often the step was begun.'),
+  stepTime: time().optional().describe('When the step was begun, or may begin again after it failed.'),
+  message: text(512).optional().describe('What the last failure of the step was.'),
+  failingTime: time().optional().describe('Since when it is not well, or does not follow.'),
   healthy: z.boolean().optional().describe('It counts as ready.'),
   lag: z
     .enum(['None', 'UnderLimit', 'OverLimit', 'Stopped', 'Unknown'])
     .optional()
     .describe('How far behind it is; the number is a metric.'),
   since: time().optional().describe('Since when.'),
+});
+
+const removal = z.object({
+  time: time().describe('When they were removed.'),
+  count: count().describe('How many.'),
 });
 
 const status = statusOf({
@@ -144,6 +156,9 @@ const status = statusOf({
   )
     .optional()
     .describe('Old primaries kept for inspection.'),
+  automaticRemovals: listOf(removal, 32)
+    .optional()
+    .describe('Servers removed by nobody in person during the last ten minutes.'),
 });
 
 export const mySQLClusterKind = defineKind({
@@ -170,3 +185,7 @@ export const mySQLClusterKind = defineKind({
   ],
   scale: ['.spec.instances', '.status.instances', '.status.selector'],
 });
+
+export type MySQLClusterSpec = SpecOf<typeof mySQLClusterKind>;
+export type MySQLClusterStatus = StatusOf<typeof mySQLClusterKind>;
+export type MySQLCluster = KubeObject<MySQLClusterSpec, MySQLClusterStatus>;

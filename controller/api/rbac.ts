@@ -7,6 +7,7 @@ import type { Kind } from './kind.ts';
 import { launchBatchKind } from './launch-batch.ts';
 import { loadBalancerKind } from './load-balancer.ts';
 import { group } from './meta.ts';
+import { mySQLClusterKind } from './mysql-cluster.ts';
 import { promotionKind } from './promotion.ts';
 import { scriptRunKind } from './script-run.ts';
 import { scriptKind } from './script.ts';
@@ -44,6 +45,8 @@ const reconciled: readonly AnyKind[] = [
   launchBatchKind,
   loadBalancerKind,
   serverArrayKind,
+  mySQLClusterKind,
+  promotionKind,
 ];
 /** Kinds the controller holds with a finalizer while something in the cloud belongs to them. */
 const held: readonly AnyKind[] = [
@@ -54,9 +57,10 @@ const held: readonly AnyKind[] = [
   launchBatchKind,
   loadBalancerKind,
   serverArrayKind,
+  mySQLClusterKind,
 ];
 /** Kinds the controller makes and removes itself. */
-const made: readonly AnyKind[] = [serverKind, scriptRunKind, launchBatchKind];
+const made: readonly AnyKind[] = [serverKind, scriptRunKind, launchBatchKind, promotionKind];
 /** Kinds the controller scales as an autoscaler does. */
 const scaled: readonly AnyKind[] = [serverArrayKind];
 
@@ -87,17 +91,18 @@ function controllerRules(): readonly PolicyRule[] {
     ours(made, ['create', 'delete']),
     { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: [...read, 'create', 'delete'] },
     { apiGroups: [''], resources: ['secrets', 'configmaps', 'namespaces'], verbs: ['get'] },
+    // SSH keys in its own namespace, passwords of a MySQLCluster beside it. It never changes or deletes a Secret.
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
   ];
 }
 
-/** In its own namespace: the leader's lease, and the SSH keys it makes. Creation cannot be limited by name. */
+/** In its own namespace: the leader's lease. Creation cannot be limited by name. */
 function homeRules(): readonly PolicyRule[] {
   const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
   return [
     { ...leases, verbs: ['create'] },
     { ...leases, resourceNames: [home.lease], verbs: ['get', 'patch'] },
-    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   ];
 }
 

@@ -89,7 +89,7 @@ const status = statusOf({
   imageID: imageID().optional().describe('AMI.'),
   zone: zone().optional().describe('Availability zone.'),
   role: z
-    .enum(['Primary', 'Replica', 'Frontend', 'Member', 'Fenced'])
+    .enum(['Primary', 'Replica', 'Joining', 'Fenced', 'Frontend', 'Member'])
     .optional()
     .describe('Part it plays for its owner.'),
   privateIP: address().optional().describe('Private address.'),

@@ -1,5 +1,6 @@
 /** The inputs of one server's scripts: gathers the levels, reads the sources, and sees servers that wait for each other. */
 import { siteDeploymentKind } from '../api/deployment.ts';
+import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import { keyText, labels } from '../api/meta.ts';
 import { scriptKind } from '../api/script.ts';
@@ -77,14 +78,19 @@ function levelsOf(cache: Cache, scope: InputScope): readonly Level[] {
 function ownLevels(cache: Cache, server: Server, templateInputs: Level['inputs']): readonly Level[] {
   const { deploymentRef, serverTemplateRef, inputs } = server.spec;
   const deployment = cache.get(siteDeploymentKind, beside(server, deploymentRef.name));
-  const arrayName = server.metadata.labels?.[labels.array];
+  const { [labels.array]: arrayName, [labels.cluster]: clusterName } = server.metadata.labels ?? {};
   const array = arrayName === undefined ? undefined : cache.get(serverArrayKind, beside(server, arrayName));
+  const cluster =
+    clusterName === undefined ? undefined : cache.get(mySQLClusterKind, beside(server, clusterName));
   return [
     { level: 'ServerTemplate', name: serverTemplateRef.name, inputs: templateInputs },
     { level: 'Deployment', name: deploymentRef.name, inputs: deployment?.spec.inputs },
     ...(array === undefined
       ? []
       : [{ level: 'Array' as const, name: array.metadata.name, inputs: array.spec.inputs }]),
+    ...(cluster === undefined
+      ? []
+      : [{ level: 'Cluster' as const, name: cluster.metadata.name, inputs: cluster.spec.inputs }]),
     { level: 'Server', name: server.metadata.name, inputs },
   ];
 }

@@ -1,6 +1,6 @@
 /** From facts and plan to the status that is written. Pure. */
 import { findCondition, stampConditions, type ConditionStatus, type Verdict } from '../../api/conditions.ts';
-import { annotations as names } from '../../api/meta.ts';
+import { annotations as names, labels } from '../../api/meta.ts';
 import type { ServerStatus } from '../../api/server.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Observed, Plan, ServerVerdict } from './decide/plan.ts';
@@ -19,11 +19,12 @@ type ConditionType = keyof typeof initial;
 /** The whole new status; `trouble` is what went wrong with the plan's action. */
 export function statusOf(observed: Observed, plan: Plan, trouble?: string): ServerStatus {
   const { server, now } = observed;
-  const { generation = 0, annotations } = server.metadata;
+  const { generation = 0, annotations, labels: marks } = server.metadata;
   const recorded: ServerStatus = { ...observed.status, ...plan.record };
   const next = { ...recorded, ...machineFields(observed, recorded) };
   return {
     ...next,
+    role: roleOf(marks?.[labels.role]),
     observedGeneration: generation,
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
     conditions: stampConditions(observed.status.conditions, verdictsOf(observed, plan, next, trouble), {
@@ -31,6 +32,18 @@ export function statusOf(observed: Observed, plan: Plan, trouble?: string): Serv
       at: timestamp(now),
     }),
   };
+}
+
+const roles: Readonly<Record<string, ServerStatus['role']>> = {
+  primary: 'Primary',
+  replica: 'Replica',
+  joining: 'Joining',
+  fenced: 'Fenced',
+};
+
+/** What its owner says it is; only clusters say it. */
+function roleOf(label: string | undefined): ServerStatus['role'] {
+  return roles[label ?? ''];
 }
 
 function verdictsOf(

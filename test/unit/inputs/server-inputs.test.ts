@@ -1,5 +1,6 @@
 /** The inputs of one server: sources, provenance, waiting, and servers that wait for each other. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { scriptKind } from '../../../controller/api/script.ts';
 import { serverKind, type Server } from '../../../controller/api/server.ts';
@@ -67,6 +68,25 @@ test('the values of all levels, with where they came from and never the values',
       { name: 'SIZE', level: 'Script', ref: undefined },
     ],
   });
+});
+
+test('a member of a cluster takes what its cluster sets', async () => {
+  site.addDeployment({ inputs: [{ name: 'SIZE', value: 'small' }] });
+  site.kube.seed(mySQLClusterKind, {
+    ...words(mySQLClusterKind),
+    metadata: { namespace, name: 'db' },
+    spec: {
+      deploymentRef: { name: 'shop' },
+      serverTemplateRef: { name: 'app' },
+      engine: { flavor: 'MariaDB', version: '11.8' },
+      inputs: [{ name: 'SIZE', value: 'large' }],
+    } as never,
+  });
+  const server = site.addServer('db-1', 1);
+  const marks = { labels: { 'ridgeline.dev/cluster': 'db' } };
+  const member = { ...server, metadata: { ...server.metadata, ...marks } };
+  const { sources } = await check(member, [{ name: 'SIZE' }]);
+  expect(sources).toEqual([{ name: 'SIZE', level: 'Cluster', ref: undefined }]);
 });
 
 describe('what cannot be read', () => {

@@ -61,3 +61,14 @@ test('an action that failed is in the message', () => {
   const ready = findCondition(write(aServer().operational().deleting(), 'EC2 says no.'), 'Ready');
   expect(ready?.message).toMatch(/ EC2 says no\.$/);
 });
+
+test.each([
+  ['primary', 'Primary'],
+  ['fenced', 'Fenced'],
+  ['whatever', undefined],
+])('the role its owner labels it with: %s', (label, role) => {
+  const { observed } = aServer().operational();
+  const metadata = { ...observed.server.metadata, labels: { 'ridgeline.dev/role': label } };
+  const labeled = { ...observed, server: { ...observed.server, metadata } };
+  expect(statusOf(labeled, decide(labeled)).role).toBe(role);
+});

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { ensureImage } from '../ami/build.ts';
 import { suites } from '../ami/recipe.ts';
 import { endpoint, images, network, paths } from '../config.ts';
-import { down, isUp, labInit, restartApi, up } from '../launcher/lab.ts';
+import { down, isUp, labInit, offerNewImages, restartApi, up } from '../launcher/lab.ts';
 import { preflight } from '../launcher/preflight.ts';
 import { findInstance, instances } from './control.ts';
 import { UsageError, type Verb } from './verb.ts';
@@ -80,7 +80,8 @@ export const lifeVerbs: Readonly<Record<string, Verb>> = {
         throw new UsageError(`usage: ami build [${suites.join('|')}]`);
       await preflight(network.cidr, paths.lab, say);
       say(await ensureImage({ suite, cache: paths.cache, progress: say, signal: interrupted() }));
-      say(`It is ${images[suite].id} from the next start of the lab.`);
+      const when = (await offerNewImages()) || (await isUp()) ? 'now' : 'from the next start of the lab';
+      say(`It is ${images[suite].id} ${when}.`);
     },
   },
   'restart-api': {

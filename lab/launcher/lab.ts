@@ -26,7 +26,10 @@ export interface UpOptions {
 
 /** Starts the lab unless it runs; false when it ran already. On failure nothing half-made stays. Throws with a way out. */
 export async function up(options: UpOptions): Promise<boolean> {
-  if (await isUp()) return false;
+  if (await isUp()) {
+    await offerNewImages();
+    return false;
+  }
   await preflight(network.cidr, paths.lab, options.progress);
   await ensureImage({ suite: 'trixie', cache: paths.cache, ...options });
   await mkdir(paths.lab, { recursive: true });
@@ -84,6 +87,20 @@ export async function restartApi(): Promise<void> {
     },
     startLimit,
   );
+}
+
+/**
+ * Lets a lab that runs launch the suites that were built since it started: its API process is replaced, its machines
+ * live on, and keep the images they came from. False when there was nothing to do.
+ */
+export async function offerNewImages(): Promise<boolean> {
+  const settings = readSettings();
+  if (settings === undefined || !(await isUp())) return false;
+  const offered = { ...(await builtImages()), ...settings.images };
+  if (Object.keys(offered).length === Object.keys(settings.images).length) return false;
+  writeSettings(offered);
+  await restartApi();
+  return true;
 }
 
 /** Process 1 of the lab, as this computer numbers it; undefined while the lab is down. */

@@ -87,6 +87,14 @@ test.each([
   expect(verdict.ok).toBe(ok);
 });
 
+test('what was not tested because of this machine is said right above the sum', () => {
+  const skipped = aReport(['skipped', 'skipped']);
+  const testResults = skipped.testResults.map((file) => ({ ...file, name: '/any/real-mysql.test.ts' }));
+  const { lines, ok } = sumReports([passing, { name: 'real', report: { ...skipped, testResults } }]);
+  expect(lines.at(-2)).toMatch(/^MYSQL DID NOT RUN: /);
+  expect(ok).toBe(true);
+});
+
 test('each failed test is named', () => {
   const { lines } = sumReports([{ name: 'unit', report: aReport(['passed', 'failed']) }]);
   expect(lines).toContain('failed: a.test.ts: test 1');

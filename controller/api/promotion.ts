@@ -1,7 +1,9 @@
 /** Promotion: one change of primary, asked for by a person or by the controller; its status is the write-ahead log. */
 import { z } from 'zod';
 import { immutable, integer, label, mapBy, ref, text, time } from './fields.ts';
+import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
+import type { KubeObject } from './meta.ts';
 import { count, span, statusOf } from './parts.ts';
 
 const spec = immutable(
@@ -47,7 +49,7 @@ const frozenReplica = z.object({
 
 const stopProof = z.object({
   type: z
-    .enum(['Starved', 'ProcessGone', 'InstanceStopped', 'LeaseExpired'])
+    .enum(['Starved', 'ProcessGone', 'InstanceStopped', 'Closed', 'LeaseExpired'])
     .describe('Why the old primary cannot acknowledge another write.'),
   message: text(1024).describe('Evidence.'),
   time: time().describe('When it was found.'),
@@ -61,7 +63,7 @@ const status = statusOf({
   currentStep: text(63).optional().describe('Step that runs now.'),
   steps: mapBy(['name'], step, 24).optional().describe('All steps, in order.'),
   frozen: mapBy(['server'], frozenReplica, 9).optional().describe('Replicas that stopped receiving.'),
-  proofs: mapBy(['type'], stopProof, 4).optional().describe('Proofs that the old primary has stopped.'),
+  proofs: mapBy(['type'], stopProof, 5).optional().describe('Proofs that the old primary has stopped.'),
   targetGTIDs: text(8192).optional().describe('GTID set the new primary must hold.'),
   ...span,
   lastWriteTime: time().optional().describe('Last write known to be good on the old primary.'),
@@ -99,3 +101,7 @@ export const promotionKind = defineKind({
     ageColumn,
   ],
 });
+
+export type PromotionSpec = SpecOf<typeof promotionKind>;
+export type PromotionStatus = StatusOf<typeof promotionKind>;
+export type Promotion = KubeObject<PromotionSpec, PromotionStatus>;

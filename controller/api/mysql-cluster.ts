@@ -94,6 +94,9 @@ const durability = z.object({
     ),
   ackers: setOf(label(), 9).describe('Replicas that may have acknowledged a commit.'),
   requiredAcks: integer(0, 8).describe('Acknowledgements a commit surely waits for.'),
+  baseGTIDs: text(8192)
+    .optional()
+    .describe('What the primary held when its epoch began; whoever replaces it must hold that too.'),
   changeTime: time().optional().describe('When this record was last changed.'),
 });
 

@@ -339,6 +339,31 @@ export const reasons = {
       DeletionBlocked: 'Its deletion waits for a person.',
     },
   },
+  Promotion: {
+    Succeeded: {
+      Queued: 'It waits for its turn.',
+      Running: 'It runs; the message names the step.',
+      Completed: 'The new primary takes writes and all clients were led to it.',
+      CompletedWithWarnings: 'The new primary takes writes; the message says what was left undone.',
+      PreconditionFailed: 'The target cannot be promoted, or the cluster is in no state for it.',
+      NotPrimaryAnymore: 'Another server than expectedPrimary takes writes.',
+      StartDeadlineExceeded: 'It could not begin within startDeadlineSeconds.',
+      PrimaryHealthy: 'The primary turned out to be well; nothing was changed.',
+      NoCandidate: 'No replica can take over.',
+      Diverged: 'Replicas hold transactions that contradict each other; a person must choose.',
+      PossibleDataLoss:
+        'No replica is proven to hold every acknowledged write; the message says how to decide.',
+      CannotFence: 'Nothing proves that the old primary has stopped.',
+      RolledBack: 'It took too long; the old primary takes writes again.',
+      StepFailed: 'A step cannot be done; the message says which and why.',
+    },
+    Finished: {
+      Queued: 'It waits for its turn.',
+      Running: 'It runs.',
+      Completed: 'It ended with success.',
+      Failed: 'It ended without success; see Succeeded.',
+    },
+  },
   LaunchBatch: {
     Completed: {
       Launched: 'EC2 started the machines in status.instances.',

@@ -52,6 +52,8 @@ export const mariadbGtids: GtidNotation<Position> = {
     }
     return position;
   },
+
+  authors: (position) => new Set([...position.values()].flatMap(({ servers }) => [...servers].map(String))),
 };
 
 function read(part: string): readonly [number, Reach] {

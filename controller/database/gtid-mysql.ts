@@ -51,6 +51,8 @@ export const mysqlGtids: GtidNotation<GtidSet> = {
         .map(([source, intervals]) => [source, without(intervals, right.get(source) ?? [])] as const)
         .filter(([, intervals]) => intervals.length > 0),
     ),
+
+  authors: (set) => new Set([...set.keys()].map((source) => source.split(':')[0] ?? '')),
 };
 
 /** One `uuid:…`; a tag holds for the intervals behind it, until the next tag. */

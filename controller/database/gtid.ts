@@ -16,6 +16,8 @@ export interface GtidAlgebra {
   readonly contains: (left: Gtids, right: Gtids) => boolean;
   /** How `left` stands to `right`. */
   readonly compare: (left: Gtids, right: Gtids) => Comparison;
+  /** Identities (as in `Look.identity`) of the servers that the text names as authors. */
+  readonly authors: (gtids: Gtids) => ReadonlySet<string>;
 }
 
 /** How one flavor writes its GTIDs, and what it takes to calculate with them once they are read. */
@@ -26,13 +28,14 @@ export interface GtidNotation<Parsed> {
   readonly format: (parsed: Parsed) => Gtids;
   readonly union: (left: Parsed, right: Parsed) => Parsed;
   readonly subtract: (left: Parsed, right: Parsed) => Parsed;
+  readonly authors: (parsed: Parsed) => ReadonlySet<string>;
 }
 
 export function algebraOf(flavor: Flavor): GtidAlgebra {
   return flavor === 'MySQL' ? algebraIn(mysqlGtids) : algebraIn(mariadbGtids);
 }
 
-function algebraIn<Parsed>({ parse, format, union, subtract }: GtidNotation<Parsed>): GtidAlgebra {
+function algebraIn<Parsed>({ parse, format, union, subtract, authors }: GtidNotation<Parsed>): GtidAlgebra {
   const difference = (left: Gtids, right: Gtids) => format(subtract(parse(left), parse(right)));
   const contains = (left: Gtids, right: Gtids) => difference(right, left) === '';
   return {
@@ -44,5 +47,6 @@ function algebraIn<Parsed>({ parse, format, union, subtract }: GtidNotation<Pars
       if (contains(left, right)) return contains(right, left) ? 'Equal' : 'Ahead';
       return contains(right, left) ? 'Behind' : 'Diverged';
     },
+    authors: (gtids) => authors(parse(gtids)),
   };
 }

@@ -1,6 +1,13 @@
-/** What a change of primary needs of the world: ways to stop a machine, and ways to move clients. Types only. */
-import type { Millis } from '../base/clock.ts';
+/** What a change of primary needs of the world, and how one is asked for. Types only. */
+import type { MySQLCluster } from '../api/mysql-cluster.ts';
+import type { Promotion } from '../api/promotion.ts';
+import type { Clock, Millis } from '../base/clock.ts';
+import type { Failpoints } from '../base/failpoints.ts';
 import type { Gtids, Member, Source } from '../database/port.ts';
+import type { Events, Kube } from '../kube/port.ts';
+import type { Finding } from '../supervision/port.ts';
+import type { FailoverMetrics } from './metrics.ts';
+import type { Rules } from './rules.ts';
 
 /** Stops a machine for good, as far as the cluster is concerned. */
 export interface Fence {
@@ -39,4 +46,40 @@ export interface FrozenMember {
   readonly server: string;
   readonly received: Gtids;
   readonly executed: Gtids;
+}
+
+/** Made once per cluster and pass: `router` and `sourceOf` know the cluster. */
+export interface FailoverPorts {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly failpoints: Failpoints;
+  readonly events: Events;
+  readonly metrics: FailoverMetrics;
+  readonly fence: Fence;
+  readonly router: Router;
+  readonly sourceOf: SourceOf;
+  readonly rules: Rules;
+}
+
+/** One change of primary to carry on with. */
+export interface Order {
+  /** As last read or written, with `currentPromotionRef` naming the Promotion. */
+  readonly cluster: MySQLCluster;
+  readonly promotion: Promotion;
+  /** All that hold the cluster's data, the recorded primary included as long as its Server exists. */
+  readonly members: readonly Member[];
+  /** What supervision found about the recorded primary; undefined when nothing yet. */
+  readonly finding: Finding | undefined;
+  /** Servers that were primary at any time, as far as Promotions tell. */
+  readonly formerPrimaries: readonly string[];
+  /** Aborts when this process is no longer in charge. */
+  readonly signal: AbortSignal;
+}
+
+export interface Progress {
+  /** As last written: go on with these. The engine changes `status.primary` and `status.durability`, nothing else. */
+  readonly cluster: MySQLCluster;
+  readonly promotion: Promotion;
+  /** Call again after so long; undefined when the Promotion has ended, well or badly: its conditions tell. */
+  readonly after?: Millis;
 }

@@ -1,0 +1,74 @@
+/** What is proven about a dead primary: that it can acknowledge nothing more, and who holds all it acknowledged. Pure. */
+import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
+import type { PromotionStatus } from '../api/promotion.ts';
+import type { GtidAlgebra } from '../database/gtid.ts';
+import type { Flavor, Gtids } from '../database/port.ts';
+
+export type Durability = NonNullable<MySQLClusterStatus['durability']>;
+export type StopProof = NonNullable<PromotionStatus['proofs']>[number]['type'];
+
+/** What a server held when it was stopped from receiving or writing. */
+export interface Holding {
+  readonly server: string;
+  readonly held: Gtids;
+}
+
+/**
+ * How many acknowledgements every commit surely waited for. While the wait is being taken away, or is not yet back, a
+ * commit may have been acknowledged without any.
+ */
+export function surelyRequired({ state, requiredAcks }: Durability): number {
+  return state === 'Protected' || state === 'Degrading' ? requiredAcks : 0;
+}
+
+/**
+ * F = R - W + 1: of R ackers, any W that acknowledged a commit and any F that are frozen have one in common. With W = 0 it
+ * is more than there are, so that nothing can be proven by freezing; without ackers nothing can either.
+ */
+export function neededFrozen(durability: Durability): number {
+  return Math.max(1, durability.ackers.length - surelyRequired(durability) + 1);
+}
+
+/** How many of the recorded ackers are among `servers`. */
+export function ackersAmong(durability: Durability, servers: readonly string[]): number {
+  return durability.ackers.filter((acker) => servers.includes(acker)).length;
+}
+
+/** What is known when it is judged whether every acknowledged write is in `held`. */
+export interface DataFacts {
+  readonly durability: Durability;
+  /** F, from the rules in force. */
+  readonly needed: number;
+  /** The old primary and what it held when it was closed, if it was. */
+  readonly closed?: Holding;
+  /** It was restarted since it took writes. */
+  readonly restarted: boolean;
+  readonly flavor: Flavor;
+  /** Who was frozen and is not errant. */
+  readonly frozen: readonly Holding[];
+}
+
+/** Why `held` has every write that was ever acknowledged; undefined when that cannot be proven. */
+export function dataProof(facts: DataFacts, held: Gtids, algebra: GtidAlgebra): string | undefined {
+  const { closed, durability, frozen, needed } = facts;
+  const lacks = ({ held: other }: Holding) => !algebra.contains(held, other);
+  if (!algebra.contains(held, durability.baseGTIDs ?? '')) return undefined;
+  if (closed !== undefined && !lacks(closed) && keepsAcknowledged(facts)) {
+    return `it holds everything ${closed.server} held`;
+  }
+  if (frozen.some(lacks)) return undefined;
+  const count = ackersAmong(
+    durability,
+    frozen.map(({ server }) => server),
+  );
+  if (count < needed) return undefined;
+  return `it holds everything that ${count} of ${durability.ackers.length} acknowledging replicas received; ${needed} suffice`;
+}
+
+/**
+ * Whether a closed primary still has all it acknowledged. MariaDB cuts off the tail of its binary log when it recovers from
+ * a crash, with it what a replica has acknowledged in the meantime; where no commit waits for replicas there is nobody else.
+ */
+function keepsAcknowledged({ restarted, flavor, durability }: DataFacts): boolean {
+  return !restarted || flavor === 'MySQL' || surelyRequired(durability) === 0;
+}

@@ -1,0 +1,101 @@
+/** The script through which a database host is changed: it knows the highest epoch and refuses whoever has a lower one. */
+
+/** Where preparation installs `nodeScript`, owned by root, mode 755. */
+export const nodeScriptPath = '/usr/local/sbin/ridgeline-node';
+/** The certificate this server made for itself. */
+export const ownCertificate = '/etc/mysql/ridgeline/server-cert.pem';
+/** The certificate of the server it follows; the only one it accepts. */
+export const sourceCertificate = '/etc/mysql/ridgeline/source-cert.pem';
+
+/** Exit codes that are the script's own; others are those of the database's client. */
+export const nodeExit = {
+  hostFailed: 70,
+  lockBusy: 75,
+  staleEpoch: 77,
+  timedOut: 124,
+} as const;
+
+/**
+ * `ridgeline-node <epoch> <verb>`; the epoch is remembered before anything is done, `-` stands for whatever it is.
+ * A call holds the lock until it ends, so a late call of an old controller is over before the next epoch begins.
+ * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
+ * column names. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
+ * process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1).
+ */
+export const nodeScript = String.raw`#!/bin/bash
+# Ridgeline's hand on a database server; installed and called by the controller.
+epoch=$1 verb=$2
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+state=/var/lib/ridgeline data=/var/lib/mysql trusted=${sourceCertificate}
+if [ -x /usr/sbin/mariadbd ]; then client=mariadb unit=mariadb.service; else client=mysql unit=mysql.service; fi
+umask 077
+
+fail() { echo "$1" >&2; exit 70; }
+
+lock() {
+  mkdir -p "$state" && exec 9> "$state/node.lock" || fail "cannot lock $state"
+  flock -w 10 9 || { echo 'another call holds the lock for 10 s' >&2; exit 75; }
+}
+
+# Refuses a lower epoch than was ever seen here, and remembers a higher one for good.
+admit() {
+  local seen=0
+  [ ! -e "$state/epoch" ] || read -r seen < "$state/epoch" || fail "cannot read $state/epoch"
+  [ "$epoch" -ge "$seen" ] || { echo "this host has seen epoch $seen, not $epoch" >&2; exit 77; }
+  [ "$epoch" -gt "$seen" ] || return 0
+  echo "$epoch" > "$state/.epoch" && sync "$state/.epoch" &&
+    mv "$state/.epoch" "$state/epoch" && sync "$state" || fail "cannot store the epoch in $state"
+}
+
+# The time limit is for the client: a session that waits for replicas must not hold the lock.
+sql() {
+  local seconds=$1
+  shift
+  timeout --signal=KILL "$seconds" "$client" --no-defaults --protocol=socket --user=root \
+    --socket=/run/mysqld/mysqld.sock --batch --raw --skip-column-names --binary-mode "$@" 9>&-
+  local code=$?
+  [ "$code" = 137 ] && exit 124
+  exit "$code"
+}
+
+trust() {
+  umask 022
+  mkdir -p "$(dirname "$trusted")" && cat > "$trusted.new" && sync "$trusted.new" &&
+    mv "$trusted.new" "$trusted" || fail "cannot store $trusted"
+}
+
+processes() { pidof mariadbd mysqld; }
+
+answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+kill_server() {
+  local tenths
+  systemctl mask --runtime --quiet "$unit" || fail "cannot mask $unit"
+  for (( tenths = 0; tenths < 20; tenths++ )); do
+    # shellcheck disable=SC2046 # one word for each process
+    kill -s KILL $(processes) 2>/dev/null
+    [ -n "$(processes)" ] || answers 3306 || return 0
+    sleep 0.1
+  done
+  fail "$unit survived SIGKILL for 2 s"
+}
+
+inspect() {
+  local running=0 used read_only=0
+  [ -z "$(processes)" ] || running=1
+  used=$(df --output=pcent "$data" | tr -dc 0-9) || fail "cannot tell how full $data is"
+  findmnt --noheadings --output VFS-OPTIONS,FS-OPTIONS --target "$data" | grep -qE '(^|[ ,])ro(,| |$)' && read_only=1
+  echo "$running $used $read_only"
+}
+
+[ "$verb" != inspect ] || { inspect; exit; }
+lock
+[ "$epoch" = - ] || admit
+case $verb in
+  sql) sql "$3" ;;
+  try) sql "$3" --force ;;
+  trust) trust ;;
+  kill) kill_server ;;
+  *) fail "unknown verb '$verb'" ;;
+esac
+`;

@@ -1,0 +1,256 @@
+/** One database server in memory: what is on its disk, what its process knows, and commits that wait for replicas. */
+import { createHash } from 'node:crypto';
+import type { Instant, Millis } from '../../controller/base/clock.ts';
+import { AppError } from '../../controller/base/errors.ts';
+import { algebraOf } from '../../controller/database/gtid.ts';
+import type { Flavor, Gtids, SqlError } from '../../controller/database/port.ts';
+
+/** What a transaction writes: a row of an application, or the heartbeat row. */
+export type Row =
+  | { readonly key: string; readonly value: string }
+  | { readonly epoch: number; readonly time: Instant };
+
+export interface Transaction {
+  readonly gtid: Gtids;
+  readonly row: Row;
+  /** When it was written to the binary log of the server it comes from. */
+  readonly at: Instant;
+}
+
+/** `released`: the server said that it is committed. `lost`: the connection broke, the outcome is unknown. */
+export type CommitOutcome = 'released' | 'lost';
+
+interface Waiting {
+  readonly transaction: Transaction;
+  /** Names of the replicas that acknowledged it. */
+  readonly acks: Set<string>;
+  readonly end: (outcome: CommitOutcome) => void;
+}
+
+/** The connection of a receiver to its source. */
+export interface Link {
+  /** When the newest event or heartbeat arrived. */
+  heardAt: Instant;
+  readonly since: Instant;
+  /** How often the source had started then; a connection does not outlive it. */
+  readonly starts: number;
+}
+
+/** Rules that a mutant of the database side breaks. */
+export interface Rules {
+  /** When a commit becomes visible to others; AFTER_COMMIT shows what may still be lost. */
+  readonly waitPoint: 'AFTER_SYNC' | 'AFTER_COMMIT';
+  /** After so long a commit is acknowledged without any replica. */
+  readonly ackTimeout: Millis;
+  /** The node refuses epochs lower than it has seen. */
+  readonly checksEpoch: boolean;
+  /** Nobody can make a replica forget what it received and did not apply. */
+  readonly keepsReceived: boolean;
+}
+
+export class FakeServer {
+  readonly name: string;
+  readonly address: string;
+  readonly flavor: Flavor;
+  readonly identity: string;
+  readonly rules: Rules;
+
+  // The machine.
+  host: 'Up' | 'Off' | 'Frozen' = 'Up';
+  process: 'Running' | 'Gone' | 'Frozen' = 'Running';
+  /** How often the process has started. */
+  starts = 1;
+  /** Nobody may start the process again. */
+  masked = false;
+  disk: 'Good' | 'Full' | 'ReadOnly' = 'Good';
+  /** No session is left for applications. */
+  crowded = false;
+
+  // What the disk keeps.
+  /** The highest epoch the node has seen. */
+  epoch = 0;
+  log: Transaction[] = [];
+  relay: { readonly transaction: Transaction; readonly at: Instant }[] = [];
+  /** So many of the oldest transactions are no longer in the log. */
+  purged = 0;
+  /** Address of the server it follows. */
+  source: string | undefined;
+
+  // What the process knows.
+  writable = false;
+  /** The epoch that it was opened in. */
+  openedIn = 0;
+  requiredAcks = 0;
+  acknowledges = true;
+  receives = false;
+  applies = false;
+  applyDelay: Millis = 0;
+  receiverError: SqlError | undefined;
+  link: Link | undefined;
+  heard = 0;
+  /** Replicas this server believes to be connected and to acknowledge, and until when without a sign of life. */
+  readonly ackers = new Map<string, Instant>();
+  acknowledged = 0;
+  unacknowledged = 0;
+  waiting: Waiting[] = [];
+  #known = new Set<Gtids>();
+  #logged: Gtids = '';
+
+  constructor(name: string, address: string, options: { readonly flavor: Flavor; readonly rules: Rules }) {
+    this.name = name;
+    this.address = address;
+    this.flavor = options.flavor;
+    this.rules = options.rules;
+    const digest = createHash('sha256').update(name).digest('hex');
+    this.identity =
+      options.flavor === 'MariaDB'
+        ? String(Number.parseInt(digest.slice(0, 7), 16) + 1)
+        : digest.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  }
+
+  get speaks(): boolean {
+    return this.host === 'Up' && this.process === 'Running';
+  }
+
+  /** MySQL counts a transaction as executed when it is committed, MariaDB when it is in the log. */
+  get executed(): Gtids {
+    if (this.flavor === 'MariaDB' || this.waiting.length === 0) return this.#logged;
+    const { subtract, union } = algebraOf(this.flavor);
+    return subtract(this.#logged, union(...this.waiting.map(({ transaction }) => transaction.gtid)));
+  }
+
+  get received(): Gtids {
+    const { union } = algebraOf(this.flavor);
+    return union(this.executed, ...this.relay.map(({ transaction }) => transaction.gtid));
+  }
+
+  get purgedGtids(): Gtids {
+    const { union } = algebraOf(this.flavor);
+    return union(...this.log.slice(0, this.purged).map(({ gtid }) => gtid));
+  }
+
+  /** Rows that a reader sees. */
+  get visible(): readonly Transaction[] {
+    const isEarly = this.rules.waitPoint === 'AFTER_COMMIT';
+    return isEarly ? this.log : this.log.slice(0, this.log.length - this.waiting.length);
+  }
+
+  get heartbeat(): { readonly epoch: number; readonly time: Instant } | undefined {
+    const row = this.visible.findLast((transaction) => 'epoch' in transaction.row)?.row;
+    return row !== undefined && 'epoch' in row ? row : undefined;
+  }
+
+  holds(gtid: Gtids): boolean {
+    return this.#known.has(gtid);
+  }
+
+  /** Writes a row as applications do; `end` is called once, when the outcome is known or can no longer be. */
+  commit(row: Row, now: Instant, end: (outcome: CommitOutcome) => void): void {
+    const transaction = { gtid: this.#nextGtid(), row, at: now };
+    this.#append(transaction);
+    if (this.requiredAcks > 0) this.waiting.push({ transaction, acks: new Set(), end });
+    else end('released');
+  }
+
+  receive(transaction: Transaction, now: Instant): void {
+    this.#known.add(transaction.gtid);
+    this.relay.push({ transaction, at: now });
+  }
+
+  /** Applies what is due. */
+  apply(now: Instant): void {
+    if (!this.speaks || !this.applies || this.disk !== 'Good') return;
+    for (;;) {
+      const [next] = this.relay;
+      if (next === undefined || next.at + this.applyDelay > now) return;
+      this.relay.shift();
+      this.#append(next.transaction);
+    }
+  }
+
+  acknowledge(replica: string, holds: (gtid: Gtids) => boolean): void {
+    for (const { transaction, acks } of this.waiting) if (holds(transaction.gtid)) acks.add(replica);
+  }
+
+  /** Tells clients of commits that waited long enough, in order. */
+  release(now: Instant): void {
+    if (!this.speaks) return;
+    for (;;) {
+      const [next] = this.waiting;
+      if (next === undefined) return;
+      const isAcknowledged = next.acks.size >= this.requiredAcks;
+      if (!isAcknowledged && next.transaction.at + this.rules.ackTimeout > now) return;
+      this.waiting.shift();
+      if (isAcknowledged && this.requiredAcks > 0) this.acknowledged += 1;
+      else this.unacknowledged += 1;
+      next.end('released');
+    }
+  }
+
+  /** The process ends at once. Commits that waited are in the log, and nobody knows. */
+  crash(): void {
+    if (this.process === 'Gone') return;
+    this.process = 'Gone';
+    const { waiting } = this;
+    this.waiting = [];
+    Object.assign(this, {
+      writable: false,
+      requiredAcks: 0,
+      acknowledges: true,
+      receives: false,
+      applies: false,
+      receiverError: undefined,
+      link: undefined,
+      heard: 0,
+      acknowledged: 0,
+      unacknowledged: 0,
+    });
+    this.ackers.clear();
+    for (const { end } of waiting) end('lost');
+  }
+
+  /** The process starts: read-only, without replication. MariaDB forgets what it received and did not apply. */
+  start(): void {
+    if (this.masked || this.host !== 'Up' || this.process !== 'Gone') return;
+    this.process = 'Running';
+    this.starts += 1;
+    if (this.flavor === 'MariaDB') this.forgetReceived();
+  }
+
+  forgetReceived(): void {
+    for (const { transaction } of this.relay) this.#known.delete(transaction.gtid);
+    this.relay = [];
+  }
+
+  /** Becomes a copy of another server, as it is committed there. */
+  cloneFrom(donor: FakeServer): void {
+    this.log = [...donor.visible];
+    this.purged = this.log.length;
+    this.relay = [];
+    this.#known = new Set(this.log.map(({ gtid }) => gtid));
+    this.#logged = algebraOf(this.flavor).union(...this.#known);
+  }
+
+  /** @throws AppError `database.stale-epoch`. */
+  assertEpoch(epoch: number): void {
+    if (this.rules.checksEpoch && epoch < this.epoch) {
+      throw new AppError('database.stale-epoch', `${this.name} has seen epoch ${this.epoch}, not ${epoch}`);
+    }
+    this.epoch = Math.max(this.epoch, epoch);
+  }
+
+  #append(transaction: Transaction): void {
+    this.log.push(transaction);
+    this.#known.add(transaction.gtid);
+    this.#logged = algebraOf(this.flavor).union(this.#logged, transaction.gtid);
+  }
+
+  #nextGtid(): Gtids {
+    if (this.flavor === 'MySQL') {
+      const own = this.log.filter(({ gtid }) => gtid.startsWith(`${this.identity}:`));
+      return `${this.identity}:${own.length + 1}`;
+    }
+    const newest = this.log.at(-1)?.gtid.split('-')[2] ?? '0';
+    return `0-${this.identity}-${Number(newest) + 1}`;
+  }
+}

@@ -1,0 +1,315 @@
+/** The Database port on one server in memory, as it looks from the controller. */
+import type { Millis } from '../../controller/base/clock.ts';
+import { AppError } from '../../controller/base/errors.ts';
+import type {
+  Acks,
+  Database,
+  Frozen,
+  Gtids,
+  Inspection,
+  Look,
+  Replication,
+  Source,
+} from '../../controller/database/port.ts';
+import { algebraOf } from '../../controller/database/gtid.ts';
+import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
+import type { DatabaseWorld } from './database-world.ts';
+import type { Faults } from './faults.ts';
+
+export type DatabaseOperation = keyof Database;
+
+/** How long the controller waits for an answer where the port names no time. */
+const patience: Millis = 2_000;
+
+export class FakeDatabase implements Database {
+  readonly #world: DatabaseWorld;
+  readonly #server: FakeServer;
+  readonly #faults: Faults<DatabaseOperation>;
+  /** At most one heartbeat is on its way. */
+  #beat: { outcome?: CommitOutcome } | undefined;
+
+  constructor(world: DatabaseWorld, server: FakeServer, faults: Faults<DatabaseOperation>) {
+    this.#world = world;
+    this.#server = server;
+    this.#faults = faults;
+  }
+
+  look(timeout: Millis): Promise<Look> {
+    return this.#ask('look', timeout, () => lookAt(this.#server, this.#world));
+  }
+
+  beat(epoch: number, timeout: Millis): Promise<void> {
+    return this.#ask('beat', timeout, async () => {
+      const server = this.#server;
+      if (server.crowded) throw new AppError('database.overloaded', '1040: Too many connections');
+      assertWritable(server);
+      if (this.#beat === undefined || this.#beat.outcome !== undefined) {
+        this.#beat = this.#commit({ epoch, time: this.#world.clock.now() });
+      }
+      await this.#committed(this.#beat, timeout);
+    });
+  }
+
+  inspect(timeout: Millis): Promise<Inspection> {
+    return this.#onHost('inspect', timeout, () => {
+      const { process, disk } = this.#server;
+      return {
+        running: process !== 'Gone',
+        diskUsed: disk === 'Full' ? 1 : 0.1,
+        diskReadOnly: disk === 'ReadOnly',
+      };
+    });
+  }
+
+  certificate(): Promise<string> {
+    return this.#onHost('certificate', patience, () => certificateOf(this.#server));
+  }
+
+  freeze(epoch: number): Promise<Frozen> {
+    return this.#order('freeze', epoch, (server) => {
+      server.receives = false;
+      return { received: server.received, executed: server.executed };
+    });
+  }
+
+  thaw(epoch: number): Promise<void> {
+    return this.#order('thaw', epoch, (server) => {
+      if (server.source === undefined) throw failed(server, 'is not configured to follow anybody');
+      server.receives = true;
+      server.receiverError = undefined;
+    });
+  }
+
+  catchUp(target: Gtids, timeout: Millis): Promise<boolean> {
+    return this.#ask('catchUp', timeout + patience, async () => {
+      const server = this.#server;
+      this.#world.change(() => {
+        server.applies = true;
+      });
+      const { contains } = algebraOf(server.flavor);
+      return await this.#until(() => contains(server.executed, target), timeout);
+    });
+  }
+
+  detach(epoch: number): Promise<void> {
+    return this.#order('detach', epoch, (server) => {
+      if (server.relay.length > 0) {
+        if (server.rules.keepsReceived) throw failed(server, 'has not applied all that it received');
+        server.forgetReceived();
+      }
+      Object.assign(server, { source: undefined, receives: false, applies: false, receiverError: undefined });
+    });
+  }
+
+  requireAcks(acks: number, epoch: number): Promise<void> {
+    return this.#order('requireAcks', epoch, (server) => {
+      server.requiredAcks = acks;
+    });
+  }
+
+  open(epoch: number): Promise<void> {
+    return this.#order('open', epoch, async (server) => {
+      if (server.source !== undefined) throw failed(server, 'follows another server');
+      Object.assign(server, { writable: true, openedIn: epoch });
+      await this.#committed(this.#commit({ epoch, time: this.#world.clock.now() }), patience);
+    });
+  }
+
+  close(epoch: number, timeout: Millis): Promise<Gtids> {
+    return this.#order('close', epoch, async (server) => {
+      const wasWritable = server.writable;
+      server.writable = false;
+      if (!(await this.#until(() => server.waiting.length === 0, timeout))) {
+        server.writable = wasWritable;
+        throw new AppError('database.silent', `commits on ${server.name} still wait for replicas`);
+      }
+      return server.executed;
+    });
+  }
+
+  follow(source: Source, epoch: number): Promise<void> {
+    return this.#order('follow', epoch, async (server) => {
+      if (server.writable) throw failed(server, 'takes writes');
+      const primary = this.#world.at(source.address);
+      if (primary !== undefined && source.certificate !== certificateOf(primary)) {
+        throw failed(server, 'does not trust the certificate of its source');
+      }
+      server.receives = false;
+      server.applies = true;
+      if (!(await this.#until(() => server.relay.length === 0, patience))) {
+        throw failed(server, 'does not apply in time what it received');
+      }
+      server.requiredAcks = 0;
+      server.receiverError = undefined;
+      server.link = undefined;
+      server.source = source.address;
+      server.acknowledges = source.acknowledges;
+      server.receives = true;
+    });
+  }
+
+  acknowledge(on: boolean, epoch: number): Promise<void> {
+    return this.#order('acknowledge', epoch, async (server) => {
+      this.#world.change(() => Object.assign(server, { acknowledges: on, receives: false }));
+      this.#world.change(() => Object.assign(server, { receives: true }));
+      if (!(await this.#until(() => server.link !== undefined, patience))) {
+        throw new AppError('database.silent', `the receiver of ${server.name} does not connect`);
+      }
+    });
+  }
+
+  kill(epoch: number): Promise<void> {
+    return this.#onHost('kill', patience, () => {
+      this.#server.assertEpoch(epoch);
+      this.#server.masked = true;
+      this.#world.change(() => {
+        this.#server.crash();
+      });
+    });
+  }
+
+  #commit(row: Row): { outcome?: CommitOutcome } {
+    const state: { outcome?: CommitOutcome } = {};
+    this.#world.change(() => {
+      this.#server.commit(row, this.#world.clock.now(), (outcome) => {
+        state.outcome = outcome;
+      });
+    });
+    return state;
+  }
+
+  async #committed(state: { readonly outcome?: CommitOutcome }, timeout: Millis): Promise<void> {
+    await this.#until(() => state.outcome !== undefined, timeout);
+    if (state.outcome === 'released') return;
+    throw new AppError(
+      'database.silent',
+      `a commit on ${this.#server.name} did not end within ${timeout} ms`,
+    );
+  }
+
+  /** Waits as one who sits on the server: what happens to it ends the waiting. */
+  async #until(condition: () => boolean, limit: Millis): Promise<boolean> {
+    return await this.#world
+      .until(() => condition() || this.#server.process === 'Gone', limit)
+      .then(condition);
+  }
+
+  /** A change of the server, under its epoch. */
+  #order<Result>(
+    operation: DatabaseOperation,
+    epoch: number,
+    effect: (server: FakeServer) => Result | Promise<Result>,
+  ): Promise<Result> {
+    return this.#onHost(operation, patience, async () => {
+      this.#server.assertEpoch(epoch);
+      await this.#speak(patience);
+      return await this.#world.change(() => effect(this.#server));
+    });
+  }
+
+  #ask<Result>(
+    operation: DatabaseOperation,
+    timeout: Millis,
+    effect: () => Result | Promise<Result>,
+  ): Promise<Result> {
+    return this.#onHost(operation, timeout, async () => {
+      await this.#speak(timeout);
+      return await effect();
+    });
+  }
+
+  async #speak(timeout: Millis): Promise<void> {
+    const { name, process } = this.#server;
+    if (process === 'Gone') throw new AppError('database.refused', `no server process listens on ${name}`);
+    if (process === 'Frozen') {
+      await this.#world.clock.sleep(timeout);
+      throw new AppError('database.silent', `${name} did not answer within ${timeout} ms`);
+    }
+  }
+
+  /** Runs on the host and brings the answer back, if the way there and the way back are open. */
+  async #onHost<Result>(
+    operation: DatabaseOperation,
+    timeout: Millis,
+    effect: () => Result | Promise<Result>,
+  ): Promise<Result> {
+    const { name } = this.#server;
+    return await this.#faults.run(operation, name, async () => {
+      const world = this.#world;
+      world.settle();
+      const unreachable = () =>
+        new AppError('shell.unreachable', `${name} did not answer within ${timeout} ms`);
+      if (this.#server.host !== 'Up' || !world.carries('controller', name)) {
+        await world.clock.sleep(timeout);
+        throw unreachable();
+      }
+      const began = world.clock.monotonic();
+      const result = await effect();
+      world.settle();
+      if (this.#server.host === 'Up' && world.carries(name, 'controller')) return result;
+      await world.clock.sleep(Math.max(0, timeout - (world.clock.monotonic() - began)));
+      throw unreachable();
+    });
+  }
+}
+
+/** The certificate that a server made for itself. */
+export function certificateOf(server: FakeServer): string {
+  return `-----BEGIN CERTIFICATE-----\n${server.identity}\n-----END CERTIFICATE-----\n`;
+}
+
+function failed(server: FakeServer, what: string): AppError {
+  return new AppError('database.failed', `${server.name} ${what}`);
+}
+
+/** @throws AppError `database.failed`. */
+export function assertWritable(server: FakeServer): void {
+  if (!server.writable) throw failed(server, 'runs with --read-only (1290)');
+  if (server.disk === 'ReadOnly') throw failed(server, 'cannot write its log: read-only file system (1026)');
+}
+
+function lookAt(server: FakeServer, world: DatabaseWorld): Look {
+  const { heartbeat } = server;
+  const replication = replicationOf(server, world);
+  return {
+    version: server.flavor === 'MySQL' ? '9.7.4' : '11.8.6',
+    identity: server.identity,
+    readOnly: !server.writable,
+    executed: server.executed,
+    purged: server.purgedGtids,
+    epoch: heartbeat?.epoch ?? 0,
+    ...(heartbeat === undefined ? {} : { beatTime: heartbeat.time }),
+    acks: acksOf(server),
+    ...(replication === undefined ? {} : { replication }),
+  };
+}
+
+function acksOf(server: FakeServer): Acks {
+  const { requiredAcks, ackers, waiting, acknowledged, unacknowledged } = server;
+  return {
+    armed: requiredAcks > 0,
+    connected: ackers.size,
+    required: requiredAcks,
+    waiting: waiting.length,
+    acknowledged,
+    unacknowledged,
+  };
+}
+
+function replicationOf(server: FakeServer, world: DatabaseWorld): Replication | undefined {
+  const { source, link, receives, relay, receiverError } = server;
+  if (source === undefined) return undefined;
+  const connected = link === undefined ? 'Connecting' : 'Running';
+  const behind =
+    relay[0] === undefined ? 0 : Math.floor((world.clock.now() - relay[0].transaction.at) / 1000);
+  return {
+    source,
+    receiver: receives && receiverError === undefined ? connected : 'Stopped',
+    applier: server.applies ? 'Running' : 'Stopped',
+    received: server.received,
+    heard: server.heard,
+    acknowledges: server.acknowledges,
+    ...(link === undefined || !server.applies ? {} : { lagSeconds: behind }),
+    ...(receiverError === undefined ? {} : { receiverError }),
+  };
+}

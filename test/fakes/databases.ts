@@ -1,0 +1,257 @@
+/** Replicating servers in memory behind the Databases port, clients that write to them, and all that can go wrong. */
+import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
+import { AppError } from '../../controller/base/errors.ts';
+import type { Databases, Flavor, Member, Node, Source, Witness } from '../../controller/database/port.ts';
+import type { Host } from '../../controller/shell/port.ts';
+import { FakeServer, type CommitOutcome, type Rules } from './database-server.ts';
+import { FakeDatabase, certificateOf, type DatabaseOperation } from './database-verbs.ts';
+import { DatabaseWorld } from './database-world.ts';
+import { Faults } from './faults.ts';
+
+export interface FakeDatabasesOptions {
+  readonly flavor?: Flavor;
+  /** What servers break, for mutants. */
+  readonly rules?: Partial<Rules>;
+  /** Transactions take 0 to so many milliseconds from server to server; which, the seed decides. */
+  readonly latency?: { readonly seed: number; readonly atMost: Millis };
+}
+
+/** `unknown`: it was sent, and no answer came. `refused`: it surely did not happen. */
+export type WriteOutcome = 'acknowledged' | 'unknown' | 'refused';
+
+/** One write whose client was told that it is committed. */
+export interface Acknowledgement {
+  readonly server: string;
+  readonly key: string;
+  /** Epoch the server was opened in. */
+  readonly epoch: number;
+  readonly sent: Instant;
+  readonly at: Instant;
+}
+
+const goodRules: Rules = {
+  waitPoint: 'AFTER_SYNC',
+  ackTimeout: Number.POSITIVE_INFINITY,
+  checksEpoch: true,
+  keepsReceived: true,
+};
+
+export class FakeDatabases implements Databases {
+  readonly faults = new Faults<DatabaseOperation>();
+  /** All writes that were acknowledged, in order. */
+  readonly acknowledgements: Acknowledgement[] = [];
+  readonly #world: DatabaseWorld;
+  readonly #flavor: Flavor;
+  readonly #rules: Rules;
+  readonly #databases = new Map<string, FakeDatabase>();
+
+  constructor(clock: Clock, { flavor = 'MariaDB', rules = {}, latency }: FakeDatabasesOptions = {}) {
+    const random = randomFrom(latency?.seed ?? 0);
+    this.#world = new DatabaseWorld(clock, () => Math.floor(random() * ((latency?.atMost ?? 0) + 1)));
+    this.#flavor = flavor;
+    this.#rules = { ...goodRules, ...rules };
+  }
+
+  /** A server that has booted: empty, read-only, following nobody. */
+  addServer(name: string, address: string): Member {
+    const server = new FakeServer(name, address, { flavor: this.#flavor, rules: this.#rules });
+    this.#world.servers.set(name, server);
+    const database = new FakeDatabase(this.#world, server, this.faults);
+    this.#databases.set(name, database);
+    return { server: name, instanceID: `i-${name}`, address, database };
+  }
+
+  /** A server that has booted as a copy of `donor`, without its binary log. */
+  addClone(name: string, address: string, donor: string): Member {
+    const member = this.addServer(name, address);
+    this.server(name).cloneFrom(this.server(donor));
+    return member;
+  }
+
+  of(node: Node): FakeDatabase {
+    const server = this.#world.at(node.host.address);
+    if (server === undefined) throw new AppError('shell.unreachable', `nobody is at ${node.host.address}`);
+    return this.#databases.get(server.name)!;
+  }
+
+  witness(host: Host): Witness {
+    return { reaches: (address, timeout) => this.#reaches(host.address, address, timeout) };
+  }
+
+  /** A server, for a test to look into; change it through the methods here, so that time passes for it first. */
+  server(name: string): FakeServer {
+    const server = this.#world.servers.get(name);
+    if (server === undefined) throw new AppError('invariant', `no server ${name}`);
+    return server;
+  }
+
+  /** How to follow this server. */
+  sourceOf(name: string, acknowledges = true): Source {
+    const server = this.server(name);
+    return { address: server.address, password: 'secret', certificate: certificateOf(server), acknowledges };
+  }
+
+  // What goes wrong.
+
+  /** Changes fields of a server: its disk, applier, or whether it has sessions left. */
+  trouble(
+    name: string,
+    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged'>>,
+  ): void {
+    this.#world.change(() => Object.assign(this.server(name), changes));
+  }
+
+  /** The process dies. */
+  crash(name: string): void {
+    this.#world.change(() => {
+      this.server(name).crash();
+    });
+  }
+
+  /** Somebody starts the process again. */
+  restart(name: string): void {
+    this.#world.change(() => {
+      this.server(name).start();
+    });
+  }
+
+  powerOff(name: string): void {
+    this.#world.change(() => {
+      // Without a machine there is nobody to say that the process has gone.
+      Object.assign(this.server(name), { host: 'Off' });
+      this.server(name).crash();
+    });
+  }
+
+  /** The machine boots, and its database with it. */
+  powerOn(name: string): void {
+    this.#world.change(() => {
+      Object.assign(this.server(name), { host: 'Up' });
+      this.server(name).start();
+    });
+  }
+
+  /** The process stands still: connections are accepted and never greeted. The host still answers. */
+  suspend(name: string): void {
+    this.#world.change(() => {
+      const server = this.server(name);
+      if (server.process === 'Running') server.process = 'Frozen';
+    });
+  }
+
+  /** The whole machine stands still. */
+  hang(name: string): void {
+    this.#world.change(() => {
+      const server = this.server(name);
+      if (server.host === 'Up') server.host = 'Frozen';
+    });
+  }
+
+  /** What stood still goes on where it was. */
+  resume(name: string): void {
+    this.#world.change(() => {
+      const server = this.server(name);
+      if (server.host === 'Frozen') server.host = 'Up';
+      if (server.process === 'Frozen') server.process = 'Running';
+    });
+  }
+
+  /** Nothing passes between two places any more: names of servers, addresses of witnesses, `controller`, `clients`. */
+  partition(left: string, right: string): void {
+    this.cut(left, right);
+    this.cut(right, left);
+  }
+
+  /** Nothing passes from one place to the other; the other way is open. */
+  cut(from: string, to: string): void {
+    this.#world.cut(from, to);
+  }
+
+  /** Nobody reaches this server, and it reaches nobody. */
+  isolate(name: string, others: readonly string[] = ['controller', 'clients']): void {
+    const servers = [...this.#world.servers.keys()].filter((other) => other !== name);
+    for (const other of [...servers, ...others]) this.partition(name, other);
+  }
+
+  heal(): void {
+    this.#world.mendAll();
+  }
+
+  // What clients do.
+
+  /** Writes a row in a transaction of its own, as a client that waits so long. */
+  async commit(name: string, key: string, value = key, limit: Millis = 5_000): Promise<WriteOutcome> {
+    const world = this.#world;
+    world.settle();
+    const server = this.server(name);
+    const sent = world.clock.now();
+    if (!this.#admits(server)) return 'refused';
+    if (server.disk === 'Full') {
+      await world.clock.sleep(limit);
+      return 'refused';
+    }
+    const epoch = server.openedIn;
+    let outcome: CommitOutcome | undefined;
+    world.change(() => {
+      server.commit({ key, value }, sent, (ended) => {
+        outcome = ended;
+      });
+    });
+    const isTold = () => outcome === 'lost' || (outcome === 'released' && world.carries(name, 'clients'));
+    await world.until(isTold, limit);
+    if (!isTold() || outcome !== 'released') return 'unknown';
+    this.acknowledgements.push({ server: name, key, epoch, sent, at: world.clock.now() });
+    return 'acknowledged';
+  }
+
+  /** The newest value of a key that a client sees; undefined when it cannot ask or there is none. */
+  read(name: string, key: string): string | undefined {
+    this.#world.settle();
+    const server = this.server(name);
+    if (!server.speaks || server.crowded || !this.#world.connects('clients', name)) return undefined;
+    const row = server.visible.findLast((one) => 'key' in one.row && one.row.key === key)?.row;
+    return row !== undefined && 'value' in row ? row.value : undefined;
+  }
+
+  /** Keys of all writes that were acknowledged and that this server does not have. */
+  missingOn(name: string): readonly string[] {
+    this.#world.settle();
+    const rows = this.server(name).log.map(({ row }) => ('key' in row ? row.key : ''));
+    const present = new Set(rows);
+    return this.acknowledgements.map(({ key }) => key).filter((key) => !present.has(key));
+  }
+
+  #admits(server: FakeServer): boolean {
+    const isHeard = server.speaks && this.#world.connects('clients', server.name);
+    return isHeard && server.writable && !server.crowded && server.disk !== 'ReadOnly';
+  }
+
+  async #reaches(from: string, address: string, timeout: Millis): Promise<boolean> {
+    const world = this.#world;
+    world.settle();
+    const witness = world.at(from);
+    const place = witness?.name ?? from;
+    const isUp = witness === undefined || witness.host === 'Up';
+    if (!isUp || !world.connects('controller', place)) {
+      await world.clock.sleep(timeout);
+      throw new AppError('shell.unreachable', `${place} did not answer within ${timeout} ms`);
+    }
+    const server = world.at(address);
+    if (server === undefined) return false;
+    const isOpen = server.host === 'Up' && world.connects(place, server.name);
+    if (isOpen && server.process !== 'Frozen') return server.process === 'Running';
+    await world.clock.sleep(timeout);
+    return false;
+  }
+}
+
+/** Numbers from 0 to 1 that a seed decides (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -7,6 +7,7 @@ export const applyExit = {
   rejected: 11,
   unbindable: 12,
   rolledBack: 13,
+  stale: 14,
 } as const;
 
 /**
@@ -15,6 +16,7 @@ export const applyExit = {
  * Runs as root. Its order is what makes it safe: lock, compare, check, probe, keep health, rename, reload, confirm by
  * hash, roll back.
  *
+ * - A file with a lower term than the present one is refused: whoever sends it has slept through a change.
  * - Side files have names of their own for every content, so writing them changes nothing that runs.
  * - New binds are probed in a process of their own: a configuration that passes `haproxy -c` and cannot bind stops the
  *   running service for 2 s.
@@ -27,9 +29,16 @@ incoming=$directory/.incoming
 say() { printf '%s\n' "$1" >&2; }
 ask() { printf '%s\n' "$2" | timeout 10 socat -t10 - "UNIX-CONNECT:$1" 2>/dev/null; }
 digest() { [ ! -e "$config" ] || sha256sum < "$config" | cut -d' ' -f1; }
+term() { sed -n 's/^ *# rl term \([^ ]*\) \([0-9]*\)$/\1 \2/p' "$1" 2>/dev/null | head -1; }
 binds() { awk '$1 == "bind" {print $2}' "$1" 2>/dev/null | sort -u; }
 alerts() { grep -E 'ALERT|error' "$1" | grep -vE 'Error\(s\) found|Fatal errors|config: *$' | head -3 >&2; }
 
+for program in haproxy socat; do
+  command -v "$program" > /dev/null || {
+    say "$program is not installed; add it to spec.packages of a Script that the template boots with"
+    exit 11
+  }
+done
 mkdir -p "$directory" "$(dirname "$config")" "$(dirname "$state")" || exit 1
 chmod 750 "$directory"
 exec 9>"$directory/.lock"
@@ -39,6 +48,12 @@ trap 'rm -rf "$incoming"' EXIT
 next=$incoming/haproxy.cfg
 
 [ "$(digest)" = "$expected" ] || { say "$config is not as it was seen"; exit 10; }
+read -r owner number <<< "$(term "$next")"
+read -r old_owner old_number <<< "$(term "$config")"
+if [ -n "$owner" ] && [ "$owner" = "$old_owner" ] && [ "$number" -lt "$old_number" ]; then
+  say "$config follows number $old_number already; a file of number $number is refused"
+  exit 14
+fi
 [ -e "$state" ] || echo 1 > "$state"
 [ -e "$directory/flags.map" ] || echo 'maintenance off' > "$directory/flags.map"
 if [ -d "$incoming/side" ]; then

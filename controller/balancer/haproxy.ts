@@ -6,7 +6,7 @@ import type { Host, Remote } from '../shell/port.ts';
 import { applyExit, applyScript } from './apply-script.ts';
 import type { Layout } from './layout.ts';
 import { lookScript, readLook, type Look } from './look.ts';
-import type { Backend, ProxyServer } from './model.ts';
+import type { CheckedBackend, ProxyServer } from './model.ts';
 import { parseInfo, parseMaintenance, parseServers, sumStatistics } from './parse.ts';
 import type { FileChange, FileOutcome, Observation, Proxies, Proxy, ProxyProcess } from './port.ts';
 import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
@@ -82,7 +82,7 @@ class HaproxyProxy implements Proxy {
     return this.#outcome(exitCode, stderr.trim(), reload ? milliseconds : 0);
   }
 
-  async add(backend: Backend, server: ProxyServer): Promise<void> {
+  async add(backend: CheckedBackend, server: ProxyServer): Promise<void> {
     const id = nameOf(backend.name, server.name);
     const check = checkParameters(backend.check, Math.min(firstCheck, backend.check.periodMilliseconds));
     await this.#order(`add server ${id} ${targetOf(server)} ${check} ${serverParameters(server)}`);
@@ -124,7 +124,8 @@ class HaproxyProxy implements Proxy {
   }
 
   async endOldWorkers(): Promise<number> {
-    const { stdout } = await this.#script(endScript, [this.#layout.masterSocket]);
+    const { exitCode, stdout, stderr } = await this.#script(endScript, [this.#layout.masterSocket]);
+    if (exitCode !== 0) throw new AppError('proxy.refused', `${this.#host.address}: ${stderr.trim()}`);
     return Number(stdout.trim());
   }
 
@@ -162,6 +163,8 @@ class HaproxyProxy implements Proxy {
         return { result: 'unbindable', message };
       case applyExit.rolledBack:
         return { result: 'rolled-back', message };
+      case applyExit.stale:
+        return { result: 'stale', message };
       default:
         throw new AppError('shell.host-failed', `${this.#host.address} cannot change HAProxy: ${message}`);
     }
@@ -213,17 +216,23 @@ class HaproxyProxy implements Proxy {
 /** Replaces the map of flags. */
 const flagScript = String.raw`mkdir -p "$(dirname "$1")" && printf 'maintenance %s\n' "$2" > "$1.new" && mv "$1.new" "$1"`;
 
-/** TERM to every old worker until none is left; prints how many there were. */
+/** TERM to every old worker, then KILL, until none is left; prints how many there were. */
 const endScript = String.raw`master=$1 ended=
-old() { printf 'show proc\n' | timeout 1 socat -t1 - "UNIX-CONNECT:$master" 2>/dev/null | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'; }
-for _ in $(seq 100); do
-  pids=$(old)
-  [ -n "$pids" ] || break
+ask() { printf 'show proc\n' | timeout 1 socat -t1 - "UNIX-CONNECT:$master" 2>/dev/null; }
+for round in $(seq 100); do
+  # While it takes up a reload the master does not answer, which is not the same as having no old workers.
+  processes=$(ask)
+  case $processes in *'# workers'*) ;; *) sleep 0.05; continue ;; esac
+  pids=$(printf '%s\n' "$processes" | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p')
+  [ -n "$pids" ] || { printf '%s\n' $ended | sort -u | grep -c .; exit 0; }
   ended="$ended $pids"
-  kill -TERM $pids 2>/dev/null
+  signal=TERM
+  [ "$round" -lt 40 ] || signal=KILL
+  kill "-$signal" $pids 2>/dev/null
   sleep 0.05
 done
-printf '%s\n' $ended | sort -u | grep -c .`;
+echo 'HAProxy does not say that its old workers have ended' >&2
+exit 1`;
 
 function nameOf(backend: string, server: string): string {
   return `${word(backend)}/${word(server)}`;

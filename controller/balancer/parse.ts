@@ -1,4 +1,5 @@
 /** What HAProxy says about itself, as data: its `show` commands and our own file. Pure. */
+import type { Term } from './model.ts';
 import { digest } from './words.ts';
 
 /** From `show info`. */
@@ -159,6 +160,8 @@ export function parseOldWorkers(text: string): number[] {
 export interface FileFacts {
   /** Absent when the file is not ours. */
   readonly base?: string;
+  /** Absent when it moves with nothing. */
+  readonly term?: Term;
   /** It is ours, but somebody changed it since we wrote it. */
   readonly isEdited: boolean;
   /** `backend/server` of every line between our markers, each with the whole line. */
@@ -178,5 +181,12 @@ export function parseFile(text: string): FileFacts {
   }
   if (seal === null) return { isEdited: false, servers };
   const [whole, base = '', body] = seal;
-  return { base, isEdited: digest(text.slice(seal.index + whole.length)) !== body, servers };
+  const isEdited = digest(text.slice(seal.index + whole.length)) !== body;
+  const term = /^ *# rl term (\S+) (\d+)$/m.exec(text);
+  return {
+    base,
+    isEdited,
+    servers,
+    ...(term === null ? {} : { term: { of: term[1] ?? '', number: Number(term[2]) } }),
+  };
 }

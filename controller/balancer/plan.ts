@@ -4,8 +4,9 @@
  * The file is the truth and holds only servers that this HAProxy's own check has passed; runtime commands make a
  * change immediate. A server joins at runtime first (gated by its check) and then in the file; it leaves the file
  * first and then drains. So a restart at any instant never sends traffic to a server that should not have it.
+ * Servers of a backend without a check are part of the structure: they change with the file and a reload.
  */
-import type { Backend, ProxyModel, ProxyServer } from './model.ts';
+import type { Backend, CheckedBackend, ProxyModel, ProxyServer } from './model.ts';
 import { type FileFacts, parseFile, type RunningServer, type ServerLoad } from './parse.ts';
 import type { Observation, ProxyProcess } from './port.ts';
 import { renderConfig, type RenderedConfig } from './render.ts';
@@ -14,7 +15,7 @@ export type Step =
   /** Replace the file; reload when the structure changed or too many removed servers have piled up. */
   | { readonly do: 'write'; readonly config: RenderedConfig; readonly reload: boolean }
   /** Add to the running process, checked but without traffic. */
-  | { readonly do: 'add'; readonly backend: Backend; readonly server: ProxyServer }
+  | { readonly do: 'add'; readonly backend: CheckedBackend; readonly server: ProxyServer }
   /** Bring a removed server that is still in the process back, checked but without traffic. */
   | { readonly do: 'revive'; readonly backend: string; readonly server: string }
   /** Its check passed: let traffic in. */
@@ -77,17 +78,19 @@ export function isInMotion({ model, running }: Situation): boolean {
 }
 
 interface Wanted {
-  readonly backend: Backend;
+  readonly backend: CheckedBackend;
   readonly server: ProxyServer;
 }
 
 function wantedServers(model: ProxyModel): ReadonlyMap<string, Wanted> {
-  const entries = model.backends.flatMap((backend) =>
-    backend.servers.map((server): [string, Wanted] => [
-      `${backend.name}/${server.name}`,
-      { backend, server },
-    ]),
-  );
+  const entries = model.backends
+    .filter(isChecked)
+    .flatMap((backend) =>
+      backend.servers.map((server): [string, Wanted] => [
+        `${backend.name}/${server.name}`,
+        { backend, server },
+      ]),
+    );
   return new Map(entries);
 }
 
@@ -96,7 +99,7 @@ function fileStep({ model, file, running }: Situation): Extract<Step, { do: 'wri
   const config = renderConfig(fileModel(model, file, present));
   const isSame = file.base === config.base && hasSameServers(file, parseFile(config.text)) && !file.isEdited;
   // Somebody who edited the file may have reloaded it too. A process that is gone is started by the same step.
-  const isStructural = running?.base !== config.base || file.isEdited;
+  const isStructural = running?.base !== config.base || file.isEdited || isDiverted(model, present);
   const hasGhosts = present.filter((server) => server.admin === 'maint').length > ghostLimit;
   if (isSame && !isStructural && !hasGhosts) return undefined;
   return { do: 'write', config, reload: isStructural || hasGhosts };
@@ -106,11 +109,31 @@ function fileStep({ model, file, running }: Situation): Extract<Step, { do: 'wri
 function fileModel(model: ProxyModel, file: FileFacts, present: readonly RunningServer[]): ProxyModel {
   const passed = new Set(present.filter((server) => server.admin === 'ready' || isPassing(server)).map(idOf));
   const belongs = (id: string) => file.servers.has(id) || passed.has(id);
-  const backends = model.backends.map((backend) => ({
-    ...backend,
-    servers: backend.servers.filter(({ name }) => belongs(`${backend.name}/${name}`)),
-  }));
+  const backends = model.backends.map((backend) =>
+    isChecked(backend)
+      ? { ...backend, servers: backend.servers.filter(({ name }) => belongs(`${backend.name}/${name}`)) }
+      : backend,
+  );
   return { ...model, backends };
+}
+
+/** Somebody made the process send the connections of an unchecked backend elsewhere, or nowhere. */
+function isDiverted(model: ProxyModel, present: readonly RunningServer[]): boolean {
+  const entries = model.backends
+    .filter((backend) => !isChecked(backend))
+    .flatMap(({ name, servers }) =>
+      servers.map((server): [string, ProxyServer] => [`${name}/${server.name}`, server]),
+    );
+  const fixed = new Map(entries);
+  return present.some((now) => {
+    const server = fixed.get(idOf(now));
+    if (server === undefined) return false;
+    return now.admin !== 'ready' || now.address !== server.address || now.port !== server.port;
+  });
+}
+
+function isChecked(backend: Backend): backend is CheckedBackend {
+  return backend.check !== undefined;
 }
 
 function runtimeSteps({ model, running }: Situation): Step[] {
@@ -130,7 +153,10 @@ function runtimeSteps({ model, running }: Situation): Step[] {
       steps.push({ do: 'limit', ...name, limit: server.maxConnections });
     }
   }
-  const unwanted = [...present.values()].filter((server) => !wanted.has(idOf(server)));
+  const fixed = new Set(model.backends.filter((backend) => !isChecked(backend)).map(({ name }) => name));
+  const unwanted = [...present.values()].filter(
+    (server) => !wanted.has(idOf(server)) && !fixed.has(server.backend),
+  );
   return [...steps, ...unwanted.flatMap((server) => departure(server, running?.loads ?? []))];
 }
 

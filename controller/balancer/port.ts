@@ -1,7 +1,7 @@
 /** One HAProxy on one host as kinds see it: look at it, change it at runtime, replace its file. Types only. */
 import type { Host } from '../shell/port.ts';
 import type { Layout } from './layout.ts';
-import type { Backend, ProxyServer } from './model.ts';
+import type { CheckedBackend, ProxyServer } from './model.ts';
 import type { FileFacts, ProcessInfo, RunningServer, ServerLoad } from './parse.ts';
 import type { RenderedConfig } from './render.ts';
 
@@ -48,7 +48,9 @@ export type FileOutcome =
   /** It is valid, but a new listener cannot be bound. Nothing changed. */
   | { readonly result: 'unbindable'; readonly message: string }
   /** HAProxy did not take it; the previous file is back and the previous worker serves. */
-  | { readonly result: 'rolled-back'; readonly message: string };
+  | { readonly result: 'rolled-back'; readonly message: string }
+  /** The host follows a later term; whoever decided this is behind. Nothing changed. */
+  | { readonly result: 'stale'; readonly message: string };
 
 /** Failures: those of Shell, and `proxy.refused` when HAProxy's answer to a command is not one of the good ones. */
 export interface Proxy {
@@ -56,7 +58,7 @@ export interface Proxy {
   /** Writes, checks, probes new binds, keeps learned health, renames, reloads, confirms by hash; or leaves all as it was. */
   write(change: FileChange): Promise<FileOutcome>;
   /** Adds a server that gets no traffic: it counts as down until its own check passes. */
-  add(backend: Backend, server: ProxyServer): Promise<void>;
+  add(backend: CheckedBackend, server: ProxyServer): Promise<void>;
   /** Brings a server out of maintenance the same way. */
   revive(backend: string, server: string): Promise<void>;
   admit(backend: string, server: string): Promise<void>;
@@ -68,6 +70,9 @@ export interface Proxy {
   limit(backend: string, server: string, connections: number): Promise<void>;
   /** Shows or hides the maintenance page, without a reload; it stays so after one. */
   setMaintenance(on: boolean): Promise<void>;
-  /** Ends the workers that reloads left behind, and with them every old session. Returns how many there were. */
+  /**
+   * Ends the workers that reloads left behind, and with them every old session; resolves when none is left. Returns how
+   * many there were.
+   */
   endOldWorkers(): Promise<number>;
 }

@@ -5,7 +5,7 @@ import { digest, pathWord, word } from './words.ts';
 export interface RenderedConfig {
   readonly text: string;
   /**
-   * Identifies everything except the server lines and the host; `description rl=<base>` lets the running process say which it
+   * Identifies everything except the lines of checked servers and the host; `description rl=<base>` lets the running process say which it
    * runs, so equal bases mean that no reload is needed.
    */
   readonly base: string;
@@ -31,7 +31,8 @@ const balanceLines = {
 
 /** Renders the file. Equal models give equal bytes; the order of servers in the model does not matter. */
 export function renderConfig(model: ProxyModel): RenderedConfig {
-  const skeleton = sections({ ...model, node: 'any' }, { description: '', servers: () => [] });
+  const fixedLines = (backend: Backend) => (backend.check === undefined ? serverLines(backend) : []);
+  const skeleton = sections({ ...model, node: 'any' }, { description: '', servers: fixedLines });
   const base = digest(skeleton);
   const body = sections(model, { description: `rl=${base}`, servers: serverLines });
   const count = model.backends.reduce((sum, backend) => sum + backend.servers.length, 0);
@@ -73,6 +74,7 @@ function globalSection(model: ProxyModel, description: string): string[] {
     `    server-state-file ${layout.stateFile}`,
     `    stats socket ${layout.adminSocket} mode 600 level admin`,
     '    stats timeout 10m',
+    ...(model.term === undefined ? [] : [`    # rl term ${word(model.term.of)} ${model.term.number}`]),
     ...indent(model.extra.global),
   ];
 }
@@ -154,19 +156,45 @@ function backendSection(backend: Backend, servers: readonly string[]): string[] 
     `    mode ${http ? 'http' : 'tcp'}`,
     ...balanceLines[backend.balance],
     ...(http ? ['    retry-on conn-failure empty-response'] : []),
-    ...checkLines(backend.check),
-    `    default-server ${checkParameters(backend.check)}`,
+    ...(backend.check === undefined ? fixedBackendLines : checkLines(backend.check)),
     `    # >>> rl servers ${name}`,
     ...indent(servers),
     `    # <<< rl servers ${name}`,
   ];
 }
 
+/** Sessions with a database idle for as long as it lets them; a host that has died is noticed all the same. */
+const longSessionLines = [
+  '    timeout tunnel 24h',
+  '    option srvtcpka',
+  '    srvtcpka-idle 5s',
+  '    srvtcpka-intvl 2s',
+  '    srvtcpka-cnt 3',
+];
+
+/**
+ * Who is refused should hear it at once and not after three tries. Without a check nothing would bring a server back that
+ * was down in the state file.
+ */
+const fixedBackendLines = ['    retries 0', '    load-server-state-from-file none', ...longSessionLines];
+
+/** The first packet of a server that takes clients: number 0, protocol version 10; an error has 0xFF there. */
+const greetingLines = [
+  '    option tcp-check',
+  '    tcp-check connect',
+  '    tcp-check expect rbinary ^......000A',
+  ...longSessionLines,
+];
+
 function checkLines(check: HealthCheck): string[] {
-  if (check.path === '') return [];
+  return [...questionLines(check), `    default-server ${checkParameters(check)}`];
+}
+
+function questionLines({ path, greeting = false }: HealthCheck): string[] {
+  if (path === '') return greeting ? greetingLines : [];
   return [
     '    option httpchk',
-    `    http-check send meth GET uri ${pathWord(check.path)} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
+    `    http-check send meth GET uri ${pathWord(path)} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
     '    http-check expect status 200-399',
   ];
 }
@@ -195,10 +223,10 @@ export function targetOf(server: ProxyServer): string {
   return `${word(server.address)}:${server.port}`;
 }
 
-/** Weight and limit, as a server line and `add server` take them. */
+/** Weight, limit and turn, as a server line and `add server` take them. */
 export function serverParameters(server: ProxyServer): string {
   const limit = server.maxConnections > 0 ? ` maxconn ${server.maxConnections}` : '';
-  return `weight ${server.weight}${limit}`;
+  return `weight ${server.weight}${limit}${server.backup === true ? ' backup' : ''}`;
 }
 
 function indent(lines: readonly string[]): string[] {

@@ -1,8 +1,8 @@
 /** HAProxy in memory, one per host and layout: servers take traffic when they are ready and their check passes. */
 import { createHash } from 'node:crypto';
 import type { Layout } from '../../controller/balancer/layout.ts';
-import type { Backend, ProxyServer } from '../../controller/balancer/model.ts';
-import { parseFile, type RunningServer } from '../../controller/balancer/parse.ts';
+import type { CheckedBackend, ProxyServer } from '../../controller/balancer/model.ts';
+import { parseFile, type FileFacts, type RunningServer } from '../../controller/balancer/parse.ts';
 import type {
   FileChange,
   FileOutcome,
@@ -43,6 +43,8 @@ export class FakeProxy implements Proxy {
   readonly sessions = new Map<string, number>();
   clients = 0;
   reloads = 0;
+  /** Workers that reloads left behind, and that nobody has ended. */
+  oldWorkers = 0;
   writes = 0;
   /** Old files that were kept. */
   readonly aside: string[] = [];
@@ -71,18 +73,22 @@ export class FakeProxy implements Proxy {
   async write(change: FileChange): Promise<FileOutcome> {
     this.#assertReachable();
     if (digest(this.text) !== change.expected) return { result: 'drifted' };
+    if (isStale(parseFile(change.config.text), parseFile(this.text ?? ''))) {
+      return { result: 'stale', message: 'the file follows a later number already' };
+    }
     if (this.refusal !== undefined) return this.refusal;
     if (change.setAside && this.text !== undefined) this.aside.push(this.text);
     this.text = change.config.text;
     this.writes += 1;
     if (change.reload) {
       this.reloads += 1;
+      this.oldWorkers += 1;
       this.#start(this.#servers);
     }
     return { result: 'applied', reloadMilliseconds: change.reload ? 50 : 0 };
   }
 
-  async add(backend: Backend, server: ProxyServer): Promise<void> {
+  async add(backend: CheckedBackend, server: ProxyServer): Promise<void> {
     this.#assertReachable();
     const id = `${backend.name}/${server.name}`;
     if (this.#servers.has(id)) throw new AppError('proxy.refused', `there is a server ${id} already`);
@@ -122,7 +128,9 @@ export class FakeProxy implements Proxy {
 
   async endOldWorkers(): Promise<number> {
     this.#assertReachable();
-    return 0;
+    const ended = this.oldWorkers;
+    this.oldWorkers = 0;
+    return ended;
   }
 
   #assertReachable(): void {
@@ -166,7 +174,8 @@ export class FakeProxy implements Proxy {
   #start(before: ReadonlyMap<string, RunningServer>): void {
     const { base, servers } = parseFile(this.text ?? '');
     const entries = [...servers].map(([id, line]): [string, RunningServer] => {
-      const [, name = '', target = '', , weight = '', , limit = '0'] = line.split(' ');
+      const [, name = '', target = '', , weight = ''] = line.split(' ');
+      const limit = / maxconn (\d+)/.exec(line)?.[1] ?? '0';
       const [address = '', port = ''] = target.split(':');
       const backend = id.slice(0, id.indexOf('/'));
       const up = before.get(id)?.up ?? true;
@@ -176,6 +185,10 @@ export class FakeProxy implements Proxy {
     this.#base = base;
     this.#servers = new Map(entries);
   }
+}
+
+function isStale({ term }: FileFacts, { term: before }: FileFacts): boolean {
+  return term !== undefined && before !== undefined && term.of === before.of && term.number < before.number;
 }
 
 function digest(text: string | undefined): string {

@@ -6,6 +6,7 @@ import { finalizer, keyOf, labels, type AnyObject, type ObjectKey } from '../../
 import { serverArrayKind } from '../../api/server-array.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import type { Accounts } from '../../accounts/port.ts';
+import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
 import type { Proxies } from '../../balancer/port.ts';
 import type { Clock, Millis } from '../../base/clock.ts';
@@ -17,7 +18,6 @@ import type { KindController, ReconcileContext, ReconcileResult } from '../../ku
 import { announce } from './announce.ts';
 import { decide, isHandsOff } from './decide.ts';
 import { Publisher, wantedRecord } from './dns.ts';
-import { Frontends, type Report } from './frontends.ts';
 import { MaterialReader } from './materials.ts';
 import type { BalancerMetrics } from './metrics.ts';
 import { modelFor } from './model.ts';
@@ -39,7 +39,7 @@ export interface LoadBalancerPorts {
 }
 
 interface Ports extends LoadBalancerPorts {
-  readonly frontends: Frontends;
+  readonly frontends: ProxyFleet;
   readonly materials: MaterialReader;
   readonly publisher: Publisher;
 }
@@ -52,7 +52,7 @@ const motionPeriod: Millis = 250;
 export function createLoadBalancerController(ports: LoadBalancerPorts): KindController {
   const own: Ports = {
     ...ports,
-    frontends: new Frontends(ports),
+    frontends: new ProxyFleet(ports),
     materials: new MaterialReader(ports.kube),
     publisher: new Publisher(),
   };

@@ -3,7 +3,7 @@ import type { LoadReport } from '../../balancer/load-reports.ts';
 import type { ProxyProcess } from '../../balancer/port.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
-import type { Report } from './frontends.ts';
+import type { Report } from '../../balancer/fleet.ts';
 import { arrayOf, leaversOf, membersOf } from './members.ts';
 import { processName, wantedHash } from './model.ts';
 import type { Frontend, Observed } from './observe.ts';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HaproxyProxies } from '../../../controller/balancer/haproxy.ts';
 import { frontEndLayout, localProxyLayout } from '../../../controller/balancer/layout.ts';
-import type { ProxyModel } from '../../../controller/balancer/model.ts';
+import type { ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
@@ -22,7 +22,7 @@ let lab: LabUnderTest;
 let machine: Awaited<ReturnType<LabUnderTest['boot']>>;
 let host: Host;
 
-/** Answers its port; 503 to everything while /tmp/sick-<port> exists. Port 9100 answers each line with itself. */
+/** Answers its port; 503 to everything while /tmp/sick-<port> exists. Ports 9100 and 9101 answer each line with itself. */
 const application = String.raw`
 import os, socket, threading
 def serve(port, answer):
@@ -39,6 +39,7 @@ def page(peer, port, line, lines):
     peer.sendall(b'HTTP/1.1 %s\r\nContent-Length: 4\r\n\r\n%d' % (status.encode(), port))
 def echo(peer, port, line, lines): peer.sendall(b'%d %s' % (port, line))
 for port in (9001, 9002, 9003): threading.Thread(target=serve, args=(port, page)).start()
+threading.Thread(target=serve, args=(9101, echo)).start()
 serve(9100, echo)
 `;
 
@@ -285,4 +286,67 @@ describe('the local TCP proxy', () => {
     expect(await local().endOldWorkers()).toBe(1);
     expect((await local().observe()).running?.loads[0]?.current).toBe(0);
   });
+
+  /** One server at a time, taken on trust, and its readers; as a database is reached. */
+  function database(writer: number, number: number, readers: readonly ProxyServer[] = []): ProxyModel {
+    const listener = (name: string, port: number) =>
+      ({ name, address: '127.0.0.1', port, protocol: 'TCP', backend: name }) as const;
+    const check = { path: '', greeting: true, periodMilliseconds: 300, rise: 1, fall: 2 };
+    return model([], {
+      term: { of: 'db', number },
+      listeners: [listener('writer', 7001), listener('reader', 7002)],
+      backends: [
+        { name: 'writer', protocol: 'TCP', balance: 'RoundRobin', servers: [aServer(writer)] },
+        { ...aBackend(readers), name: 'reader', protocol: 'TCP', balance: 'LeastConn', check },
+      ],
+    });
+  }
+
+  const say = () => asRoot('printf "hello\\n" | socat -t2 - TCP:127.0.0.1:7001 2>&1 || true');
+
+  it('moves from one holder to the next, and no session stays behind', async () => {
+    await apply(local(), database(9100, 1));
+    await asRoot(
+      'systemd-run --unit held bash -c "{ echo hi; sleep 60; } | socat -t60 - TCP:127.0.0.1:7001"',
+    );
+    await until('session', async () =>
+      (await local().observe()).running?.loads[0]?.current === 1 ? true : undefined,
+    );
+    const began = performance.now();
+    expect(await apply(local(), database(9101, 2))).toMatchObject({ result: 'applied' });
+    expect(await local().endOldWorkers()).toBeGreaterThan(0);
+    console.log(`moved in ${Math.round(performance.now() - began)} ms`);
+    expect(await say()).toBe('9101 hello');
+    expect(await asRoot('ss -Htn state established "( dport = :9100 )" | wc -l')).toBe('0');
+    expect(await apply(local(), database(9100, 1))).toMatchObject({ result: 'stale' });
+    expect(await say()).toBe('9101 hello');
+  });
+
+  it('brings back a holder that somebody took out by hand', async () => {
+    const socket = `UNIX-CONNECT:${localProxyLayout.adminSocket}`;
+    await asRoot(`echo "set server writer/${aServer(9101).name} state maint" | socat - ${socket}`);
+    expect(await say()).not.toContain('hello');
+    await apply(local(), database(9101, 2));
+    expect(await say()).toBe('9101 hello');
+  });
+
+  it('reads only from servers that greet: one that is frozen still accepts connections', async () => {
+    await asRoot('systemctl start mariadb');
+    const readers = [aServer(3306, { backup: true }), aServer(9100)];
+    await apply(local(), database(9101, 2));
+    for (const reader of readers) await local().add({ ...aBackend([]), ...greeting }, reader);
+    await until('a greeting', async () =>
+      (await local().observe()).running?.servers.find(({ port }) => port === 3306)?.up ? true : undefined,
+    );
+    await local().admit('reader', aServer(3306).name);
+    expect(await asRoot('timeout 2 socat -u TCP:127.0.0.1:7002 - | tr -cd "[:print:]"')).toContain('MariaDB');
+    const frozen = (await local().observe()).running?.servers.find(({ port }) => port === 9100);
+    expect(frozen).toMatchObject({ up: false });
+  });
 });
+
+const greeting = {
+  name: 'reader',
+  protocol: 'TCP',
+  check: { path: '', greeting: true, periodMilliseconds: 300, rise: 1, fall: 2 },
+} as const;

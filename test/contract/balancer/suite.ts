@@ -1,7 +1,7 @@
 /** What every Proxies must do, the fake and HAProxy alike. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frontEndLayout } from '../../../controller/balancer/layout.ts';
-import type { Backend, ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
+import type { CheckedBackend, ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
 import type { RunningServer } from '../../../controller/balancer/parse.ts';
 import type { FileOutcome, Observation, Proxy } from '../../../controller/balancer/port.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';
@@ -24,7 +24,7 @@ export function aServer(port: number, changes: Partial<ProxyServer> = {}): Proxy
   return { name: `i-1-${port}`, address: '127.0.0.1', port, weight: 100, maxConnections: 0, ...changes };
 }
 
-export function aBackend(servers: readonly ProxyServer[]): Backend {
+export function aBackend(servers: readonly ProxyServer[]): CheckedBackend {
   const check = { path: '/healthz', periodMilliseconds: 300, rise: 1, fall: 2 };
   return { name: 'app', protocol: 'HTTP', balance: 'RoundRobin', check, servers };
 }
@@ -161,6 +161,21 @@ export function describeProxies(name: string, open: () => Promise<ProxyFixture>)
       expect(await fixture.ask(2)).toEqual(new Set([0]));
       await proxy.setMaintenance(false);
       expect(await fixture.ask(2)).toEqual(new Set([one.port]));
+    });
+
+    it('never goes back to a lower number, and compares those of one thing only', async () => {
+      const follow = (of: string, number: number) => apply(proxy, aModel([one], { term: { of, number } }));
+      expect(await follow('db', 8)).toMatchObject({ result: 'applied' });
+      const { fileDigest } = await proxy.observe();
+      expect(await follow('db', 7)).toMatchObject({ result: 'stale' });
+      expect(await proxy.observe()).toMatchObject({ fileDigest, file: { term: { of: 'db', number: 8 } } });
+      expect(await follow('db', 8)).toMatchObject({ result: 'applied' });
+      expect(await follow('other', 1)).toMatchObject({ result: 'applied' });
+    });
+
+    it('ends what reloads left behind', async () => {
+      await proxy.endOldWorkers();
+      expect(await proxy.endOldWorkers()).toBe(0);
     });
 
     it('changes nothing when the file is no longer as it was seen', async () => {

@@ -1,8 +1,8 @@
 /** Models whose files lie in `test/golden/haproxy`, each a different use of HAProxy. */
 import { frontEndLayout, localProxyLayout } from '../../../controller/balancer/layout.ts';
-import type { Backend, ProxyModel } from '../../../controller/balancer/model.ts';
+import type { CheckedBackend, ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
 
-const app: Backend = {
+const app: CheckedBackend = {
   name: 'app',
   protocol: 'HTTP',
   balance: 'LeastConn',
@@ -55,10 +55,36 @@ export const models: Readonly<Record<string, ProxyModel>> = {
   'local-tcp-proxy': {
     ...http,
     layout: localProxyLayout,
-    owner: 'MySQLCluster site/db',
-    listeners: [{ name: 'writer', address: '127.0.0.1', port: 3306, protocol: 'TCP', backend: 'writer' }],
+    owner: 'a plain TCP service',
+    listeners: [{ name: 'echo', address: '127.0.0.1', port: 7000, protocol: 'TCP', backend: 'echo' }],
     backends: [
-      { ...app, name: 'writer', protocol: 'TCP', balance: 'RoundRobin', check: { ...app.check, path: '' } },
+      { ...app, name: 'echo', protocol: 'TCP', balance: 'RoundRobin', check: { ...app.check, path: '' } },
+    ],
+  },
+  database: {
+    ...http,
+    layout: localProxyLayout,
+    owner: 'MySQLCluster site/db',
+    page: '',
+    term: { of: '0b6ff6a4-9a6f-4f7e-8d51-0d3a6f0e9f10', number: 7 },
+    listeners: [
+      { name: 'writer', address: '127.0.0.1', port: 3306, protocol: 'TCP', backend: 'writer' },
+      { name: 'reader', address: '127.0.0.1', port: 3307, protocol: 'TCP', backend: 'reader' },
+    ],
+    backends: [
+      { name: 'writer', protocol: 'TCP', balance: 'RoundRobin', servers: [mysql('db-2', 2)] },
+      {
+        name: 'reader',
+        protocol: 'TCP',
+        balance: 'LeastConn',
+        check: { path: '', greeting: true, periodMilliseconds: 1000, rise: 1, fall: 2 },
+        servers: [mysql('db-3', 3), { ...mysql('db-2', 2), backup: true }],
+      },
     ],
   },
 };
+
+function mysql(server: string, number: number): ProxyServer {
+  const address = `10.0.0.${number}`;
+  return { name: `${server}-${address}`, address, port: 3306, weight: 100, maxConnections: 0 };
+}

@@ -198,3 +198,36 @@ test('any sequence of wishes, with crashes and restarts in between, ends in step
     { numRuns: 100 },
   );
 });
+
+/** An unchecked backend `db` beside `app`. */
+function withFixed(model: ProxyModel, server: ProxyServer, number: number): ProxyModel {
+  const db = { name: 'db', protocol: 'TCP', balance: 'RoundRobin', servers: [server] } as const;
+  return { ...model, term: { of: 'cluster-1', number }, backends: [...model.backends, db] };
+}
+
+test('a server without a check is in the file from the start and changes with a reload', async () => {
+  const proxy = aProxy();
+  await settle(proxy, withFixed(aModel([aServer(1)]), aServer(8), 1));
+  expect(proxy.taking.toSorted()).toEqual(['app/i-1-8000', 'db/i-8-8000']);
+  const next = withFixed(aModel([aServer(1)]), aServer(9), 2);
+  expect(await stepsFor(proxy, next)).toEqual(['write']);
+  await pass(proxy, next);
+  expect(proxy.taking.toSorted()).toEqual(['app/i-1-8000', 'db/i-9-8000']);
+  expect((await proxy.observe()).file.term).toEqual({ of: 'cluster-1', number: 2 });
+  expect(await stepsFor(proxy, next)).toEqual([]);
+});
+
+test('a new number alone is a reload: the process says which it runs', async () => {
+  const proxy = aProxy();
+  await settle(proxy, withFixed(aModel([]), aServer(8), 1));
+  expect(await stepsFor(proxy, withFixed(aModel([]), aServer(8), 2))).toEqual(['write']);
+});
+
+test('an unchecked server that somebody takes out by hand comes back', async () => {
+  const proxy = aProxy();
+  const model = withFixed(aModel([]), aServer(8), 1);
+  await settle(proxy, model);
+  await proxy.retire('db', 'i-8-8000');
+  await settle(proxy, model);
+  expect(proxy.taking).toEqual(['db/i-8-8000']);
+});

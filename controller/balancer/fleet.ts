@@ -1,16 +1,16 @@
-/** The HAProxies of all load balancers: one pass at a time on each, so that none ever waits for another. */
-import { carryOut } from '../../balancer/carry-out.ts';
-import type { ProxyModel } from '../../balancer/model.ts';
-import { isInMotion, planAround, planChanges, type Step } from '../../balancer/plan.ts';
-import type { FileOutcome, Observation, Proxies, Proxy } from '../../balancer/port.ts';
-import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import { AppError, hasCode } from '../../base/errors.ts';
-import type { Failpoints } from '../../base/failpoints.ts';
-import type { Host } from '../../shell/port.ts';
+/** Many HAProxies, whoever uses them: one pass at a time on each, so that none ever waits for another. */
+import { carryOut } from './carry-out.ts';
+import type { ProxyModel, Term } from './model.ts';
+import { isInMotion, planAround, planChanges, type Step } from './plan.ts';
+import type { FileOutcome, Observation, Proxies, Proxy } from './port.ts';
+import type { Clock, Instant, Millis } from '../base/clock.ts';
+import { AppError, hasCode } from '../base/errors.ts';
+import type { Failpoints } from '../base/failpoints.ts';
+import type { Host } from '../shell/port.ts';
 
-/** What one front end is asked to become. */
+/** What one HAProxy is asked to become. */
 export interface Order {
-  /** Identifies the front end over passes: uid of the balancer and of the server. */
+  /** Identifies it over passes: uid of its owner and of the server. */
   readonly id: string;
   /** Undefined while the host has no address or no pinned key. */
   readonly host: Host | undefined;
@@ -53,7 +53,7 @@ interface Actor {
 
 /** Look, change, look again: servers that pass their check at once are admitted in the same pass. */
 const rounds = 4;
-/** How long a pass may keep the others of its balancer waiting. */
+/** How long a pass may keep the others of its owner waiting. */
 const patience: Millis = 3_000;
 /** The same, when the last one found nobody. */
 const shortPatience: Millis = 100;
@@ -69,7 +69,7 @@ const nothingYet: Report = {
   done: [],
 };
 
-export class Frontends {
+export class ProxyFleet {
   readonly #proxies: Proxies;
   readonly #clock: Clock;
   readonly #failpoints: Failpoints;
@@ -89,7 +89,7 @@ export class Frontends {
     return new Map(await Promise.all(reports));
   }
 
-  /** Front ends that are no longer there; `prefix` is the uid of their balancer. */
+  /** Those that are no longer there; `prefix` is the uid of their owner. */
   forget(prefix: string, keep: ReadonlySet<string> = new Set()): void {
     for (const id of this.#actors.keys()) {
       if (id.startsWith(prefix) && !keep.has(id)) this.#actors.delete(id);
@@ -146,6 +146,8 @@ export class Frontends {
         this.#failpoints.hit('balancer.before-step');
         const outcome = await carryOut(proxy, observation, step);
         this.#failpoints.hit('balancer.after-step');
+        // Sessions with the one before must not live on.
+        if (outcome?.result === 'applied' && hasMoved(order.model, observation)) await proxy.endOldWorkers();
         if (outcome?.result === 'drifted') break;
         if (outcome !== undefined && outcome.result !== 'applied') this.#reject(actor, step, outcome);
         else done.push({ step, reloadMilliseconds: outcome?.reloadMilliseconds ?? 0 });
@@ -172,6 +174,11 @@ export class Frontends {
     const trouble = { kind: 'rejected', message: outcome.message } as const;
     actor.rejection = { base: step.config.base, at: this.#clock.now(), trouble };
   }
+}
+
+function hasMoved({ term }: ProxyModel, { file }: Observation): boolean {
+  const text = (one: Term | undefined) => (one === undefined ? '' : `${one.of} ${one.number}`);
+  return term !== undefined && text(term) !== text(file.term);
 }
 
 function stepsFor(order: Order, observation: Observation, trouble: Trouble | undefined): readonly Step[] {

@@ -47,6 +47,8 @@ const errorCodes = {
   'shell.interrupted': 'soon',
   /** The host answers but cannot do its part (full disk, no sudo, no systemd); the message says which. */
   'shell.host-failed': 'backoff',
+  /** The host answers, and nothing listens on the port of it that was asked for. */
+  'shell.refused': 'backoff',
   /** HAProxy answered a runtime command with something other than success. */
   'proxy.refused': 'backoff',
   /** The host answers, but no database process listens. */

@@ -73,6 +73,10 @@ export class SshShell implements Shell, Remote {
     return await this.#pool.open(host, asRoot(host, words));
   }
 
+  async connect(host: Host, port: number): Promise<Duplex> {
+    return await this.#pool.connect(host, port);
+  }
+
   disconnect(address: string): void {
     this.#pool.disconnect(address);
   }

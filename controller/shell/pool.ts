@@ -19,6 +19,10 @@ export class SshPool {
     return await this.#of(host).open(line);
   }
 
+  async connect(host: Host, port: number): Promise<Duplex> {
+    return await this.#of(host).connect(port);
+  }
+
   disconnect(address: string): void {
     this.#connections.get(address)?.close();
   }

@@ -85,4 +85,9 @@ export interface Remote {
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
   /** A command as root that stays open for a dialogue; the stream ends with the command or the connection. */
   openAsRoot(host: Host, words: readonly string[]): Promise<Duplex>;
+  /**
+   * A connection to a port on the host's loopback; it may be kept. Fails with `shell.refused` when the host answers and
+   * nothing listens there.
+   */
+  connect(host: Host, port: number): Promise<Duplex>;
 }

@@ -51,6 +51,8 @@ export class SshConnection {
   /** Calls that wait for a free channel, and how many are open. */
   readonly #queue: (() => void)[] = [];
   #open = 0;
+  /** Connections to ports of the host. They take no channel of a command: sshd's limit does not count them. */
+  #forwards = 0;
   #idle: NodeJS.Timeout | undefined;
   #failure: AppError | undefined;
   readonly #onFailure = new Set<(error: AppError) => void>();
@@ -100,6 +102,25 @@ export class SshConnection {
       return channel;
     } catch (error) {
       this.#freeChannel();
+      throw error;
+    }
+  }
+
+  /** Connects to a port on the host's loopback. Fails with `shell.refused` when nothing listens there. */
+  async connect(port: number): Promise<Duplex> {
+    await this.#ready;
+    clearTimeout(this.#idle);
+    this.#forwards += 1;
+    const end = () => {
+      this.#forwards -= 1;
+      this.#restWhenIdle();
+    };
+    try {
+      const channel = await this.#forward(port);
+      channel.once('close', end);
+      return channel;
+    } catch (error) {
+      end();
       throw error;
     }
   }
@@ -190,6 +211,19 @@ export class SshConnection {
     });
   }
 
+  #forward(port: number): Promise<ssh2.ClientChannel> {
+    return new Promise((resolve, reject: (error: unknown) => void) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#client.forwardOut('127.0.0.1', 0, '127.0.0.1', port, (error, channel) => {
+        if (error === undefined) resolve(channel);
+        else reject(refusal(this.host, port, error));
+      });
+    });
+  }
+
   #execute(command: Command): Promise<Answer> {
     const { address } = this.host;
     return new Promise((resolve, reject: (error: unknown) => void) => {
@@ -269,7 +303,7 @@ export class SshConnection {
   }
 
   #restWhenIdle(): void {
-    if (this.#open > 0 || this.#failure !== undefined) return;
+    if (this.#open + this.#forwards > 0 || this.#failure !== undefined) return;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
       this.close();
@@ -305,6 +339,17 @@ function collect(channel: ssh2.ClientChannel, done: (outcome: Answer | AppError)
     }
     done({ exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
   });
+}
+
+/** Why the host did not connect to one of its ports; reason 1 = sshd may not, 2 = the port did not answer (RFC 4254). */
+function refusal(host: Host, port: number, error: Error & { readonly reason?: unknown }): AppError {
+  const { address } = host;
+  if (error.reason === 1) {
+    return new AppError('shell.host-failed', `${address} forbids connections to its ports: ${error.message}`);
+  }
+  return error.reason === 2
+    ? new AppError('shell.refused', `nothing listens on port ${port} of ${address}: ${error.message}`)
+    : new AppError('shell.unreachable', `${address} opens no channel: ${error.message}`);
 }
 
 function mismatch(host: Host, what: string): AppError {

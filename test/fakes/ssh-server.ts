@@ -18,6 +18,8 @@ export class SshServer {
     channel.exit(0);
     channel.end();
   };
+  /** Called for each connection to a port of the host; without it the host has no open port. */
+  onConnect: ((port: number, channel: ssh2.ServerChannel) => void) | undefined;
   readonly #hostKey = generateKeyPair('host');
   readonly #userKey = generateKeyPair('user');
   readonly #sockets = new Set<Socket>();
@@ -83,6 +85,11 @@ export class SshServer {
       accept().on('exec', (acceptExec, _, { command }) => {
         this.onCommand(command, acceptExec());
       });
+    });
+    client.on('tcpip', (accept, reject, { destPort }) => {
+      const refuse = reject as unknown as (reason: number, description: string) => void;
+      if (this.onConnect === undefined) refuse(2, 'Connection refused');
+      else this.onConnect(destPort, accept());
     });
   }
 }

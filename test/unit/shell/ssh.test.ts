@@ -1,4 +1,5 @@
 /** Connections: one per host, eight channels, pinned keys, and an end to every wait. */
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { SshPool } from '../../../controller/shell/pool.ts';
@@ -124,6 +125,30 @@ describe('SshPool', () => {
       pour();
     };
     await expect(run('yes')).rejects.toMatchObject({ code: 'shell.host-failed' });
+  });
+
+  it('keeps connections to ports without taking a channel from commands', async () => {
+    const ports: number[] = [];
+    server.onConnect = (port, channel) => {
+      ports.push(port);
+      channel.on('data', (chunk: Buffer) => channel.write(chunk));
+    };
+    const kept = await Promise.all(Array.from({ length: 12 }, (_, i) => pool.connect(host, 3_300 + i)));
+    kept[0]!.write('hello');
+
+    expect(String((await once(kept[0]!, 'data'))[0])).toBe('hello');
+    expect((await run('true')).exitCode).toBe(0);
+    expect(ports).toEqual(Array.from({ length: 12 }, (_, i) => 3_300 + i));
+    expect(server.connections).toBe(1);
+    const closed = once(kept[11]!.resume(), 'close');
+    server.reset();
+    await closed;
+  });
+
+  it('tells a port where nothing listens from a host that does not answer', async () => {
+    await expect(pool.connect(host, 3_307)).rejects.toMatchObject({ code: 'shell.refused' });
+    server.close();
+    await expect(pool.connect(host, 3_307)).rejects.toMatchObject({ code: 'shell.unreachable' });
   });
 
   it('fails what waits when told to disconnect', async () => {

@@ -30,6 +30,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
   balancer: ['base', 'api', 'shell/port'],
+  dns: ['base', 'cloud/port'],
   database: ['base', 'api', 'shell/port', 'shell/quoting'],
   supervision: ['base', 'api', 'cloud/port', 'database/port', 'database/gtid'],
   failover: ['base', 'api', 'kube/port', 'database/port', 'database/gtid', 'supervision/port'],
@@ -45,6 +46,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'balancer',
     'breaker',
     'database',
+    'dns',
     'failover',
     'supervision/port',
     'kube/port',
@@ -74,7 +76,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that decide: the same input must give the same output, in a test as in production. */
 const pureFile =
-  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/judge\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts)/;
+  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/(judge|eyes|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts)/;
 const impure =
   /\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bperformance\.|\bfetch\(/;
 

@@ -1,6 +1,6 @@
 /** Many HAProxies, whoever uses them: one pass at a time on each, so that none ever waits for another. */
 import { carryOut } from './carry-out.ts';
-import type { ProxyModel, Term } from './model.ts';
+import type { ProxyModel } from './model.ts';
 import { isInMotion, planAround, planChanges, type Step } from './plan.ts';
 import type { FileOutcome, Observation, Proxies, Proxy } from './port.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
@@ -42,6 +42,12 @@ export interface Trouble {
 export interface Done {
   readonly step: Step;
   readonly reloadMilliseconds: number;
+}
+
+interface Target {
+  readonly order: Order;
+  readonly proxy: Proxy;
+  readonly observation: Observation;
 }
 
 interface Actor {
@@ -143,16 +149,22 @@ export class ProxyFleet {
       const steps = stepsFor(order, observation, trouble);
       if (steps.length === 0 || round === rounds) return { observation, trouble };
       for (const step of steps) {
-        this.#failpoints.hit('balancer.before-step');
-        const outcome = await carryOut(proxy, observation, step);
-        this.#failpoints.hit('balancer.after-step');
-        // Sessions with the one before must not live on.
-        if (outcome?.result === 'applied' && hasMoved(order.model, observation)) await proxy.endOldWorkers();
+        const outcome = await this.#take(step, { order, proxy, observation });
         if (outcome?.result === 'drifted') break;
         if (outcome !== undefined && outcome.result !== 'applied') this.#reject(actor, step, outcome);
         else done.push({ step, reloadMilliseconds: outcome?.reloadMilliseconds ?? 0 });
       }
     }
+  }
+
+  async #take(step: Step, on: Target): Promise<FileOutcome | undefined> {
+    const { order, proxy, observation } = on;
+    this.#failpoints.hit('balancer.before-step');
+    const outcome = await carryOut(proxy, observation, step);
+    this.#failpoints.hit('balancer.after-step');
+    // Sessions with the one before must not live on.
+    if (outcome?.result === 'applied' && hasMoved(order.model, observation)) await proxy.endOldWorkers();
+    return outcome;
   }
 
   /** Why the file is not to be replaced now. */
@@ -177,8 +189,7 @@ export class ProxyFleet {
 }
 
 function hasMoved({ term }: ProxyModel, { file }: Observation): boolean {
-  const text = (one: Term | undefined) => (one === undefined ? '' : `${one.of} ${one.number}`);
-  return term !== undefined && text(term) !== text(file.term);
+  return term !== undefined && (term.of !== file.term?.of || term.number !== file.term.number);
 }
 
 function stepsFor(order: Order, observation: Observation, trouble: Trouble | undefined): readonly Step[] {

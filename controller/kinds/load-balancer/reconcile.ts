@@ -13,11 +13,12 @@ import type { Clock, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Dns } from '../../cloud/port.ts';
+import { Publisher } from '../../dns/publisher.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { announce } from './announce.ts';
 import { decide, isHandsOff } from './decide.ts';
-import { Publisher, wantedRecord } from './dns.ts';
+import { publicationOf, wantedRecord, type Publication } from './dns.ts';
 import { MaterialReader } from './materials.ts';
 import type { BalancerMetrics } from './metrics.ts';
 import { modelFor } from './model.ts';
@@ -107,13 +108,14 @@ async function passOn({ frontends }: Ports, observed: Observed): Promise<Readonl
   return await frontends.pass(orders);
 }
 
-async function publish(ports: Ports, observed: Observed, view: View) {
+async function publish(ports: Ports, observed: Observed, view: View): Promise<Publication> {
   const { balancer, now } = observed;
   const before = balancer.status?.record;
   const wanted = isHandsOff(observed) ? before : wantedRecord(observed, view);
-  const publication = await ports.publisher.publish(() => dnsOf(ports, observed), balancer, wanted, now);
-  if (publication.hasChanged) ports.failpoints.hit('balancer.after-publish');
-  return publication;
+  const wish = { id: balancer.metadata.uid, before, wanted };
+  const published = await ports.publisher.publish(() => dnsOf(ports, observed), wish, now);
+  if (published.hasChanged) ports.failpoints.hit('balancer.after-publish');
+  return publicationOf(balancer, published);
 }
 
 async function dnsOf(
@@ -134,7 +136,7 @@ async function retire(ports: Ports, balancer: LoadBalancer): Promise<ReconcileRe
   if (!finalizers.includes(finalizer)) return {};
   const deployment = cache.get(siteDeploymentKind, { namespace, name: balancer.spec.deploymentRef.name });
   const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
-  await publisher.withdraw(() => dnsOf(ports, { account, balancer }), balancer);
+  await publisher.withdraw(() => dnsOf(ports, { account, balancer }), uid, balancer.status?.record);
   frontends.forget(uid);
   loads.forget(uid);
   metrics.forget(balancer);

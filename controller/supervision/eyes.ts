@@ -1,0 +1,69 @@
+/** Who else looks at a primary, and what they see of it. Pure. */
+import type { Millis } from '../base/clock.ts';
+import type { ReplicaSigns, Signs } from './signs.ts';
+
+/** How many replicas and witnesses see what. */
+export interface Eyes {
+  /** Replicas that answer us. Each is one of the next four. */
+  readonly reachable: number;
+  /** Its receiver runs and has heard of the primary lately. */
+  readonly hearing: number;
+  /** Its receiver runs and hears nothing. */
+  readonly deaf: number;
+  /** Its receiver tries to connect, in vain. */
+  readonly lost: number;
+  /** Its receiver was stopped, or it follows another: it tells nothing. */
+  readonly shut: number;
+  /** Replicas that hear the primary and acknowledge what they receive. */
+  readonly ackers: number;
+  /** Witnesses that reach the primary, and that do not. */
+  readonly reaching: number;
+  readonly missing: number;
+  /** What the replicas and witnesses say, e.g. `db-2 hears nothing, 3 of 4 witnesses cannot reach it`. */
+  readonly text: string;
+}
+
+type Sight = 'hears it' | 'hears nothing' | 'cannot connect to it' | 'does not listen';
+
+/** With a heartbeat every second and a look every second, a living primary is never silent for this long. */
+const silenceLimit: Millis = 3_000;
+/** An older look or answer says nothing about now. */
+const staleAfter: Millis = 3_000;
+
+/** Counts what was seen lately, and not before `since`. */
+export function overlook(signs: Signs, since: Millis = -Infinity): Eyes {
+  const horizon = Math.max(since, signs.now - staleAfter);
+  const fresh = signs.replicas.filter(({ failed, lookedAt = -Infinity }) => !failed && lookedAt >= horizon);
+  const sights = fresh.map((replica) => ({ replica, sight: sightOf(replica, signs) }));
+  const count = (wanted: Sight) => sights.filter(({ sight }) => sight === wanted).length;
+  const asked = signs.witnesses.filter(({ at }) => at >= horizon);
+  const reaching = asked.filter(({ reaches }) => reaches).length;
+  const hearing = sights.filter(({ sight }) => sight === 'hears it');
+  return {
+    reachable: fresh.length,
+    hearing: hearing.length,
+    deaf: count('hears nothing'),
+    lost: count('cannot connect to it'),
+    shut: count('does not listen'),
+    ackers: hearing.filter(({ replica }) => replica.look?.replication?.acknowledges === true).length,
+    reaching,
+    missing: asked.length - reaching,
+    text: [
+      ...sights.map(({ replica, sight }) => `${replica.server} ${sight}`),
+      ...(asked.length === 0 ? [] : [witnessText(reaching, asked.length)]),
+    ].join(', '),
+  };
+}
+
+function sightOf({ look, heardAt = -Infinity }: ReplicaSigns, { now, primary }: Signs): Sight {
+  const replication = look?.replication;
+  const isOurs = replication?.source === primary.address && replication.receiver !== 'Stopped';
+  if (!isOurs) return 'does not listen';
+  if (replication.receiver === 'Connecting') return 'cannot connect to it';
+  return now - heardAt > silenceLimit ? 'hears nothing' : 'hears it';
+}
+
+function witnessText(reaching: number, all: number): string {
+  const missing = all - reaching;
+  return missing === 0 ? `${all} witnesses reach it` : `${missing} of ${all} witnesses cannot reach it`;
+}

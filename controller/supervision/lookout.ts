@@ -1,0 +1,237 @@
+/** Watches one cluster: asks everybody every second, sooner while its primary is silent, and keeps the verdict. */
+import type { Clock, Instant, Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Inspection, Look, Member } from '../database/port.ts';
+import { judge } from './judge.ts';
+import type { SupervisionMetrics } from './metrics.ts';
+import type { Finding, Supervised } from './port.ts';
+import { Probe } from './probe.ts';
+import { Replicas, Witnesses } from './others.ts';
+import { inspected, looked, lostAcks, wrote, type Outcome, type PrimarySigns } from './signs.ts';
+
+export interface LookoutOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: SupervisionMetrics;
+  /** Whether this process leads; nothing is asked while it does not. */
+  readonly mayAct: () => boolean;
+  /** The verdict on the primary of this cluster, by uid, has changed. */
+  readonly onChange: (clusterUid: string) => void;
+}
+
+const period: Millis = 1_000;
+/** While the primary is silent. A refusal must be seen twice, 300 ms apart. */
+const urgentPeriod: Millis = 300;
+const lookLimit: Millis = 1_000;
+const beatLimit: Millis = 2_000;
+const inspectLimit: Millis = 2_000;
+
+export class Lookout {
+  readonly #options: LookoutOptions;
+  readonly #stopping = new AbortController();
+  readonly #look: Probe<Look>;
+  readonly #beat: Probe<void>;
+  readonly #inspect: Probe<Inspection>;
+  readonly #replicas: Replicas;
+  readonly #witnesses: Witnesses;
+  readonly #looks = new Map<string, { readonly at: Instant; readonly look: Look }>();
+  #cluster: Supervised;
+  #member: Member | undefined;
+  #primary: PrimarySigns;
+  #lastWriteTime: Instant | undefined;
+  #finding: Finding | undefined;
+  #due: Millis = 0;
+  #alarm = new AbortController();
+
+  constructor(cluster: Supervised, options: LookoutOptions) {
+    const { clock } = options;
+    this.#options = options;
+    this.#cluster = cluster;
+    this.#member = memberOf(cluster);
+    this.#primary = unseen(cluster, this.#member);
+    this.#look = new Probe({
+      clock,
+      deadline: lookLimit,
+      ask: async () => this.#database().look(lookLimit),
+      settled: (outcome) => this.#sawPrimary(outcome),
+    });
+    this.#beat = new Probe({
+      clock,
+      deadline: beatLimit,
+      ask: async () => this.#database().beat(this.#cluster.epoch, beatLimit),
+      settled: (outcome) => this.#sawBeat(outcome),
+    });
+    this.#inspect = new Probe({
+      clock,
+      deadline: inspectLimit,
+      ask: async () => this.#database().inspect(inspectLimit),
+      settled: (outcome) => {
+        this.#primary = inspected(this.#primary, outcome);
+        this.#judge();
+      },
+    });
+    this.#replicas = new Replicas(clock, lookLimit, (server, outcome) => this.#sawReplica(server, outcome));
+    this.#witnesses = new Witnesses(clock, lookLimit, () => this.#judge());
+    this.#replicas.follow(replicasOf(cluster));
+    this.#witnesses.follow(cluster.witnesses);
+  }
+
+  get finding(): Finding | undefined {
+    return this.#finding;
+  }
+
+  /** Goes on with these members. Another primary or epoch begins with a clean slate. */
+  follow(cluster: Supervised): void {
+    const before = this.#cluster;
+    const member = memberOf(cluster);
+    const isSame = before.primary === cluster.primary && before.epoch === cluster.epoch;
+    this.#cluster = cluster;
+    // A Server that is gone takes its member along, but the primary is still to be watched from afar.
+    this.#member = member ?? (isSame ? this.#member : undefined);
+    const isSameMachine = isSame && this.#member?.address === this.#primary.address;
+    if (!isSameMachine) this.#forgetAll();
+    const gone = this.#replicas.follow(replicasOf(cluster));
+    for (const server of gone) {
+      this.#looks.delete(server);
+      this.#options.metrics.forgetReplica(cluster, server);
+    }
+    this.#witnesses.follow(cluster.witnesses);
+  }
+
+  /** Probes until `stop`; never rejects. */
+  async run(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const wait = this.#due - clock.monotonic();
+      if (wait <= 0) this.#tick();
+      else await clock.sleep(wait, this.#alarm.signal).catch(() => undefined);
+      if (this.#alarm.signal.aborted) this.#alarm = new AbortController();
+    }
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#alarm.abort();
+    for (const probe of [this.#look, this.#beat, this.#inspect]) probe.stop();
+    this.#replicas.stop();
+    this.#witnesses.stop();
+    this.#options.metrics.forget(this.#cluster);
+  }
+
+  #tick(): void {
+    const { silence, look, unwritten } = this.#primary;
+    this.#due = this.#options.clock.monotonic() + (silence === undefined ? period : urgentPeriod);
+    if (!this.#options.mayAct()) {
+      this.#forgetAll();
+      return;
+    }
+    this.#look.start();
+    if (silence === undefined && look !== undefined) this.#beat.start();
+    this.#replicas.ask();
+    if (silence !== undefined) this.#witnesses.ask(this.#primary.address);
+    if (silence !== undefined || unwritten !== undefined) this.#inspect.start();
+    this.#judge();
+  }
+
+  #sawPrimary(outcome: Outcome<Look>): void {
+    const { clock, metrics } = this.#options;
+    const before = this.#primary;
+    this.#primary = looked(before, outcome);
+    const answers = 'value' in outcome;
+    metrics.primaryAnswers(this.#cluster, answers);
+    if (answers) {
+      this.#looks.set(this.#cluster.primary, { at: clock.now(), look: outcome.value });
+      this.#witnesses.forget();
+      if (before.look === undefined || before.silence !== undefined) this.#beat.start();
+    } else if (before.silence === undefined) {
+      this.#hurry();
+    }
+    this.#judge();
+  }
+
+  /** The primary has just fallen silent: everybody is asked at once, and it again soon. */
+  #hurry(): void {
+    this.#due = Math.min(this.#due, this.#options.clock.monotonic() + urgentPeriod);
+    this.#alarm.abort();
+    this.#inspect.start();
+    this.#replicas.ask();
+    this.#witnesses.ask(this.#primary.address);
+  }
+
+  #sawBeat(outcome: Outcome<void>): void {
+    this.#primary = wrote(this.#primary, outcome);
+    if ('value' in outcome) this.#lastWriteTime = this.#options.clock.now();
+    this.#judge();
+  }
+
+  #sawReplica(server: string, outcome: Outcome<Look>): void {
+    const look = 'value' in outcome ? outcome.value : undefined;
+    if (look !== undefined) this.#looks.set(server, { at: this.#options.clock.now(), look });
+    this.#options.metrics.replicaSeen(this.#cluster, server, look);
+    this.#judge();
+  }
+
+  #judge(): void {
+    const { clock, log, metrics, onChange } = this.#options;
+    const now = clock.monotonic();
+    const { requiredAcks, stallSeconds, uid, name } = this.#cluster;
+    const { verdict, evidence } = judge({
+      now,
+      primary: this.#primary,
+      replicas: this.#replicas.signs,
+      witnesses: this.#witnesses.signs,
+      machineState: this.#member && this.#cluster.machineState(this.#member.instanceID),
+      requiredAcks,
+      stall: stallSeconds * 1000,
+    });
+    if (verdict === 'AcksLost') this.#primary = lostAcks(this.#primary, now);
+    const before = this.#finding;
+    if (before === undefined && !this.#isRoundOver()) return;
+    const isNew = before?.verdict !== verdict;
+    this.#finding = {
+      verdict,
+      evidence,
+      since: isNew ? clock.now() : before.since,
+      looks: new Map(this.#looks),
+      ...(this.#lastWriteTime !== undefined && { lastWriteTime: this.#lastWriteTime }),
+    };
+    if (!isNew) return;
+    log.info({ cluster: name, verdict, evidence }, 'thought otherwise of a primary');
+    metrics.found(this.#cluster, verdict);
+    onChange(uid);
+  }
+
+  #isRoundOver(): boolean {
+    const { silence, wroteAt, unwritten } = this.#primary;
+    const isPrimaryKnown = [silence, wroteAt, unwritten].some((sign) => sign !== undefined);
+    return isPrimaryKnown && this.#replicas.areKnown;
+  }
+
+  #forgetAll(): void {
+    this.#primary = unseen(this.#cluster, this.#member);
+    this.#replicas.forget();
+    this.#witnesses.forget();
+    this.#looks.clear();
+    this.#lastWriteTime = undefined;
+    this.#finding = undefined;
+  }
+
+  #database() {
+    if (this.#member !== undefined) return this.#member.database;
+    throw new AppError('database.silent', `nobody knows where ${this.#cluster.primary} is`);
+  }
+}
+
+function memberOf({ members, primary }: Supervised): Member | undefined {
+  return members.find(({ server }) => server === primary);
+}
+
+function replicasOf({ members, primary }: Supervised): readonly Member[] {
+  return members.filter(({ server }) => server !== primary);
+}
+
+function unseen({ primary }: Supervised, member: Member | undefined): PrimarySigns {
+  return { server: primary, address: member?.address ?? '' };
+}

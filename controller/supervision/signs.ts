@@ -1,0 +1,180 @@
+/** What is remembered of a cluster between probes, and how the outcome of a probe changes it. Pure. */
+import type { Millis } from '../base/clock.ts';
+import type { AppError, ErrorCode } from '../base/errors.ts';
+import type { MachineState } from '../cloud/port.ts';
+import type { Inspection, Look } from '../database/port.ts';
+
+/** All that a verdict rests on. Every time in it is monotonic. */
+export interface Signs {
+  readonly now: Millis;
+  readonly primary: PrimarySigns;
+  readonly replicas: readonly ReplicaSigns[];
+  readonly witnesses: readonly WitnessSigns[];
+  readonly machineState?: MachineState | undefined;
+  /** Acknowledgements a commit is recorded to wait for. */
+  readonly requiredAcks: number;
+  /** A primary that answers but cannot write for this long has failed. */
+  readonly stall: Millis;
+}
+
+export interface PrimarySigns {
+  readonly server: string;
+  readonly address: string;
+  /** The newest look that succeeded. */
+  readonly look?: Look;
+  readonly lookedAt?: Millis;
+  /** Failed looks since then; absent while it answers. */
+  readonly silence?: Silence;
+  /** When the newest write that was good ended. */
+  readonly wroteAt?: Millis;
+  /** Failed writes since then, or since it answers again. */
+  readonly unwritten?: Unwritten;
+  /** When a commit of anybody was last seen to be complete. */
+  readonly progressAt?: Millis;
+  /** When commits last had no replicas to wait for. */
+  readonly acksLostAt?: Millis;
+  /** Only asked for while something is wrong. */
+  readonly inspection?: Inspected;
+}
+
+/** What the host said, and when it was asked. */
+export interface Inspected {
+  readonly at: Millis;
+  readonly found: Inspection;
+}
+
+/** A row of failed looks. */
+export interface Silence {
+  /** When the first of them began. */
+  readonly since: Millis;
+  readonly misses: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The host said that nothing listens: when first and last in an unbroken row. */
+  readonly refused?: { readonly first: Millis; readonly last: Millis };
+}
+
+/** A row of writes that failed, all for reasons of the server or all for others. */
+export interface Unwritten {
+  /** When the first of them began. */
+  readonly since: Millis;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface ReplicaSigns {
+  readonly server: string;
+  readonly look?: Look;
+  readonly lookedAt?: Millis;
+  /** When what it had heard of its source last changed; a first look counts as a change. */
+  readonly heardAt?: Millis;
+  /** The newest look failed. */
+  readonly failed: boolean;
+}
+
+/** The newest answer of a witness; one that does not answer has none. */
+export interface WitnessSigns {
+  readonly server: string;
+  readonly at: Millis;
+  readonly reaches: boolean;
+}
+
+/** One try of a probe: when it began, when it ended, and how. */
+export type Outcome<T> =
+  | { readonly began: Millis; readonly ended: Millis; readonly value: T }
+  | { readonly began: Millis; readonly ended: Millis; readonly error: AppError };
+
+/** So many looks in a row must fail before silence counts as death. */
+export const missLimit = 3;
+
+/** Failed writes that speak of the server, not of the way to it or of who asks. */
+const stalls: readonly ErrorCode[] = ['database.silent', 'database.failed'];
+
+export function isStall(code: ErrorCode): boolean {
+  return stalls.includes(code);
+}
+
+/** The primary after a look at it. */
+export function looked(before: PrimarySigns, outcome: Outcome<Look>): PrimarySigns {
+  return 'value' in outcome
+    ? answered(before, outcome.value, outcome.ended)
+    : unanswered(before, outcome, outcome.error);
+}
+
+function answered(before: PrimarySigns, look: Look, at: Millis): PrimarySigns {
+  const { silence: _, inspection, ...rest } = before;
+  const moved = before.look !== undefined && progressOf(before.look) !== progressOf(look);
+  return {
+    ...rest,
+    look,
+    lookedAt: at,
+    ...(moved ? { progressAt: at } : {}),
+    // It stays interesting while writes fail.
+    ...(inspection !== undefined && before.unwritten !== undefined ? { inspection } : {}),
+  };
+}
+
+/** Grows with every commit that is complete: one that waits for its acknowledgement is in the binary log already. */
+function progressOf({ acks, executed }: Look): string {
+  return acks.armed ? `${acks.acknowledged}+${acks.unacknowledged}` : executed;
+}
+
+function unanswered(
+  before: PrimarySigns,
+  { began, ended }: { readonly began: Millis; readonly ended: Millis },
+  { code, message }: AppError,
+): PrimarySigns {
+  const { silence, unwritten, ...rest } = before;
+  const misses = (silence?.misses ?? 0) + 1;
+  const refused =
+    code === 'database.refused' ? { first: silence?.refused?.first ?? ended, last: ended } : undefined;
+  return {
+    ...rest,
+    silence: { since: silence?.since ?? began, misses, code, message, ...(refused ? { refused } : {}) },
+    // After a long silence nobody knows whether it could have written; one lost look proves nothing.
+    ...(unwritten !== undefined && misses < missLimit ? { unwritten } : {}),
+  };
+}
+
+/** The primary after a write of the heartbeat row. */
+export function wrote(before: PrimarySigns, outcome: Outcome<void>): PrimarySigns {
+  const { unwritten, inspection: _, ...rest } = before;
+  if ('value' in outcome) return { ...rest, wroteAt: outcome.ended };
+  const { code, message } = outcome.error;
+  const since =
+    unwritten !== undefined && isStall(unwritten.code) === isStall(code) ? unwritten.since : outcome.began;
+  return { ...before, unwritten: { since, code, message } };
+}
+
+/** The primary after it was found that its commits have nobody to wait for: that is no stall of its own. */
+export function lostAcks(before: PrimarySigns, at: Millis): PrimarySigns {
+  return { ...before, acksLostAt: at };
+}
+
+/** The primary after its host was asked for the process and the disk; no answer changes nothing. */
+export function inspected(before: PrimarySigns, outcome: Outcome<Inspection>): PrimarySigns {
+  if (!('value' in outcome)) return before;
+  return { ...before, inspection: { at: outcome.began, found: outcome.value } };
+}
+
+/** A replica after a look at it. */
+export function lookedAtReplica(before: ReplicaSigns, outcome: Outcome<Look>): ReplicaSigns {
+  if (!('value' in outcome)) return { ...before, failed: true };
+  const look = outcome.value;
+  const isNews = heardOf(before.look) !== heardOf(look);
+  return {
+    server: before.server,
+    look,
+    lookedAt: outcome.began,
+    ...(isNews || before.heardAt === undefined ? { heardAt: outcome.ended } : { heardAt: before.heardAt }),
+    failed: false,
+  };
+}
+
+/** Changes whenever a receiver hears of its source; undefined = it follows nobody. */
+function heardOf(look: Look | undefined): string | undefined {
+  const replication = look?.replication;
+  if (replication === undefined) return undefined;
+  const { source, receiver, heard, received } = replication;
+  return `${source} ${receiver} ${heard} ${received}`;
+}

@@ -1,0 +1,91 @@
+/** Signs of a well cluster of three, for tests to make worse. */
+import { AppError, type ErrorCode } from '../../../controller/base/errors.ts';
+import type { Acks, Look, Replication } from '../../../controller/database/port.ts';
+import type {
+  PrimarySigns,
+  ReplicaSigns,
+  Signs,
+  Silence,
+  WitnessSigns,
+} from '../../../controller/supervision/signs.ts';
+
+export const address = '10.77.1.1';
+/** The instant at which everything is judged. */
+export const now = 100_000;
+
+export function acks(changes: Partial<Acks> = {}): Acks {
+  const some = { armed: true, connected: 2, required: 1, waiting: 0, acknowledged: 7, unacknowledged: 0 };
+  return { ...some, ...changes };
+}
+
+export function look(changes: Partial<Look> = {}): Look {
+  return {
+    version: '11.8.6',
+    identity: '1',
+    readOnly: false,
+    executed: '0-1-7',
+    purged: '',
+    epoch: 3,
+    acks: acks(),
+    ...changes,
+  };
+}
+
+export function replication(changes: Partial<Replication> = {}): Replication {
+  return {
+    source: address,
+    receiver: 'Running',
+    applier: 'Running',
+    received: '0-1-7',
+    heard: 11,
+    acknowledges: true,
+    lagSeconds: 0,
+    ...changes,
+  };
+}
+
+/** A replica that was looked at just now and heard of its source so many milliseconds ago. */
+export function replica(server: string, heardAgo: number, changes: Partial<Replication> = {}): ReplicaSigns {
+  const own = look({ readOnly: true, replication: replication(changes) });
+  return { server, look: own, lookedAt: now - 50, heardAt: now - heardAgo, failed: false };
+}
+
+export function unreachable(server: string): ReplicaSigns {
+  return { ...replica(server, 500), failed: true };
+}
+
+export function witness(server: string, reaches: boolean, ago = 100): WitnessSigns {
+  return { server, at: now - ago, reaches };
+}
+
+/** A row of failed looks that began so long ago. */
+export function silence(ago: number, misses: number, code: ErrorCode = 'database.silent'): Silence {
+  return { since: now - ago, misses, code, message: 'no answer within 1 s' };
+}
+
+export function refused(first: number, last: number): Silence {
+  const row = { refused: { first: now - first, last: now - last } };
+  return { ...silence(first, 2, 'database.refused'), ...row };
+}
+
+export function primary(changes: Partial<PrimarySigns> = {}): PrimarySigns {
+  const good = { look: look(), lookedAt: now - 100, wroteAt: now - 90 };
+  return { server: 'db-1', address, ...good, ...changes };
+}
+
+export function signs(changes: Partial<Signs> = {}): Signs {
+  return {
+    now,
+    primary: primary(),
+    replicas: [replica('db-2', 400), replica('db-3', 600)],
+    witnesses: [],
+    machineState: 'running',
+    requiredAcks: 1,
+    stall: 10_000,
+    ...changes,
+  };
+}
+
+export function failure(code: ErrorCode, message = 'no answer within 1 s'): AppError {
+  return new AppError(code, message);
+}

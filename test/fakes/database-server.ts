@@ -75,6 +75,8 @@ export class FakeServer {
   purged = 0;
   /** Address of the server it follows. */
   source: string | undefined;
+  /** The certificate it expects there. */
+  trusts = '';
 
   // What the process knows.
   writable = false;
@@ -106,6 +108,11 @@ export class FakeServer {
       options.flavor === 'MariaDB'
         ? String(Number.parseInt(digest.slice(0, 7), 16) + 1)
         : digest.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  }
+
+  /** The certificate it made for itself. */
+  get certificate(): string {
+    return `-----BEGIN CERTIFICATE-----\n${this.identity}\n-----END CERTIFICATE-----\n`;
   }
 
   get speaks(): boolean {

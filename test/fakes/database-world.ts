@@ -132,7 +132,10 @@ export class DatabaseWorld {
     }
     if (!replica.speaks) return;
     if (replica.link === undefined) {
-      if (source.speaks && this.connects(source.name, replica.name)) this.#begin(replica, source, now);
+      const isTrusted = replica.trusts === source.certificate;
+      if (isTrusted && source.speaks && this.connects(source.name, replica.name)) {
+        this.#begin(replica, source, now);
+      }
       return;
     }
     this.#listen(replica, replica.link, now);

@@ -3,8 +3,8 @@ import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import type { Databases, Flavor, Member, Node, Source, Witness } from '../../controller/database/port.ts';
 import type { Host } from '../../controller/shell/port.ts';
-import { FakeServer, type CommitOutcome, type Rules } from './database-server.ts';
-import { FakeDatabase, certificateOf, type DatabaseOperation } from './database-verbs.ts';
+import { FakeServer, type CommitOutcome, type Rules, type Transaction } from './database-server.ts';
+import { FakeDatabase, type DatabaseOperation } from './database-verbs.ts';
 import { DatabaseWorld } from './database-world.ts';
 import { Faults } from './faults.ts';
 
@@ -88,7 +88,7 @@ export class FakeDatabases implements Databases {
   /** How to follow this server. */
   sourceOf(name: string, acknowledges = true): Source {
     const server = this.server(name);
-    return { address: server.address, password: 'secret', certificate: certificateOf(server), acknowledges };
+    return { address: server.address, password: 'secret', certificate: server.certificate, acknowledges };
   }
 
   // What goes wrong.
@@ -96,7 +96,7 @@ export class FakeDatabases implements Databases {
   /** Changes fields of a server: its disk, applier, or whether it has sessions left. */
   trouble(
     name: string,
-    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged'>>,
+    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applies' | 'applyDelay' | 'purged'>>,
   ): void {
     this.#world.change(() => Object.assign(this.server(name), changes));
   }
@@ -213,12 +213,21 @@ export class FakeDatabases implements Databases {
     return row !== undefined && 'value' in row ? row.value : undefined;
   }
 
+  /** Keys of the rows a reader of this server sees, in the order they were written. */
+  keysOn(name: string): readonly string[] {
+    this.#world.settle();
+    return this.#keysIn(this.server(name).visible);
+  }
+
   /** Keys of all writes that were acknowledged and that this server does not have. */
   missingOn(name: string): readonly string[] {
     this.#world.settle();
-    const rows = this.server(name).log.map(({ row }) => ('key' in row ? row.key : ''));
-    const present = new Set(rows);
+    const present = new Set(this.#keysIn(this.server(name).log));
     return this.acknowledgements.map(({ key }) => key).filter((key) => !present.has(key));
+  }
+
+  #keysIn(transactions: readonly Transaction[]): readonly string[] {
+    return transactions.flatMap(({ row }) => ('key' in row ? [row.key] : []));
   }
 
   #admits(server: FakeServer): boolean {

@@ -34,6 +34,10 @@ export interface Link {
   readonly since: Instant;
   /** How often the source had started then; a connection does not outlive it. */
   readonly starts: number;
+  /** So much of the source's log was sent, or was there before. */
+  sent: number;
+  /** When what was sent arrives, in order. */
+  readonly arrivals: Map<Transaction, Instant>;
 }
 
 /** Rules that a mutant of the database side breaks. */
@@ -95,8 +99,12 @@ export class FakeServer {
   acknowledged = 0;
   unacknowledged = 0;
   waiting: Waiting[] = [];
+  /** Commits for whose place in the log there is no space. */
+  readonly #stalled: { readonly row: Row; readonly end: (outcome: CommitOutcome) => void }[] = [];
   #known = new Set<Gtids>();
   #logged: Gtids = '';
+  /** So many transactions got a number here. */
+  #numbered = 0;
 
   constructor(name: string, address: string, options: { readonly flavor: Flavor; readonly rules: Rules }) {
     this.name = name;
@@ -113,6 +121,11 @@ export class FakeServer {
   /** The certificate it made for itself. */
   get certificate(): string {
     return `-----BEGIN CERTIFICATE-----\n${this.identity}\n-----END CERTIFICATE-----\n`;
+  }
+
+  /** Commits that have begun and not ended. */
+  get busy(): number {
+    return this.waiting.length + this.#stalled.length;
   }
 
   get speaks(): boolean {
@@ -153,6 +166,10 @@ export class FakeServer {
 
   /** Writes a row as applications do; `end` is called once, when the outcome is known or can no longer be. */
   commit(row: Row, now: Instant, end: (outcome: CommitOutcome) => void): void {
+    if (this.disk === 'Full') {
+      this.#stalled.push({ row, end });
+      return;
+    }
     const transaction = { gtid: this.#nextGtid(), row, at: now };
     this.#append(transaction);
     if (this.requiredAcks > 0) this.waiting.push({ transaction, acks: new Set(), end });
@@ -179,9 +196,10 @@ export class FakeServer {
     for (const { transaction, acks } of this.waiting) if (holds(transaction.gtid)) acks.add(replica);
   }
 
-  /** Tells clients of commits that waited long enough, in order. */
+  /** Goes on with commits for which there was no space, and tells clients of those that waited long enough, in order. */
   release(now: Instant): void {
     if (!this.speaks) return;
+    if (this.disk === 'Good') for (const { row, end } of this.#stalled.splice(0)) this.commit(row, now, end);
     for (;;) {
       const [next] = this.waiting;
       if (next === undefined) return;
@@ -198,7 +216,7 @@ export class FakeServer {
   crash(): void {
     if (this.process === 'Gone') return;
     this.process = 'Gone';
-    const { waiting } = this;
+    const unfinished = [...this.waiting, ...this.#stalled.splice(0)];
     this.waiting = [];
     Object.assign(this, {
       writable: false,
@@ -213,7 +231,7 @@ export class FakeServer {
       unacknowledged: 0,
     });
     this.ackers.clear();
-    for (const { end } of waiting) end('lost');
+    for (const { end } of unfinished) end('lost');
   }
 
   /** The process starts: read-only, without replication. MariaDB forgets what it received and did not apply. */
@@ -254,8 +272,8 @@ export class FakeServer {
 
   #nextGtid(): Gtids {
     if (this.flavor === 'MySQL') {
-      const own = this.log.filter(({ gtid }) => gtid.startsWith(`${this.identity}:`));
-      return `${this.identity}:${own.length + 1}`;
+      this.#numbered += 1;
+      return `${this.identity}:${this.#numbered}`;
     }
     const newest = this.log.at(-1)?.gtid.split('-')[2] ?? '0';
     return `0-${this.identity}-${Number(newest) + 1}`;

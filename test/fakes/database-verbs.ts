@@ -119,9 +119,9 @@ export class FakeDatabase implements Database {
     return this.#order('close', epoch, async (server) => {
       const wasWritable = server.writable;
       server.writable = false;
-      if (!(await this.#until(() => server.waiting.length === 0, timeout))) {
+      if (!(await this.#until(() => server.busy === 0, timeout))) {
         server.writable = wasWritable;
-        throw new AppError('database.silent', `commits on ${server.name} still wait for replicas`);
+        throw new AppError('database.silent', `commits on ${server.name} do not end`);
       }
       return server.executed;
     });

@@ -21,8 +21,6 @@ export class DatabaseWorld {
   readonly clock: Clock;
   readonly #latency: Latency;
   readonly #cuts = new Set<string>();
-  /** By replica: when what travels to it arrives, in order. */
-  readonly #arrivals = new Map<string, Map<Transaction, Instant>>();
   #waiters: readonly Waiter[] = [];
 
   constructor(clock: Clock, latency: Latency) {
@@ -100,7 +98,7 @@ export class DatabaseWorld {
     const now = this.clock.now();
     const due: Instant[] = [];
     for (const server of this.servers.values()) {
-      due.push(...(this.#arrivals.get(server.name)?.values() ?? []));
+      due.push(...(server.link?.arrivals.values() ?? []));
       due.push(...server.relay.slice(0, 1).map(({ at }) => at + server.applyDelay));
       due.push(
         ...server.waiting.slice(0, 1).map(({ transaction }) => transaction.at + server.rules.ackTimeout),
@@ -127,7 +125,7 @@ export class DatabaseWorld {
   #connect(replica: FakeServer, now: Instant): void {
     const source = this.at(replica.source ?? '');
     if (source === undefined || !replica.receives || replica.receiverError !== undefined) {
-      this.#disconnect(replica);
+      replica.link = undefined;
       return;
     }
     if (!replica.speaks) return;
@@ -155,19 +153,14 @@ export class DatabaseWorld {
       (!isOpen || source.process === 'Gone') &&
       source.host === 'Up' &&
       this.connects(source.name, replica.name);
-    if (isReset || now - link.heardAt >= receiverPatience) this.#disconnect(replica);
+    if (isReset || now - link.heardAt >= receiverPatience) replica.link = undefined;
   }
 
   #begin(replica: FakeServer, source: FakeServer, now: Instant): void {
     replica.receiverError = refusal(replica, source);
     if (replica.receiverError !== undefined) return;
-    replica.link = { since: now, heardAt: now, starts: source.starts };
+    replica.link = { since: now, heardAt: now, starts: source.starts, sent: 0, arrivals: new Map() };
     replica.heard += 1;
-  }
-
-  #disconnect(replica: FakeServer): void {
-    replica.link = undefined;
-    this.#arrivals.delete(replica.name);
   }
 
   #deliver(replica: FakeServer, now: Instant): void {
@@ -175,7 +168,7 @@ export class DatabaseWorld {
     if (replica.link === undefined || source === undefined || !replica.speaks) return;
     if (replica.disk !== 'Good' || replica.link.starts !== source.starts || source.host === 'Off') return;
     if (!this.carries(source.name, replica.name)) return;
-    for (const transaction of this.#arrived(replica, source, now)) {
+    for (const transaction of this.#arrived(replica.link, source, replica)) {
       replica.receive(transaction, now);
       replica.heard += 1;
       replica.link.heardAt = now;
@@ -183,16 +176,18 @@ export class DatabaseWorld {
   }
 
   /** What is in transit from its source and has arrived by now; draws the arrival of what was not sent before. */
-  #arrived(replica: FakeServer, source: FakeServer, now: Instant): readonly Transaction[] {
-    const arrivals = this.#arrivals.get(replica.name) ?? new Map<Transaction, Instant>();
-    this.#arrivals.set(replica.name, arrivals);
+  #arrived(link: Link, source: FakeServer, replica: FakeServer): readonly Transaction[] {
+    const { arrivals } = link;
     let newest = Math.max(0, ...arrivals.values());
-    for (const transaction of source.log.slice(source.purged)) {
-      if (arrivals.has(transaction) || replica.holds(transaction.gtid)) continue;
-      const sent = Math.max(transaction.at, replica.link?.since ?? 0);
+    const unsent = source.log.slice(Math.max(source.purged, link.sent));
+    link.sent = source.log.length;
+    for (const transaction of unsent) {
+      if (replica.holds(transaction.gtid)) continue;
+      const sent = Math.max(transaction.at, link.since);
       newest = Math.max(newest, sent + this.#latency(source.name, replica.name));
       arrivals.set(transaction, newest);
     }
+    const now = this.clock.now();
     const arrived = [...arrivals].filter(([, at]) => at <= now).map(([transaction]) => transaction);
     for (const transaction of arrived) arrivals.delete(transaction);
     return arrived;

@@ -186,10 +186,6 @@ export class FakeDatabases implements Databases {
     const server = this.server(name);
     const sent = world.clock.now();
     if (!this.#admits(server)) return 'refused';
-    if (server.disk === 'Full') {
-      await world.clock.sleep(limit);
-      return 'refused';
-    }
     const epoch = server.openedIn;
     let outcome: CommitOutcome | undefined;
     world.change(() => {

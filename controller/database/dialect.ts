@@ -59,8 +59,6 @@ export interface Dialect {
   readonly applicationSessions: string;
   /** Holds all commits, turns read-only and lets go; each of its two locks is waited for no longer than this. */
   close(lockSeconds: number): string;
-  /** Prints all that is executed, as one line. */
-  readonly executed: string;
   /** Writes the heartbeat row; it never waits for another session's row lock longer than a second. */
   heartbeat(epoch: number): string;
 }

@@ -34,7 +34,7 @@ fail() { echo "$1" >&2; exit 70; }
 
 lock() {
   mkdir -p "$state" && exec 9> "$state/node.lock" || fail "cannot lock $state"
-  flock -w 10 9 || { echo 'another call holds the lock for 10 s' >&2; exit 75; }
+  flock -w 2 9 || { echo 'another call holds the lock for 2 s' >&2; exit 75; }
 }
 
 # Refuses a lower epoch than was ever seen here, and remembers a higher one for good.

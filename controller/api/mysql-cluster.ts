@@ -112,6 +112,10 @@ const member = z.object({
   attempt: count().optional().describe('How often the step was begun.'),
   stepTime: time().optional().describe('When the step was begun, or may begin again after it failed.'),
   message: text(512).optional().describe('What the last failure of the step was.'),
+  failure: z
+    .enum(['LacksServer', 'UnsupportedVersion', 'ForeignData', 'RefusedSettings'])
+    .optional()
+    .describe('Its kind, when trying again does not help.'),
   failingTime: time().optional().describe('Since when it is not well, or does not follow.'),
   healthy: z.boolean().optional().describe('It counts as ready.'),
   lag: z
@@ -119,6 +123,13 @@ const member = z.object({
     .optional()
     .describe('How far behind it is; the number is a metric.'),
   since: time().optional().describe('Since when.'),
+});
+
+const record = z.object({
+  zoneID: text(32).describe('Route 53 hosted zone.'),
+  name: text(253).describe('Name of the A record.'),
+  ttlSeconds: count().describe('Time to live.'),
+  addresses: setOf(text(45), 9).describe('Addresses it names.'),
 });
 
 const removal = z.object({
@@ -140,6 +151,7 @@ const status = statusOf({
     })
     .optional()
     .describe('Published addresses.'),
+  records: mapBy(['name'], record, 4).optional().describe('What is published in DNS.'),
   members: mapBy(['server'], member, 18).optional().describe('Per server.'),
   currentPromotionRef: ref().optional().describe('Promotion that runs now.'),
   lastPromotionRef: ref().optional().describe('Newest finished Promotion.'),

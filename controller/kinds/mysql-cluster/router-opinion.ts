@@ -1,0 +1,129 @@
+/** What to say of the ways to a cluster: its local proxies and its names. Pure. */
+import type { SiteDeployment } from '../../api/deployment.ts';
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import type { Reason } from '../../api/reasons.ts';
+import type { Report } from '../../balancer/fleet.ts';
+import { renderConfig } from '../../balancer/render.ts';
+import type { Published } from '../../dns/publisher.ts';
+import { explainFailure, misplacedName } from './dns.ts';
+import { proxyModelOf, type Route } from './router-model.ts';
+
+export interface Opinion {
+  readonly reason: Reason<'MySQLCluster', 'EndpointsReady'>;
+  readonly message: string;
+}
+
+export interface Surroundings {
+  readonly cluster: MySQLCluster;
+  readonly deployment: SiteDeployment | undefined;
+  /** Names of the ServerArrays of the namespace. */
+  readonly arrays: ReadonlySet<string>;
+  /** The other clusters of the namespace. */
+  readonly others: readonly MySQLCluster[];
+}
+
+/** What is known of the ways, after a pass over them. */
+export interface Ways {
+  readonly route: Route | undefined;
+  /** By name of the server that runs the proxy. */
+  readonly proxies: ReadonlyMap<string, Report>;
+  readonly names: readonly Published[];
+}
+
+/** Arrays whose servers run this cluster's proxy: there is one proxy on a host, and it is the oldest cluster's. */
+export function ownArrays({ cluster, others }: Surroundings): ReadonlySet<string> {
+  const wanted = cluster.spec.endpoints?.localProxy?.arrays ?? [];
+  return new Set(wanted.filter((array) => holderOf(array, cluster, others) === undefined));
+}
+
+export function opinionOf(around: Surroundings, ways: Ways): Opinion {
+  if (around.cluster.spec.endpoints === undefined) {
+    return { reason: 'NotConfigured', message: 'spec.endpoints is unset.' };
+  }
+  return (
+    mistake(around) ??
+    proxyTrouble(ways) ??
+    nameTrouble(ways) ??
+    (isUpdating(around.cluster, ways)
+      ? { reason: 'Updating', message: 'Local proxies or names are on their way.' }
+      : { reason: 'Current', message: summary(ways) })
+  );
+}
+
+function mistake(around: Surroundings): Opinion | undefined {
+  const { cluster, arrays, others } = around;
+  const wanted = cluster.spec.endpoints?.localProxy?.arrays ?? [];
+  const missing = wanted.find((array) => !arrays.has(array));
+  if (missing !== undefined) {
+    const message = `ServerArray/${missing} (spec.endpoints.localProxy.arrays) does not exist. Create it or correct the name.`;
+    return { reason: 'ArrayNotFound', message };
+  }
+  for (const array of wanted) {
+    const holder = holderOf(array, cluster, others);
+    if (holder === undefined) continue;
+    const message = `The local proxies of ServerArray/${array} lead to MySQLCluster/${holder.metadata.name}, which is older. Take the array off one of the two; ${cluster.metadata.name} can still be reached by name.`;
+    return { reason: 'ProxiesTaken', message };
+  }
+  const misplaced = misplacedName(around);
+  return misplaced === undefined ? undefined : { reason: 'NameOutsideDomain', message: misplaced };
+}
+
+function holderOf(
+  array: string,
+  cluster: MySQLCluster,
+  others: readonly MySQLCluster[],
+): MySQLCluster | undefined {
+  return others.find(
+    (other) => other.spec.endpoints?.localProxy?.arrays.includes(array) === true && isBefore(other, cluster),
+  );
+}
+
+function isBefore(a: MySQLCluster, b: MySQLCluster): boolean {
+  return age(a) < age(b);
+}
+
+/** Sorts the older first. */
+function age({ metadata }: MySQLCluster): string {
+  return `${metadata.creationTimestamp} ${metadata.name}`;
+}
+
+function proxyTrouble({ proxies }: Ways): Opinion | undefined {
+  const troubled = [...proxies].filter(([, { trouble }]) => trouble !== undefined);
+  const rejected = troubled.find(([, { trouble }]) => trouble?.kind !== 'unreachable');
+  const [server, report] = rejected ?? troubled[0] ?? [];
+  if (server === undefined) return undefined;
+  const reason = rejected === undefined ? 'HostUnreachable' : 'ProxyRejected';
+  const message = `The local proxy of ${server} cannot be set: ${report?.trouble?.message ?? ''}.`;
+  const more = troubled.length > 1 ? ` ${troubled.length} of ${proxies.size} have trouble.` : '';
+  return { reason, message: message.replace(/\.+$/, '.') + more };
+}
+
+function nameTrouble({ names }: Ways): Opinion | undefined {
+  const failure = names.find((name) => name.failure !== undefined)?.failure;
+  return failure === undefined ? undefined : explainFailure(failure);
+}
+
+function isUpdating(cluster: MySQLCluster, { route, proxies, names }: Ways): boolean {
+  if (route === undefined) return true;
+  const current = [...proxies].filter(([server, report]) => follows(report, { cluster, route, server }));
+  return current.length < proxies.size || names.some(({ inSync }) => !inSync);
+}
+
+function follows(
+  { observation }: Report,
+  { cluster, route, server }: { cluster: MySQLCluster; route: Route; server: string },
+): boolean {
+  const model = proxyModelOf(cluster, route, server);
+  return model !== undefined && observation?.running?.base === renderConfig(model).base;
+}
+
+function summary({ route, proxies, names }: Ways): string {
+  const count = proxies.size === 1 ? '1 local proxy leads' : `${proxies.size} local proxies lead`;
+  const parts = [
+    ...(proxies.size === 0 ? [] : [`${count} to ${route?.writer.server ?? ''}`]),
+    ...names.flatMap(({ record }) =>
+      record === undefined ? [] : [`${record.name} is ${record.addresses.join(', ')}`],
+    ),
+  ];
+  return parts.length === 0 ? 'No server runs a local proxy yet.' : `${parts.join('; ')}.`;
+}

@@ -1,0 +1,57 @@
+/** SQL that is run on a cluster's first server before anybody uses it: our schema, our accounts and an empty history. Pure. */
+import type { Flavor } from './port.ts';
+import { readOnlySetting } from './settings.ts';
+
+interface FirstStatements {
+  /** Lets root write although the server is read-only. */
+  readonly unlock: string;
+  /** For printf; the passwords of `ridgeline` and `replication` are its two arguments, as SQL literals. */
+  readonly accounts: string;
+  /** Forgets all of the above and what was loaded: history begins here. Nobody writes from now on. */
+  readonly lock: string;
+}
+
+/**
+ * `ridgeline` looks and beats, and cannot write on a read-only server; it comes through the host's loopback only.
+ * Everything that changes a server is done by root. A dump may have replaced the accounts, root's too.
+ */
+export function firstStatements(flavor: Flavor, series: string): FirstStatements {
+  const { name, value } = readOnlySetting(flavor, series);
+  const lock = `SET GLOBAL ${name} = ${value};`;
+  if (flavor === 'MariaDB') {
+    return {
+      unlock: 'SET GLOBAL read_only = ON;',
+      accounts: accountsFormat('VIA unix_socket', 'PROCESS, BINLOG MONITOR, REPLICA MONITOR'),
+      lock: `RESET MASTER; SET GLOBAL gtid_slave_pos = ''; ${lock}`,
+    };
+  }
+  return {
+    unlock: 'SET GLOBAL super_read_only = OFF;',
+    // The last two are for the admin port and for being copied.
+    accounts: `${accountsFormat(
+      'WITH auth_socket',
+      'PROCESS, REPLICATION CLIENT, SERVICE_CONNECTION_ADMIN, BACKUP_ADMIN',
+    )}GRANT SELECT ON performance_schema.* TO 'ridgeline'@'127.0.0.1';\n`,
+    lock: `RESET BINARY LOGS AND GTIDS; ${lock}`,
+  };
+}
+
+function accountsFormat(rootPlugin: string, looks: string): string {
+  const text = `
+SET SESSION sql_log_bin = 0, sql_mode = '';
+CREATE DATABASE IF NOT EXISTS ridgeline;
+DROP TABLE IF EXISTS ridgeline.heartbeat;
+CREATE TABLE ridgeline.heartbeat (id TINYINT UNSIGNED PRIMARY KEY, epoch INT UNSIGNED NOT NULL, ts DATETIME(6) NOT NULL) ENGINE = InnoDB;
+FLUSH PRIVILEGES;
+CREATE USER IF NOT EXISTS 'root'@'localhost';
+ALTER USER 'root'@'localhost' IDENTIFIED ${rootPlugin};
+GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION;
+DROP USER IF EXISTS 'ridgeline'@'127.0.0.1', 'replication'@'%';
+CREATE USER 'ridgeline'@'127.0.0.1' IDENTIFIED BY {admin};
+GRANT ${looks} ON *.* TO 'ridgeline'@'127.0.0.1';
+GRANT SELECT, INSERT, UPDATE, DELETE ON ridgeline.* TO 'ridgeline'@'127.0.0.1';
+CREATE USER 'replication'@'%' IDENTIFIED BY {replication} REQUIRE SSL;
+GRANT REPLICATION SLAVE ON *.* TO 'replication'@'%';
+`;
+  return text.replaceAll('%', '%%').replace('{admin}', '%s').replace('{replication}', '%s');
+}

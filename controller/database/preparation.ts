@@ -1,0 +1,227 @@
+/** The job that makes a host a database server of its cluster: checked, configured, read-only, with data or ready for it. */
+import type { Job } from '../shell/port.ts';
+import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
+import type { Flavor } from './port.ts';
+import { nodeScript, nodeScriptPath } from './node-script.ts';
+import { firstStatements } from './preparation-accounts.ts';
+import { renderSettings, type ServerSettings } from './settings.ts';
+import { oldestRelease } from './settings-refusals.ts';
+
+/** Crash recovery of a large database takes its time. */
+const timeoutSeconds = 1_800;
+
+export interface Passwords {
+  /** Of `ridgeline`, with which the controller looks. */
+  readonly admin: string;
+  /** Of `replication`, with which replicas come. */
+  readonly replication: string;
+}
+
+export interface Preparation extends ServerSettings, Owner {
+  readonly passwords: Passwords;
+  /** Restart a server that runs with other settings than it should. */
+  readonly restart: boolean;
+  /** Make the cluster's first data where there is none. Of one server of a cluster, ever. */
+  readonly initialise: boolean;
+}
+
+/** What the job prints at its end. */
+export interface PreparationFacts {
+  /** E.g. `11.8.6`. */
+  readonly version: string;
+  /** `whole`: the cluster's data; `unfinished`: a first filling or copy that was cut short. */
+  readonly holding: 'whole' | 'unfinished' | 'nothing';
+  readonly running: boolean;
+  /** It runs with other settings than it should. */
+  readonly restartPending: boolean;
+}
+
+/**
+ * Checks the server's release, writes unit, certificate, node script and configuration, and starts a server that holds
+ * data of its cluster. One without data stays stopped, unless it is to make the first. Repeating it changes nothing.
+ * Exit codes: `jobExit`.
+ */
+export function preparationJob(id: string, preparation: Preparation): Job {
+  return fillingJob(id, preparation, { contents: 'contents() { :; }', environment: {}, timeoutSeconds });
+}
+
+/** Preparation in which the bash function `contents` prints the SQL of the first data. */
+export function fillingJob(
+  id: string,
+  preparation: Preparation,
+  filling: {
+    readonly contents: string;
+    readonly environment: Job['environment'];
+    readonly timeoutSeconds: number;
+  },
+): Job {
+  const { flavor, series, privateAddress, passwords, restart, initialise } = preparation;
+  return databaseJob(
+    {
+      id,
+      script: `${filling.contents}\n${script}`,
+      environment: {
+        RL_ADMIN_PASSWORD: passwords.admin,
+        RL_REPLICATION_PASSWORD: passwords.replication,
+        ...filling.environment,
+      },
+      attachments: [
+        textFile('settings.cnf', renderSettings(preparation)),
+        textFile('unit.conf', unitChanges(flavor)),
+        textFile('ridgeline-node', nodeScript),
+      ],
+      timeoutSeconds: filling.timeoutSeconds,
+    },
+    preparation,
+    {
+      series,
+      oldest: oldestRelease(flavor, series) ?? series,
+      address: privateAddress,
+      restart: restart ? 'yes' : 'no',
+      initialise: initialise ? 'yes' : 'no',
+      node_script: nodeScriptPath,
+      ...firstStatements(flavor, series),
+    },
+  );
+}
+
+/** The facts in a job's log; undefined when it did not come that far. */
+export function preparationFacts(log: string): PreparationFacts | undefined {
+  const [, text] = /^(?:\S+Z )?ridgeline-facts (\{.*\})$/m.exec(log) ?? [];
+  return text === undefined ? undefined : (JSON.parse(text) as PreparationFacts);
+}
+
+/**
+ * A server that crashed stays down until the controller has decided who leads. The package's own hook would change
+ * tables after each start. A copy of the settings it started with tells later whether a restart is due.
+ */
+function unitChanges(flavor: Flavor): string {
+  return `# Written by Ridgeline.
+[Service]
+Restart=no
+ExecStartPre=+/bin/cp ${hostNames[flavor].config} ${runningConfig}
+ExecStartPost=
+`;
+}
+
+const script = String.raw`
+admin_password=$RL_ADMIN_PASSWORD replication_password=$RL_REPLICATION_PASSWORD
+unset RL_ADMIN_PASSWORD RL_REPLICATION_PASSWORD
+
+need() {
+  command -v "$1" > /dev/null || lacking+="$1 " packages+="$2 "
+}
+
+# Sets 'version'.
+check_software() {
+  local lacking='' packages=''
+  need "$server" "$package"
+  [ "$flavor" != MariaDB ] || need mariadb-backup mariadb-backup
+  need openssl openssl
+  need socat socat
+  need zstd zstd
+  need curl curl
+  [ -z "$lacking" ] ||
+    fail ${jobExit.lacksServer} "the image has no $lacking- use another, or list the packages $packages""in spec.packages of a boot script of the ServerTemplate"
+  version=$("$server" --version | sed -n 's/.*Ver \([0-9][0-9.]*[0-9]\).*/\1/p')
+  if [ "$flavor" = MySQL ] && "$server" --version | grep -q MariaDB; then
+    fail ${jobExit.lacksServer} "the image has MariaDB $version and no $package; use another, or set spec.engine.flavor of a new cluster"
+  fi
+  case $version in
+    "$series".*) ;;
+    *) fail ${jobExit.unsupportedVersion} "the image has $flavor $version, spec.engine.version wants $series" ;;
+  esac
+  [ "$(printf '%s\n' "$oldest" "$version" | sort -V | head -n 1)" = "$oldest" ] ||
+    fail ${jobExit.unsupportedVersion} "the image has $flavor $version; failover needs $oldest or newer"
+}
+
+# Replaces a file when it differs.
+put() {
+  ! cmp -s "$2" "$3" || return 0
+  mkdir -p "$(dirname "$3")"
+  install -m "$1" "$2" "$3.new"
+  sync "$3.new"
+  mv "$3.new" "$3"
+  changed+="$3 "
+}
+
+# The key is made here and never leaves.
+make_certificate() {
+  if [ -s "$certificate" ] && openssl x509 -in "$certificate" -noout -checkip "$address" | grep -q 'does match'; then return; fi
+  install -d -m 755 "$(dirname "$certificate")"
+  attempt openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=$address" \
+    -addext "subjectAltName=IP:$address" -keyout "$key.new" -out "$certificate.new"
+  chown mysql:mysql "$key.new"
+  chmod 400 "$key.new"
+  chmod 644 "$certificate.new"
+  sync "$key.new" "$certificate.new"
+  mv "$key.new" "$key"
+  mv "$certificate.new" "$certificate"
+}
+
+configure() {
+  local said
+  if [ "$flavor" = MariaDB ]; then set -- --help --verbose; else set -- --validate-config; fi
+  said=$("$server" --defaults-file="$ATTACH_DIR/settings.cnf" --user=mysql "$@" 2>&1 > /dev/null) ||
+    fail ${jobExit.refusedSettings} "$flavor $version does not accept the settings: $(grep -i '\[error\]' <<< "$said" | grep -v Aborting | last_words 2)"
+  put 644 "$ATTACH_DIR/settings.cnf" "$config"
+  said=$(tail -n 1 "$config" | tr -d ' ')
+  case $("$server" --print-defaults) in
+    *"--$said" | *"--$said ") ;;
+    *) fail ${jobExit.refusedSettings} "another option file is read after $config; remove it from the image" ;;
+  esac
+  put 644 "$ATTACH_DIR/unit.conf" "/etc/systemd/system/$unit.service.d/ridgeline.conf"
+  put 755 "$ATTACH_DIR/ridgeline-node" "$node_script"
+  attempt systemctl daemon-reload
+  # After a boot the controller decides when to start it.
+  ! systemctl is-enabled --quiet "$unit" 2> /dev/null || attempt systemctl --quiet disable "$unit"
+}
+
+# A session of ours runs without sql_mode, so that this is how texts are quoted.
+literal() { printf "'%s'" "$(printf %s "$1" | sed "s/['\\\\]/\\\\&/g")"; }
+
+# History begins after all this: replicas are copies.
+initialize() {
+  empty_data
+  if [ "$flavor" = MariaDB ]; then
+    attempt mariadb-install-db --user=mysql --skip-test-db --skip-name-resolve --auth-root-authentication-method=socket \
+      --auth-root-socket-user=root
+  else
+    attempt mysqld --initialize-insecure --user=mysql
+  fi
+  start_server
+  attempt sql --execute "$unlock"
+  { contents && printf "$accounts" "$(literal "$admin_password")" "$(literal "$replication_password")"; } 2> trouble |
+    sql --init-command="SET SESSION sql_log_bin = 0" > /dev/null 2> refused || {
+    systemctl stop "$unit"
+    fail 1 "the first data: $(cat refused trouble | last_words 3)"
+  }
+  attempt sql --execute "$lock"
+  set_mark whole
+  holding=whole
+}
+
+claim
+changed=
+check_software
+look_at_data
+make_certificate
+configure
+if [ "$holding" != whole ] && [ "$initialise" = yes ]; then initialize; fi
+if [ "$holding" != whole ]; then
+  # The package may have started it.
+  stop_server
+elif ! is_running; then
+  start_server
+elif [ "$restart" = yes ] && ! cmp -s "$config" "$running_config"; then
+  stop_server
+  start_server
+fi
+running=false pending=false
+if is_running; then
+  running=true
+  cmp -s "$config" "$running_config" || pending=true
+fi
+[ -z "$changed" ] || echo "wrote $changed"
+printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s}\n' "$version" "$holding" "$running" "$pending"
+`;

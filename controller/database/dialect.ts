@@ -29,7 +29,7 @@ export interface Dialect {
    * How to learn what is purged, where the server makes that question wait for commits: it is asked on a session of its
    * own, and nobody waits long for it. Absent where `look` tells it.
    */
-  readonly purged?: { readonly statement: string; parse(rows: readonly Row[]): Gtids };
+  readonly purged?: { readonly statement: string; readonly parse: (rows: readonly Row[]) => Gtids };
 
   /**
    * What was received and is not applied survives when receiver and applier are both started from rest. Where it does

@@ -43,13 +43,14 @@ export const mariadb: Dialect = {
     QUOTE(SUBSTRING_INDEX(DEFINER, '@', -1)), ' EVENT \`', REPLACE(EVENT_SCHEMA, '\`', '\`\`'), '\`.\`',
     REPLACE(EVENT_NAME, '\`', '\`\`'), '\` ENABLE;')
     FROM information_schema.EVENTS WHERE STATUS = 'SLAVESIDE_DISABLED';`,
-  open: (epoch) => `${heartbeat(epoch)} SET GLOBAL read_only = OFF;`,
+  // root may write before everybody may.
+  open: (epoch) => `${heartbeat(epoch)} SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
   applicationSessions: `SELECT CONCAT('KILL ', ID, ';') AS statement FROM information_schema.PROCESSLIST
     WHERE ID <> CONNECTION_ID() AND USER NOT IN ('ridgeline', 'replication', 'system user', 'event_scheduler')
     AND COMMAND NOT IN ('Daemon', 'Binlog Dump');`,
   // The lock ends with the session, if not before.
   close: (lockSeconds) => `SET SESSION lock_wait_timeout = ${lockSeconds};
-    FLUSH TABLES WITH READ LOCK; SET GLOBAL read_only = ON; UNLOCK TABLES;`,
+    SET GLOBAL event_scheduler = OFF; FLUSH TABLES WITH READ LOCK; SET GLOBAL read_only = ON; UNLOCK TABLES;`,
   heartbeat,
 };
 

@@ -1,0 +1,274 @@
+/** One database server over SSH. What it does is in `port.ts`; what it says to the server is in the dialect. */
+import type { Clock, Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Remote } from '../shell/port.ts';
+import type { Dialect, Observation } from './dialect.ts';
+import { dialectOf } from './dialects.ts';
+import { algebraOf, type GtidAlgebra } from './gtid.ts';
+import { NodeCommands } from './node-commands.ts';
+import type { Database, Frozen, Gtids, Inspection, Look, Node, Replication, Source } from './port.ts';
+import { Session } from './session.ts';
+
+/** How long a server may take for one call where the port names no time. */
+const patience: Millis = 2_000;
+/** How long it may take to apply what it received, and to connect to its source. */
+const settling: Millis = 5_000;
+/** How often it is asked while it gets there. */
+const pollPause: Millis = 20;
+/** A look waits no longer for what may have to wait for commits. */
+const purgedPause: Millis = 100;
+/** The one question about what is purged may hang as long as the commits it waits for. */
+const purgedLimit: Millis = 3_600_000;
+
+export class SshDatabase implements Database {
+  readonly #name: string;
+  readonly #dialect: Dialect;
+  readonly #gtids: GtidAlgebra;
+  readonly #clock: Clock;
+  readonly #commands: NodeCommands;
+  /** Sessions for looks, for what a look must not wait for, and for writing as applications do. */
+  readonly #admin: Session;
+  readonly #beside: Session;
+  readonly #application: Session;
+  #purged: Gtids = '';
+  #asking: Promise<void> | undefined;
+
+  constructor(remote: Remote, node: Node, clock: Clock) {
+    const { name, host, password, flavor } = node;
+    this.#name = name;
+    this.#dialect = dialectOf(flavor);
+    this.#gtids = algebraOf(flavor);
+    this.#clock = clock;
+    this.#commands = new NodeCommands(remote, host, name);
+    const session = (port: number) =>
+      new Session({ name, password, dial: () => remote.connect(host, port) }, clock);
+    this.#admin = session(this.#dialect.adminPort);
+    this.#beside = session(this.#dialect.adminPort);
+    this.#application = session(3306);
+  }
+
+  /** Ends its sessions. */
+  disconnect(): void {
+    for (const session of [this.#admin, this.#beside, this.#application]) session.close();
+  }
+
+  async look(timeout: Millis): Promise<Look> {
+    const asking = this.#askPurged();
+    const { look } = await this.#observe(timeout);
+    if (asking === undefined) return look;
+    await Promise.race([asking, this.#clock.sleep(purgedPause)]);
+    return { ...look, purged: this.#purged };
+  }
+
+  async beat(epoch: number, timeout: Millis): Promise<void> {
+    await this.#application.ask([this.#dialect.heartbeat(epoch)], timeout);
+  }
+
+  async inspect(timeout: Millis): Promise<Inspection> {
+    return await this.#commands.inspect(timeout);
+  }
+
+  async certificate(): Promise<string> {
+    return await this.#commands.certificate();
+  }
+
+  async freeze(epoch: number): Promise<Frozen> {
+    const observation = await this.#observe(patience);
+    const { replication } = observation.look;
+    // What is received must be applied later, and an applier that starts alone would lose it (MariaDB).
+    const wake = replication?.receiver === 'Stopped' ? '' : this.#wake(observation);
+    await this.#order(epoch, replication === undefined ? '' : `${wake} ${this.#dialect.stopReceiver}`);
+    const { look } = await this.#observe(patience);
+    if (look.replication !== undefined && look.replication.receiver !== 'Stopped') {
+      throw this.#failed('its receiver does not stop');
+    }
+    return { received: look.replication?.received ?? look.executed, executed: look.executed };
+  }
+
+  async thaw(epoch: number): Promise<void> {
+    const observation = await this.#observe(patience);
+    this.#assertFollows(observation);
+    await this.#order(epoch, `${this.#dialect.startReceiver} ${this.#wake(observation)}`);
+  }
+
+  async catchUp(target: Gtids, timeout: Millis): Promise<boolean> {
+    const wake = this.#wake(await this.#observe(patience));
+    if (wake !== '') await this.#commands.sql(wake, undefined, patience);
+    return await this.#until(timeout, (observation) => {
+      if (this.#gtids.contains(observation.applied, target)) return true;
+      this.#assertApplies(observation);
+      return false;
+    });
+  }
+
+  async detach(epoch: number): Promise<void> {
+    if ((await this.#observe(patience)).look.replication === undefined) {
+      await this.#order(epoch, '');
+      return;
+    }
+    await this.#order(epoch, this.#dialect.stopReceiver);
+    if (!this.#hasAppliedAll(await this.#observe(patience))) {
+      throw this.#failed('it has not applied all that it received');
+    }
+    await this.#order(epoch, this.#dialect.detach);
+  }
+
+  async requireAcks(acks: number, epoch: number): Promise<void> {
+    await this.#order(epoch, this.#dialect.requireAcks(acks));
+  }
+
+  async open(epoch: number): Promise<void> {
+    if ((await this.#observe(patience)).look.replication !== undefined) {
+      throw this.#failed('it follows another server');
+    }
+    const wakeEvents = await this.#order(epoch, this.#dialect.sleepingEvents);
+    await this.#order(epoch, [this.#dialect.open(epoch), ...wakeEvents].join('\n'));
+  }
+
+  async close(epoch: number, timeout: Millis): Promise<Gtids> {
+    // Statements that run hold up the lock, so their sessions go first.
+    const lockSeconds = Math.max(1, Math.floor(timeout / 2_000));
+    const closing = [...(await this.#kills()), this.#dialect.close(lockSeconds)].join('\n');
+    // The client outlives both locks: what it started must not take effect after we gave up.
+    await this.#commands.sqlWithKills(closing, epoch, lockSeconds * 2_000 + 1_000);
+    const late = await this.#kills();
+    if (late.length > 0) await this.#commands.sqlWithKills(late.join('\n'), epoch, patience);
+    const { look } = await this.#observe(patience);
+    if (!look.readOnly) throw this.#failed('it still takes writes');
+    return look.executed;
+  }
+
+  async follow(source: Source, epoch: number): Promise<void> {
+    const observation = await this.#observe(patience);
+    const { look } = observation;
+    if (!look.readOnly) throw this.#failed('it takes writes');
+    // To end their wait would acknowledge commits that no replica has.
+    if (look.acks.waiting > 0) throw this.#failed('commits on it still wait for replicas');
+    if (isFollowing(look.replication, source)) {
+      await this.#order(epoch, '');
+      return;
+    }
+    if (look.replication !== undefined) await this.#drain(observation, epoch);
+    const position = look.replication === undefined && look.executed !== '' ? look.executed : undefined;
+    await this.#commands.trust(source.certificate, epoch);
+    await this.#order(epoch, this.#dialect.follow(source, position));
+  }
+
+  async acknowledge(on: boolean, epoch: number): Promise<void> {
+    const observation = await this.#observe(patience);
+    const replication = this.#assertFollows(observation);
+    const flag = this.#dialect.acknowledge(on);
+    if (replication.receiver === 'Running' && replication.acknowledges === on) {
+      await this.#order(epoch, flag);
+      return;
+    }
+    const { stopReceiver, startReceiver } = this.#dialect;
+    await this.#order(epoch, [this.#wake(observation), stopReceiver, flag, startReceiver].join('\n'));
+    const runs = await this.#until(settling, ({ look }) => {
+      return look.replication?.receiver === 'Running' && look.replication.acknowledges === on;
+    });
+    if (!runs) throw new AppError('database.silent', `the receiver of ${this.#name} does not connect`);
+  }
+
+  async kill(epoch: number): Promise<void> {
+    await this.#commands.kill(epoch);
+  }
+
+  async #observe(timeout: Millis): Promise<Observation> {
+    return this.#dialect.parseLook(await this.#admin.ask(this.#dialect.look, timeout));
+  }
+
+  /** Asks what is purged, unless that was asked before and is not answered. */
+  #askPurged(): Promise<void> | undefined {
+    const { purged } = this.#dialect;
+    if (purged === undefined) return undefined;
+    this.#asking ??= this.#refreshPurged(purged).finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #refreshPurged({ statement, parse }: NonNullable<Dialect['purged']>): Promise<void> {
+    try {
+      const [rows] = await this.#beside.ask([statement], purgedLimit);
+      this.#purged = parse(rows!);
+    } catch {
+      // The look itself tells what is wrong with the server.
+    }
+  }
+
+  async #order(epoch: number, sql: string): Promise<readonly string[]> {
+    return await this.#commands.sql(sql, epoch, patience);
+  }
+
+  async #kills(): Promise<readonly string[]> {
+    const [rows] = await this.#admin.ask([this.#dialect.applicationSessions], patience);
+    return rows!.map((row) => Object.values(row)[0] ?? '');
+  }
+
+  /** Lets no more in and waits until all that was received is applied. */
+  async #drain(observation: Observation, epoch: number): Promise<void> {
+    await this.#order(epoch, `${this.#wake(observation)} ${this.#dialect.stopReceiver}`);
+    const drained = await this.#until(settling, (now) => {
+      if (this.#hasAppliedAll(now)) return true;
+      this.#assertApplies(now);
+      return false;
+    });
+    if (!drained) throw this.#failed(`it has not applied what it received within ${settling / 1_000} s`);
+  }
+
+  /** What starts its applier, if it needs that. Fails where that would lose what was received. */
+  #wake(observation: Observation): string {
+    const { replication } = observation.look;
+    if (replication?.applier !== 'Stopped') return '';
+    const loses = replication.receiver === 'Stopped' && !this.#dialect.keepsReceived;
+    if (loses && !this.#hasAppliedAll(observation)) {
+      throw this.#failed(
+        `its applier cannot start again without losing what was received: ${why(replication)}`,
+      );
+    }
+    return this.#dialect.startApplier;
+  }
+
+  async #until(limit: Millis, isTrue: (observation: Observation) => boolean): Promise<boolean> {
+    const deadline = this.#clock.monotonic() + limit;
+    for (;;) {
+      if (isTrue(await this.#observe(patience))) return true;
+      if (this.#clock.monotonic() >= deadline) return false;
+      await this.#clock.sleep(pollPause);
+    }
+  }
+
+  #hasAppliedAll({ look, applied }: Observation): boolean {
+    return this.#gtids.contains(applied, look.replication?.received ?? '');
+  }
+
+  #assertApplies({ look: { replication } }: Observation): void {
+    if (replication?.applier === 'Stopped') throw this.#failed(`its applier stopped: ${why(replication)}`);
+  }
+
+  #assertFollows({ look: { replication } }: Observation): Replication {
+    if (replication === undefined) throw this.#failed('it follows nobody');
+    return replication;
+  }
+
+  #failed(what: string): AppError {
+    return new AppError('database.failed', `${this.#name}: ${what}`);
+  }
+}
+
+/** Whether nothing needs to be done for it to follow this source in this way. */
+function isFollowing(replication: Replication | undefined, source: Source): boolean {
+  return (
+    replication?.source === source.address &&
+    replication.receiver === 'Running' &&
+    replication.applier === 'Running' &&
+    replication.acknowledges === source.acknowledges
+  );
+}
+
+function why({ applierError }: Replication): string {
+  return applierError === undefined
+    ? 'somebody stopped it'
+    : `${applierError.number}: ${applierError.message}`;
+}

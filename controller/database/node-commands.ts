@@ -1,0 +1,106 @@
+/** The script on the host, called: changes under an epoch, and what only the host knows. */
+import type { Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Host, Remote } from '../shell/port.ts';
+import { nodeExit, nodeScriptPath, ownCertificate } from './node-script.ts';
+import type { Inspection } from './port.ts';
+import { failureIn } from './sql-errors.ts';
+
+/** How long the script may wait for its lock, and SSH for the script. */
+const allowance: Millis = 4_000;
+/** KILL of a session that has ended by itself. */
+const noSuchSession = 1094;
+
+interface ClientRun {
+  readonly epoch: number | undefined;
+  /** For the client itself. */
+  readonly limit: Millis;
+  /** Numbers of errors that do no harm. */
+  readonly tolerated: readonly number[];
+}
+
+export class NodeCommands {
+  readonly #remote: Remote;
+  readonly #host: Host;
+  readonly #name: string;
+
+  /** `name` is the server's, for messages. */
+  constructor(remote: Remote, host: Host, name: string) {
+    this.#remote = remote;
+    this.#host = host;
+    this.#name = name;
+  }
+
+  /** Runs SQL as root until its first error; the lines it prints. Without an epoch: at whatever epoch the host is. */
+  async sql(sql: string, epoch: number | undefined, limit: Millis): Promise<readonly string[]> {
+    return await this.#client('sql', sql, { epoch, limit, tolerated: [] });
+  }
+
+  /** As `sql`, but goes on when a session that it kills is gone. */
+  async sqlWithKills(sql: string, epoch: number, limit: Millis): Promise<void> {
+    await this.#client('try', sql, { epoch, limit, tolerated: [noSuchSession] });
+  }
+
+  /** Accepts this certificate, and no other, from the server it follows. */
+  async trust(certificate: string, epoch: number): Promise<void> {
+    await this.#call([String(epoch), 'trust'], allowance, certificate);
+  }
+
+  async kill(epoch: number): Promise<void> {
+    await this.#call([String(epoch), 'kill'], allowance);
+  }
+
+  async inspect(timeout: Millis): Promise<Inspection> {
+    const said = await this.#call(['-', 'inspect'], timeout);
+    const match = /^([01]) (\d+) ([01])$/.exec(said.trim());
+    if (match === null) throw this.#hostFailed(`answered '${said.slice(0, 200)}'`);
+    const [, running, used, readOnly] = match;
+    return { running: running === '1', diskUsed: Number(used) / 100, diskReadOnly: readOnly === '1' };
+  }
+
+  async certificate(): Promise<string> {
+    const answer = await this.#remote.runAsRoot(this.#host, ['cat', ownCertificate], { timeout: allowance });
+    if (answer.exitCode !== 0) throw this.#hostFailed(answer.stderr.trim());
+    return answer.stdout;
+  }
+
+  async #client(
+    verb: 'sql' | 'try',
+    sql: string,
+    { epoch, limit, tolerated }: ClientRun,
+  ): Promise<readonly string[]> {
+    const words = [epoch === undefined ? '-' : String(epoch), verb, String(limit / 1_000)];
+    // Our literals count on backslash escapes, whatever the server's default is.
+    const stdin = `SET SESSION sql_mode = '';\n${sql}\n`;
+    const stdout = await this.#call(words, limit + allowance, stdin, tolerated);
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+
+  async #call(
+    words: readonly string[],
+    timeout: Millis,
+    stdin = '',
+    tolerated: readonly number[] = [],
+  ): Promise<string> {
+    const answer = await this.#remote.runAsRoot(this.#host, [nodeScriptPath, ...words], { stdin, timeout });
+    const said = answer.stderr.trim().split('\n').at(-1) ?? '';
+    switch (answer.exitCode) {
+      case nodeExit.staleEpoch:
+        throw new AppError('database.stale-epoch', `${this.#name}: ${said}`);
+      case nodeExit.timedOut:
+        throw new AppError('database.silent', `the database on ${this.#name} did not answer in time`);
+      case nodeExit.lockBusy:
+        throw new AppError('database.silent', `${this.#name}: ${said}`);
+      default: {
+        const failure = failureIn(this.#name, answer.stderr, tolerated);
+        if (failure !== undefined) throw failure;
+        if (answer.exitCode !== 0) throw this.#hostFailed(said || `exit code ${answer.exitCode}`);
+        return answer.stdout;
+      }
+    }
+  }
+
+  #hostFailed(said: string): AppError {
+    return new AppError('shell.host-failed', `${this.#name}: ${said}`);
+  }
+}

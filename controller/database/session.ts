@@ -1,0 +1,142 @@
+/** One kept session with a server: one question at a time, each with a deadline. Knows SQL's protocol, not its words. */
+import type { Duplex } from 'node:stream';
+import { createConnection, type Connection } from 'mysql2';
+import { openScope } from '../base/abort.ts';
+import type { Clock, Instant, Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Row } from './dialect.ts';
+import { isLost, translate } from './sql-errors.ts';
+
+/** A session nobody used for this long is closed, so that it does not hold its SSH connection. */
+const idleLimit: Millis = 120_000;
+
+export interface Way {
+  /** For messages, e.g. `db-1`. */
+  readonly name: string;
+  readonly password: string;
+  /** Connects to the server's port. */
+  dial(): Promise<Duplex>;
+}
+
+export class Session {
+  readonly #way: Way;
+  readonly #clock: Clock;
+  #connection: Connection | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(way: Way, clock: Clock) {
+    this.#way = way;
+    this.#clock = clock;
+  }
+
+  /**
+   * The answers to these statements, one list of rows for each. A session that was lost since the last time is opened
+   * again; one that does not answer in time is given up, and the outcome is unknown (`database.silent`).
+   */
+  async ask(statements: readonly string[], timeout: Millis): Promise<readonly (readonly Row[])[]> {
+    const deadline = this.#clock.monotonic() + timeout;
+    clearTimeout(this.#idle);
+    const answer = this.#turn.then(() => this.#answer(statements, deadline));
+    this.#turn = answer.catch(() => undefined).then(() => this.#rest());
+    // A question before this one may take longer than this one can wait.
+    using scope = openScope([], timeout);
+    return await untilAborted(answer, scope.signal, () => this.#silence());
+  }
+
+  close(): void {
+    clearTimeout(this.#idle);
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
+  async #answer(statements: readonly string[], deadline: Instant): Promise<readonly (readonly Row[])[]> {
+    const kept = this.#connection;
+    if (kept !== undefined) {
+      try {
+        return await this.#query(kept, statements, deadline);
+      } catch (error) {
+        if (!isLost(error)) throw translate(this.#way.name, error);
+        this.close();
+      }
+    }
+    try {
+      this.#connection = await this.#connect(deadline);
+      return await this.#query(this.#connection, statements, deadline);
+    } catch (error) {
+      throw translate(this.#way.name, error);
+    }
+  }
+
+  async #connect(deadline: Instant): Promise<Connection> {
+    using scope = openScope([], this.#remaining(deadline));
+    const dialing = this.#way.dial();
+    const stream = await untilAborted(dialing, scope.signal, () => {
+      void dialing.then((late) => late.destroy()).catch(() => undefined);
+      return this.#silence();
+    });
+    const connection = createConnection({
+      stream,
+      user: 'ridgeline',
+      password: this.#way.password,
+      multipleStatements: true,
+      // Text as the server prints it; numbers of 64 bits and GTIDs survive.
+      typeCast: (field) => field.string(),
+    });
+    const greeted = new Promise<Connection>((resolve, reject: (error: unknown) => void) => {
+      connection.on('error', (error: unknown) => {
+        if (this.#connection === connection) this.#connection = undefined;
+        reject(error);
+      });
+      connection.on('connect', () => resolve(connection));
+    });
+    return await untilAborted(greeted, scope.signal, () => {
+      connection.destroy();
+      return this.#silence();
+    });
+  }
+
+  async #query(
+    connection: Connection,
+    statements: readonly string[],
+    deadline: Instant,
+  ): Promise<readonly (readonly Row[])[]> {
+    using scope = openScope([], this.#remaining(deadline));
+    const rows = new Promise<unknown>((resolve, reject: (error: unknown) => void) => {
+      connection.query(statements.join(';\n'), (error, answer) => {
+        if (error === null) resolve(answer);
+        else reject(error);
+      });
+    });
+    const answer = await untilAborted(rows, scope.signal, () => {
+      this.close();
+      return this.#silence();
+    });
+    return (statements.length === 1 ? [answer] : answer) as readonly (readonly Row[])[];
+  }
+
+  #remaining(deadline: Instant): Millis {
+    const remaining = deadline - this.#clock.monotonic();
+    if (remaining <= 0) throw this.#silence();
+    return remaining;
+  }
+
+  #silence(): AppError {
+    return new AppError('database.silent', `the database on ${this.#way.name} did not answer in time`);
+  }
+
+  #rest(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.close(), idleLimit);
+    this.#idle.unref();
+  }
+}
+
+/** What `work` comes to, or `failure()` when the signal aborts first; the work's own end is then of no interest. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, failure: () => Error): Promise<T> {
+  work.catch(() => undefined);
+  return await new Promise<T>((resolve, reject: (error: unknown) => void) => {
+    signal.addEventListener('abort', () => reject(failure()), { once: true });
+    work.then(resolve, reject);
+  });
+}

@@ -1,12 +1,144 @@
 /** Carries on with a change of primary from whatever is on record; every step may be repeated, by any controller. */
+import { findCondition } from '../api/conditions.ts';
 import { AppError } from '../base/errors.ts';
+import { catchUp, commit, newPrimary, promote } from './commit.ts';
+import { end, tell } from './ending.ts';
+import { detect, fence, type Choice } from './fence.ts';
+import { isPlanned, Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
+import { openPrimary, repoint } from './repoint.ts';
+import { goBack } from './roll-back.ts';
+import { updateDNS, updateProxies, verifyWrites } from './route.ts';
+import { lookAt, openRun, type Next, type Run } from './run.ts';
+import { blockWrites, preflight, settle } from './switchover.ts';
 
 /**
- * Runs the Promotion as far as it goes now. Failures of the API server are thrown (`kube.*`); those of servers are on
+ * Runs the Promotion as far as it goes now. Failures of the API server and of the lease are thrown; those of servers are on
  * record, and it is tried again with the next call.
  */
-export async function carryOn(_ports: FailoverPorts, { promotion }: Order): Promise<Progress> {
-  await Promise.reject(new AppError('invariant', `Promotion ${promotion.metadata.name} cannot be run yet`));
-  throw new AppError('invariant', 'unreachable');
+export async function carryOn(ports: FailoverPorts, order: Order): Promise<Progress> {
+  const journal = new Journal(ports, order.cluster, order.promotion);
+  if (isFinished(order)) return { cluster: order.cluster, promotion: order.promotion };
+  await begin(ports, order, journal);
+  const run = openRun(ports, order, journal);
+  const next = await proceed(run);
+  if (next !== 'ended') {
+    return { cluster: journal.cluster, promotion: journal.promotion, after: next === 'go' ? 0 : next.after };
+  }
+  tell(run);
+  return { cluster: journal.cluster, promotion: journal.promotion };
+}
+
+function isFinished({ promotion }: Order): boolean {
+  return findCondition(promotion.status, 'Finished')?.status === 'True';
+}
+
+/** The first record: which epoch this is to make, and who takes writes now. */
+async function begin(ports: FailoverPorts, { promotion, cluster }: Order, journal: Journal): Promise<void> {
+  const { primary, currentPromotionRef } = cluster.status ?? {};
+  if (primary === undefined || currentPromotionRef?.name !== promotion.metadata.name) {
+    const message = `Promotion ${promotion.metadata.name} is not the current one of ${cluster.metadata.name}`;
+    throw new AppError('kube.conflict', message);
+  }
+  if (journal.status.epoch !== undefined) return;
+  const epoch = primary.epoch + 1;
+  journal.add({ epoch, oldPrimary: primary.server, startTime: journal.now() });
+  await journal.enter(isPlanned(promotion) ? 'Preflight' : 'Detect');
+  ports.events.normal(promotion, 'PromotionStarted', `Epoch ${epoch}: ${primary.server} is to be replaced.`);
+  ports.failpoints.hit('failover.after-start-recorded');
+}
+
+async function proceed(run: Run): Promise<Next> {
+  const { journal, epoch, order } = run;
+  order.signal.throwIfAborted();
+  const recorded = journal.cluster.status?.primary?.epoch ?? 0;
+  if (recorded > epoch) {
+    await journal.finish('StepFailed', `Epoch ${recorded} has begun meanwhile.`);
+    return 'ended';
+  }
+  if (isCommitted(run)) return await goOn(run);
+  if (recorded === epoch || journal.turn !== undefined) return await goBack(run);
+  const ready = isPlanned(order.promotion) ? await prepare(run) : await replace(run);
+  return ready === 'go' ? await goOn(run) : ready;
+}
+
+/**
+ * Whether the epoch went to the new primary. When it went to the old one, either the way back was taken, or a restarted
+ * primary was chosen: then the way back was never begun.
+ */
+function isCommitted({ journal, epoch, oldName }: Run): boolean {
+  const { primary } = journal.cluster.status ?? {};
+  if (primary?.epoch !== epoch) return false;
+  return primary.server !== oldName || (journal.status.newPrimary === oldName && journal.turn === undefined);
+}
+
+/** A planned change, up to the commit. */
+async function prepare(run: Run): Promise<Next> {
+  for (const step of [preflight, blockWrites]) {
+    const next = await step(run);
+    if (next !== 'go') return next;
+  }
+  const choice = await settle(run);
+  return isChoice(choice) ? await commit(run, choice) : choice;
+}
+
+/** A failover, up to the commit. Who turns out not to be able to apply is left out, and it is chosen again. */
+async function replace(run: Run): Promise<Next> {
+  const detected = await detect(run);
+  if (detected !== 'go') return detected;
+  const unable = new Map<string, string>();
+  for (;;) {
+    run.order.signal.throwIfAborted();
+    const choice = await fence(run, unable);
+    if (!isChoice(choice)) return choice;
+    const caughtUp = await catchUp(run, choice);
+    if (caughtUp === 'go') return await commit(run, choice);
+    if ('after' in caughtUp) return caughtUp;
+    unable.set(choice.winner.server, caughtUp.unable);
+  }
+}
+
+function isChoice(value: Next | Choice): value is Choice {
+  return typeof value === 'object' && 'winner' in value;
+}
+
+const forward: readonly (readonly [StepName, (run: Run) => Promise<Next>])[] = [
+  ['Promote', promote],
+  ['Repoint', repoint],
+  ['Open', openPrimary],
+  ['UpdateProxies', updateProxies],
+  ['UpdateDNS', updateDNS],
+  ['VerifyWrites', verifyWrites],
+];
+
+/** After the commit there is only forward; a step that is on record as done is not done again. */
+async function goOn(run: Run): Promise<Next> {
+  const { journal, order } = run;
+  const reason = await deathOf(run);
+  if (reason !== undefined) {
+    await journal.finish('StepFailed', reason);
+    return 'ended';
+  }
+  for (const [name, step] of forward) {
+    const state = journal.step(name)?.state;
+    if (state === 'Succeeded' || state === 'Skipped' || state === 'Failed') continue;
+    order.signal.throwIfAborted();
+    const next = await step(run);
+    if (next !== 'go') return next;
+  }
+  await end(run);
+  return 'ended';
+}
+
+/** The new primary may die before it serves; then somebody else has to replace it, in an epoch of its own. */
+async function deathOf(run: Run): Promise<string | undefined> {
+  const { finding } = run.order;
+  const committed = run.journal.step('Commit')?.startTime;
+  const isDead =
+    finding !== undefined && ['DeadHost', 'DeadProcess', 'DeadByState'].includes(finding.verdict);
+  if (!isDead || committed === undefined || finding.since <= Date.parse(committed)) return undefined;
+  const primary = newPrimary(run);
+  const look = primary === undefined ? undefined : await lookAt(run, primary);
+  if (look !== undefined) return undefined;
+  return `The new primary has failed before the change was complete: ${finding.evidence}.`;
 }

@@ -1,0 +1,84 @@
+/** CatchUp and Commit: the chosen one applies all it received, then the record says who is primary. No way back after that. */
+import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Choice } from './fence.ts';
+import { attempt, limits, lookAt, rethrowOurs, timely, type Next, type Run } from './run.ts';
+
+/** `unable`: it will not get there; the message says why. */
+export type CaughtUp = 'go' | { readonly unable: string } | { readonly after: number };
+
+/** One round of waiting. */
+export async function catchUp(run: Run, { winner, target }: Choice): Promise<CaughtUp> {
+  const { journal, ports, oldName } = run;
+  await journal.enter('CatchUp');
+  if (winner.server === oldName) {
+    journal.leave('CatchUp', `${winner.server} has nothing to apply.`, 'Skipped');
+    return 'go';
+  }
+  try {
+    const waiting = ports.rules.catchUp(winner, target, limits.catchUp);
+    if (await timely(run, limits.catchUp + limits.look, `waiting for ${winner.server}`, waiting)) {
+      ports.failpoints.hit('failover.after-catch-up');
+      journal.leave('CatchUp', `${winner.server} has applied everything it received.`);
+      return 'go';
+    }
+  } catch (error) {
+    rethrowOurs(error);
+    await journal.enter('CatchUp', messageOf(error));
+    return { after: limits.retry };
+  }
+  const failure = (await lookAt(run, winner))?.replication?.applierError;
+  if (failure !== undefined) return { unable: `stopped applying: ${failure.number} ${failure.message}` };
+  await journal.enter('CatchUp', `${winner.server} still applies what it received.`);
+  return { after: 0 };
+}
+
+/** The compare-and-swap that makes the new primary, together with what its commits will wait for. */
+export async function commit(run: Run, { winner, target, ackers, identity }: Choice): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  const { durability: wanted } = journal.cluster.spec;
+  const isAsync = wanted === 'Async';
+  await journal.enter('Commit');
+  ports.failpoints.hit('failover.before-commit');
+  const primary: MySQLClusterStatus['primary'] = {
+    server: winner.server,
+    instanceID: winner.instanceID,
+    ...(identity === undefined ? {} : { serverUUID: identity }),
+    epoch,
+  };
+  const durability = ports.rules.opening({
+    ackers: isAsync ? [] : ackers,
+    waits: !isAsync && (ackers.length > 0 || wanted === 'Strict'),
+    base: target,
+    changeTime: journal.now(),
+  });
+  await journal.writeCluster({ primary, durability });
+  ports.failpoints.hit('failover.after-commit');
+  journal.leave('Commit', `${winner.server} is the primary of epoch ${epoch}.`);
+  return 'go';
+}
+
+/** Promote: it follows nobody any more, and its commits wait as the record says before there can be any. */
+export async function promote(run: Run): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  await journal.enter('Promote');
+  return await attempt(run, 'Promote', async () => {
+    const { status } = journal.cluster;
+    const winner = newPrimary(run);
+    if (winner === undefined) return { after: limits.retry };
+    await timely(run, limits.follow, `detaching ${winner.server}`, winner.database.detach(epoch));
+    ports.failpoints.hit('failover.after-detach');
+    const acks = status?.durability?.requiredAcks ?? 0;
+    const arming = winner.database.requireAcks(acks, epoch);
+    await timely(run, limits.follow, `setting up ${winner.server}`, arming);
+    ports.failpoints.hit('failover.after-require-acks');
+    journal.leave('Promote', acks === 0 ? 'Its commits wait for nobody.' : 'Its commits wait for a replica.');
+    return 'go';
+  });
+}
+
+/** The primary on record, when it is among the members. */
+export function newPrimary({ journal, order }: Run): Run['old'] {
+  const name = journal.cluster.status?.primary?.server;
+  return order.members.find(({ server }) => server === name);
+}

@@ -1,0 +1,53 @@
+/** How a change of primary ends: what the condition says, and what events and metrics tell of it. */
+import { findCondition } from '../api/conditions.ts';
+import type { PromotionStatus } from '../api/promotion.ts';
+import type { Run } from './run.ts';
+import { stopOld } from './stop-old.ts';
+
+/** The new primary serves. The old one is being stopped, by this process or anew. */
+export async function end(run: Run): Promise<void> {
+  const { journal, ports } = run;
+  if (mustStop(journal.status) && run.aside.length === 0) {
+    run.aside.push(stopOld(run).then(() => undefined));
+  }
+  await Promise.all(run.aside);
+  ports.failpoints.hit('failover.before-finish');
+  const failed = (journal.status.steps ?? []).filter(({ state }) => state === 'Failed');
+  const warnings = failed.map(({ name, message }) => ` ${name}: ${message}`).join('');
+  const loss =
+    journal.status.dataLoss === 'None'
+      ? 'No acknowledged write was lost.'
+      : 'Acknowledged writes may be lost.';
+  const serves = `${journal.cluster.status?.primary?.server} takes writes.`;
+  const reason = failed.length === 0 ? 'Completed' : 'CompletedWithWarnings';
+  await journal.finish(reason, `Epoch ${run.epoch}: ${serves} ${loss}${warnings}`);
+}
+
+/** Whoever began to stop the old primary may have died since. One that was closed in good order goes on as a replica. */
+function mustStop({ proofs = [], steps = [] }: PromotionStatus): boolean {
+  return !proofs.some(({ type }) => type === 'Closed') && steps.some(({ name }) => name === 'Fence');
+}
+
+/** Once, when it has ended. */
+export function tell({ ports, journal }: Run): void {
+  const { promotion } = journal;
+  const { status, reason, message } = findCondition(promotion.status, 'Succeeded') ?? {};
+  const { metrics, events } = ports;
+  metrics.total.inc({ trigger: promotion.spec.trigger, result: reason ?? '' });
+  const { steps = [], writeOutageMilliseconds, ...whole } = promotion.status ?? {};
+  for (const step of steps) observe(metrics.seconds.labels(step.name), step);
+  observe(metrics.seconds.labels('All'), whole);
+  if (writeOutageMilliseconds !== undefined) metrics.outageSeconds.observe(writeOutageMilliseconds / 1000);
+  if (status === 'True') events.normal(promotion, 'PromotionCompleted', message ?? '');
+  else events.warning(promotion, 'PromotionFailed', message ?? '');
+}
+
+interface Span {
+  readonly startTime?: string | undefined;
+  readonly completionTime?: string | undefined;
+}
+
+function observe(histogram: { observe(value: number): void }, { startTime, completionTime }: Span): void {
+  if (startTime === undefined || completionTime === undefined) return;
+  histogram.observe((Date.parse(completionTime) - Date.parse(startTime)) / 1000);
+}

@@ -1,0 +1,266 @@
+/** Detect and Fence: the old primary can acknowledge nothing more, and it is settled who holds what it acknowledged. */
+import { timestamp } from '../base/clock.ts';
+import type { Member } from '../database/port.ts';
+import { elect, type Elected, type NotElected } from './elect.ts';
+import { candidatesOf, freezeAll, type Freeze } from './freeze.ts';
+import { ackersAmong, dataProof, type DataFacts } from './proof.ts';
+import { rollBack } from './roll-back.ts';
+import { durabilityOf, isRestart, limits, lookAt, type Next, type Run } from './run.ts';
+import { addProof, hasProof, stopOld } from './stop-old.ts';
+import { choiceText, lossText, type Doubt } from './words.ts';
+
+/** Who becomes the primary, and what it must have applied before. */
+export interface Choice {
+  readonly winner: Member;
+  readonly target: string;
+  /** Replicas that follow and acknowledge from now on. */
+  readonly ackers: readonly string[];
+  readonly identity: string | undefined;
+}
+
+/** What makes a primary dead that does not answer; one that does has not died. */
+const deadCauses: readonly string[] = ['DeadHost', 'DeadProcess'];
+const failedCauses: readonly string[] = [...deadCauses, 'DeadByState', 'Stalled'];
+
+/** Puts on record what was found, before anything is done about it. */
+export async function detect(run: Run): Promise<Next> {
+  const { journal, order, oldName } = run;
+  if (journal.status.cause !== undefined) return 'go';
+  await journal.enter('Detect');
+  const { finding } = order;
+  const cause = await causeOf(run);
+  if (cause === 'Unknown') return { after: limits.retry };
+  if (cause === 'Healthy')
+    return await rollBack(run, 'PrimaryHealthy', `${oldName} answers and takes writes.`);
+  const lastWrite = finding?.lastWriteTime;
+  journal.add({
+    cause,
+    detectedTime: journal.now(),
+    ...(lastWrite === undefined ? {} : { lastWriteTime: timestamp(lastWrite) }),
+  });
+  const isKnown = failedCauses.includes(cause) && finding !== undefined;
+  journal.leave('Detect', isKnown ? `${finding.evidence}.` : (causeTexts[cause] ?? cause));
+  return 'go';
+}
+
+const causeTexts: Readonly<Record<string, string>> = {
+  Restarted: 'The primary came back read-only.',
+  Requested: 'A person asked for it.',
+};
+
+/** What supervision found; where that is no failure, a primary that came back read-only, or what a person wants. */
+async function causeOf(run: Run): Promise<string> {
+  const { order, old } = run;
+  const { trigger } = order.promotion.spec;
+  const verdict = order.finding?.verdict ?? 'Suspected';
+  const isFailed = failedCauses.includes(verdict);
+  const found = isFailed ? verdict : 'Requested';
+  // A dead one would take the whole time of a look.
+  if (old === undefined || trigger === 'Manual' || (isFailed && verdict !== 'Stalled')) return found;
+  const look = await lookAt(run, old);
+  if (look?.readOnly === true) return 'Restarted';
+  if (isFailed) return found;
+  return look === undefined ? 'Unknown' : 'Healthy';
+}
+
+/** Freezes, elects and proves; repeated in every pass before the commit, because all of it may be repeated. */
+export async function fence(run: Run, unable: ReadonlyMap<string, string>): Promise<Next | Choice> {
+  const { journal, ports } = run;
+  if (!isChosen(run)) await journal.enter('Fence');
+  const freeze = await freezeAll(run);
+  ports.failpoints.hit('failover.after-freeze');
+  record(run, freeze);
+  if (isAliveAgain(run, freeze)) {
+    return await rollBack(run, 'PrimaryHealthy', `${run.oldName} answers again; nothing was changed.`);
+  }
+  const { promotion, cluster } = run.order;
+  const accepts = [promotion.spec.dataLoss, cluster.spec.failover.dataLoss].includes('Accept');
+  const facts = factsOf(run, freeze);
+  const strict = vote(run, { freeze, unable, acceptsLoss: false });
+  const proof = 'winner' in strict ? dataProof(facts(strict), strict.winner.held, run.algebra) : undefined;
+  if ('winner' in strict && proof !== undefined) return proven(run, { freeze, elected: strict, proof });
+  if (accepts) return await accepted(run, freeze, vote(run, { freeze, unable, acceptsLoss: true }));
+  return await refuse(run, freeze, strict);
+}
+
+/** What everybody held when stopped. A replica that has gone silent since stays on record: it counts, and it stays stopped. */
+function record(run: Run, { caught }: Freeze): void {
+  const { journal, ports } = run;
+  const known = (journal.status.frozen ?? []).filter(
+    (before) => !caught.some(({ server }) => server === before.server),
+  );
+  const fresh = caught.map((one) => ({
+    server: one.server,
+    received: ports.rules.held(one),
+    time: journal.now(),
+  }));
+  journal.add({ frozen: [...known, ...fresh] });
+  const { frozen = [] } = journal.status;
+  const names = frozen.map(({ server }) => server);
+  const durability = durabilityOf(run);
+  const count = ackersAmong(durability, names);
+  if (count >= ports.rules.needed(durability) && !hasProof(run, 'Starved')) {
+    addProof(
+      run,
+      'Starved',
+      `${count} of ${durability.ackers.length} replicas that acknowledge are stopped; every commit waits for ${durability.requiredAcks}.`,
+    );
+  }
+  if (isRestart(run) && caught.some(({ server }) => server === run.oldName)) {
+    addProof(run, 'Closed', `${run.oldName} answers and takes no writes.`);
+  }
+}
+
+/** Only while nobody has begun to stop it. */
+function isAliveAgain(run: Run, { oldLook }: Freeze): boolean {
+  const { cause = '' } = run.journal.status;
+  const isAutomatic = run.order.promotion.spec.trigger === 'Automatic';
+  return isAutomatic && !isChosen(run) && deadCauses.includes(cause) && oldLook !== undefined;
+}
+
+/** Somebody was chosen before, and the old primary is being stopped. */
+function isChosen({ journal }: Run): boolean {
+  return journal.step('CatchUp')?.startTime !== undefined;
+}
+
+interface Vote {
+  readonly freeze: Freeze;
+  readonly unable: ReadonlyMap<string, string>;
+  readonly acceptsLoss: boolean;
+}
+
+function vote(run: Run, { freeze, unable, acceptsLoss }: Vote): Elected | NotElected {
+  return elect({
+    candidates: candidatesOf(run, freeze, unable),
+    algebra: run.algebra,
+    acceptsLoss,
+    target: run.order.promotion.spec.target,
+    favorite: isRestart(run) ? run.oldName : undefined,
+    deadZone: isRestart(run) ? undefined : run.old?.zone,
+  });
+}
+
+function factsOf(run: Run, { caught }: Freeze): (elected: Elected) => DataFacts {
+  const durability = durabilityOf(run);
+  const closed = isRestart(run) ? caught.find(({ server }) => server === run.oldName) : undefined;
+  return ({ sound }) => ({
+    durability,
+    needed: run.ports.rules.needed(durability),
+    ...(closed === undefined ? {} : { closed: { server: closed.server, held: closed.executed } }),
+    restarted: true,
+    flavor: run.order.cluster.spec.engine.flavor,
+    frozen: sound.filter(({ server }) => server !== run.oldName),
+  });
+}
+
+interface Proven {
+  readonly freeze: Freeze;
+  readonly elected: Elected;
+  readonly proof: string;
+}
+
+/** Nothing is lost, and what proves it also proves that nothing more can be acknowledged: nobody waits for the power. */
+function proven(run: Run, { freeze, elected, proof }: Proven): Choice {
+  if (!isRestart(run)) run.aside.push(stopOld(run).then(() => undefined));
+  const note = elected.errant.length === 0 ? '' : ` Left out: ${elected.errant.join(', ')}.`;
+  const message = `${elected.winner.server} was chosen: ${proof}.${note}`;
+  return choose(run, freeze, elected, { dataLoss: 'None', message });
+}
+
+interface Verdict {
+  readonly dataLoss: 'None' | 'Possible';
+  readonly message: string;
+}
+
+function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message }: Verdict): Choice {
+  const { journal, algebra, order, oldName } = run;
+  const { winner, union } = elected;
+  const followers = elected.sound.filter(
+    ({ server, held }) =>
+      server !== winner.server &&
+      (server !== oldName || isRestart(run)) &&
+      freeze.caught.some((one) => one.server === server) &&
+      algebra.contains(union, held),
+  );
+  journal.add({
+    dataLoss,
+    newPrimary: winner.server,
+    targetGTIDs: union,
+    fencedTime: journal.status.fencedTime ?? journal.now(),
+  });
+  journal.leave('Fence', message);
+  return {
+    winner: order.members.find(({ server }) => server === winner.server)!,
+    target: union,
+    ackers: followers.map(({ server }) => server),
+    identity: winner.identity,
+  };
+}
+
+/** Loss is accepted; what is wanted now is as little of it as can be, and proof that the old primary has stopped. */
+async function accepted(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next | Choice> {
+  const { journal, order, oldName } = run;
+  const isAll = freeze.failures.size === 0;
+  if (!isAll && journal.elapsed('Fence') < limits.richer) return { after: limits.retry };
+  if ('reason' in result) return await giveUp(run, result);
+  const failures = isRestart(run) ? [] : await stopOld(run);
+  const hasStopped = hasProof(run, 'Starved', 'Closed', 'ProcessGone', 'InstanceStopped');
+  if (!hasStopped) {
+    const detail =
+      failures.length === 0 ? 'EC2 has accepted the stop, and does not say stopped' : failures.join('; ');
+    const message = `${oldName} cannot be proven stopped: ${detail}.`;
+    if (journal.elapsed('Fence') < limits.stop) {
+      await journal.enter('Fence', message);
+      return { after: limits.retry };
+    }
+    if (order.cluster.spec.failover.whenUnfenceable === 'Block') {
+      const waits = `${message} Nothing was promoted (whenUnfenceable: Block); it goes on as soon as the machine has stopped.`;
+      return await rollBack(run, 'CannotFence', waits);
+    }
+  }
+  const doubt = lossText(doubtOf(run, freeze));
+  return choose(run, freeze, result, {
+    dataLoss: 'Possible',
+    message: `${result.winner.server} was chosen though ${doubt}.`,
+  });
+}
+
+/** Nothing may be lost, and nothing proves that nothing is. */
+async function refuse(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next> {
+  if ('reason' in result && result.reason !== 'NoCandidate') return await giveUp(run, result);
+  const { journal, ports } = run;
+  const durability = durabilityOf(run);
+  const frozen = (journal.status.frozen ?? []).map(({ server }) => server);
+  const couldBeProven = durability.ackers.length >= ports.rules.needed(durability);
+  const isWaiting = durability.ackers.some((acker) => !frozen.includes(acker)) || 'reason' in result;
+  if (couldBeProven && isWaiting && journal.elapsed('Fence') < limits.proof) {
+    await journal.enter('Fence', lossText(doubtOf(run, freeze)));
+    return { after: limits.retry };
+  }
+  if ('reason' in result) return await giveUp(run, result);
+  journal.add({ dataLoss: 'Possible' });
+  return await rollBack(run, 'PossibleDataLoss', choiceText(doubtOf(run, freeze)));
+}
+
+async function giveUp(run: Run, { reason, message }: NotElected): Promise<Next> {
+  if (reason === 'NoCandidate' && run.journal.elapsed('Fence') < limits.richer)
+    return { after: limits.retry };
+  return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${message}.`);
+}
+
+function doubtOf(run: Run, { caught }: Freeze): Doubt {
+  const { cluster, finding } = run.order;
+  const durability = durabilityOf(run);
+  const deadSince = new Date(
+    finding?.since ?? Date.parse(run.journal.status.detectedTime ?? ''),
+  ).toISOString();
+  return {
+    cluster,
+    durability,
+    needed: run.ports.rules.needed(durability),
+    frozen: caught.map(({ server }) => server),
+    oldName: run.oldName,
+    instanceID: run.old?.instanceID ?? cluster.status?.primary?.instanceID,
+    deadSince,
+  };
+}

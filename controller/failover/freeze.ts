@@ -1,0 +1,118 @@
+/** Keeps everybody from receiving: from then on the old primary can acknowledge nothing, and what each holds stands still. */
+import { within } from '../base/abort.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Look, Member } from '../database/port.ts';
+import type { Candidate } from './elect.ts';
+import type { FrozenMember } from './port.ts';
+import { ackersAmong } from './proof.ts';
+import { durabilityOf, isRestart, limits, lookAt, replicasOf, rethrowOurs, timely, type Run } from './run.ts';
+
+export interface Freeze {
+  /** Who answered now, the old primary included when it was closed. */
+  readonly caught: readonly FrozenMember[];
+  readonly looks: ReadonlyMap<string, Look>;
+  /** Why a member is not among `caught`. */
+  readonly failures: ReadonlyMap<string, string>;
+  /** What the old primary said meanwhile, when it had not to be closed. */
+  readonly oldLook: Look | undefined;
+}
+
+/** Waits for all, or for enough of them and a moment more. */
+export async function freezeAll(run: Run): Promise<Freeze> {
+  const caught: FrozenMember[] = [];
+  const looks = new Map<string, Look>();
+  const failures = new Map<string, string>();
+  const seen: { old?: Look } = {};
+  const attempts = replicasOf(run).map((member) => catchOne(run, member, { caught, looks, failures }));
+  if (run.old !== undefined && isRestart(run)) attempts.push(closeOld(run, run.old, { caught, failures }));
+  if (run.old !== undefined && !isRestart(run)) void noteOld(run, run.old, seen);
+  await enough(run, attempts, caught);
+  return { caught: [...caught], looks, failures, oldLook: seen.old };
+}
+
+/** Nobody waits for it: a dead server takes the whole time of a look. */
+async function noteOld(run: Run, old: Member, seen: { old?: Look }): Promise<void> {
+  const look = await lookAt(run, old).catch(() => undefined);
+  if (look !== undefined) seen.old = look;
+}
+
+async function catchOne(
+  run: Run,
+  member: Member,
+  into: { caught: FrozenMember[]; looks: Map<string, Look>; failures: Map<string, string> },
+): Promise<void> {
+  const { server } = member;
+  try {
+    const [frozen, look] = await timely(
+      run,
+      limits.freeze,
+      `freezing ${server}`,
+      Promise.all([run.ports.rules.freeze(member, run.epoch), lookAt(run, member)]),
+    );
+    if (look !== undefined) into.looks.set(server, look);
+    into.caught.push(frozen);
+  } catch (error) {
+    rethrowOurs(error);
+    into.failures.set(server, messageOf(error));
+  }
+}
+
+/** A primary that is read-only anyway is kept so by this epoch; what it holds counts as a replica's. */
+async function closeOld(
+  run: Run,
+  old: Member,
+  into: { caught: FrozenMember[]; failures: Map<string, string> },
+): Promise<void> {
+  try {
+    const closing = old.database.close(run.epoch, limits.close);
+    const executed = await timely(run, limits.freeze, `closing ${old.server}`, closing);
+    into.caught.push({ server: old.server, received: executed, executed });
+  } catch (error) {
+    rethrowOurs(error);
+    into.failures.set(old.server, messageOf(error));
+  }
+}
+
+/** Resolves when all attempts are over, or when enough ackers are frozen and the others had a moment more. */
+async function enough(
+  run: Run,
+  attempts: readonly Promise<void>[],
+  caught: readonly FrozenMember[],
+): Promise<void> {
+  const { clock, rules } = run.ports;
+  const durability = durabilityOf(run);
+  const pending = new Set(attempts);
+  for (const one of attempts) void one.finally(() => pending.delete(one));
+  const isEnough = () =>
+    ackersAmong(
+      durability,
+      caught.map(({ server }) => server),
+    ) >= rules.needed(durability);
+  await within(clock, limits.freezeGrace, Promise.all(attempts));
+  // Each attempt has its own deadline, so this ends.
+  while (pending.size > 0 && !isEnough()) await Promise.race(pending);
+}
+
+/** All that were ever frozen in this promotion, with what is known of them now. */
+export function candidatesOf(
+  run: Run,
+  freeze: Freeze,
+  unable: ReadonlyMap<string, string>,
+): readonly Candidate[] {
+  const { journal, order, oldName, ports } = run;
+  const { ackers } = durabilityOf(run);
+  return (journal.status.frozen ?? []).map(({ server, received }): Candidate => {
+    const now = freeze.caught.find((one) => one.server === server);
+    const look = freeze.looks.get(server) ?? order.finding?.looks.get(server)?.look;
+    return {
+      server,
+      held: now === undefined ? received : ports.rules.held(now),
+      executed: now?.executed ?? '',
+      problem: now === undefined ? 'does not answer' : unable.get(server),
+      isAcker: ackers.includes(server),
+      zone: order.members.find((one) => one.server === server)?.zone,
+      identity: look?.identity,
+      wasPrimary: server === oldName || order.formerPrimaries.includes(server),
+    };
+  });
+}

@@ -1,0 +1,183 @@
+/** The write-ahead log of one change of primary: steps, findings and times in the status of its Promotion. */
+import { findCondition, stampConditions, type Verdict } from '../api/conditions.ts';
+import type { MySQLCluster, MySQLClusterStatus } from '../api/mysql-cluster.ts';
+import { mySQLClusterKind } from '../api/mysql-cluster.ts';
+import { promotionKind, type Promotion, type PromotionStatus } from '../api/promotion.ts';
+import type { Reason } from '../api/reasons.ts';
+import { timestamp } from '../base/clock.ts';
+import type { FailoverPorts } from './port.ts';
+
+export type StepName =
+  | 'Detect'
+  | 'Fence'
+  | 'Preflight'
+  | 'BlockWrites'
+  | 'CatchUp'
+  | 'Commit'
+  | 'Promote'
+  | 'Repoint'
+  | 'Open'
+  | 'UpdateProxies'
+  | 'UpdateDNS'
+  | 'VerifyWrites'
+  | 'RollBack';
+
+export type Ending = Exclude<Reason<'Promotion', 'Succeeded'>, 'Queued' | 'Running'>;
+export type Facts = Partial<Omit<PromotionStatus, 'steps' | 'conditions' | 'currentStep'>>;
+
+type JournalPorts = Pick<FailoverPorts, 'kube' | 'clock' | 'events'>;
+type Step = NonNullable<PromotionStatus['steps']>[number];
+
+const allEndWith: readonly StepName[] = [
+  'CatchUp',
+  'Commit',
+  'Promote',
+  'Repoint',
+  'Open',
+  'UpdateProxies',
+  'UpdateDNS',
+  'VerifyWrites',
+];
+const plannedSteps: readonly StepName[] = ['Preflight', 'BlockWrites', ...allEndWith];
+const failoverSteps: readonly StepName[] = ['Detect', 'Fence', ...allEndWith];
+
+const textLimit = 1024;
+
+/** A planned change has a living old primary; a dead one is never waited for, whatever the mode says. */
+export function isPlanned({ spec }: Promotion): boolean {
+  return spec.mode === 'Graceful' && spec.trigger === 'Manual';
+}
+
+/** Holds both objects as last written. What is staged with `leave` and `add` is stored with the next `enter`. */
+export class Journal {
+  readonly #ports: JournalPorts;
+  #cluster: MySQLCluster;
+  #promotion: Promotion;
+  #status: PromotionStatus;
+
+  constructor(ports: JournalPorts, cluster: MySQLCluster, promotion: Promotion) {
+    this.#ports = ports;
+    this.#cluster = cluster;
+    this.#promotion = promotion;
+    this.#status = promotion.status ?? {};
+  }
+
+  get cluster(): MySQLCluster {
+    return this.#cluster;
+  }
+
+  get promotion(): Promotion {
+    return this.#promotion;
+  }
+
+  /** What is recorded, and what is staged to be. */
+  get status(): PromotionStatus {
+    return this.#status;
+  }
+
+  step(name: StepName): Step | undefined {
+    return this.#status.steps?.find((step) => step.name === name);
+  }
+
+  /** Milliseconds since the step began; 0 before. */
+  elapsed(name: StepName): number {
+    const start = this.step(name)?.startTime;
+    return start === undefined ? 0 : this.#ports.clock.now() - Date.parse(start);
+  }
+
+  /** The present, as it is written into status. */
+  now(): string {
+    return timestamp(this.#ports.clock.now());
+  }
+
+  add(facts: Facts): void {
+    this.#status = { ...this.#status, ...facts };
+  }
+
+  /** Stores that a step is under way, and all that was staged. Stores nothing when that is on record. */
+  async enter(name: StepName, message?: string): Promise<void> {
+    this.#begin(name, message);
+    await this.#write(this.#running());
+  }
+
+  /** Stages the end of a step. */
+  leave(name: StepName, message: string, state: 'Succeeded' | 'Skipped' | 'Failed' = 'Succeeded'): void {
+    const completionTime = this.step(name)?.completionTime ?? this.now();
+    this.#put(name, { state, message: message.slice(0, textLimit), completionTime });
+  }
+
+  /** From here on there is only the way back; how it will end is on record before anything is undone. */
+  async turnBack(reason: Ending, message: string): Promise<void> {
+    if (this.turn !== undefined) return;
+    this.#begin('RollBack', message);
+    await this.#write(this.#running({ reason, message }));
+  }
+
+  /** Why there is only the way back, when that is on record. */
+  get turn(): { readonly reason: Ending; readonly message: string } | undefined {
+    if (this.step('RollBack') === undefined) return undefined;
+    const { reason = 'StepFailed', message = '' } = findCondition(this.#status, 'Reconciling') ?? {};
+    return { reason: reason as Ending, message };
+  }
+
+  /** Stores the end. */
+  async finish(reason: Ending, message: string): Promise<void> {
+    const isGood = reason === 'Completed' || reason === 'CompletedWithWarnings';
+    const { currentStep: _, ...rest } = this.#status;
+    this.#status = { ...rest, completionTime: this.now() };
+    await this.#write([
+      { type: 'Succeeded', status: isGood ? 'True' : 'False', reason, message },
+      { type: 'Finished', status: 'True', reason: isGood ? 'Completed' : 'Failed', message },
+    ]);
+  }
+
+  /** Changes the cluster, if nobody else has in the meantime. */
+  async writeCluster(changes: Pick<MySQLClusterStatus, 'primary' | 'durability'>): Promise<void> {
+    const status = { ...this.#cluster.status, ...changes };
+    this.#cluster = await this.#ports.kube.writeStatus(mySQLClusterKind, this.#cluster, status);
+  }
+
+  #begin(name: StepName, message?: string): void {
+    const plan = isPlanned(this.#promotion) ? plannedSteps : failoverSteps;
+    const planned = this.#status.steps ?? plan.map((one): Step => ({ name: one, state: 'Pending' }));
+    const startTime = this.step(name)?.startTime;
+    if (startTime === undefined) this.#ports.events.normal(this.#promotion, 'PromotionStep', `Step ${name}.`);
+    this.#status = { ...this.#status, steps: planned, currentStep: name };
+    this.#put(name, {
+      state: 'Running',
+      startTime: startTime ?? this.now(),
+      ...(message === undefined ? {} : { message: message.slice(0, textLimit) }),
+    });
+  }
+
+  #put(name: StepName, changes: Partial<Step>): void {
+    const steps = this.#status.steps ?? [];
+    const put = (step: Step): Step => (step.name === name ? { ...step, ...changes } : step);
+    const isKnown = steps.some((step) => step.name === name);
+    this.#status = {
+      ...this.#status,
+      steps: isKnown ? steps.map(put) : [...steps, { name, ...changes }],
+    };
+  }
+
+  #running(turn?: { readonly reason: Ending; readonly message: string }): readonly Verdict[] {
+    const { steps = [], currentStep = '' } = this.#status;
+    const at = steps.findIndex(({ name }) => name === currentStep) + 1;
+    const detail = steps[at - 1]?.message;
+    const place = `Step ${currentStep} (${at} of ${steps.length})${detail === undefined ? '.' : `: ${detail}`}`;
+    const message = turn?.message ?? place;
+    return [
+      { type: 'Succeeded', status: 'Unknown', reason: 'Running', message },
+      { type: 'Finished', status: 'False', reason: 'Running', message: '' },
+      { type: 'Reconciling', status: 'True', reason: turn?.reason ?? 'Running', message },
+    ];
+  }
+
+  async #write(verdicts: readonly Verdict[]): Promise<void> {
+    const generation = this.#promotion.metadata.generation ?? 1;
+    const stamp = { generation, at: this.now() };
+    const conditions = stampConditions(this.#status.conditions, verdicts, stamp);
+    this.#status = { ...this.#status, observedGeneration: generation, conditions };
+    this.#promotion = await this.#ports.kube.writeStatus(promotionKind, this.#promotion, this.#status);
+  }
+}

@@ -1,0 +1,173 @@
+/** Repoint and Open: the others follow the new primary, and it takes writes when enough of them acknowledge. */
+import { within } from '../base/abort.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Look, Member } from '../database/port.ts';
+import { newPrimary } from './commit.ts';
+import { attempt, durabilityOf, limits, lookAt, rethrowOurs, timely, type Next, type Run } from './run.ts';
+import { hasProof } from './stop-old.ts';
+
+const pollPeriod = 50;
+
+export async function repoint(run: Run): Promise<Next> {
+  const { journal, ports } = run;
+  await journal.enter('Repoint');
+  return await attempt(run, 'Repoint', async () => {
+    const primary = newPrimary(run);
+    if (primary === undefined) return { after: limits.retry };
+    const results = new Map<string, string>();
+    const siblings = siblingsOf(run, primary);
+    const work = Promise.all(siblings.map((sibling) => lead(run, { primary, sibling, results })));
+    // It is waited for below; until then a failure must not count as unheard.
+    work.catch(() => undefined);
+    const left = Math.max(0, limits.attach - journal.elapsed('Repoint'));
+    const isAttached = await attached(run, primary, { work, left });
+    if (!isAttached) {
+      const next = await openWithout(run, primary);
+      if (next !== 'go') return next;
+    }
+    // Whoever is late is not waited for; the cluster brings stragglers in line.
+    await within(ports.clock, isAttached ? pollPeriod : 0, work);
+    journal.leave('Repoint', summary(siblings, results));
+    return 'go';
+  });
+}
+
+/** The old primary follows only when it is known to have ended in good order. */
+function siblingsOf(run: Run, primary: Member): readonly Member[] {
+  const mayOldFollow = hasProof(run, 'Closed');
+  return run.order.members.filter(
+    ({ server }) => server !== primary.server && (server !== run.oldName || mayOldFollow),
+  );
+}
+
+interface Lead {
+  readonly primary: Member;
+  readonly sibling: Member;
+  readonly results: Map<string, string>;
+}
+
+/** Makes one server follow the new primary; never rejects but for what is no server's doing. */
+async function lead(run: Run, { primary, sibling, results }: Lead): Promise<void> {
+  const { ports, epoch, algebra } = run;
+  try {
+    const look = await timely(
+      run,
+      limits.look,
+      `asking ${sibling.server}`,
+      sibling.database.look(limits.look),
+    );
+    const acknowledges = durabilityOf(run).ackers.includes(sibling.server);
+    if (follows(look, primary, acknowledges)) return;
+    const held = look.replication?.received ?? look.executed;
+    const { executed } = await timely(
+      run,
+      limits.look,
+      `asking ${primary.server}`,
+      primary.database.look(limits.look),
+    );
+    if (!algebra.contains(executed, held)) {
+      results.set(sibling.server, 'holds transactions that the new primary lacks');
+      return;
+    }
+    const source = await ports.sourceOf(primary, acknowledges);
+    await timely(run, limits.follow, `repointing ${sibling.server}`, sibling.database.follow(source, epoch));
+    ports.failpoints.hit('failover.after-follow');
+  } catch (error) {
+    rethrowOurs(error);
+    results.set(sibling.server, messageOf(error));
+  }
+}
+
+function follows({ replication }: Look, primary: Member, acknowledges: boolean): boolean {
+  return (
+    replication?.source === primary.address &&
+    replication.receiver !== 'Stopped' &&
+    replication.acknowledges === acknowledges
+  );
+}
+
+interface Waiting {
+  readonly work: Promise<unknown>;
+  readonly left: number;
+}
+
+/** Whether as many replicas are connected as commits wait for, now or before the time is over. */
+async function attached(run: Run, primary: Member, { work, left }: Waiting): Promise<boolean> {
+  const { clock } = run.ports;
+  const { requiredAcks } = durabilityOf(run);
+  if (requiredAcks === 0) {
+    await within(clock, left, work);
+    return true;
+  }
+  const deadline = clock.monotonic() + left;
+  for (;;) {
+    const look = await lookAt(run, primary);
+    if ((look?.acks.connected ?? 0) >= requiredAcks) return true;
+    if (clock.monotonic() >= deadline) return false;
+    await within(clock, pollPeriod, new Promise(() => undefined));
+  }
+}
+
+/**
+ * No replica acknowledges in time: the record says so first, then the primary waits for none. With durability Strict it
+ * stays read-only until one does.
+ */
+async function openWithout(run: Run, primary: Member): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  if (journal.cluster.spec.durability === 'Strict') {
+    await journal.enter(
+      'Repoint',
+      `${primary.server} stays read-only until a replica acknowledges: durability is Strict.`,
+    );
+    return { after: limits.retry };
+  }
+  const durability = {
+    ...durabilityOf(run),
+    state: 'Degraded' as const,
+    requiredAcks: 0,
+    changeTime: journal.now(),
+  };
+  await journal.writeCluster({ durability });
+  ports.failpoints.hit('failover.after-degrade-recorded');
+  const waiving = primary.database.requireAcks(0, epoch);
+  await timely(run, limits.follow, `setting up ${primary.server}`, waiving);
+  return 'go';
+}
+
+function summary(siblings: readonly Member[], results: ReadonlyMap<string, string>): string {
+  const good = siblings.filter(({ server }) => !results.has(server)).map(({ server }) => server);
+  const bad = [...results].map(([server, why]) => `${server}: ${why}`);
+  const led = good.length === 0 ? 'No replica was led to it' : `Led to it: ${good.join(', ')}`;
+  return bad.length === 0 ? `${led}.` : `${led}; not ${bad.join('; ')}.`;
+}
+
+/** It takes writes from now on. */
+export async function openPrimary(run: Run): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  await journal.enter('Open');
+  return await attempt(run, 'Open', async () => {
+    const primary = newPrimary(run);
+    if (primary === undefined) return { after: limits.retry };
+    try {
+      await timely(run, limits.open, `opening ${primary.server}`, primary.database.open(epoch));
+    } catch (error) {
+      rethrowOurs(error);
+      const next = await afterFailedOpen(run, primary);
+      if (next !== 'go') throw error;
+      return { after: 0 };
+    }
+    ports.failpoints.hit('failover.after-open');
+    journal.add({ promotedTime: journal.status.promotedTime ?? journal.now() });
+    journal.leave('Open', `${primary.server} takes writes.`);
+    return 'go';
+  });
+}
+
+/** The replica it waits for may have died meanwhile. `go`: nobody is waited for any more, it can be tried again. */
+async function afterFailedOpen(run: Run, primary: Member): Promise<Next> {
+  const { acks } = (await lookAt(run, primary)) ?? {};
+  const isAlone = acks !== undefined && acks.required > 0 && acks.connected < acks.required;
+  if (!isAlone || run.journal.elapsed('Open') < limits.attach) return { after: limits.retry };
+  if (run.journal.cluster.spec.durability === 'Strict') return { after: limits.retry };
+  return await openWithout(run, primary);
+}

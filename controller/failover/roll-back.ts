@@ -1,0 +1,71 @@
+/** The way back, open until the commit: the old primary stays what it was, in the new epoch. */
+import { within } from '../base/abort.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Member } from '../database/port.ts';
+import type { Ending } from './journal.ts';
+import { isRestart, limits, replicasOf, rethrowOurs, timely, type Next, type Run } from './run.ts';
+
+/** Begins the way back. The record of it comes first, so that whoever carries on goes the same way. */
+export async function rollBack(run: Run, reason: Ending, message: string): Promise<Next> {
+  await run.journal.turnBack(reason, message);
+  run.ports.failpoints.hit('failover.after-turn-back');
+  return await goBack(run);
+}
+
+/**
+ * Gives the epoch to the old primary by the same compare-and-swap that would have given it to another: one of the two
+ * happens. Only then is anything undone. Commands of an earlier epoch stay refused by every node that was touched.
+ */
+export async function goBack(run: Run): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  const { primary } = journal.cluster.status ?? {};
+  if (primary !== undefined && primary.epoch < epoch) {
+    await journal.writeCluster({ primary: { ...primary, epoch } });
+  }
+  ports.failpoints.hit('failover.after-epoch-kept');
+  const { reason = 'StepFailed', message = '' } = journal.turn ?? {};
+  const thawed = await thawAll(run);
+  ports.failpoints.hit('failover.after-thaw');
+  const reopened = await reopen(run);
+  if (reopened !== undefined && journal.elapsed('RollBack') < limits.reopen) return { after: limits.retry };
+  ports.failpoints.hit('failover.after-reopen');
+  const leftovers = [...thawed, ...(reopened === undefined ? [] : [reopened])];
+  const detail = leftovers.length === 0 ? 'Everything is as it was.' : leftovers.join('; ');
+  journal.leave('RollBack', detail, leftovers.length === 0 ? 'Succeeded' : 'Failed');
+  await journal.finish(reason, message);
+  return 'ended';
+}
+
+/** Everybody who may have been frozen; a replica that cannot be asked is brought back in line by the cluster later. */
+async function thawAll(run: Run): Promise<readonly string[]> {
+  if (run.journal.step('Fence')?.startTime === undefined) return [];
+  const results = await Promise.all(replicasOf(run).map((member) => thaw(run, member)));
+  return results.filter((result) => result !== undefined);
+}
+
+async function thaw(run: Run, { server, database }: Member): Promise<string | undefined> {
+  try {
+    await timely(run, limits.freeze, `thawing ${server}`, database.thaw(run.epoch));
+    return undefined;
+  } catch (error) {
+    rethrowOurs(error);
+    return `${server}: ${messageOf(error)}`;
+  }
+}
+
+/** After a planned change the old primary takes writes again; one that died or was read-only before stays so. */
+async function reopen(run: Run): Promise<string | undefined> {
+  const { old, epoch, journal, ports } = run;
+  if (old === undefined || isRestart(run) || journal.step('BlockWrites')?.startTime === undefined) {
+    return undefined;
+  }
+  const opening = old.database.open(epoch).then(
+    () => undefined,
+    (error: unknown) => {
+      rethrowOurs(error);
+      return `${old.server} does not take writes: ${messageOf(error)}`;
+    },
+  );
+  const result = await within(ports.clock, limits.open, opening);
+  return result === 'late' ? `${old.server} does not answer` : result;
+}

@@ -1,0 +1,69 @@
+/** UpdateProxies, UpdateDNS and VerifyWrites: clients are led to the new primary, and a write proves that it serves. */
+import { messageOf } from '../base/errors.ts';
+import { newPrimary } from './commit.ts';
+import { attempt, limits, timely, type Next, type Run } from './run.ts';
+
+/** Asks every local proxy once; one that does not answer is a warning, the cluster asks it again later. */
+export async function updateProxies(run: Run): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  await journal.enter('UpdateProxies');
+  const primary = newPrimary(run);
+  if (primary === undefined) return { after: limits.retry };
+  try {
+    const { server, address } = primary;
+    const moving = ports.router.move({ server, address }, epoch, limits.route);
+    const { moved, missing } = await timely(run, 2 * limits.route, 'moving the local proxies', moving);
+    ports.failpoints.hit('failover.after-move');
+    const count = `${moved.length} of ${moved.length + missing.length} local proxies`;
+    const why = missing.map((one) => `${one.server}: ${one.message}`).join('; ');
+    if (missing.length > 0) journal.leave('UpdateProxies', `${count}; ${why}.`, 'Failed');
+    else if (moved.length === 0) journal.leave('UpdateProxies', 'There are no local proxies.', 'Skipped');
+    else journal.leave('UpdateProxies', `${count}.`);
+  } catch (error) {
+    journal.leave('UpdateProxies', messageOf(error), 'Failed');
+  }
+  journal.add({ routedTime: journal.now() });
+  return 'go';
+}
+
+/** The slow way for clients without a proxy. */
+export async function updateDNS(run: Run): Promise<Next> {
+  const { journal, ports } = run;
+  await journal.enter('UpdateDNS');
+  const primary = newPrimary(run);
+  if (primary === undefined) return { after: limits.retry };
+  try {
+    const publishing = ports.router.publish(primary.address);
+    const isPublished = await timely(run, limits.route, 'publishing the name', publishing);
+    ports.failpoints.hit('failover.after-publish');
+    if (isPublished) journal.leave('UpdateDNS', 'Accepted.');
+    else journal.leave('UpdateDNS', 'There is nothing to change.', 'Skipped');
+  } catch (error) {
+    journal.leave('UpdateDNS', messageOf(error), 'Failed');
+  }
+  return 'go';
+}
+
+/** The first good write ends the outage. */
+export async function verifyWrites(run: Run): Promise<Next> {
+  const { journal, ports, epoch } = run;
+  await journal.enter('VerifyWrites');
+  return await attempt(run, 'VerifyWrites', async () => {
+    const primary = newPrimary(run);
+    if (primary === undefined) return { after: limits.retry };
+    try {
+      const beat = primary.database.beat(epoch, limits.beat);
+      await timely(run, 2 * limits.beat, `writing to ${primary.server}`, beat);
+    } catch (error) {
+      if (journal.elapsed('VerifyWrites') < limits.verify) throw error;
+      journal.leave('VerifyWrites', `No write was good yet: ${messageOf(error)}.`, 'Failed');
+      return 'go';
+    }
+    ports.failpoints.hit('failover.after-verify');
+    const { lastWriteTime } = journal.status;
+    const outage = ports.clock.now() - Date.parse(lastWriteTime ?? '');
+    if (Number.isFinite(outage)) journal.add({ writeOutageMilliseconds: Math.max(0, Math.round(outage)) });
+    journal.leave('VerifyWrites', 'A write was good.');
+    return 'go';
+  });
+}

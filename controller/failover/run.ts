@@ -1,0 +1,128 @@
+/** What the steps of a change of primary share: the order, the journal, and how a step tells what comes next. */
+import type { Millis } from '../base/clock.ts';
+import { within } from '../base/abort.ts';
+import { AppError, hasCode, messageOf } from '../base/errors.ts';
+import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
+import type { Look, Member } from '../database/port.ts';
+import { Journal, type StepName } from './journal.ts';
+import type { FailoverPorts, Order } from './port.ts';
+import type { Durability } from './proof.ts';
+
+/** `go`: the next step. `ended`: the Promotion has. Else it is tried again after a while. */
+export type Next = 'go' | 'ended' | { readonly after: Millis };
+
+/** Every wait of a change of primary. */
+export const limits = {
+  /** An answer to a look. */
+  look: 1_000,
+  /** All replicas frozen. */
+  freeze: 2_000,
+  /** Where enough replicas are frozen, the others have so long. */
+  freezeGrace: 300,
+  /** Replicas whose freezing would prove that nothing is lost have so long to answer. */
+  proof: 10_000,
+  /** Where loss is accepted, replicas have so long to answer, so that less is lost. */
+  richer: 3_000,
+  /** The old primary proven to have stopped. */
+  stop: 30_000,
+  kill: 2_000,
+  /** One round of waiting for what is not applied yet. */
+  catchUp: 1_000,
+  /** Planned: a target that is behind may come close before writes are blocked. */
+  closeIn: 30_000,
+  /** Planned: the old primary takes no more writes and its sessions have ended. */
+  close: 2_000,
+  /** Planned: from then on, until the new primary has applied everything. */
+  settle: 3_000,
+  /** Replicas attached to the new primary; after that it opens without them, unless durability is Strict. */
+  attach: 3_000,
+  follow: 5_000,
+  open: 4_000,
+  route: 2_000,
+  beat: 2_000,
+  /** From the first try to see a good write until the promotion ends with a warning. */
+  verify: 10_000,
+  /** The old primary takes writes again after a planned change did not work. */
+  reopen: 10_000,
+  retry: 300,
+} as const satisfies Readonly<Record<string, Millis>>;
+
+export interface Run {
+  readonly ports: FailoverPorts;
+  readonly order: Order;
+  readonly journal: Journal;
+  /** The epoch this promotion makes. */
+  readonly epoch: number;
+  readonly algebra: GtidAlgebra;
+  /** Name of the server that took writes before. */
+  readonly oldName: string;
+  /** Undefined when its Server is gone. */
+  readonly old: Member | undefined;
+  /** Work that nobody waits for; it never rejects. */
+  readonly aside: Promise<void>[];
+}
+
+export function openRun(ports: FailoverPorts, order: Order, journal: Journal): Run {
+  const { epoch = 0, oldPrimary = '' } = journal.status;
+  return {
+    ports,
+    order,
+    journal,
+    epoch,
+    algebra: algebraOf(order.cluster.spec.engine.flavor),
+    oldName: oldPrimary,
+    old: order.members.find(({ server }) => server === oldPrimary),
+    aside: [],
+  };
+}
+
+/** Without a record nothing is known of what commits waited for. */
+export function durabilityOf({ journal }: Run): Durability {
+  return journal.cluster.status?.durability ?? { state: 'Degraded', ackers: [], requiredAcks: 0 };
+}
+
+/** A primary that came back read-only; nobody has to be stopped. */
+export function isRestart({ journal }: Run): boolean {
+  return journal.status.cause === 'Restarted';
+}
+
+/** Replicas: all but the old primary. */
+export function replicasOf({ order, oldName }: Run): readonly Member[] {
+  return order.members.filter(({ server }) => server !== oldName);
+}
+
+/** @throws AppError `database.silent` when the work is not done in time; it may still be done later. */
+export async function timely<T>(run: Run, limit: Millis, what: string, work: Promise<T>): Promise<T> {
+  const result = await within(run.ports.clock, limit, work);
+  if (result === 'late') throw new AppError('database.silent', `${what} took more than ${limit / 1000} s`);
+  return result;
+}
+
+export async function lookAt(run: Run, member: Member): Promise<Look | undefined> {
+  const look = member.database.look(limits.look).catch((error: unknown) => {
+    rethrowOurs(error);
+    return undefined;
+  });
+  const result = await within(run.ports.clock, limits.look, look);
+  return result === 'late' ? undefined : result;
+}
+
+/** Runs a part of a step; a failure of a server is put on record and tried again. */
+export async function attempt(run: Run, step: StepName, part: () => Promise<Next>): Promise<Next> {
+  try {
+    return await part();
+  } catch (error) {
+    rethrowOurs(error);
+    await run.journal.enter(step, messageOf(error));
+    return { after: limits.retry };
+  }
+}
+
+/** Lets through what no server has done: the API server, another controller, a bug. */
+export function rethrowOurs(error: unknown): void {
+  const isServers =
+    error instanceof AppError &&
+    (error.code.startsWith('database.') || error.code.startsWith('shell.')) &&
+    !hasCode(error, 'database.stale-epoch');
+  if (!isServers) throw error;
+}

@@ -1,0 +1,60 @@
+/** Stops the old primary for good: its process over SSH, its power through EC2, both at once. */
+import { messageOf } from '../base/errors.ts';
+import type { StopProof } from './proof.ts';
+import { limits, timely, type Run } from './run.ts';
+
+/** Puts a proof on record with the next write. */
+export function addProof(run: Run, type: StopProof, message: string): void {
+  const { journal } = run;
+  const others = (journal.status.proofs ?? []).filter((proof) => proof.type !== type);
+  journal.add({ proofs: [...others, { type, message, time: journal.now() }] });
+}
+
+export function hasProof(run: Run, ...types: readonly StopProof[]): boolean {
+  return (run.journal.status.proofs ?? []).some(({ type }) => types.includes(type));
+}
+
+/**
+ * Asks for both and resolves when both have answered; may be repeated. What comes of it is put on record; failures are not
+ * thrown, because the power may be cut though the host is silent, and the other way round.
+ */
+export async function stopOld(run: Run): Promise<readonly string[]> {
+  if (hasProof(run, 'ProcessGone', 'InstanceStopped')) return [];
+  const results = await Promise.all([kill(run), cut(run)]);
+  return results.filter((result) => result !== undefined);
+}
+
+async function kill(run: Run): Promise<string | undefined> {
+  const { old, epoch, ports } = run;
+  if (old === undefined) return undefined;
+  try {
+    await timely(run, limits.kill, `killing the database on ${old.server}`, old.database.kill(epoch));
+    ports.failpoints.hit('failover.after-kill');
+    addProof(run, 'ProcessGone', `The host of ${old.server} says that the server process is gone.`);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+async function cut(run: Run): Promise<string | undefined> {
+  const { oldName, ports } = run;
+  const instanceID = oldInstance(run);
+  if (instanceID === undefined) return undefined;
+  try {
+    await ports.fence.cut({ server: oldName, instanceID });
+    ports.failpoints.hit('failover.after-cut');
+    if (await ports.fence.isStopped(instanceID)) {
+      addProof(run, 'InstanceStopped', `EC2 says that ${instanceID} has stopped.`);
+    }
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Machine of the old primary, even when its Server is gone. After the commit the cluster's record names another. */
+function oldInstance({ old, oldName, order }: Run): string | undefined {
+  const { primary } = order.cluster.status ?? {};
+  return old?.instanceID ?? (primary?.server === oldName ? primary.instanceID : undefined);
+}

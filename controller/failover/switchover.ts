@@ -1,0 +1,155 @@
+/** Preflight, BlockWrites and CatchUp of a planned change: the old primary lives, and gets its writes back if it takes too long. */
+import { messageOf } from '../base/errors.ts';
+import type { Look, Member } from '../database/port.ts';
+import type { CaughtUp } from './commit.ts';
+import type { Choice } from './fence.ts';
+import { rollBack } from './roll-back.ts';
+import { durabilityOf, limits, lookAt, replicasOf, rethrowOurs, timely, type Next, type Run } from './run.ts';
+import { addProof } from './stop-old.ts';
+import { refusalOf, suitable, type Refusal, type Replica } from './suitability.ts';
+
+/** Nothing is touched: whatever speaks against it ends it here. */
+export async function preflight(run: Run): Promise<Next> {
+  const { journal } = run;
+  if (journal.status.newPrimary !== undefined) return 'go';
+  await journal.enter('Preflight');
+  const found = await survey(run);
+  if ('reason' in found) return await refused(run, found);
+  const { server, lag = 0 } = found;
+  if (lag > 1 && journal.elapsed('Preflight') < limits.closeIn) {
+    await journal.enter('Preflight', `${server} is ${lag} s behind; writes are blocked when it is close.`);
+    return { after: limits.retry };
+  }
+  journal.add({ newPrimary: server, cause: 'Requested', detectedTime: journal.now() });
+  journal.leave('Preflight', `${server} is well and ${lag} s behind.`);
+  return 'go';
+}
+
+/** Looks at everybody and chooses the target, or finds a reason against the change. */
+async function survey(run: Run): Promise<Replica | Refusal> {
+  const { order, ports, old, oldName } = run;
+  const members = replicasOf(run);
+  const looks = await Promise.all(members.map((member) => lookAt(run, member)));
+  // After the replicas: they must not seem to be ahead of it.
+  const oldLook = old === undefined ? undefined : await lookAt(run, old);
+  if (oldLook === undefined || oldLook.readOnly) {
+    const state = oldLook === undefined ? 'does not answer' : 'takes no writes';
+    const message = `${oldName} ${state}, and a planned change needs it. Nothing was changed; mode Forced does without it.`;
+    return { reason: 'PreconditionFailed', message };
+  }
+  const replicas = members.map((member, at) => judge(run, { member, look: looks[at], oldLook }));
+  const { promotion, cluster } = order;
+  const refusal = refusalOf({ promotion, cluster, replicas, now: ports.clock.now() });
+  if (refusal !== undefined) return refusal;
+  const fit = suitable({ cluster, replicas });
+  const { ackers } = durabilityOf(run);
+  const wanted = promotion.spec.target ?? fit.find(({ server }) => ackers.includes(server))?.server;
+  // A refusal has ruled out that nobody fits.
+  return fit.find(({ server }) => server === wanted) ?? fit[0]!;
+}
+
+async function refused(run: Run, { reason, message }: Refusal): Promise<Next> {
+  run.journal.leave('Preflight', message, 'Failed');
+  await run.journal.finish(reason, message);
+  return 'ended';
+}
+
+interface Seen {
+  readonly member: Member;
+  readonly look: Look | undefined;
+  readonly oldLook: Look;
+}
+
+function judge(run: Run, { member, look, oldLook }: Seen): Replica {
+  const { server } = member;
+  const { old, oldName } = run;
+  if (look === undefined) return { server, problem: 'it does not answer' };
+  const { replication } = look;
+  if (replication === undefined || replication.source !== old?.address) {
+    return { server, problem: `it does not follow ${oldName}` };
+  }
+  const error = replication.applierError ?? replication.receiverError;
+  if (error !== undefined) return { server, problem: `it stopped: ${error.number} ${error.message}` };
+  if (replication.receiver !== 'Running' || replication.applier !== 'Running') {
+    return { server, problem: `its replication does not run` };
+  }
+  if (isErrant(run, look, oldLook))
+    return { server, problem: 'it holds transactions that the primary lacks' };
+  return { server, lag: replication.lagSeconds ?? 0 };
+}
+
+/** A replica may show what the primary has not committed yet, so that transactions of the primary itself do not count. */
+function isErrant({ algebra }: Run, look: Look, oldLook: Look): boolean {
+  const surplus = algebra.authors(algebra.subtract(look.executed, oldLook.executed));
+  return [...surplus].some((author) => author !== oldLook.identity);
+}
+
+/** From here until the commit nobody can write; both limits together are the pause that a person has agreed to. */
+export async function blockWrites(run: Run): Promise<Next> {
+  const { journal, old, ports, epoch, oldName } = run;
+  const isLate = journal.elapsed('BlockWrites') > limits.close + limits.settle;
+  if (isLate) return await rollBack(run, 'RolledBack', `It took too long; ${oldName} takes writes again.`);
+  if (journal.status.targetGTIDs !== undefined) return 'go';
+  if (journal.status.lastWriteTime === undefined) journal.add({ lastWriteTime: journal.now() });
+  await journal.enter('BlockWrites');
+  if (old === undefined) return await rollBack(run, 'StepFailed', `${oldName} is gone.`);
+  try {
+    const closing = old.database.close(epoch, limits.close);
+    const final = await timely(run, limits.close + limits.look, `closing ${oldName}`, closing);
+    ports.failpoints.hit('failover.after-close');
+    addProof(run, 'Closed', `${oldName} takes no writes and holds ${final}.`);
+    const time = journal.now();
+    journal.add({
+      frozen: [{ server: oldName, received: final, time }],
+      targetGTIDs: final,
+      fencedTime: time,
+      dataLoss: 'None',
+    });
+    journal.leave('BlockWrites', `${oldName} takes no writes; its sessions have ended.`);
+    return 'go';
+  } catch (error) {
+    rethrowOurs(error);
+    return await rollBack(run, 'RolledBack', `${messageOf(error)}; ${oldName} takes writes again.`);
+  }
+}
+
+/** Waits as long as the pause allows, and finds out meanwhile who will follow the new primary. */
+export async function settle(run: Run): Promise<Next | Choice> {
+  const { journal, ports, order, oldName } = run;
+  await journal.enter('CatchUp');
+  const winner = order.members.find(({ server }) => server === journal.status.newPrimary);
+  const target = journal.status.targetGTIDs ?? '';
+  const others = replicasOf(run).filter((member) => member !== winner);
+  const followers = followersAmong(run, others);
+  const result = winner === undefined ? { unable: 'it is gone' } : await reach(run, winner, target);
+  if (winner === undefined || result !== 'go') {
+    const why = typeof result === 'object' && 'unable' in result ? result.unable : 'it takes too long';
+    return await rollBack(
+      run,
+      'RolledBack',
+      `${journal.status.newPrimary}: ${why}; ${oldName} takes writes again.`,
+    );
+  }
+  ports.failpoints.hit('failover.after-catch-up');
+  journal.leave('CatchUp', `${winner.server} has applied everything.`);
+  const look = await lookAt(run, winner);
+  return { winner, target, ackers: [oldName, ...(await followers)], identity: look?.identity };
+}
+
+async function reach(run: Run, winner: Member, target: string): Promise<CaughtUp> {
+  try {
+    const waiting = run.ports.rules.catchUp(winner, target, limits.settle);
+    const isThere = await timely(run, limits.settle, `waiting for ${winner.server}`, waiting);
+    return isThere ? 'go' : { unable: 'it has not applied everything in time' };
+  } catch (error) {
+    rethrowOurs(error);
+    return { unable: messageOf(error) };
+  }
+}
+
+async function followersAmong(run: Run, others: readonly Member[]): Promise<readonly string[]> {
+  const looks = await Promise.all(others.map(async (member) => [member, await lookAt(run, member)] as const));
+  return looks
+    .filter(([, look]) => look?.replication !== undefined && look.replication.receiverError === undefined)
+    .map(([{ server }]) => server);
+}

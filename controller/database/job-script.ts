@@ -85,7 +85,10 @@ trap 'echo "line $LINENO of the job failed: $BASH_COMMAND" >&2' ERR
 fail() { printf '%s\n' "$2" >&2; exit "$1"; }
 
 # The last lines of a text that say something, as one line.
-last_words() { { grep -v '^[[:space:]]*$' || true; } | tail -n "$1" | tr '\n' ' '; }
+last_words() { { grep -v '^[[:space:]]*$' || true; } | tail -n "$1" | sed -z 's/[[:space:]]*$//; s/\n/; /g'; }
+
+# What a text of the server says of errors, without its times.
+errors_in() { { grep -i '\[error\]' || true; } | grep -v Aborting | sed 's/^.*\[error\] *//I' | last_words 2; }
 
 # Runs a command whose words matter only when it fails.
 attempt() {
@@ -112,15 +115,14 @@ stop_server() {
 
 # What the server said last, where it logs errors.
 why() {
-  { journalctl -u "$unit" -n 40 -o cat; tail -n 40 /var/log/mysql/error.log; } 2> /dev/null |
-    { grep -iE '\[error\]' || true; } | grep -v Aborting | last_words 2
+  { journalctl -u "$unit" -n 40 -o cat; tail -n 40 /var/log/mysql/error.log; } 2> /dev/null | errors_in
 }
 
 # It may have to recover first. It must come up read-only, whatever is in its files.
 start_server() {
   local said
   systemctl reset-failed "$unit" 2> /dev/null || true
-  said=$(systemctl start "$unit" 2>&1) || fail 1 "$unit does not start: $(why)$(last_words 1 <<< "$said")"
+  said=$(systemctl start "$unit" 2>&1) || fail 1 "$unit does not start: $(why) ($(head -n 1 <<< "$said"))"
   said=$(sql --execute "SELECT @@GLOBAL.read_only NOT IN ('0', 'OFF')" 2>&1) || fail 1 "$unit does not answer root on its socket: $said"
   [ "$said" = 1 ] || { systemctl kill --signal=KILL "$unit"; fail 1 "$unit came up writable and was killed"; }
 }

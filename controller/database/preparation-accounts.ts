@@ -7,7 +7,9 @@ interface FirstStatements {
   readonly unlock: string;
   /** For printf; the passwords of `ridgeline` and `replication` are its two arguments, as SQL literals. */
   readonly accounts: string;
-  /** Forgets all of the above and what was loaded: history begins here. Nobody writes from now on. */
+  /** Forgets how all of that came: history begins here. */
+  readonly forget: string;
+  /** Nobody writes from now on. */
   readonly lock: string;
 }
 
@@ -22,7 +24,8 @@ export function firstStatements(flavor: Flavor, series: string): FirstStatements
     return {
       unlock: 'SET GLOBAL read_only = ON;',
       accounts: accountsFormat('VIA unix_socket', 'PROCESS, BINLOG MONITOR, REPLICA MONITOR'),
-      lock: `RESET MASTER; SET GLOBAL gtid_slave_pos = ''; ${lock}`,
+      forget: "RESET MASTER; SET GLOBAL gtid_slave_pos = '';",
+      lock,
     };
   }
   return {
@@ -32,7 +35,8 @@ export function firstStatements(flavor: Flavor, series: string): FirstStatements
       'WITH auth_socket',
       'PROCESS, REPLICATION CLIENT, SERVICE_CONNECTION_ADMIN, BACKUP_ADMIN',
     )}GRANT SELECT ON performance_schema.* TO 'ridgeline'@'127.0.0.1';\n`,
-    lock: `RESET BINARY LOGS AND GTIDS; ${lock}`,
+    forget: 'RESET BINARY LOGS AND GTIDS;',
+    lock,
   };
 }
 

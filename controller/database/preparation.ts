@@ -163,7 +163,7 @@ configure() {
   local said
   if [ "$flavor" = MariaDB ]; then set -- --help --verbose; else set -- --validate-config; fi
   said=$("$server" --defaults-file="$ATTACH_DIR/settings.cnf" --user=mysql "$@" 2>&1 > /dev/null) ||
-    fail ${jobExit.refusedSettings} "$flavor $version does not accept the settings: $(grep -i '\[error\]' <<< "$said" | grep -v Aborting | last_words 2)"
+    fail ${jobExit.refusedSettings} "$flavor $version does not accept the settings: $(errors_in <<< "$said")"
   put 644 "$ATTACH_DIR/settings.cnf" "$config"
   said=$(tail -n 1 "$config" | tr -d ' ')
   case $("$server" --print-defaults) in
@@ -196,7 +196,7 @@ initialize() {
     systemctl stop "$unit"
     fail 1 "the first data: $(cat refused trouble | last_words 3)"
   }
-  attempt sql --execute "$lock"
+  attempt sql --execute "$forget $lock"
   set_mark whole
   holding=whole
 }

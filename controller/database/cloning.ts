@@ -1,0 +1,180 @@
+/** Two jobs that copy a running server to another host, physically and through verified TLS: the donor's and the joiner's. */
+import type { Job } from '../shell/port.ts';
+import { databaseJob, type Owner, textFile } from './job-script.ts';
+import { firstStatements } from './preparation-accounts.ts';
+
+/** Members of a cluster must reach each other at this port while one is copied. */
+export const copyPort = 4444;
+
+/** A large database over a slow disk; what hangs ends much sooner. */
+const timeoutSeconds = 24 * 3_600;
+
+export interface Donation extends Owner {
+  /** Of the donor itself. */
+  readonly privateAddress: string;
+  /** PEM; the only one that may fetch the copy. */
+  readonly joinerCertificate: string;
+}
+
+export interface Copy extends Owner {
+  readonly series: string;
+  readonly donorAddress: string;
+  /** PEM; the only one that is believed to be the donor. */
+  readonly donorCertificate: string;
+  /** Of the account `ridgeline`; MySQL's servers copy with it. */
+  readonly adminPassword: string;
+  /** The cluster's. A host that has seen a higher one does not let its data go. */
+  readonly epoch: number;
+}
+
+/**
+ * Hands the server's data to one joiner while it goes on serving; ends when that is done, or within a minute after the
+ * joiner is gone. Starts first, but the order does not matter.
+ */
+export function donorJob(id: string, donation: Donation): Job {
+  const { flavor, privateAddress, joinerCertificate } = donation;
+  return databaseJob(
+    {
+      id,
+      script: shared + (flavor === 'MariaDB' ? mariaDBDonor : mySQLDonor),
+      environment: {},
+      attachments: [textFile('peer.pem', joinerCertificate)],
+      timeoutSeconds,
+    },
+    donation,
+    { address: privateAddress },
+  );
+}
+
+/**
+ * Replaces whatever the server holds by a copy and starts it: read-only, following nobody, at the donor's GTIDs. Never
+ * touches a server that takes writes, nor one that has seen a higher epoch. When it fails the data is marked unfinished.
+ */
+export function joinerJob(id: string, copy: Copy): Job {
+  const { flavor, series, donorAddress, donorCertificate, adminPassword, epoch } = copy;
+  const { unlock, lock } = firstStatements(flavor, series);
+  return databaseJob(
+    {
+      id,
+      script: shared + joiner + (flavor === 'MariaDB' ? mariaDBJoiner : mySQLJoiner),
+      environment: { RL_ADMIN_PASSWORD: adminPassword },
+      attachments: [textFile('peer.pem', donorCertificate)],
+      timeoutSeconds,
+    },
+    copy,
+    { donor: donorAddress, epoch: String(epoch), unlock, lock },
+  );
+}
+
+/** A peer that vanished is noticed within 45 s: by keepalive in silence, by TCP_USER_TIMEOUT while data is under way. */
+const shared = String.raw`
+tls="cert=$certificate,key=$key,cafile=$ATTACH_DIR/peer.pem,verify=1"
+lively=keepalive,keepidle=15,keepintvl=5,keepcnt=6,setsockopt=6:18:45000
+`;
+
+const mariaDBDonor = String.raw`
+look_at_data
+[ "$holding" = whole ] || fail 1 'this server has no whole data to copy'
+is_running || fail 1 "$unit does not run and cannot be copied"
+set +e
+nice -n 10 mariadb-backup --backup --stream=mbstream --user=root --socket=/run/mysqld/mysqld.sock --target-dir="$PWD/backup" 2> backup.log |
+  zstd -q -1 -c 2> zstd.log |
+  socat -u STDIN "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,accept-timeout=50,$tls,$lively" 2> socat.log
+set -- ${'"${PIPESTATUS[@]}"'}
+set -e
+[ "$3" = 0 ] || fail 1 "the copy did not get through to the joiner: $(last_words 1 < socat.log)"
+[ "$1" = 0 ] || fail 1 "mariadb-backup failed: $(grep -iE 'error|fail' backup.log | last_words 2)"
+[ "$2" = 0 ] || fail 1 "zstd failed: $(last_words 1 < zstd.log)"
+echo 'the copy is handed over'
+`;
+
+/** Ends when there were connections and are none. Whether the copy is good is for the joiner to say. */
+const mySQLDonor = String.raw`
+look_at_data
+[ "$holding" = whole ] || fail 1 'this server has no whole data to copy'
+is_running || fail 1 "$unit does not run and cannot be copied"
+socat "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,fork,$tls,$lively" "TCP:127.0.0.1:3306,$lively" 2> socat.log & listener=$!
+trap 'kill $listener' EXIT
+connections() { ss -Htn state established "sport = :${copyPort}" | wc -l; }
+for (( second = 0; ; second++ )); do
+  sleep 1
+  kill -0 "$listener" 2> /dev/null || fail 1 "cannot listen for the joiner: $(last_words 1 < socat.log)"
+  if [ "$(connections)" -gt 0 ]; then second=50; fi
+  # Ten quiet seconds after the last connection; the copy opens and closes several.
+  [ "$second" -lt 60 ] || break
+done
+`;
+
+/** The lock and the epoch are those of \`ridgeline-node\`: nothing can promote this server while it is emptied. */
+const joiner = String.raw`
+admin_password=$RL_ADMIN_PASSWORD
+unset RL_ADMIN_PASSWORD
+
+give_up_data() {
+  local seen=0
+  install -d -m 700 /var/lib/ridgeline
+  exec 8> /var/lib/ridgeline/node.lock
+  flock -w 10 8 || fail 1 'a change of this server is under way'
+  [ ! -e /var/lib/ridgeline/epoch ] || read -r seen < /var/lib/ridgeline/epoch
+  [ "$epoch" -ge "$seen" ] || fail 1 "this host has seen epoch $seen, not $epoch: its data is not given up"
+  if is_running && [ "$(sql --execute "SELECT @@GLOBAL.read_only IN ('0', 'OFF')")" != 0 ]; then
+    fail 1 'this server takes writes: its data is not given up'
+  fi
+  stop_server
+  [ "$holding" = nothing ] || set_mark unfinished
+  holding=unfinished
+  exec 8>&-
+}
+
+claim
+look_at_data
+give_up_data
+empty_data
+begun=$SECONDS
+`;
+
+const mariaDBJoiner = String.raw`
+set +e
+socat -u -T 600 "OPENSSL:$donor:${copyPort},retry=40,interval=1,connect-timeout=5,commonname=$donor,$tls,$lively" STDOUT 2> socat.log |
+  zstd -q -d -c 2> zstd.log |
+  mbstream -x -C "$data" 2> mbstream.log
+set -- ${'"${PIPESTATUS[@]}"'}
+set -e
+[ "$3" = 0 ] || fail 1 "the copy cannot be stored: $(last_words 2 < mbstream.log)"
+[ "$1" = 0 ] || fail 1 "no copy from $donor: $(last_words 1 < socat.log)"
+[ "$2" = 0 ] || fail 1 "the copy from $donor ended early: $(last_words 1 < zstd.log)"
+about() { find "$data" -maxdepth 1 -name "*_$1"; }
+[ -n "$(about checkpoints)" ] || fail 1 "the copy from $donor ended early: the last part is missing"
+mariadb-backup --prepare --target-dir="$data" 2> prepare.log || fail 1 "the copy cannot be used: $(grep -iE 'error|fail' prepare.log | last_words 2)"
+position=$(awk '{print $3}' "$(about binlog_info)")
+find "$data" -maxdepth 1 \( -name 'xtrabackup_*' -o -name 'mariadb_backup_*' -o -name backup-my.cnf \) -delete
+chown -R mysql:mysql "$data"
+size=$(du -sm "$data" | cut -f 1)
+start_server
+# What it has must count as its own: a replica of it may ask for exactly this position.
+attempt sql --execute "$unlock RESET MASTER; SET GLOBAL gtid_binlog_state = '$position'; SET GLOBAL gtid_slave_pos = '$position'; $lock"
+set_mark whole
+echo "copied $size MB in $(( SECONDS - begun )) s; it goes on after '$position'"
+`;
+
+const mySQLJoiner = String.raw`
+attempt mysqld --initialize-insecure --user=mysql
+start_server
+socat "TCP-LISTEN:${copyPort},bind=127.0.0.1,reuseaddr,fork" \
+  "OPENSSL:$donor:${copyPort},retry=40,interval=1,connect-timeout=5,commonname=$donor,$tls,$lively" 2> socat.log & tunnel=$!
+trap 'kill $tunnel' EXIT
+literal() { printf "'%s'" "$(printf %s "$1" | sed "s/['\\\\]/\\\\&/g")"; }
+# The server ends itself when the copy is complete; nobody but us starts it again.
+printf "%s SET SESSION sql_mode = ''; SET GLOBAL clone_valid_donor_list = '127.0.0.1:${copyPort}'; CLONE INSTANCE FROM 'ridgeline'@'127.0.0.1':${copyPort} IDENTIFIED BY %s;" \
+  "$unlock" "$(literal "$admin_password")" | sql > /dev/null 2> refused || grep -q 'ERROR 3707' refused ||
+  fail 1 "no copy from $donor: $(cat socat.log refused | last_words 2)"
+for (( tenths = 0; tenths < 600; tenths++ )); do
+  is_running || break
+  sleep 0.1
+done
+start_server
+said=$(sql --execute "SELECT CONCAT(state, ' ', error_no, ' ', error_message) FROM performance_schema.clone_status")
+case $said in 'Completed '*) ;; *) fail 1 "the copy from $donor is not complete: $said" ;; esac
+set_mark whole
+echo "copied $(du -sm "$data" | cut -f 1) MB in $(( SECONDS - begun )) s; it goes on after '$(sql --execute 'SELECT @@GLOBAL.gtid_executed')'"
+`;

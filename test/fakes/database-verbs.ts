@@ -67,6 +67,8 @@ export class FakeDatabase implements Database {
 
   freeze(epoch: number): Promise<Frozen> {
     return this.#order('freeze', epoch, (server) => {
+      // An applier that starts alone, later, would lose what was received (MariaDB).
+      server.applies ||= server.receives;
       server.receives = false;
       return { received: server.received, executed: server.executed };
     });
@@ -75,8 +77,7 @@ export class FakeDatabase implements Database {
   thaw(epoch: number): Promise<void> {
     return this.#order('thaw', epoch, (server) => {
       if (server.source === undefined) throw failed(server, 'is not configured to follow anybody');
-      server.receives = true;
-      server.receiverError = undefined;
+      Object.assign(server, { receives: true, applies: true, receiverError: undefined });
     });
   }
 
@@ -130,6 +131,8 @@ export class FakeDatabase implements Database {
   follow(source: Source, epoch: number): Promise<void> {
     return this.#order('follow', epoch, async (server) => {
       if (server.writable) throw failed(server, 'takes writes');
+      // To end their wait would acknowledge commits that no replica has.
+      if (server.waiting.length > 0) throw failed(server, 'has commits that still wait for replicas');
       server.receives = false;
       server.applies = true;
       if (!(await this.#until(() => server.relay.length === 0, patience))) {
@@ -254,8 +257,7 @@ function failed(server: FakeServer, what: string): AppError {
   return new AppError('database.failed', `${server.name} ${what}`);
 }
 
-/** @throws AppError `database.failed`. */
-export function assertWritable(server: FakeServer): void {
+function assertWritable(server: FakeServer): void {
   if (!server.writable) throw failed(server, 'runs with --read-only (1290)');
   if (server.disk === 'ReadOnly') throw failed(server, 'cannot write its log: read-only file system (1026)');
 }

@@ -93,10 +93,10 @@ export class FakeDatabases implements Databases {
 
   // What goes wrong.
 
-  /** Changes fields of a server: its disk, applier, or whether it has sessions left. */
+  /** Changes fields of a server: its disk, how late it applies, or whether it has sessions left. */
   trouble(
     name: string,
-    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applies' | 'applyDelay' | 'purged'>>,
+    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged'>>,
   ): void {
     this.#world.change(() => Object.assign(this.server(name), changes));
   }

@@ -22,8 +22,9 @@ export interface TestServer {
   commit(key: string, limit: Millis): Promise<WriteOutcome>;
   /** Keys of the rows a reader sees. */
   keys(): Promise<readonly string[]>;
-  /** Stops the applier, and only it. */
+  /** Keeps it from applying what it receives, as a lock does (FLUSH TABLES WITH READ LOCK); its threads run on. */
   holdApplier(): Promise<void>;
+  letApplierGo(): Promise<void>;
   /** The process dies as from SIGKILL, and is not started again. */
   crash(): Promise<void>;
   /** Tries to start the process as an administrator would; resolves when it answers or cannot be started. */
@@ -263,6 +264,8 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect([contains(received, target), contains(executed, target)]).toEqual([true, false]);
         expect(await rejection(two.database.detach(epoch))).toBe('database.failed');
         expect(contains((await look(two)).replication!.received, target)).toBe(true);
+        expect(await on(two.database.catchUp(target, 500))).toBe(false);
+        await on(two.letApplierGo());
         expect(await on(two.database.catchUp(target, 5_000))).toBe(true);
         expect(contains((await look(two)).executed, target)).toBe(true);
       });

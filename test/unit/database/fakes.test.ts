@@ -40,7 +40,10 @@ async function fixtureOf(flavor: Flavor, atMost: Millis): Promise<DatabaseFixtur
       commit: (key, limit) => databases.commit(name, key, key, limit),
       keys: async () => databases.keysOn(name),
       holdApplier: async () => {
-        databases.trouble(name, { applies: false });
+        databases.trouble(name, { applyDelay: Number.POSITIVE_INFINITY });
+      },
+      letApplierGo: async () => {
+        databases.trouble(name, { applyDelay: 0 });
       },
       crash: async () => {
         databases.crash(name);
@@ -276,7 +279,7 @@ describe('databases that fail in memory', () => {
     const { databases, during, two } = await aCluster({
       rules: { keepsReceived: false, checksEpoch: false },
     });
-    databases.trouble('db-2', { applies: false });
+    databases.trouble('db-2', { applyDelay: 60_000 });
     expect(await during(databases.commit('db-1', 'gone'))).toBe('acknowledged');
     await during(two.freeze(5));
     await during(two.detach(4));

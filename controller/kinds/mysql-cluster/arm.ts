@@ -1,0 +1,214 @@
+/** Takes one step in what commits wait for: the record by compare-and-swap, the servers by their verbs, in the safe order. */
+import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
+import { timestamp, type Clock, type Millis } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Database, Gtids } from '../../database/port.ts';
+import type { Events, Kube } from '../../kube/port.ts';
+import type { DurabilityRecord, DurabilityStep } from './decide/durability.ts';
+
+export interface ArmPorts {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly failpoints: Failpoints;
+  readonly events: Events;
+}
+
+/** The cluster as last written, and the databases of its members by Server name. */
+export interface Armory {
+  readonly cluster: MySQLCluster;
+  readonly databases: ReadonlyMap<string, Database>;
+}
+
+export interface Armed {
+  /** As last written: go on with this one. */
+  readonly cluster: MySQLCluster;
+  /** Why the step could not be taken to its end. What is on record holds, and the step may be taken again. */
+  readonly failure?: AppError;
+}
+
+const lookLimit: Millis = 1_000;
+/** A commit that waits longer than this for its acknowledgement has nobody who gives it in time. */
+const canaryLimit: Millis = 1_000;
+
+/**
+ * Takes the step. Every change of a server follows a write of the record within milliseconds, even where the record says
+ * it already: who is no longer in charge fails there and touches nothing.
+ * Failures of the API server are thrown (`kube.*`), those of servers returned.
+ */
+export async function takeStep(ports: ArmPorts, armory: Armory, step: DurabilityStep): Promise<Armed> {
+  const book = new Book(ports, armory);
+  try {
+    await steps[step.do](book, step as never);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code.startsWith('kube.')) throw error;
+    return { cluster: book.cluster, failure: error };
+  }
+  return { cluster: book.cluster };
+}
+
+type Taker<Name extends DurabilityStep['do']> = (
+  book: Book,
+  step: Extract<DurabilityStep, { readonly do: Name }>,
+) => Promise<void>;
+
+const steps: { readonly [Name in DurabilityStep['do']]: Taker<Name> } = {
+  RecordAckers: (book, { servers }) => book.write({ ackers: [...book.record.ackers, ...servers] }),
+  AddAcker: addAcker,
+  RemoveAcker: removeAcker,
+  Degrade: async (book) => {
+    await book.write({ state: 'Degrading' });
+    book.hit('durability.after-degrading-recorded');
+  },
+  Reprieve: (book) => book.write({ state: 'Protected' }),
+  Release: release,
+  RecordDegraded: async (book) => {
+    await book.write({ state: 'Degraded', requiredAcks: 0 });
+    book.warn('Somebody else has ended the wait for replicas');
+  },
+  Rearm: rearm,
+};
+
+async function addAcker(book: Book, { server }: { readonly server: string }): Promise<void> {
+  const others = book.record.ackers.filter((acker) => acker !== server);
+  await book.write({ ackers: [...others, server] });
+  book.hit('durability.after-acker-recorded');
+  await book.database(server).acknowledge(true, book.epoch);
+  book.hit('durability.after-acker-enabled');
+}
+
+/** What only this replica may have acknowledged must be held by another before it is forgotten. */
+async function removeAcker(
+  book: Book,
+  { server, gone }: { readonly server: string; readonly gone: boolean },
+): Promise<void> {
+  if (!gone) {
+    await book.touch();
+    await book.database(server).acknowledge(false, book.epoch);
+    book.hit('durability.after-acker-disabled');
+  }
+  const ackers = book.record.ackers.filter((acker) => acker !== server);
+  const base = book.record.state === 'Protected' ? { baseGTIDs: await book.holdAll() } : {};
+  await book.write({ ackers, ...base });
+  book.hit('durability.after-acker-removed');
+}
+
+async function release(book: Book): Promise<void> {
+  await book.write({ state: 'Releasing', requiredAcks: 0 });
+  book.hit('durability.after-releasing-recorded');
+  await book.primary.requireAcks(0, book.epoch);
+  book.hit('durability.after-released');
+  await book.write({ state: 'Degraded' });
+  book.warn(book.isUnwanted ? 'spec.durability is Async' : 'No replica was left to wait for');
+}
+
+async function rearm(book: Book): Promise<void> {
+  await book.write({ state: 'Rearming', requiredAcks: 0 });
+  book.hit('durability.after-rearming-recorded');
+  await book.primary.requireAcks(1, book.epoch);
+  book.hit('durability.after-armed');
+  let baseGTIDs: Gtids;
+  try {
+    baseGTIDs = await book.holdAll();
+  } catch (error) {
+    // Nobody acknowledges in time: applications must not wait for the next try.
+    await book.primary.requireAcks(0, book.epoch);
+    throw error;
+  }
+  await book.write({ state: 'Protected', requiredAcks: 1, baseGTIDs });
+  book.hit('durability.after-protected-recorded');
+  book.tell();
+}
+
+/** The record under hand, and the servers it is about. */
+class Book {
+  readonly #ports: ArmPorts;
+  readonly #databases: ReadonlyMap<string, Database>;
+  #cluster: MySQLCluster;
+
+  constructor(ports: ArmPorts, { cluster, databases }: Armory) {
+    this.#ports = ports;
+    this.#databases = databases;
+    this.#cluster = cluster;
+  }
+
+  get cluster(): MySQLCluster {
+    return this.#cluster;
+  }
+
+  get record(): DurabilityRecord {
+    const record = this.#cluster.status?.durability;
+    if (record === undefined) throw new AppError('invariant', 'what commits wait for is not on record');
+    return record;
+  }
+
+  /** Commits are not to wait, whoever is there. */
+  get isUnwanted(): boolean {
+    return this.#cluster.spec.durability === 'Async';
+  }
+
+  get epoch(): number {
+    return this.#leader.epoch;
+  }
+
+  get primary(): Database {
+    return this.database(this.#leader.server);
+  }
+
+  database(server: string): Database {
+    const database = this.#databases.get(server);
+    if (database === undefined) throw new AppError('database.silent', `${server} cannot be asked`);
+    return database;
+  }
+
+  hit(name: Parameters<Failpoints['hit']>[0]): void {
+    this.#ports.failpoints.hit(name);
+  }
+
+  /** Changes the record, if nobody else has changed the cluster. */
+  async write(changes: Partial<DurabilityRecord>): Promise<void> {
+    const { kube, clock } = this.#ports;
+    const durability = { ...this.record, ...changes, changeTime: timestamp(clock.now()) };
+    const status = { ...this.#cluster.status, durability };
+    this.#cluster = await kube.writeStatus(mySQLClusterKind, this.#cluster, status);
+  }
+
+  /** Writes the record as it is: proves that we are in charge. */
+  touch(): Promise<void> {
+    return this.write({});
+  }
+
+  /**
+   * What the primary holds now, proven to be held by one of those who acknowledge now: replication is in order, so whoever
+   * acknowledges a later write has all that came before. A write that was under way may have been acknowledged by somebody
+   * who does no more; the second one has surely begun after that.
+   */
+  async holdAll(): Promise<Gtids> {
+    const before = await this.primary.look(lookLimit);
+    await this.primary.beat(this.epoch, canaryLimit);
+    await this.primary.beat(this.epoch, canaryLimit);
+    const after = await this.primary.look(lookLimit);
+    const isProven =
+      after.acks.armed &&
+      after.acks.acknowledged > before.acks.acknowledged &&
+      after.acks.unacknowledged === before.acks.unacknowledged;
+    if (!isProven) throw new AppError('database.failed', `${this.#leader.server} acknowledged a write alone`);
+    return before.executed;
+  }
+
+  warn(why: string): void {
+    const text = `${why}: commits on ${this.#leader.server} no longer wait for an acknowledgement. A failover could lose writes now.`;
+    this.#ports.events.warning(this.#cluster, 'SemiSyncDegraded', text);
+  }
+
+  tell(): void {
+    const text = `Commits on ${this.#leader.server} wait for one of ${this.record.ackers.join(', ')}.`;
+    this.#ports.events.normal(this.#cluster, 'SemiSyncArmed', text);
+  }
+
+  get #leader(): { readonly server: string; readonly epoch: number } {
+    const primary = this.#cluster.status?.primary;
+    if (primary === undefined) throw new AppError('invariant', 'no primary is on record');
+    return primary;
+  }
+}

@@ -1,0 +1,167 @@
+/** What commits wait for, and what is on record of it: the next single step from one to the other. Pure. */
+import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import type { Millis } from '../../../base/clock.ts';
+import type { Look } from '../../../database/port.ts';
+import { isJoined, type Member } from './member.ts';
+import type { Observed } from './plan.ts';
+
+export type DurabilityRecord = NonNullable<MySQLClusterStatus['durability']>;
+
+/**
+ * One step; `arm.ts` takes it. The record is never better than the truth: what makes commits safer is done first and
+ * recorded then, what makes them less safe is recorded first and done then.
+ */
+export type DurabilityStep =
+  /** These acknowledge, and nobody has recorded it. */
+  | { readonly do: 'RecordAckers'; readonly servers: readonly string[] }
+  /** Records it, then lets it acknowledge. */
+  | { readonly do: 'AddAcker'; readonly server: string }
+  /** Keeps it from acknowledging, unless it is gone and cannot; records that when the others hold all it alone may hold. */
+  | { readonly do: 'RemoveAcker'; readonly server: string; readonly gone: boolean }
+  /** Records that commits are to wait no more. Nothing is sent. */
+  | { readonly do: 'Degrade' }
+  /** Records that they still wait: nothing was sent. */
+  | { readonly do: 'Reprieve' }
+  /** Records that they may wait no more, ends the wait, and records that. */
+  | { readonly do: 'Release' }
+  /** Commits do not wait, whatever the record says. */
+  | { readonly do: 'RecordDegraded' }
+  /** Records that they are to wait again, makes them, proves it with writes of its own, and records that. */
+  | { readonly do: 'Rearm' };
+
+/** What the rest of the decision says about the members. */
+export interface Staff {
+  /** By server: what is wrong with it. */
+  readonly troubles: ReadonlyMap<string, unknown>;
+  /** They acknowledge nothing from now on. */
+  readonly leaving: readonly string[];
+}
+
+/** A replica so little behind does not keep commits waiting long. */
+const armingLagSeconds = 1;
+/** Every try that fails has made commits wait for a second. */
+const rearmPause: Millis = 10_000;
+
+/** The next step; undefined when the record is what is wanted, or nothing may be done now. Not while the primary changes. */
+export function decideDurability(observed: Observed, staff: Staff): DurabilityStep | undefined {
+  const { durability: record } = observed.status;
+  if (record === undefined) return undefined;
+  const scene = sceneOf(observed, staff, record);
+  const unrecorded = scene.acking.filter((server) => !record.ackers.includes(server));
+  if (unrecorded.length > 0) return { do: 'RecordAckers', servers: unrecorded };
+  if (scene.look === undefined || !scene.isTrusted) return undefined;
+  if (isUnarmed(record, scene.look)) return { do: 'RecordDegraded' };
+  return byState[record.state](scene);
+}
+
+/** The facts that matter here, by name. */
+interface Scene {
+  readonly wanted: Observed['cluster']['spec']['durability'];
+  readonly record: DurabilityRecord;
+  /** Since the record was last written. */
+  readonly age: Millis;
+  /** The primary's, taken a moment ago; undefined when it does not answer. */
+  readonly look: Look | undefined;
+  readonly isArmed: boolean;
+  /** The primary is well but for its replicas, and we reach it ourselves. */
+  readonly isTrusted: boolean;
+  /** For how long commits have had nobody to wait for; 0 while they have. */
+  readonly lostFor: Millis;
+  readonly degradeAfter: Millis;
+  /** Replicas that acknowledge to this primary now. */
+  readonly acking: readonly string[];
+  /** Those among them that are hardly behind. */
+  readonly ready: readonly string[];
+  /** Replicas that could acknowledge, and do not yet. */
+  readonly idle: readonly string[];
+  /** Recorded ackers that cannot acknowledge any more: their machines are off. */
+  readonly gone: readonly string[];
+  readonly leaving: readonly string[];
+}
+
+const byState: Readonly<Record<DurabilityRecord['state'], (scene: Scene) => DurabilityStep | undefined>> = {
+  Protected: (scene) => (mayRelease(scene) ? { do: 'Degrade' } : changeOfAckers(scene)),
+  Degrading: (scene) => (mayRelease(scene) ? { do: 'Release' } : { do: 'Reprieve' }),
+  // It may have been sent: there is only the way on.
+  Releasing: () => ({ do: 'Release' }),
+  Degraded: (scene) => {
+    // Somebody made them wait without a record of it.
+    if (scene.isArmed && mayRelease(scene)) return { do: 'Release' };
+    const change = changeOfAckers(scene);
+    if (change !== undefined || scene.wanted === 'Async') return change;
+    return scene.ready.some((server) => scene.record.ackers.includes(server)) ? { do: 'Rearm' } : undefined;
+  },
+  Rearming: (scene) => {
+    if (mayRelease(scene)) return { do: 'Release' };
+    return scene.ready.length > 0 && scene.age >= rearmPause ? { do: 'Rearm' } : undefined;
+  },
+};
+
+/** Strict waits, whatever it costs; Balanced until nobody is left to wait for; Async never. */
+function mayRelease({ wanted, lostFor, degradeAfter }: Scene): boolean {
+  if (wanted === 'Async') return true;
+  return wanted === 'Balanced' && lostFor >= degradeAfter;
+}
+
+/** One acker in or out. While commits wait, one that acknowledges always stays. */
+function changeOfAckers(scene: Scene): DurabilityStep | undefined {
+  const { record, acking, gone, leaving, idle, wanted } = scene;
+  const out = record.ackers.find((server) => gone.includes(server) || leaving.includes(server));
+  const isWaiting = record.state === 'Protected';
+  const hasOther = acking.some((server) => server !== out && !leaving.includes(server));
+  if (out !== undefined && (hasOther || !isWaiting)) {
+    return { do: 'RemoveAcker', server: out, gone: gone.includes(out) };
+  }
+  const [next] = wanted === 'Async' ? [] : idle;
+  return next === undefined ? undefined : { do: 'AddAcker', server: next };
+}
+
+/** Somebody else has ended the wait. A read-only primary acknowledges nothing, armed or not. */
+function isUnarmed({ state, requiredAcks }: DurabilityRecord, { acks, readOnly }: Look): boolean {
+  const claims = state === 'Protected' || state === 'Degrading';
+  return claims && !readOnly && (!acks.armed || acks.required < requiredAcks);
+}
+
+function sceneOf(observed: Observed, { troubles, leaving }: Staff, record: DurabilityRecord): Scene {
+  const { members, finding, now, cluster } = observed;
+  const primary = members.find(({ isPrimary }) => isPrimary);
+  const address = primary?.address;
+  const replicas = members.filter(({ isPrimary, place }) => !isPrimary && place === 'Active');
+  const receiving = replicas.filter((member) => receives(member, address));
+  const acking = receiving.filter((member) => member.look?.replication?.acknowledges === true);
+  const isAble = ({ name }: Member) => !troubles.has(name) && !leaving.includes(name);
+  const { verdict, since = now } = finding ?? {};
+  return {
+    wanted: cluster.spec.durability,
+    record,
+    age: now - (Date.parse(record.changeTime ?? '') || 0),
+    look: primary?.look,
+    isArmed: primary?.look?.acks.armed === true,
+    isTrusted: verdict === 'Healthy' || verdict === 'AcksLost' || verdict === 'Overloaded',
+    lostFor: verdict === 'AcksLost' ? now - since : 0,
+    degradeAfter: cluster.spec.failover.degradeAfterSeconds * 1000,
+    acking: names(acking),
+    ready: names(acking.filter((member) => isAble(member) && isClose(member))),
+    idle: names(receiving.filter((member) => isJoined(member) && isAble(member) && !acking.includes(member))),
+    gone: record.ackers.filter((server) => isGone(members.find(({ name }) => name === server))),
+    leaving,
+  };
+}
+
+function receives({ look }: Member, address: string | undefined): boolean {
+  return look?.replication?.source === address && look?.replication?.receiver === 'Running';
+}
+
+function isClose({ look }: Member): boolean {
+  const { lagSeconds } = look?.replication ?? {};
+  return lagSeconds !== undefined && lagSeconds <= armingLagSeconds;
+}
+
+/** A server starts without following anybody, so one whose machine is off acknowledges nothing until it is told to. */
+function isGone(member: Member | undefined): boolean {
+  return member === undefined || member.state === 'Terminated' || member.state === 'Stopped';
+}
+
+function names(members: readonly Member[]): readonly string[] {
+  return members.map(({ name }) => name);
+}

@@ -1,0 +1,78 @@
+/** A cluster of one primary and replicas, as the decision about durability sees it. */
+import type { MySQLCluster, MySQLClusterStatus } from '../../../../controller/api/mysql-cluster.ts';
+import type { Server } from '../../../../controller/api/server.ts';
+import { timestamp, type Instant } from '../../../../controller/base/clock.ts';
+import type { Look } from '../../../../controller/database/port.ts';
+import type { DurabilityRecord } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
+import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
+import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
+import { acks, look, replication } from '../../supervision/signs.ts';
+
+export const now: Instant = Date.UTC(2026, 10, 23, 3, 0, 0);
+export const primaryAddress = '10.77.1.1';
+
+export type Wanted = MySQLCluster['spec']['durability'];
+
+export function record(state: DurabilityRecord['state'], ...ackers: readonly string[]): DurabilityRecord {
+  const requiredAcks = state === 'Protected' || state === 'Degrading' ? 1 : 0;
+  return { state, ackers, requiredAcks, changeTime: timestamp(now - 60_000) };
+}
+
+/** A joined member; its machine and its database are well. */
+export function member(name: string, changes: Partial<Member> = {}): Member {
+  return {
+    server: {} as Server,
+    name,
+    place: 'Active',
+    state: 'Operational',
+    booted: true,
+    instanceID: `i-${name}`,
+    address: `10.77.1.${name.split('-')[1]}`,
+    zone: undefined,
+    createdAt: 0,
+    isPrimary: name === 'db-1',
+    record: { server: name, step: 'Joined' },
+    look: undefined,
+    keptUntil: undefined,
+    ...changes,
+  };
+}
+
+export function primary(changes: Partial<Look['acks']> = {}, more: Partial<Look> = {}): Member {
+  return member('db-1', { look: look({ acks: acks(changes), ...more }) });
+}
+
+/** A replica that follows db-1. */
+export function replica(name: string, changes: Partial<NonNullable<Look['replication']>> = {}): Member {
+  return member(name, {
+    look: look({ readOnly: true, replication: replication({ source: primaryAddress, ...changes }) }),
+  });
+}
+
+export function observed(changes: {
+  readonly members: readonly Member[];
+  readonly durability: DurabilityRecord;
+  readonly wanted?: Wanted;
+  readonly verdict?: Verdict;
+  /** For how long, in seconds. */
+  readonly held?: number;
+}): Observed {
+  const { members, durability, wanted = 'Balanced', verdict = 'Healthy', held = 1 } = changes;
+  const finding: Finding = { verdict, since: now - held * 1000, evidence: '', looks: new Map() };
+  const status: MySQLClusterStatus = { primary: { server: 'db-1', epoch: 1 }, durability };
+  const cluster = { spec: { durability: wanted, failover: { degradeAfterSeconds: 10 } } } as MySQLCluster;
+  return {
+    now,
+    cluster,
+    status,
+    suspended: false,
+    problem: undefined,
+    members,
+    zones: [],
+    jobs: new Map(),
+    finding,
+    promotions: [],
+    allowance: 0,
+  };
+}

@@ -1,0 +1,253 @@
+/** Which step is taken when, in what commits wait for. */
+import { describe, expect, test } from 'vitest';
+import { decideDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import type { DurabilityStep, Staff } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import { timestamp } from '../../../../controller/base/clock.ts';
+import { member, now, observed, primary, record, replica } from './durability-scene.ts';
+
+type Scene = Parameters<typeof observed>[0];
+type Row = readonly [string, Scene, DurabilityStep | undefined, Partial<Staff>?];
+
+const both = [primary(), replica('db-2'), replica('db-3')];
+const lost = { verdict: 'AcksLost', held: 10 } as const;
+const mute = { acknowledges: false } as const;
+const noAcks = { connected: 0 } as const;
+
+const rows: readonly Row[] = [
+  ['all as it should be', { members: both, durability: record('Protected', 'db-2', 'db-3') }, undefined],
+
+  // Who acknowledges.
+  [
+    'one acknowledges off the record',
+    { members: both, durability: record('Protected', 'db-2') },
+    { do: 'RecordAckers', servers: ['db-3'] },
+  ],
+  [
+    'even while the primary is silent',
+    {
+      members: [member('db-1'), ...both.slice(1)],
+      durability: record('Protected', 'db-2'),
+      verdict: 'Suspected',
+    },
+    { do: 'RecordAckers', servers: ['db-3'] },
+  ],
+  [
+    'a new replica',
+    { members: [primary(), replica('db-2'), replica('db-3', mute)], durability: record('Protected', 'db-2') },
+    { do: 'AddAcker', server: 'db-3' },
+  ],
+  [
+    'a recorded one that does not acknowledge yet',
+    {
+      members: [primary(), replica('db-2'), replica('db-3', mute)],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    { do: 'AddAcker', server: 'db-3' },
+  ],
+  [
+    'a new one that is not well',
+    { members: [primary(), replica('db-2'), replica('db-3', mute)], durability: record('Protected', 'db-2') },
+    undefined,
+    { troubles: new Map([['db-3', 'lags']]) },
+  ],
+  [
+    'a new one that has not joined',
+    {
+      members: [
+        primary(),
+        replica('db-2'),
+        { ...replica('db-3', mute), record: { server: 'db-3', step: 'Following' } },
+      ],
+      durability: record('Protected', 'db-2'),
+    },
+    undefined,
+  ],
+  [
+    'one that leaves',
+    { members: both, durability: record('Protected', 'db-2', 'db-3') },
+    { do: 'RemoveAcker', server: 'db-3', gone: false },
+    { leaving: ['db-3'] },
+  ],
+  [
+    'the last one leaves',
+    { members: [primary(), replica('db-2')], durability: record('Protected', 'db-2') },
+    undefined,
+    { leaving: ['db-2'] },
+  ],
+  [
+    'one does not answer',
+    {
+      members: [primary(), replica('db-2'), member('db-3')],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    undefined,
+  ],
+  [
+    'the machine of one is off',
+    {
+      members: [primary(), replica('db-2'), member('db-3', { state: 'Stopped' })],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    { do: 'RemoveAcker', server: 'db-3', gone: true },
+  ],
+  [
+    'one has no Server any more',
+    { members: [primary(), replica('db-2')], durability: record('Protected', 'db-2', 'db-3') },
+    { do: 'RemoveAcker', server: 'db-3', gone: true },
+  ],
+  [
+    'the only one is gone, and commits wait',
+    {
+      members: [primary(noAcks), member('db-2', { state: 'Terminated' })],
+      durability: record('Protected', 'db-2'),
+      verdict: 'AcksLost',
+    },
+    undefined,
+  ],
+  [
+    'the only one is gone, and nothing waits',
+    {
+      members: [primary({ armed: false }), member('db-2', { state: 'Terminated' })],
+      durability: record('Degraded', 'db-2'),
+    },
+    { do: 'RemoveAcker', server: 'db-2', gone: true },
+  ],
+
+  // Degrading.
+  [
+    'Balanced, nobody to wait for during 10 s',
+    { members: [primary(noAcks)], durability: record('Protected', 'db-2'), ...lost },
+    { do: 'Degrade' },
+  ],
+  [
+    'Balanced, not yet 10 s',
+    {
+      members: [primary(noAcks), member('db-2')],
+      durability: record('Protected', 'db-2'),
+      ...lost,
+      held: 9.9,
+    },
+    undefined,
+  ],
+  [
+    'Strict waits for ever',
+    {
+      members: [primary(noAcks), member('db-2')],
+      durability: record('Protected', 'db-2'),
+      ...lost,
+      held: 9999,
+      wanted: 'Strict',
+    },
+    undefined,
+  ],
+  [
+    'the primary does not answer',
+    { members: [member('db-1'), member('db-2')], durability: record('Protected', 'db-2'), ...lost },
+    undefined,
+  ],
+  [
+    'the primary is in doubt',
+    {
+      members: [primary(noAcks), member('db-2')],
+      durability: record('Degrading', 'db-2'),
+      verdict: 'Suspected',
+    },
+    undefined,
+  ],
+  [
+    'decided, and still nobody',
+    { members: [primary(noAcks), member('db-2')], durability: record('Degrading', 'db-2'), ...lost },
+    { do: 'Release' },
+  ],
+  [
+    'decided, and somebody is back',
+    { members: both, durability: record('Degrading', 'db-2', 'db-3') },
+    { do: 'Reprieve' },
+  ],
+  [
+    'sent perhaps, and somebody is back',
+    { members: both, durability: record('Releasing', 'db-2', 'db-3') },
+    { do: 'Release' },
+  ],
+  [
+    'Async is wanted',
+    { members: both, durability: record('Protected', 'db-2', 'db-3'), wanted: 'Async' },
+    { do: 'Degrade' },
+  ],
+  [
+    'somebody has ended the wait',
+    {
+      members: [primary({ armed: false, required: 0 }), replica('db-2')],
+      durability: record('Protected', 'db-2'),
+    },
+    { do: 'RecordDegraded' },
+  ],
+  [
+    'a read-only primary is not armed, and acknowledges nothing',
+    {
+      members: [primary({ armed: false, required: 0 }, { readOnly: true }), replica('db-2')],
+      durability: record('Protected', 'db-2'),
+    },
+    undefined,
+  ],
+
+  // Arming again.
+  [
+    'a replica is ready',
+    { members: [primary({ armed: false }), replica('db-2')], durability: record('Degraded', 'db-2') },
+    { do: 'Rearm' },
+  ],
+  [
+    'a replica is not recorded yet',
+    { members: [primary({ armed: false }), replica('db-2', mute)], durability: record('Degraded') },
+    { do: 'AddAcker', server: 'db-2' },
+  ],
+  [
+    'a replica is behind',
+    {
+      members: [primary({ armed: false }), replica('db-2', { lagSeconds: 2 })],
+      durability: record('Degraded', 'db-2'),
+    },
+    undefined,
+  ],
+  [
+    'Async never arms',
+    {
+      members: [primary({ armed: false }), replica('db-2', mute)],
+      durability: record('Degraded'),
+      wanted: 'Async',
+    },
+    undefined,
+  ],
+  [
+    'Async, and somebody has armed it',
+    { members: both, durability: record('Degraded', 'db-2', 'db-3'), wanted: 'Async' },
+    { do: 'Release' },
+  ],
+  [
+    'a try to arm has failed a while ago',
+    { members: both, durability: record('Rearming', 'db-2', 'db-3') },
+    { do: 'Rearm' },
+  ],
+  [
+    'a try to arm has just failed',
+    {
+      members: both,
+      durability: { ...record('Rearming', 'db-2', 'db-3'), changeTime: timestamp(now - 9_000) },
+    },
+    undefined,
+  ],
+  [
+    'arming has left commits waiting',
+    { members: [primary(noAcks), member('db-2')], durability: record('Rearming', 'db-2'), ...lost },
+    { do: 'Release' },
+  ],
+];
+
+describe('the next step', () => {
+  for (const [what, scene, step, staff = {}] of rows) {
+    test(what, () => {
+      expect(decideDurability(observed(scene), { troubles: new Map(), leaving: [], ...staff })).toEqual(step);
+    });
+  }
+});

@@ -40,8 +40,13 @@ export interface Link {
   readonly arrivals: Map<Transaction, Instant>;
 }
 
-/** Rules that a mutant of the database side breaks. */
+/** How servers behave; mutants of the database side break all but the first. */
 export interface Rules {
+  /**
+   * What a start does with commits that waited when the process died: MySQL keeps them, MariaDB with
+   * `init_rpl_role=SLAVE` cuts them off, unless something forbids it.
+   */
+  readonly recovery: 'Keep' | 'Truncate';
   /** When a commit becomes visible to others; AFTER_COMMIT shows what may still be lost. */
   readonly waitPoint: 'AFTER_SYNC' | 'AFTER_COMMIT';
   /** After so long a commit is acknowledged without any replica. */
@@ -101,6 +106,8 @@ export class FakeServer {
   waiting: Waiting[] = [];
   /** Commits for whose place in the log there is no space. */
   readonly #stalled: { readonly row: Row; readonly end: (outcome: CommitOutcome) => void }[] = [];
+  /** So many transactions at the end of the log waited when the process died. */
+  #tail = 0;
   #known = new Set<Gtids>();
   #logged: Gtids = '';
   /** So many transactions got a number here. */
@@ -216,6 +223,7 @@ export class FakeServer {
   crash(): void {
     if (this.process === 'Gone') return;
     this.process = 'Gone';
+    this.#tail = this.waiting.length;
     const unfinished = [...this.waiting, ...this.#stalled.splice(0)];
     this.waiting = [];
     Object.assign(this, {
@@ -240,6 +248,8 @@ export class FakeServer {
     this.process = 'Running';
     this.starts += 1;
     if (this.flavor === 'MariaDB') this.forgetReceived();
+    if (this.rules.recovery === 'Truncate') this.#truncate();
+    this.#tail = 0;
   }
 
   forgetReceived(): void {
@@ -268,6 +278,11 @@ export class FakeServer {
     this.log.push(transaction);
     this.#known.add(transaction.gtid);
     this.#logged = algebraOf(this.flavor).union(this.#logged, transaction.gtid);
+  }
+
+  #truncate(): void {
+    for (const { gtid } of this.log.splice(this.log.length - this.#tail)) this.#known.delete(gtid);
+    this.#logged = algebraOf(this.flavor).union(...this.log.map(({ gtid }) => gtid));
   }
 
   #nextGtid(): Gtids {

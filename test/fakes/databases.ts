@@ -10,7 +10,7 @@ import { Faults } from './faults.ts';
 
 export interface FakeDatabasesOptions {
   readonly flavor?: Flavor;
-  /** What servers break, for mutants. */
+  /** How servers behave otherwise than they should, or may. */
   readonly rules?: Partial<Rules>;
   /** Transactions take 0 to so many milliseconds from server to server; which, the seed decides. */
   readonly latency?: { readonly seed: number; readonly atMost: Millis };
@@ -30,6 +30,7 @@ export interface Acknowledgement {
 }
 
 const goodRules: Rules = {
+  recovery: 'Keep',
   waitPoint: 'AFTER_SYNC',
   ackTimeout: Number.POSITIVE_INFINITY,
   checksEpoch: true,

@@ -231,6 +231,20 @@ describe('databases that fail in memory', () => {
     expect(databases.missingOn('db-1')).toEqual(['new']);
   });
 
+  it('may cut off what was not acknowledged when it starts again, and then lacks what a replica has', async () => {
+    const { databases, during, one, two } = await aCluster({ rules: { recovery: 'Truncate' } });
+    expect(await during(databases.commit('db-1', 'sure'))).toBe('acknowledged');
+    databases.cut('db-2', 'db-1');
+    databases.cut('db-3', 'db-1');
+    expect(await during(databases.commit('db-1', 'received', 'x', 500))).toBe('unknown');
+    databases.crash('db-1');
+    databases.restart('db-1');
+    const { executed } = await during(one.look(500));
+    const { received } = (await during(two.look(500))).replication!;
+    expect(algebraOf('MariaDB').compare(executed, received)).toBe('Behind');
+    expect([databases.keysOn('db-1'), databases.keysOn('db-2')]).toEqual([['sure'], ['sure', 'received']]);
+  });
+
   it('refuses to serve a replica that went another way, or lacks what is purged', async () => {
     const { databases, during, one, two, three } = await aCluster();
     const errorOf = async () => (await during(three.look(500))).replication!.receiverError?.number;

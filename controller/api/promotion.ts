@@ -44,6 +44,10 @@ const step = z.object({
 const frozenReplica = z.object({
   server: label().describe('Replica.'),
   received: text(8192).describe('GTID set it had received when its receiver was stopped.'),
+  restarted: z
+    .boolean()
+    .optional()
+    .describe('It was restarted and may have forgotten what it acknowledged before.'),
   time: time().describe('When it was stopped.'),
 });
 

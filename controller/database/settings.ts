@@ -143,8 +143,9 @@ function mariaDB(server: ServerSettings): Variables {
     // Nobody acknowledges before the controller has recorded that it may.
     rpl_semi_sync_slave_enabled: 'OFF',
     rpl_semi_sync_slave_kill_conn_timeout: 1,
-    // After a crash it drops what no replica acknowledged, as one that will follow must.
-    init_rpl_role: 'SLAVE',
+    // After a crash it keeps everything it has logged: what a replica acknowledged may be in the tail. As SLAVE it would
+    // cut that off, to rejoin; here nobody who failed rejoins, but one that restarted may take writes again.
+    init_rpl_role: 'MASTER',
   };
 }
 

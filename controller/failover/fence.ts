@@ -2,7 +2,7 @@
 import { timestamp } from '../base/clock.ts';
 import type { Member } from '../database/port.ts';
 import { elect, type Elected, type NotElected } from './elect.ts';
-import { candidatesOf, freezeAll, type Freeze } from './freeze.ts';
+import { candidatesOf, freezeAll, hasForgotten, type Freeze } from './freeze.ts';
 import { ackersAmong, dataProof, type DataFacts } from './proof.ts';
 import { rollBack } from './roll-back.ts';
 import { durabilityOf, isRestart, limits, lookAt, type Next, type Run } from './run.ts';
@@ -84,14 +84,18 @@ export async function fence(run: Run, unable: ReadonlyMap<string, string>): Prom
 }
 
 /** What everybody held when stopped. A replica that has gone silent since stays on record: it counts, and it stays stopped. */
-function record(run: Run, { caught }: Freeze): void {
+function record(run: Run, { caught, looks }: Freeze): void {
   const { journal, ports } = run;
   const known = (journal.status.frozen ?? []).filter(
     (before) => !caught.some(({ server }) => server === before.server),
   );
+  const forgot = (server: string) =>
+    hasForgotten(run, looks.get(server)) ||
+    (journal.status.frozen ?? []).some((before) => before.server === server && before.restarted === true);
   const fresh = caught.map((one) => ({
     server: one.server,
     received: ports.rules.held(one),
+    ...(forgot(one.server) ? { restarted: true } : {}),
     time: journal.now(),
   }));
   journal.add({ frozen: [...known, ...fresh] });
@@ -146,9 +150,7 @@ function factsOf(run: Run, { caught }: Freeze): (elected: Elected) => DataFacts 
   return ({ sound }) => ({
     durability,
     needed: run.ports.rules.needed(durability),
-    ...(closed === undefined ? {} : { closed: { server: closed.server, held: closed.executed } }),
-    restarted: true,
-    flavor: run.order.cluster.spec.engine.flavor,
+    closed: closed === undefined ? undefined : { ...closed, held: closed.executed, forgetful: false },
     frozen: sound.filter(({ server }) => server !== run.oldName),
   });
 }

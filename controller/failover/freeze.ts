@@ -43,13 +43,11 @@ async function catchOne(
 ): Promise<void> {
   const { server } = member;
   try {
-    const [frozen, look] = await timely(
-      run,
-      limits.freeze,
-      `freezing ${server}`,
-      Promise.all([run.ports.rules.freeze(member, run.epoch), lookAt(run, member)]),
-    );
-    if (look !== undefined) into.looks.set(server, look);
+    // Before it is frozen: afterwards its receiver stands still whatever happened to it.
+    const look = await timely(run, limits.look, `asking ${server}`, member.database.look(limits.look));
+    const freezing = run.ports.rules.freeze(member, run.epoch);
+    const frozen = await timely(run, limits.freeze, `freezing ${server}`, freezing);
+    into.looks.set(server, look);
     into.caught.push(frozen);
   } catch (error) {
     rethrowOurs(error);
@@ -93,6 +91,16 @@ async function enough(
   while (pending.size > 0 && !isEnough()) await Promise.race(pending);
 }
 
+/**
+ * A server boots with its replication stopped, the receiver and the applier; freezing stops the receiver only. When MariaDB
+ * starts both again it drops what it had received and not applied, acknowledged or not.
+ */
+export function hasForgotten({ order }: Run, look: Look | undefined): boolean {
+  const { receiver, applier, applierError } = look?.replication ?? {};
+  const isStopped = receiver === 'Stopped' && applier === 'Stopped' && applierError === undefined;
+  return order.cluster.spec.engine.flavor === 'MariaDB' && isStopped;
+}
+
 /** All that were ever frozen in this promotion, with what is known of them now. */
 export function candidatesOf(
   run: Run,
@@ -101,12 +109,13 @@ export function candidatesOf(
 ): readonly Candidate[] {
   const { journal, order, oldName, ports } = run;
   const { ackers } = durabilityOf(run);
-  return (journal.status.frozen ?? []).map(({ server, received }): Candidate => {
+  return (journal.status.frozen ?? []).map(({ server, received, restarted }): Candidate => {
     const now = freeze.caught.find((one) => one.server === server);
     const look = freeze.looks.get(server) ?? order.finding?.looks.get(server)?.look;
     return {
       server,
       held: now === undefined ? received : ports.rules.held(now),
+      forgetful: restarted === true,
       executed: now?.executed ?? '',
       problem: now === undefined ? 'does not answer' : unable.get(server),
       isAcker: ackers.includes(server),

@@ -2,7 +2,7 @@
 import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import type { PromotionStatus } from '../api/promotion.ts';
 import type { GtidAlgebra } from '../database/gtid.ts';
-import type { Flavor, Gtids } from '../database/port.ts';
+import type { Gtids } from '../database/port.ts';
 
 export type Durability = NonNullable<MySQLClusterStatus['durability']>;
 export type StopProof = NonNullable<PromotionStatus['proofs']>[number]['type'];
@@ -11,6 +11,8 @@ export type StopProof = NonNullable<PromotionStatus['proofs']>[number]['type'];
 export interface Holding {
   readonly server: string;
   readonly held: Gtids;
+  /** It was restarted and may have lost what it received and did not apply, as MariaDB does. */
+  readonly forgetful: boolean;
 }
 
 /**
@@ -40,10 +42,7 @@ export interface DataFacts {
   /** F, from the rules in force. */
   readonly needed: number;
   /** The old primary and what it held when it was closed, if it was. */
-  readonly closed?: Holding;
-  /** It was restarted since it took writes. */
-  readonly restarted: boolean;
-  readonly flavor: Flavor;
+  readonly closed: Holding | undefined;
   /** Who was frozen and is not errant. */
   readonly frozen: readonly Holding[];
 }
@@ -53,22 +52,13 @@ export function dataProof(facts: DataFacts, held: Gtids, algebra: GtidAlgebra): 
   const { closed, durability, frozen, needed } = facts;
   const lacks = ({ held: other }: Holding) => !algebra.contains(held, other);
   if (!algebra.contains(held, durability.baseGTIDs ?? '')) return undefined;
-  if (closed !== undefined && !lacks(closed) && keepsAcknowledged(facts)) {
-    return `it holds everything ${closed.server} held`;
-  }
+  if (closed !== undefined && !lacks(closed)) return `it holds everything ${closed.server} held`;
   if (frozen.some(lacks)) return undefined;
+  const reliable = frozen.filter(({ forgetful }) => !forgetful);
   const count = ackersAmong(
     durability,
-    frozen.map(({ server }) => server),
+    reliable.map(({ server }) => server),
   );
   if (count < needed) return undefined;
   return `it holds everything that ${count} of ${durability.ackers.length} acknowledging replicas received; ${needed} suffice`;
-}
-
-/**
- * Whether a closed primary still has all it acknowledged. MariaDB cuts off the tail of its binary log when it recovers from
- * a crash, with it what a replica has acknowledged in the meantime; where no commit waits for replicas there is nobody else.
- */
-function keepsAcknowledged({ restarted, flavor, durability }: DataFacts): boolean {
-  return !restarted || flavor === 'MySQL' || surelyRequired(durability) === 0;
 }

@@ -13,12 +13,8 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: setup ## Bring up lab, Kubernetes and controller, and boot the first server (first time 6-10 min, then seconds)
-	@node lab/demo/main.ts up first-server
-
-.PHONY: demo-site
-demo-site: setup ## The second story: an array behind HAProxy grows and shrinks under load (about 2 min)
-	@node lab/demo/main.ts up scalable-site
+demo: setup ## Bring everything up and tell three stories in about 5 min (set-up once: 6-10 min); one only: args=first-server, scalable-site or redundant-site
+	@node lab/demo/main.ts up $(args)
 
 .PHONY: demo-down
 demo-down: node_modules/.installed ## End and remove everything that demo made, except the cache in ~/.cache/ridgeline

@@ -1,14 +1,15 @@
-/** `make demo` and `make demo-down`: everything up, one example applied, watched and visited; and everything gone. */
+/** `make demo` and `make demo-down`: everything up, examples applied, watched and visited in turn; and everything gone. */
 import path from 'node:path';
 import { paths } from '../config.ts';
 import type { Kubectl } from '../kube/kubectl.ts';
 import { bringUp, kubeconfig, takeDown, type Step } from './stack.ts';
 import { firstServer } from './stories/first-server.ts';
+import { redundantSite } from './stories/redundant-site.ts';
 import { scalableSite } from './stories/scalable-site.ts';
 import type { Story } from './story.ts';
 import { watchUntilReady } from './watch.ts';
 
-const stories: readonly Story[] = [firstServer, scalableSite];
+const stories: readonly Story[] = [firstServer, scalableSite, redundantSite];
 const checkout = path.resolve(import.meta.dirname, '..', '..');
 const say = (line: string): void => console.log(line);
 
@@ -19,22 +20,33 @@ const step: Step = async (title, work) => {
   return result;
 };
 
-async function show(story: Story): Promise<void> {
+async function show(chosen: readonly Story[]): Promise<void> {
   const started = performance.now();
   say('Bringing up:');
   const kubectl = await bringUp(step, say);
-  const folder = path.join('examples', story.name);
-  say(`\nkubectl apply --server-side -f ${folder}/`);
-  const args = ['apply', '--server-side', '--filename', path.join(checkout, folder, 'site.yaml')];
-  say(indent(await kubectl.run(args)));
-  await watchUntilReady(kubectl, story.namespace, story.timeoutSeconds);
-  say(`\n${indent(await story.visit(kubectl))}`);
-  say(`Done in ${Math.round((performance.now() - started) / 1000)} s. Try next:\n`);
+  for (const [index, story] of chosen.entries()) {
+    if (chosen.length > 1) say(`\n── ${index + 1} of ${chosen.length}: ${story.name} ${'─'.repeat(50)}`);
+    await tell(story, kubectl);
+  }
+  say(`Done in ${seconds(started)} s. Try next:\n`);
   say(`  export KUBECONFIG=$PWD/${relative(kubeconfig)} PATH=${searchPath(kubectl)}`);
-  for (const line of story.tryNext) say(`  ${line}`);
+  for (const { tryNext } of chosen) say(['', ...tryNext].join('\n  '));
   say(`\n  . ${relative(paths.environment)}; aws ec2 describe-instances   # any AWS client can join in`);
   say('  node lab/main.ts --help                            # crash, hang, partition, throttle …');
   say('  make demo-down                                     # removes everything');
+}
+
+async function tell(story: Story, kubectl: Kubectl): Promise<void> {
+  const folder = path.join('examples', story.name);
+  say(`\nkubectl apply --server-side -f ${folder}/site.yaml`);
+  const args = ['apply', '--server-side', '--filename', path.join(checkout, folder, 'site.yaml')];
+  say(indent(await kubectl.run(args)));
+  await watchUntilReady(kubectl, story.namespace, story.timeoutSeconds);
+  say(`\n${indent(await story.visit(kubectl, say))}`);
+}
+
+function seconds(started: number): number {
+  return Math.round((performance.now() - started) / 1000);
 }
 
 /** With Node 24 first, which lab/main.ts needs, and kubectl where the machine has none of its own. */
@@ -52,12 +64,17 @@ function indent(text: string): string {
   return text.replace(/^(?=.)/gm, '  ');
 }
 
-async function main([verb, name]: readonly string[]): Promise<void> {
-  const story = stories.find((known) => known.name === name);
-  if (verb === 'up' && story !== undefined) await show(story);
-  else if (verb === 'down') await takeDown(step);
-  else
-    throw new Error(`usage: node lab/demo/main.ts up ${stories.map((known) => known.name).join('|')} | down`);
+/** `up`: all stories in order, or those that are named. */
+async function main([verb, ...names]: readonly string[]): Promise<void> {
+  const unknown = names.find((name) => !stories.some((known) => known.name === name));
+  if (verb === 'up' && unknown === undefined) {
+    await show(stories.filter(({ name }) => names.length === 0 || names.includes(name)));
+  } else if (verb === 'down') await takeDown(step);
+  else {
+    throw new Error(
+      `usage: node lab/demo/main.ts up [${stories.map((known) => known.name).join('|')}] | down`,
+    );
+  }
 }
 
 try {

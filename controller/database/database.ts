@@ -1,6 +1,6 @@
 /** One database server over SSH. What it does is in `port.ts`; what it says to the server is in the dialect. */
 import type { Clock, Millis } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, hasCode } from '../base/errors.ts';
 import type { Remote } from '../shell/port.ts';
 import type { Dialect, Observation } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
@@ -30,6 +30,7 @@ export class SshDatabase implements Database {
   readonly #admin: Session;
   readonly #beside: Session;
   readonly #application: Session;
+  #reliefs = 0;
   #purged: Gtids = '';
   #asking: Promise<void> | undefined;
 
@@ -61,7 +62,24 @@ export class SshDatabase implements Database {
   }
 
   async beat(epoch: number, timeout: Millis): Promise<void> {
-    await this.#application.ask([this.#dialect.heartbeat(epoch)], timeout);
+    try {
+      await this.#application.ask([this.#dialect.heartbeat(epoch, 1)], timeout);
+    } catch (error) {
+      if (hasCode(error, 'database.silent')) void this.#relieve(epoch).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * Commits can wait for ever although a replica acknowledges: it had received them before it began to, and is not
+   * asked again. Any later commit is asked for, and answers for all before. The heartbeat row may be locked by a beat
+   * that waits itself, so this one goes to another row; only when it will not have to wait.
+   */
+  async #relieve(epoch: number): Promise<void> {
+    const { acks } = (await this.#observe(patience)).look;
+    if (!acks.armed || acks.waiting === 0 || acks.connected < acks.required) return;
+    this.#reliefs += 1;
+    await this.#application.ask([this.#dialect.heartbeat(epoch, 2 + (this.#reliefs % 8))], patience);
   }
 
   async inspect(timeout: Millis): Promise<Inspection> {
@@ -126,13 +144,12 @@ export class SshDatabase implements Database {
   }
 
   async close(epoch: number, timeout: Millis): Promise<Gtids> {
-    // Statements that run hold up the lock, so their sessions go first.
     const lockSeconds = Math.max(1, Math.floor(timeout / 2_000));
-    const closing = [...(await this.#kills()), this.#dialect.close(lockSeconds)].join('\n');
+    const { sessionsInTheWay, applicationSessions } = this.#dialect;
+    await this.#commands.endSessions(await this.#list(sessionsInTheWay), epoch, patience);
     // The client outlives both locks: what it started must not take effect after we gave up.
-    await this.#commands.sqlWithKills(closing, epoch, lockSeconds * 2_000 + 1_000);
-    const late = await this.#kills();
-    if (late.length > 0) await this.#commands.sqlWithKills(late.join('\n'), epoch, patience);
+    await this.#commands.sql(this.#dialect.close(lockSeconds), epoch, lockSeconds * 2_000 + 1_000);
+    await this.#commands.endSessions(await this.#list(applicationSessions), epoch, patience);
     const { look } = await this.#observe(patience);
     if (!look.readOnly) throw this.#failed('it still takes writes');
     return look.executed;
@@ -144,13 +161,10 @@ export class SshDatabase implements Database {
     if (!look.readOnly) throw this.#failed('it takes writes');
     // To end their wait would acknowledge commits that no replica has.
     if (look.acks.waiting > 0) throw this.#failed('commits on it still wait for replicas');
-    if (isFollowing(look.replication, source)) {
-      await this.#order(epoch, '');
-      return;
-    }
+    const isNew = await this.#commands.trust(source.certificate, epoch);
+    if (!isNew && isFollowing(look.replication, source)) return;
     if (look.replication !== undefined) await this.#drain(observation, epoch);
     const position = look.replication === undefined && look.executed !== '' ? look.executed : undefined;
-    await this.#commands.trust(source.certificate, epoch);
     await this.#order(epoch, this.#dialect.follow(source, position));
   }
 
@@ -201,8 +215,9 @@ export class SshDatabase implements Database {
     return await this.#commands.sql(sql, epoch, patience);
   }
 
-  async #kills(): Promise<readonly string[]> {
-    const [rows] = await this.#admin.ask([this.#dialect.applicationSessions], patience);
+  /** The statements in the only column of the answer. */
+  async #list(question: string): Promise<readonly string[]> {
+    const [rows] = await this.#admin.ask([question], patience);
     return rows!.map((row) => Object.values(row)[0] ?? '');
   }
 

@@ -55,10 +55,15 @@ export interface Dialect {
   readonly sleepingEvents: string;
   /** Lets in the heartbeat row of this epoch first, then everybody's writes. */
   open(epoch: number): string;
-  /** Prints a `KILL` statement for each session but those of ours, of replicas and of the server itself. */
-  readonly applicationSessions: string;
+  /**
+   * Prints a `KILL` statement for each session that would keep `close` waiting. None may be waiting for a replica: that
+   * would end the wait of a whole group of commits, and acknowledge them.
+   */
+  readonly sessionsInTheWay: string;
   /** Holds all commits, turns read-only and lets go; each of its two locks is waited for no longer than this. */
   close(lockSeconds: number): string;
-  /** Writes the heartbeat row; it never waits for another session's row lock longer than a second. */
-  heartbeat(epoch: number): string;
+  /** Prints a `KILL` statement for each session but those of ours, of replicas and of the server itself. */
+  readonly applicationSessions: string;
+  /** Writes this row of the heartbeat table, 1 being the heartbeat; never waits for its lock longer than a second. */
+  heartbeat(epoch: number, row: number): string;
 }

@@ -19,6 +19,10 @@ const variables = `SELECT @@version AS version, @@server_id AS identity, @@GLOBA
   @@GLOBAL.rpl_semi_sync_master_timeout AS ack_timeout, @@GLOBAL.rpl_semi_sync_master_wait_no_slave AS wait_no_slave,
   @@GLOBAL.rpl_semi_sync_slave_enabled AS acknowledges`;
 
+const applicationSessions = `SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST
+  WHERE ID <> CONNECTION_ID() AND USER NOT IN ('ridgeline', 'replication', 'system user', 'event_scheduler')
+  AND COMMAND NOT IN ('Daemon', 'Binlog Dump')`;
+
 export const mariadb: Dialect = {
   flavor: 'MariaDB',
   adminPort: 3307,
@@ -44,13 +48,13 @@ export const mariadb: Dialect = {
     REPLACE(EVENT_NAME, '\`', '\`\`'), '\` ENABLE;')
     FROM information_schema.EVENTS WHERE STATUS = 'SLAVESIDE_DISABLED';`,
   // root may write before everybody may.
-  open: (epoch) => `${heartbeat(epoch)} SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
-  applicationSessions: `SELECT CONCAT('KILL ', ID, ';') AS statement FROM information_schema.PROCESSLIST
-    WHERE ID <> CONNECTION_ID() AND USER NOT IN ('ridgeline', 'replication', 'system user', 'event_scheduler')
-    AND COMMAND NOT IN ('Daemon', 'Binlog Dump');`,
-  // The lock ends with the session, if not before.
+  open: (epoch) => `${heartbeat(epoch, 1)} SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
+  // To kill a session while it waits for a replica ends its wait, and that of all commits in its group.
+  sessionsInTheWay: `${applicationSessions} AND COMMAND = 'Query' AND TIME_MS > 500
+    AND STATE NOT LIKE '%commit%' AND STATE NOT LIKE '%semi-sync%'`,
   close: (lockSeconds) => `SET SESSION lock_wait_timeout = ${lockSeconds};
-    SET GLOBAL event_scheduler = OFF; FLUSH TABLES WITH READ LOCK; SET GLOBAL read_only = ON; UNLOCK TABLES;`,
+    FLUSH TABLES WITH READ LOCK; SET GLOBAL read_only = ON; SET GLOBAL event_scheduler = OFF; UNLOCK TABLES;`,
+  applicationSessions,
   heartbeat,
 };
 
@@ -161,7 +165,7 @@ function requireAcks(acks: number): string {
     SET GLOBAL rpl_semi_sync_master_enabled = ON;`;
 }
 
-function heartbeat(epoch: number): string {
+function heartbeat(epoch: number, row: number): string {
   return `SET SESSION innodb_lock_wait_timeout = 1;
-    REPLACE INTO ridgeline.heartbeat (id, epoch, ts) VALUES (1, ${epoch}, UTC_TIMESTAMP(6));`;
+    REPLACE INTO ridgeline.heartbeat (id, epoch, ts) VALUES (${row}, ${epoch}, UTC_TIMESTAMP(6));`;
 }

@@ -15,6 +15,10 @@ const turnReadOnly = 'SET GLOBAL super_read_only = ON; SET GLOBAL event_schedule
 
 const { normalize, union } = algebraOf('MySQL');
 
+const applicationSessions = `SELECT CONCAT('KILL ', id, ';') FROM performance_schema.processlist
+    WHERE id <> CONNECTION_ID() AND command NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')
+      AND user NOT IN ('system user', 'event_scheduler', 'unauthenticated user', 'ridgeline', 'replication');`;
+
 export const mysql: Dialect = {
   flavor: 'MySQL',
   adminPort: 33_062,
@@ -61,18 +65,18 @@ export const mysql: Dialect = {
     FROM information_schema.events WHERE status IN ('REPLICA_SIDE_DISABLED', 'SLAVESIDE_DISABLED');`,
   // Between the two, root can write and applications cannot.
   open: (epoch) =>
-    `SET GLOBAL super_read_only = OFF;\n${heartbeat(epoch)}
+    `SET GLOBAL super_read_only = OFF;\n${heartbeat(epoch, 1)}
      SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
-  applicationSessions: `SELECT CONCAT('KILL ', id, ';') FROM performance_schema.processlist
-    WHERE id <> CONNECTION_ID() AND command NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')
-      AND user NOT IN ('system user', 'event_scheduler', 'unauthenticated user', 'ridgeline', 'replication');`,
+  // To kill one that waits for a replica does not end its wait.
+  sessionsInTheWay: applicationSessions,
+  applicationSessions,
   close: (lockSeconds) => `SET SESSION lock_wait_timeout = ${lockSeconds}; ${turnReadOnly}`,
   heartbeat,
 };
 
-function heartbeat(epoch: number): string {
+function heartbeat(epoch: number, row: number): string {
   return `SET SESSION innodb_lock_wait_timeout = 1;
-    REPLACE INTO ridgeline.heartbeat (id, epoch, ts) VALUES (1, ${epoch}, UTC_TIMESTAMP(6));`;
+    REPLACE INTO ridgeline.heartbeat (id, epoch, ts) VALUES (${row}, ${epoch}, UTC_TIMESTAMP(6));`;
 }
 
 /** An SQL expression for a text as an identifier in backticks, whatever the server's `sql_mode`. */

@@ -36,14 +36,15 @@ export class NodeCommands {
     return await this.#client('sql', sql, { epoch, limit, tolerated: [] });
   }
 
-  /** As `sql`, but goes on when a session that it kills is gone. */
-  async sqlWithKills(sql: string, epoch: number, limit: Millis): Promise<void> {
-    await this.#client('try', sql, { epoch, limit, tolerated: [noSuchSession] });
+  /** Ends sessions; those that have gone do not matter. */
+  async endSessions(kills: readonly string[], epoch: number, limit: Millis): Promise<void> {
+    if (kills.length > 0)
+      await this.#client('try', kills.join('\n'), { epoch, limit, tolerated: [noSuchSession] });
   }
 
-  /** Accepts this certificate, and no other, from the server it follows. */
-  async trust(certificate: string, epoch: number): Promise<void> {
-    await this.#call([String(epoch), 'trust'], allowance, certificate);
+  /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
+  async trust(certificate: string, epoch: number): Promise<boolean> {
+    return (await this.#call([String(epoch), 'trust'], allowance, certificate)) !== '';
   }
 
   async kill(epoch: number): Promise<void> {

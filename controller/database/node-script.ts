@@ -58,10 +58,12 @@ sql() {
   exit "$code"
 }
 
+# Prints "new" when the certificate was another before.
 trust() {
   umask 022
-  mkdir -p "$(dirname "$trusted")" && cat > "$trusted.new" && sync "$trusted.new" &&
-    mv "$trusted.new" "$trusted" || fail "cannot store $trusted"
+  mkdir -p "$(dirname "$trusted")" && cat > "$trusted.new" && sync "$trusted.new" || fail "cannot store $trusted"
+  cmp -s "$trusted.new" "$trusted" || echo new
+  mv "$trusted.new" "$trusted" || fail "cannot store $trusted"
 }
 
 processes() { pidof mariadbd mysqld; }

@@ -197,7 +197,12 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect((await look(two)).replication).toMatchObject({ receiver: 'Running', acknowledges: false });
         expect(await commit(one, 1_000)).toBe('unknown');
         await on(two.database.acknowledge(true, epoch));
-        await untilLook(one, 'waits no more', ({ acks }) => acks.waiting === 0);
+        // It is not asked for what it had before; a beat is what it is asked for.
+        await until(
+          'it beats again',
+          async () => (await rejection(one.database.beat(epoch, 1_000))) === 'none',
+        );
+        expect((await look(one)).acks).toMatchObject({ waiting: 0, unacknowledged: 0 });
         await on(three.database.acknowledge(true, epoch));
         await ackersOf(one, 2);
       });

@@ -21,6 +21,8 @@ export const annotations = {
   forceOperational: `${group}/force-operational`,
   requestedBy: `${group}/requested-by`,
   approveStep: `${group}/approve-step`,
+  /** On a MySQLCluster: a person has looked at the failover of this epoch, and the next may run. */
+  acknowledgeFailover: `${group}/acknowledge-failover`,
   /** On a Server: out of service, and out of its array's count, until then. */
   keptUntil: `${group}/kept-until`,
   /** On a Server: it joins when all of its generation are ready. */

@@ -1,0 +1,64 @@
+/** Events about what has changed since the last look at a cluster. */
+import { findCondition } from '../../api/conditions.ts';
+import type { MySQLCluster, MySQLClusterStatus } from '../../api/mysql-cluster.ts';
+import type { Events } from '../../kube/port.ts';
+import type { EventNote } from './decide/plan.ts';
+import { normal, warning } from './decide/words.ts';
+
+/** After the status was written: what is told is on record. */
+export function announce(
+  events: Events,
+  cluster: MySQLCluster,
+  next: MySQLClusterStatus,
+  notes: readonly EventNote[] = [],
+): void {
+  for (const { type, reason, message } of [...notes, ...transitions(cluster.status ?? {}, next)]) {
+    if (type === 'Normal') events.normal(cluster, reason, message);
+    else events.warning(cluster, reason, message);
+  }
+}
+
+function transitions(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  return [
+    ...elected(before, next),
+    ...available(before, next),
+    ...replication(before, next),
+    ...failingOver(before, next),
+  ];
+}
+
+function elected({ primary: before }: MySQLClusterStatus, { primary }: MySQLClusterStatus) {
+  if (primary === undefined || primary.epoch === before?.epoch) return [];
+  return [normal('PrimaryElected', `${primary.server} is the primary of epoch ${String(primary.epoch)}.`)];
+}
+
+function available(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  const [was, is] = [findCondition(before, 'Available'), findCondition(next, 'Available')];
+  if (is === undefined || was?.reason === is.reason) return [];
+  const isLost = is.reason === 'PrimaryUnreachable' || is.reason === 'PrimaryReadOnly';
+  if (isLost) return [warning(is.reason, is.message)];
+  return is.status === 'True' && was?.status !== 'True' ? [normal('PrimaryWritable', is.message)] : [];
+}
+
+const warnings = {
+  ReplicaStopped: 'ReplicationStopped',
+  ReplicaLagging: 'ReplicaLagging',
+  ErrantTransactions: 'ErrantTransactions',
+} as const;
+
+function replication(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  const [was, is] = [findCondition(before, 'ReplicationHealthy'), findCondition(next, 'ReplicationHealthy')];
+  const reason = warnings[is?.reason as keyof typeof warnings] as string | undefined;
+  return reason === undefined || is === undefined || was?.reason === is.reason
+    ? []
+    : [warning(reason, is.message)];
+}
+
+function failingOver(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  const [was, is] = [findCondition(before, 'FailingOver'), findCondition(next, 'FailingOver')];
+  if (is === undefined || was === undefined) return [];
+  if (is.status === 'True') return was.status === 'True' ? [] : [warning('FailoverStarted', is.message)];
+  if (was.status !== 'True') return [];
+  const isGood = is.reason === 'FailoverSucceeded' || is.reason === 'SwitchoverSucceeded';
+  return [isGood ? normal(is.reason, is.message) : warning(is.reason, is.message)];
+}

@@ -1,0 +1,164 @@
+/** Which change of primary runs next, and whether a dead primary would be replaced without a person. Pure. */
+import { findCondition } from '../../../api/conditions.ts';
+import { annotations } from '../../../api/meta.ts';
+import type { Promotion } from '../../../api/promotion.ts';
+import { timestamp, type Millis } from '../../../base/clock.ts';
+import type { Verdict } from '../../../supervision/port.ts';
+import { isJoined } from './member.ts';
+import type { ClusterVerdict, Observed } from './plan.ts';
+import type { Trouble } from './upkeep.ts';
+import { saying } from './words.ts';
+
+/** What to begin with: a Promotion that exists, or the name of one to create. */
+export type Change =
+  | { readonly do: 'take'; readonly promotion: Promotion }
+  | { readonly do: 'create'; readonly name: string; readonly why: string };
+
+const deaths: readonly Verdict[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Stalled'];
+
+/** A primary that answers read-only for this long was restarted, and waits to be told who leads. */
+const restartPatience: Millis = 2_000;
+const firstPause: Millis = 30_000;
+const longestPause: Millis = 10 * 60_000;
+/** So many failures in a row, and a person has to look. */
+const failureLimit = 2;
+
+/** Undefined while nothing is to be changed, or a change runs already. */
+export function planChange(observed: Observed): Change | undefined {
+  const { status, suspended, promotions } = observed;
+  if (suspended || status.currentPromotionRef !== undefined || status.durability === undefined)
+    return undefined;
+  const open = promotions.filter((one) => !isFinished(one));
+  const queued = open.filter(isQueued);
+  const begun = open.find(({ spec }) => spec.trigger === 'Automatic');
+  const forced = queued.find(({ spec }) => spec.mode === 'Forced');
+  const next = begun ?? forced;
+  if (next !== undefined) return { do: 'take', promotion: next };
+  const why = reasonToBegin(observed);
+  if (why !== undefined) return { do: 'create', name: nameOf(observed), why };
+  const [planned] = queued;
+  return planned === undefined ? undefined : { do: 'take', promotion: planned };
+}
+
+export function isFinished({ status }: Promotion): boolean {
+  return findCondition(status, 'Finished')?.status === 'True';
+}
+
+/** A person's request that was judged and may begin. */
+function isQueued({ status, spec }: Promotion): boolean {
+  return spec.trigger === 'Manual' && findCondition(status, 'Succeeded')?.reason === 'Queued';
+}
+
+/** Why an automatic change begins now. */
+function reasonToBegin(observed: Observed): string | undefined {
+  const { finding, now } = observed;
+  if (finding === undefined || now < pauseEnd(observed)) return undefined;
+  // Nobody is stopped for this: the primary, or whoever holds all it acknowledged, takes writes again.
+  if (hasRestarted(observed)) return finding.evidence;
+  const isDead = deaths.includes(finding.verdict);
+  return isDead && heldBack(observed) === undefined ? finding.evidence : undefined;
+}
+
+function hasRestarted({ finding, members, now }: Observed): boolean {
+  const look = members.find(({ isPrimary }) => isPrimary)?.look;
+  const isWaiting = look?.readOnly === true && look.epoch > 0 && finding?.verdict !== 'Healthy';
+  return isWaiting && now - (finding?.since ?? now) >= restartPatience;
+}
+
+/** What keeps an automatic failover from beginning, whatever dies. */
+function heldBack(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
+  const { no } = saying('FailoverArmed');
+  const { cluster, now, suspended } = observed;
+  const { mode, minIntervalSeconds } = cluster.spec.failover;
+  if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
+  if (mode === 'Manual') {
+    return no(
+      'ModeManual',
+      'spec.failover.mode is Manual: a dead primary is only told. Create a Promotion to replace it.',
+    );
+  }
+  if (isAcknowledged(observed)) return undefined;
+  const failures = failuresInARow(observed);
+  if (failures.length >= failureLimit && !isFreed(observed, failures)) {
+    const text = `${String(failures.length)} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;
+    return no('AcknowledgementNeeded', `${text} Look at it, then: ${acknowledgement(observed)}`);
+  }
+  const last = automatic(observed).find((one) => findCondition(one.status, 'Succeeded')?.status === 'True');
+  const end = Date.parse(last?.status?.completionTime ?? '');
+  const until = end + minIntervalSeconds * 1_000;
+  const isRestored = last?.status?.redundantTime !== undefined;
+  if (!isRestored && now < until) {
+    const text = `Automatic failover is held back until ${timestamp(until)} (minIntervalSeconds ${String(minIntervalSeconds)}), or until redundancy is restored.`;
+    return no('MinIntervalNotElapsed', `${text} Acknowledge with: ${acknowledgement(observed)}`);
+  }
+  return undefined;
+}
+
+export function armedVerdict(
+  observed: Observed,
+  troubles: ReadonlyMap<string, Trouble>,
+): ClusterVerdict<'FailoverArmed'> {
+  const { yes, no } = saying('FailoverArmed');
+  const { members, cluster, status } = observed;
+  const held = heldBack(observed);
+  if (held !== undefined) return held;
+  const candidates = members.filter(
+    (member) => isJoined(member) && !member.isPrimary && !troubles.has(member.name),
+  );
+  if (candidates.length === 0) return no('NoCandidate', 'No replica is well enough to be promoted.');
+  const isProtected = status.durability?.state === 'Protected';
+  if (!isProtected && cluster.spec.failover.dataLoss === 'Refuse') {
+    const text = 'Commits do not wait for a replica, so a dead primary may hold writes that nobody else has.';
+    return no('PossibleDataLoss', `${text} spec.failover.dataLoss is Refuse: a person would have to decide.`);
+  }
+  return yes('Armed', `A dead primary is replaced by ${candidates.map(({ name }) => name).join(' or ')}.`);
+}
+
+/** Automatic ones, newest first. */
+function automatic({ promotions }: Observed): readonly Promotion[] {
+  return promotions.filter(({ spec }) => spec.trigger === 'Automatic').toReversed();
+}
+
+/** Automatic ones that failed since one succeeded. That the primary turned out to be well is no failure. */
+function failuresInARow(observed: Observed): readonly Promotion[] {
+  const ended = automatic(observed).filter((one) => isFinished(one) && reasonOf(one) !== 'PrimaryHealthy');
+  const good = ended.findIndex(({ status }) => findCondition(status, 'Succeeded')?.status === 'True');
+  return good === -1 ? ended : ended.slice(0, good);
+}
+
+/** It could not be stopped, and now it has. */
+function isFreed({ finding }: Observed, [last]: readonly Promotion[]): boolean {
+  return reasonOf(last) === 'CannotFence' && finding?.verdict === 'DeadByState';
+}
+
+function reasonOf(promotion: Promotion | undefined): string {
+  return findCondition(promotion?.status, 'Succeeded')?.reason ?? '';
+}
+
+/** After a failure the next try waits, longer each time. */
+function pauseEnd(observed: Observed): number {
+  const failures = failuresInARow(observed);
+  const end = Date.parse(failures[0]?.status?.completionTime ?? '');
+  if (Number.isNaN(end) || isFreed(observed, failures)) return 0;
+  return end + Math.min(longestPause, firstPause * 2 ** Math.min(failures.length - 1, 10));
+}
+
+function isAcknowledged({ cluster, status }: Observed): boolean {
+  const acknowledged = cluster.metadata.annotations?.[annotations.acknowledgeFailover];
+  return acknowledged !== undefined && acknowledged === String(status.primary?.epoch);
+}
+
+function acknowledgement({ cluster: { metadata }, status }: Observed): string {
+  const epoch = String(status.primary?.epoch ?? 0);
+  const where = metadata.namespace === undefined ? '' : ` -n ${metadata.namespace}`;
+  return `kubectl annotate${where} rlm ${metadata.name} --overwrite ${annotations.acknowledgeFailover}=${epoch}`;
+}
+
+/** The first try of an epoch has the plain name, so that creating it twice is impossible. */
+function nameOf({ cluster, status, promotions }: Observed): string {
+  const base = `${cluster.metadata.name}-epoch-${String((status.primary?.epoch ?? 0) + 1)}`;
+  const taken = new Set(promotions.map(({ metadata }) => metadata.name));
+  let tries = 1;
+  while (taken.has(tries === 1 ? base : `${base}-${String(tries)}`)) tries += 1;
+  return tries === 1 ? base : `${base}-${String(tries)}`;
+}

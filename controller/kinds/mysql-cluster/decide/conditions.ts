@@ -1,0 +1,267 @@
+/** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
+import { findCondition } from '../../../api/conditions.ts';
+import type { Promotion } from '../../../api/promotion.ts';
+import type { Verdict as Found } from '../../../supervision/port.ts';
+import { isJoined, type Member } from './member.ts';
+import type { ClusterVerdict, Observed } from './plan.ts';
+import type { Trouble } from './upkeep.ts';
+import { count, saying } from './words.ts';
+
+export interface ConditionFacts {
+  readonly observed: Observed;
+  readonly troubles: ReadonlyMap<string, Trouble>;
+  readonly armed: ClusterVerdict<'FailoverArmed'>;
+  /** How the ways to the cluster are. */
+  readonly routing: Pick<ClusterVerdict<'EndpointsReady'>, 'reason' | 'message'>;
+}
+
+export interface Conditions {
+  readonly Ready: ClusterVerdict<'Ready'>;
+  readonly Available: ClusterVerdict<'Available'>;
+  readonly Redundant: ClusterVerdict<'Redundant'>;
+  readonly FailingOver: ClusterVerdict<'FailingOver'>;
+  readonly FailoverArmed: ClusterVerdict<'FailoverArmed'>;
+  readonly ReplicationHealthy: ClusterVerdict<'ReplicationHealthy'>;
+  readonly BackupHealthy: ClusterVerdict<'BackupHealthy'>;
+  readonly EndpointsReady: ClusterVerdict<'EndpointsReady'>;
+}
+
+export function conditionsOf(facts: ConditionFacts): Conditions {
+  const { observed, armed, routing } = facts;
+  const available = availability(observed);
+  const failingOver = failingOverVerdict(observed);
+  const others = {
+    Available: available,
+    Redundant: redundancy(facts),
+    FailingOver: failingOver,
+    FailoverArmed: armed,
+    ReplicationHealthy: replication(facts),
+    BackupHealthy: backups(observed),
+    EndpointsReady: endpoints(routing),
+  };
+  return { Ready: readiness(facts, others), ...others };
+}
+
+/** The Promotion that runs now. */
+export function currentPromotion({ status, promotions }: Observed): Promotion | undefined {
+  return byName(promotions, status.currentPromotionRef?.name);
+}
+
+/** The Promotion that ended last. */
+export function lastPromotion({ status, promotions }: Observed): Promotion | undefined {
+  return byName(promotions, status.lastPromotionRef?.name);
+}
+
+function byName(promotions: readonly Promotion[], name: string | undefined): Promotion | undefined {
+  return name === undefined ? undefined : promotions.find(({ metadata }) => metadata.name === name);
+}
+
+/** A write was good so short a time ago that the verdict of the moment does not matter yet. */
+const recentWrite = 3_000;
+
+const silent: readonly Found[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
+const blind: readonly Found[] = ['ControllerBlind', 'AllUnreachable', 'Overloaded'];
+
+function availability(observed: Observed): ClusterVerdict<'Available'> {
+  const { yes, no, unknown } = saying('Available');
+  const { status, finding, now, members, cluster } = observed;
+  const { primary } = status;
+  if (primary === undefined) return unknown('Initializing', 'The first server is on its way.');
+  const before = findCondition(status, 'Available');
+  const wasServing = before !== undefined && before.reason !== 'Initializing';
+  const leader = members.find(({ isPrimary }) => isPrimary);
+  if (!wasServing && leader?.record.step !== 'Joined') {
+    return unknown('Initializing', `${primary.server} is being made ready for its first write.`);
+  }
+  if (status.currentPromotionRef !== undefined) {
+    return no('FailingOver', `Promotion ${status.currentPromotionRef.name} runs.`);
+  }
+  if (finding === undefined) {
+    return wasServing
+      ? unknown('ProbeFailed', `${primary.server} has not been looked at yet.`)
+      : unknown('Initializing', `${primary.server} is being opened.`);
+  }
+  const { verdict, evidence, lastWriteTime } = finding;
+  const where = status.endpoints?.writer ?? `${leader?.address ?? cluster.metadata.name}:3306`;
+  if (verdict === 'Healthy') {
+    return lastWriteTime === undefined && !wasServing
+      ? unknown('Initializing', `${primary.server} is being opened.`)
+      : yes('PrimaryWritable', `${primary.server} accepts writes at ${where}.`);
+  }
+  if (!wasServing) return unknown('Initializing', evidence);
+  if (lastWriteTime !== undefined && now - lastWriteTime < recentWrite && verdict === 'Suspected') {
+    return yes('PrimaryWritable', `${primary.server} accepted a write a moment ago.`);
+  }
+  if (silent.includes(verdict)) return no('PrimaryUnreachable', evidence);
+  return blind.includes(verdict) ? unknown('ProbeFailed', evidence) : no('PrimaryReadOnly', evidence);
+}
+
+function redundancy({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {
+  const { yes, no } = saying('Redundant');
+  const { cluster, members, status } = observed;
+  if (cluster.spec.instances === 1) return no('SingleInstance', 'spec.instances is 1.');
+  const replicas = members.filter((member) => isJoined(member) && !member.isPrimary);
+  const following = replicas.filter(({ name }) => !troubles.has(name));
+  const lagging = replicas.filter(({ name }) => troubles.get(name)?.kind === 'Lagging');
+  if (following.length === 0 && lagging.length > 0) {
+    return no('ReplicaLagging', sentence(lagging.map(({ name }) => troubles.get(name)?.message ?? name)));
+  }
+  if (following.length === 0) return no('NoHealthyReplica', 'No replica follows the primary.');
+  const { durability } = status;
+  if (cluster.spec.durability !== 'Async' && durability?.state !== 'Protected') {
+    const since = durability?.changeTime === undefined ? '' : ` since ${durability.changeTime}`;
+    return no('SemiSyncDegraded', `Commits do not wait for a replica${since}.`);
+  }
+  const ready = following.filter(
+    ({ name }) => cluster.spec.durability === 'Async' || durability?.ackers.includes(name) === true,
+  );
+  return ready.length === 0
+    ? no('NoHealthyReplica', 'No replica that acknowledges writes is well.')
+    : yes('CandidateReady', `${names(ready)} could be promoted now.`);
+}
+
+const stepReasons: Readonly<Record<string, ClusterVerdict<'FailingOver'>['reason']>> = {
+  Detect: 'SelectingCandidate',
+  Preflight: 'SelectingCandidate',
+  Fence: 'FencingOldPrimary',
+  BlockWrites: 'FencingOldPrimary',
+  CatchUp: 'CatchingUp',
+  Commit: 'PromotingReplica',
+  Promote: 'PromotingReplica',
+  Repoint: 'RepointingReplicas',
+  Open: 'PromotingReplica',
+  UpdateProxies: 'UpdatingRoutes',
+  UpdateDNS: 'UpdatingRoutes',
+  VerifyWrites: 'VerifyingWrites',
+};
+
+/** Reasons of a Promotion that a person has to decide about. */
+const blocked: readonly string[] = ['NoCandidate', 'PossibleDataLoss', 'CannotFence', 'Diverged'];
+
+function failingOverVerdict(observed: Observed): ClusterVerdict<'FailingOver'> {
+  const { yes, no } = saying('FailingOver');
+  const { currentPromotionRef } = observed.status;
+  if (currentPromotionRef !== undefined) {
+    const running = currentPromotion(observed);
+    const step = running?.status?.currentStep ?? 'Detect';
+    const text = findCondition(running?.status, 'Succeeded')?.message ?? '';
+    const message = `Promotion ${currentPromotionRef.name}: step ${step}. ${text}`.trim();
+    return yes(stepReasons[step] ?? 'SelectingCandidate', message);
+  }
+  const last = lastPromotion(observed);
+  const ended = findCondition(last?.status, 'Succeeded');
+  if (last === undefined || ended === undefined) return no('NoFailureDetected', 'The primary never changed.');
+  if (ended.status !== 'True') {
+    const isOpen = blocked.includes(ended.reason) && observed.finding?.verdict !== 'Healthy';
+    const message = `Promotion ${last.metadata.name}: ${ended.message}`;
+    return no(isOpen ? 'FailoverBlocked' : 'FailoverFailed', message);
+  }
+  const isPlanned = last.spec.mode === 'Graceful' && last.spec.trigger === 'Manual';
+  return no(isPlanned ? 'SwitchoverSucceeded' : 'FailoverSucceeded', summaryOf(last));
+}
+
+function summaryOf({ metadata, status = {} }: Promotion): string {
+  const { epoch = 0, oldPrimary = '?', newPrimary = '?', writeOutageMilliseconds, dataLoss } = status;
+  const outage =
+    writeOutageMilliseconds === undefined
+      ? ''
+      : ` writes were out ${(writeOutageMilliseconds / 1_000).toFixed(1)} s;`;
+  const loss =
+    dataLoss === 'None'
+      ? 'no acknowledged write lost'
+      : `loss of acknowledged writes: ${dataLoss ?? 'Possible'}`;
+  return `Epoch ${String(epoch)}: ${oldPrimary} to ${newPrimary};${outage} ${loss}. Details: promotion ${metadata.name}.`;
+}
+
+function replication({ observed, troubles }: ConditionFacts): ClusterVerdict<'ReplicationHealthy'> {
+  const { yes, no } = saying('ReplicationHealthy');
+  const replicas = observed.members.filter((member) => isJoined(member) && !member.isPrimary);
+  if (replicas.length === 0) return no('NoReplicas', 'There is no replica.');
+  const found = replicas.flatMap(({ name }) => troubles.get(name) ?? []);
+  const text = sentence(found.map(({ message }) => message));
+  if (found.some(({ kind }) => kind === 'Errant')) return no('ErrantTransactions', text);
+  if (found.some(({ kind }) => kind !== 'Lagging')) return no('ReplicaStopped', text);
+  if (found.length > 0) return no('ReplicaLagging', text);
+  const leader = observed.status.primary?.server ?? 'the primary';
+  return yes('AllReplicasRunning', `${count(replicas.length, 'replica')} of ${leader} running.`);
+}
+
+function backups({ cluster }: Observed): ClusterVerdict<'BackupHealthy'> {
+  const { no, unknown } = saying('BackupHealthy');
+  return cluster.spec.backup === undefined
+    ? unknown('NotConfigured', 'spec.backup is unset.')
+    : no('NoBackupYet', 'Backups are not taken by this version yet; copies of the servers are no backup.');
+}
+
+function endpoints({ reason, message }: ConditionFacts['routing']): ClusterVerdict<'EndpointsReady'> {
+  const isReady = reason === 'Current' || reason === 'NotConfigured';
+  return { status: isReady ? 'True' : 'False', reason, message };
+}
+
+function readiness(
+  { observed, troubles }: ConditionFacts,
+  { Available, FailingOver }: Pick<Conditions, 'Available' | 'FailingOver'>,
+): ClusterVerdict<'Ready'> {
+  const { yes, no } = saying('Ready');
+  const { problem, suspended, cluster, members } = observed;
+  if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
+  if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
+  if (Available.status === 'False') return no('PrimaryDown', Available.message);
+  if (problem !== undefined) {
+    return no(
+      problem.reason === 'TemplateNotReady' ? 'TemplateNotReady' : 'ConfigurationPending',
+      problem.message,
+    );
+  }
+  if (Available.reason === 'Initializing') return initializing(observed);
+  if (Available.status === 'Unknown') return { ...no('PrimaryDown', Available.message), status: 'Unknown' };
+  const coming = members.filter((member) => member.place === 'Active' && !isJoined(member));
+  const joined = members.filter(isJoined).length;
+  const serving = Available.message;
+  if (joined < cluster.spec.instances) {
+    const progress = coming.map(progressOf).join(' ') || 'Another is being launched.';
+    const text = `${serving} ${String(joined)} of ${count(cluster.spec.instances, 'server')} joined. ${progress}`;
+    return no('RestoringRedundancy', text);
+  }
+  const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');
+  if (ill.length > 0)
+    return no('ReplicaUnhealthy', `${serving} ${sentence(ill.map(({ message }) => message))}`);
+  return yes('Healthy', serving);
+}
+
+function initializing({ members, cluster }: Observed): ClusterVerdict<'Ready'> {
+  const { no } = saying('Ready');
+  const isLoading = members.some(({ record, isPrimary }) => isPrimary && record.step === 'Loading');
+  const progress = members.filter(({ place }) => place === 'Active').map(progressOf);
+  const text = progress.join(' ') || 'The first servers are being launched.';
+  const isRestoring = isLoading && cluster.spec.bootstrap.type !== 'Empty';
+  return isRestoring ? no('RestoringData', text) : no('Bootstrapping', text);
+}
+
+const stepWords = {
+  Waiting: 'waits for its machine',
+  Preparing: 'is being set up',
+  Loading: 'is loading the first data',
+  Cloning: 'is being copied',
+  Following: 'catches up',
+  Joined: 'has joined',
+} as const;
+
+function progressOf({ name, record, booted, state }: Member): string {
+  const step = record.step ?? 'Waiting';
+  const from = record.donor === undefined ? '' : ` from ${record.donor}`;
+  const machine = step === 'Waiting' ? ` (Server ${booted ? 'has booted' : state})` : '';
+  const waits =
+    step === 'Cloning' && record.donor === undefined ? 'waits for a server to copy from' : stepWords[step];
+  const trouble = record.message === undefined ? '' : ` [${record.message}]`;
+  return `${name} ${waits}${from}${machine}${trouble}.`;
+}
+
+function names(members: readonly Member[]): string {
+  return members.map(({ name }) => name).join(', ');
+}
+
+function sentence(messages: readonly string[]): string {
+  const text = messages.join('; ');
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
+}

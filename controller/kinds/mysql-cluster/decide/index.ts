@@ -1,0 +1,190 @@
+/** What to do for a cluster next, apart from changes of primary and of what commits wait for. Pure. */
+import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import { timestamp, type Instant } from '../../../base/clock.ts';
+import { planJoining } from './joining.ts';
+import { isJoined, type Member, type MemberRecord } from './member.ts';
+import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
+import { lastPromotion } from './conditions.ts';
+import { planRoster, type RosterPlan } from './roster.ts';
+import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
+import { normal, warning } from './words.ts';
+
+/** Something is on its way: jobs, servers, positions. */
+const busyPeriod = 1_000;
+const restPeriod = 2_000;
+
+export interface Decision extends Plan {
+  readonly troubles: Upkeep['troubles'];
+  /** Members that are to leave; they acknowledge nothing from now on. */
+  readonly leaving: readonly string[];
+}
+
+export function decide(observed: Observed): Decision {
+  const { status, suspended } = observed;
+  const upkeep = planUpkeep(observed);
+  const isBusy = status.currentPromotionRef !== undefined;
+  // While the primary changes, or nothing may be changed, members only are what they were.
+  const isStill = suspended || isBusy;
+  const joining = isStill ? standStill(observed) : planAllJoining(observed);
+  const roster = isStill ? noRoster(status) : rosterOf(observed, upkeep);
+  const record: MySQLClusterStatus = {
+    ...joining.record,
+    members: recordsOf(observed, joining.records, upkeep.troubles),
+    quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
+    automaticRemovals: removalsAfter(status, roster.replaced.length, observed.now),
+  };
+  const isMoving = joining.deeds.length > 0 || roster.deeds.length > 0 || joining.isUnderWay;
+  return {
+    record,
+    servers: isStill ? [] : [...roster.deeds, ...labelsOf(observed, roster)],
+    joins: isStill ? [] : [...joining.deeds, ...upkeep.deeds],
+    automaticRemovals: roster.replaced.length,
+    events: [...joining.events, ...rosterEvents(roster, upkeep.troubles)],
+    recheckAfter: isMoving ? busyPeriod : restPeriod,
+    troubles: upkeep.troubles,
+    leaving: roster.leaving.map(({ name }) => name),
+  };
+}
+
+interface AllJoining {
+  readonly record: MySQLClusterStatus;
+  readonly records: ReadonlyMap<string, MemberRecord>;
+  readonly deeds: readonly JoinDeed[];
+  readonly events: readonly EventNote[];
+  readonly isUnderWay: boolean;
+}
+
+/** One after the other: only one may become the first with data, and a donor serves one at a time. */
+function planAllJoining(observed: Observed): AllJoining {
+  const records = new Map<string, MemberRecord>();
+  const deeds: JoinDeed[] = [];
+  const events: EventNote[] = [];
+  const taken = new Set(donorsOf(observed.members.map(({ record }) => record)));
+  let { primary } = observed.status;
+  for (const member of inOrder(observed.members)) {
+    const seen = { ...observed, status: { ...observed.status, primary } };
+    const joining = planJoining(seen, member, taken);
+    primary = joining.primary ?? primary;
+    for (const donor of donorsOf([joining.record])) taken.add(donor);
+    records.set(member.name, joining.record);
+    deeds.push(...joining.deeds);
+    events.push(...joining.events);
+  }
+  const isUnderWay = observed.members.some((member) => member.place === 'Active' && !isJoined(member));
+  const record = primary === observed.status.primary ? {} : { primary };
+  return { record, records, deeds, events, isUnderWay };
+}
+
+function standStill({ members }: Observed): AllJoining {
+  const records = new Map(members.map(({ name, record }) => [name, record]));
+  return { record: {}, records, deeds: [], events: [], isUnderWay: false };
+}
+
+function donorsOf(records: readonly MemberRecord[]): readonly string[] {
+  return records.flatMap(({ donor, step }) => (donor !== undefined && step === 'Cloning' ? [donor] : []));
+}
+
+function inOrder(members: readonly Member[]): readonly Member[] {
+  return members.toSorted((a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1));
+}
+
+function noRoster({ quarantined = [] }: MySQLClusterStatus): RosterPlan {
+  return { deeds: [], quarantined, replaced: [], leaving: [] };
+}
+
+function rosterOf(observed: Observed, { overdue }: Upkeep): RosterPlan {
+  const plan = planRoster(observed, { overdue, oldPrimaries: oldPrimariesOf(observed) });
+  if (observed.problem === undefined) return plan;
+  // Nothing is made that could not be used; what is there goes on.
+  return { ...plan, deeds: plan.deeds.filter((deed) => deed.do !== 'create') };
+}
+
+/** Led until the last change of primary, and was stopped for it: it may hold what nobody else has. */
+function oldPrimariesOf(observed: Observed): readonly string[] {
+  const last = lastPromotion(observed);
+  const { newPrimary, oldPrimary } = last?.status ?? {};
+  const wasStopped = last?.spec.trigger === 'Automatic' || last?.spec.mode === 'Forced';
+  const hasLed = newPrimary !== undefined && newPrimary === observed.status.primary?.server;
+  return hasLed && wasStopped && oldPrimary !== undefined && oldPrimary !== newPrimary ? [oldPrimary] : [];
+}
+
+function labelsOf({ members }: Observed, { deeds }: RosterPlan): readonly ServerDeed[] {
+  const changed = new Set(deeds.flatMap((deed) => ('member' in deed ? [deed.member.name] : [])));
+  return members
+    .filter(({ place, name }) => place === 'Active' && !changed.has(name))
+    .filter((member) => member.server.metadata.labels?.['ridgeline.dev/role'] !== labelOf(member))
+    .map((member) => ({ do: 'label', member, role: labelOf(member) }));
+}
+
+function labelOf(member: Member): Role {
+  if (!isJoined(member)) return 'joining';
+  return member.isPrimary ? 'primary' : 'replica';
+}
+
+/** One record per server, with the part it plays as seen now. */
+function recordsOf(
+  { members, cluster, finding, now, status }: Observed,
+  records: ReadonlyMap<string, MemberRecord>,
+  troubles: ReadonlyMap<string, Trouble>,
+): MySQLClusterStatus['members'] {
+  const isServing = finding?.verdict === 'Healthy' || finding?.verdict === 'Overloaded';
+  return members.slice(0, 18).map((member): MemberRecord => {
+    const { name, isPrimary } = member;
+    const record = records.get(name) ?? member.record;
+    const role = roleOf(member);
+    const trouble = troubles.get(name);
+    const isWell = isPrimary ? isServing : trouble === undefined && member.look !== undefined;
+    const before = status.members?.find(({ server }) => server === name);
+    return {
+      ...record,
+      role,
+      healthy: isJoined(member) && isWell,
+      lag: lagOf(member, cluster.spec.maxLagSeconds),
+      since: before?.role === role && before?.since !== undefined ? before.since : timestamp(now),
+      failingTime: failingSince(member.record, trouble, now),
+    };
+  });
+}
+
+function roleOf(member: Member): MemberRecord['role'] {
+  if (member.place === 'Fenced') return 'Fenced';
+  if (member.isPrimary) return 'Primary';
+  return isJoined(member) ? 'Replica' : 'Joining';
+}
+
+function lagOf(member: Member, maxLagSeconds: number): MemberRecord['lag'] {
+  const { look, isPrimary } = member;
+  if (look === undefined || !isJoined(member)) return 'Unknown';
+  if (isPrimary) return 'None';
+  const { replication } = look;
+  if (replication?.applier !== 'Running') return 'Stopped';
+  if (replication.lagSeconds === undefined) return 'Unknown';
+  if (replication.lagSeconds === 0) return 'None';
+  return replication.lagSeconds <= maxLagSeconds ? 'UnderLimit' : 'OverLimit';
+}
+
+/** At most 32 entries; older ones count for the breaker no more. */
+function removalsAfter(
+  { automaticRemovals = [] }: MySQLClusterStatus,
+  count: number,
+  now: Instant,
+): MySQLClusterStatus['automaticRemovals'] {
+  const recent = automaticRemovals.filter(({ time }) => now - Date.parse(time) < 10 * 60_000);
+  const all = count === 0 ? recent : [...recent, { time: timestamp(now), count }];
+  return all.length === 0 ? undefined : all.slice(-32);
+}
+
+function rosterEvents(
+  { deeds, replaced }: RosterPlan,
+  troubles: ReadonlyMap<string, Trouble>,
+): readonly EventNote[] {
+  const fenced = deeds.flatMap((deed) =>
+    deed.do === 'fence'
+      ? [normal('OldPrimaryQuarantined', `${deed.member.name} is switched off and kept for inspection.`)]
+      : [],
+  );
+  const rebuilt = replaced.map(({ name }) =>
+    warning('ReplicaReplaced', `${name} is replaced: ${troubles.get(name)?.message ?? 'it is not well'}.`),
+  );
+  return [...fenced, ...rebuilt];
+}

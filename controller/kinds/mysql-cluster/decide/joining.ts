@@ -1,0 +1,238 @@
+/**
+ * How a server gets into its cluster, one step at a time: prepared, filled with data, and following. Pure.
+ *
+ *     Waiting -> Preparing -+-> Loading -----------------> Joined    (the first server: recorded as primary on the way)
+ *                           +-> Cloning -> Following ----> Joined    (every other)
+ *
+ * The step, its attempt and its time are in status before a job is started; the job's id is derived from them, so that
+ * whoever comes later finds the same job. A step that fails, or takes too long, begins again after a pause.
+ */
+import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { jobExit } from '../../../database/job-script.ts';
+import type { Replication } from '../../../database/port.ts';
+import { isJoined, type Member, type MemberRecord } from './member.ts';
+import type { EventNote, JobFacts, JobLook, JoinDeed, Observed } from './plan.ts';
+
+export interface Joining {
+  readonly record: MemberRecord;
+  readonly deeds: readonly JoinDeed[];
+  /** Set when this very server is to hold the cluster's first data. */
+  readonly primary?: MySQLClusterStatus['primary'];
+  readonly events: readonly EventNote[];
+}
+
+type Step = NonNullable<MemberRecord['step']>;
+
+/** Longest time of one attempt of a step. Data may be large: the job itself says when it fails. */
+export const limits = {
+  Preparing: 20 * 60_000,
+  Loading: 24 * 3_600_000,
+  Cloning: 24 * 3_600_000,
+  /** Without receiving and applying. */
+  Following: 10 * 60_000,
+} as const satisfies Partial<Record<Step, Millis>>;
+
+const firstPause: Millis = 5_000;
+const longestPause: Millis = 5 * 60_000;
+
+/** What to record of the member and to do for it now. `taken`: donors that others copy from. */
+export function planJoining(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
+  const { record } = member;
+  if (member.place !== 'Active' || !member.booted) return stay(record);
+  switch (record.step) {
+    case 'Preparing':
+    case 'Loading':
+    case 'Cloning':
+      return work(observed, member, record.step, taken);
+    case 'Following':
+      return follow(observed, member);
+    case 'Joined':
+      return stay(record);
+    case 'Waiting':
+    case undefined:
+      return isReadyToStart(observed) ? enter(observed, member, 'Preparing') : stay(record);
+  }
+}
+
+function isReadyToStart({ problem }: Observed): boolean {
+  return problem === undefined;
+}
+
+/** A step that is a job. */
+function work(
+  observed: Observed,
+  member: Member,
+  step: 'Preparing' | 'Loading' | 'Cloning',
+  taken: ReadonlySet<string>,
+): Joining {
+  const { now, jobs, members } = observed;
+  const { record } = member;
+  const begin = Date.parse(record.stepTime ?? '') || now;
+  if (now < begin) return stay(record);
+  const donor = members.find(({ name }) => name === record.donor);
+  if (step === 'Cloning' && !isDonor(observed, donor)) return settleIn(observed, member, taken);
+  const facts = jobs.get(member.name);
+  const state = outcomeOf(facts);
+  const withDonor = donor === undefined ? {} : { donor };
+  if (state === 'succeeded') return succeed(observed, member, taken);
+  const cancel = { do: 'cancel', member, ...withDonor } as const;
+  // Of a copy's two jobs one may still run; the next attempt would meet it.
+  if (state === 'failed') return fail(observed, member, facts?.lastLine ?? 'its log is empty', [cancel]);
+  if (now - begin > limits[step]) {
+    return fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, [cancel]);
+  }
+  if (state === 'silent') return stay(record);
+  const isUnderWay = facts?.own.state === 'running' && facts.donor?.state !== 'unknown';
+  return isUnderWay
+    ? stay(record)
+    : { ...stay(record), deeds: [{ do: 'start', member, job: step, ...withDonor }] };
+}
+
+/** Of both jobs, if there are two: one that failed fails the step, and the copy counts when it has arrived. */
+function outcomeOf(facts: JobFacts | undefined): 'succeeded' | 'failed' | 'silent' | 'open' {
+  if (facts === undefined) return 'silent';
+  const { own, donor } = facts;
+  if (isSuccess(own)) return 'succeeded';
+  if (isFailure(own) || (donor !== undefined && isFailure(donor))) return 'failed';
+  return own.state === 'silent' || donor?.state === 'silent' ? 'silent' : 'open';
+}
+
+function isSuccess(job: JobLook): boolean {
+  return job.state === 'exited' && job.exitCode === 0;
+}
+
+function isFailure(job: JobLook): boolean {
+  return job.state === 'interrupted' || (job.state === 'exited' && job.exitCode !== 0);
+}
+
+function succeed(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
+  if (member.record.step === 'Loading') {
+    return { ...enter(observed, member, 'Joined'), events: [joined(member, 'holds the first data')] };
+  }
+  if (member.record.step === 'Cloning') return enter(observed, member, 'Following');
+  return member.isPrimary ? enter(observed, member, 'Loading') : settleIn(observed, member, taken);
+}
+
+/** Becomes the first with data, or a copy. */
+function settleIn(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
+  if (!mayLead(observed)) return chooseDonor(observed, member, taken);
+  const epoch = (observed.status.primary?.epoch ?? 0) + 1;
+  const { name: server, instanceID } = member;
+  const primary = { server, epoch, ...(instanceID === undefined ? {} : { instanceID }) };
+  return { ...enter(observed, member, 'Loading'), primary };
+}
+
+/** Nobody was ever opened for writes: the one that was chosen may be replaced while it holds nothing. */
+function mayLead({ status: { primary }, members }: Observed): boolean {
+  if (primary === undefined) return true;
+  const chosen = members.find(({ name }) => name === primary.server);
+  if (chosen?.place === 'Active' && chosen.instanceID === primary.instanceID) return false;
+  return chosen?.record.step !== 'Joined' && !members.some(isJoined);
+}
+
+/** Copies from a replica that is well, else from the primary; one copy at a time from each. */
+function chooseDonor(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
+  const { members, now } = observed;
+  const free = members.filter((one) => isDonor(observed, one) && !taken.has(one.name));
+  const donor = free.find(({ isPrimary }) => !isPrimary) ?? free[0];
+  const attempt = member.record.step === 'Cloning' ? (member.record.attempt ?? 0) + 1 : 1;
+  const base = { ...enter({ now }, member, 'Cloning').record, attempt };
+  if (donor === undefined) {
+    // Nothing is begun: the attempt is counted when there is somebody to copy from.
+    const record = member.record.step === 'Cloning' ? member.record : { ...base, attempt: 0 };
+    return stay(withoutDonor(record));
+  }
+  return stay({ ...base, donor: donor.name });
+}
+
+/** Whether it can hand over the cluster's data now. */
+function isDonor({ cluster }: Observed, member: Member | undefined): boolean {
+  if (member?.look === undefined || !isJoined(member)) return false;
+  const { replication } = member.look;
+  if (member.isPrimary) return true;
+  return replication !== undefined && isFollowing(replication, cluster.spec.maxLagSeconds);
+}
+
+function follow(observed: Observed, member: Member): Joining {
+  const { now, members, cluster } = observed;
+  const { record, look } = member;
+  const primary = members.find(({ isPrimary }) => isPrimary);
+  if (now < (Date.parse(record.stepTime ?? '') || 0) || primary?.look === undefined) return stay(record);
+  const replication = look?.replication;
+  const isAtSource = replication !== undefined && replication.source === primary.address;
+  if (isAtSource && isFollowing(replication, cluster.spec.maxLagSeconds)) {
+    return { ...enter(observed, member, 'Joined'), events: [joined(member, `follows ${primary.name}`)] };
+  }
+  const error = replication?.applierError ?? replication?.receiverError;
+  const since = now - (Date.parse(record.stepTime ?? '') || now);
+  const mustBeTold = !isAtSource || replication.receiver === 'Stopped' || replication.applier === 'Stopped';
+  if (since > limits.Following && (error !== undefined || mustBeTold)) {
+    const text = error === undefined ? 'it does not follow' : `${String(error.number)} ${error.message}`;
+    return cloneAgain(observed, member, text);
+  }
+  // A receiver that has fallen out of the primary's binary logs never gets in again.
+  if (error?.number === 1236) return cloneAgain(observed, member, `1236 ${error.message}`);
+  return mustBeTold && look !== undefined
+    ? { ...stay(record), deeds: [{ do: 'follow', member }] }
+    : stay(record);
+}
+
+/** Connected, applying, and not too far behind. */
+export function isFollowing({ receiver, applier, lagSeconds }: Replication, maxLagSeconds: number): boolean {
+  return receiver === 'Running' && applier === 'Running' && (lagSeconds ?? 0) <= maxLagSeconds;
+}
+
+function cloneAgain(observed: Observed, member: Member, message: string): Joining {
+  const failed = fail(observed, member, message);
+  return { ...failed, record: withoutDonor({ ...failed.record, step: 'Cloning' }) };
+}
+
+function enter({ now }: { readonly now: Instant }, { record, instanceID }: Member, step: Step): Joining {
+  const { server, role } = record;
+  return stay({
+    server,
+    ...(role === undefined ? {} : { role }),
+    ...(instanceID === undefined ? {} : { instanceID }),
+    step,
+    ...(step === 'Joined' ? {} : { attempt: 1, stepTime: timestamp(now) }),
+  });
+}
+
+function fail(
+  { now, jobs }: Observed,
+  { record, name }: Member,
+  message: string,
+  deeds: readonly JoinDeed[] = [],
+): Joining {
+  const job = jobs.get(name)?.own;
+  const failure = job?.state === 'exited' ? failures[job.exitCode] : undefined;
+  const attempt = record.attempt ?? 1;
+  const pause = Math.min(longestPause, firstPause * 2 ** Math.min(attempt - 1, 10));
+  const text = `${record.step ?? 'Waiting'} failed (attempt ${String(attempt)}): ${message}`.slice(0, 512);
+  return {
+    record: { ...record, attempt: attempt + 1, stepTime: timestamp(now + pause), message: text, failure },
+    deeds,
+    events: [{ type: 'Warning', reason: 'JoiningFailed', message: `${name}: ${text}` }],
+  };
+}
+
+/** What exit codes of jobs mean; of others the last line of the log says what happened. */
+const failures: Readonly<Record<number, MemberRecord['failure']>> = {
+  [jobExit.lacksServer]: 'LacksServer',
+  [jobExit.unsupportedVersion]: 'UnsupportedVersion',
+  [jobExit.foreignData]: 'ForeignData',
+  [jobExit.refusedSettings]: 'RefusedSettings',
+};
+
+function withoutDonor({ donor: _, ...record }: MemberRecord): MemberRecord {
+  return record;
+}
+
+function joined({ name }: Member, how: string): EventNote {
+  return { type: 'Normal', reason: 'ReplicaJoined', message: `${name} ${how}.` };
+}
+
+function stay(record: MemberRecord): Joining {
+  return { record, deeds: [], events: [] };
+}

@@ -1,0 +1,95 @@
+/** What one server is to its cluster: its place, how far it has joined, and what it says of itself. Pure. */
+import { findCondition } from '../../../api/conditions.ts';
+import { annotations, labels } from '../../../api/meta.ts';
+import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import type { Server } from '../../../api/server.ts';
+import type { Instant, Millis } from '../../../base/clock.ts';
+import type { Look } from '../../../database/port.ts';
+import type { Finding } from '../../../supervision/port.ts';
+
+export type Place =
+  /** Counts for the wanted number. */
+  | 'Active'
+  /** An old primary, kept for inspection. */
+  | 'Fenced'
+  /** Being deleted. */
+  | 'Going'
+  /** Its machine ended though nobody here asked for it. */
+  | 'Lost';
+
+export type MemberRecord = NonNullable<MySQLClusterStatus['members']>[number];
+
+export interface Member {
+  readonly server: Server;
+  readonly name: string;
+  readonly place: Place;
+  /** Reason of its Ready condition. */
+  readonly state: string;
+  /** Its boot scripts are done, and its host can be logged in to. */
+  readonly booted: boolean;
+  readonly instanceID: string | undefined;
+  readonly address: string | undefined;
+  readonly zone: string | undefined;
+  readonly createdAt: Instant;
+  readonly isPrimary: boolean;
+  /** What status says of this very machine; step Waiting when nothing. */
+  readonly record: MemberRecord;
+  /** The newest answer of its database, unless it is too old to be of use. */
+  readonly look: Look | undefined;
+  /** Kept, if fenced, at least until then. */
+  readonly keptUntil: Instant | undefined;
+}
+
+export interface MemberScope {
+  readonly now: Instant;
+  readonly status: MySQLClusterStatus;
+  readonly looks: Finding['looks'];
+}
+
+/** An older look says nothing any more. */
+const lookLife: Millis = 5_000;
+
+export function memberOf(server: Server, { now, status, looks }: MemberScope): Member {
+  const { metadata, spec, status: seen = {} } = server;
+  const { name } = metadata;
+  const state = findCondition(seen, 'Ready')?.reason ?? 'Pending';
+  const kept = Date.parse(metadata.annotations?.[annotations.keptUntil] ?? '');
+  const look = looks.get(name);
+  return {
+    server,
+    name,
+    place: placeOf(server, state),
+    state,
+    booted: isBooted(server),
+    instanceID: seen.instanceID,
+    address: seen.privateIP,
+    zone: seen.zone ?? spec.zone,
+    createdAt: Date.parse(metadata.creationTimestamp),
+    isPrimary: status.primary?.server === name,
+    record: recordOf(server, status),
+    look: look === undefined || now - look.at > lookLife ? undefined : look.look,
+    keptUntil: Number.isNaN(kept) ? undefined : kept,
+  };
+}
+
+/** Whether it holds the cluster's data and follows, or leads. */
+export function isJoined({ record, place }: Member): boolean {
+  return record.step === 'Joined' && place === 'Active';
+}
+
+function placeOf({ metadata }: Server, state: string): Place {
+  if (metadata.deletionTimestamp !== undefined) return 'Going';
+  if (metadata.labels?.[labels.role] === 'fenced') return 'Fenced';
+  return state === 'Terminated' ? 'Lost' : 'Active';
+}
+
+function isBooted({ status }: Server): boolean {
+  const hasBooted = findCondition(status, 'Booted')?.status === 'True';
+  return hasBooted && status?.privateIP !== undefined && status.instanceID !== undefined;
+}
+
+function recordOf({ metadata, status }: Server, { members = [] }: MySQLClusterStatus): MemberRecord {
+  const record = members.find(({ server }) => server === metadata.name);
+  const isSameMachine = record?.instanceID === undefined || record.instanceID === status?.instanceID;
+  return record === undefined || !isSameMachine ? { server: metadata.name, step: 'Waiting' } : record;
+}

@@ -1,0 +1,98 @@
+/** What a cluster's decision is made from and what it may be. Types, and nothing but data. */
+import type { Verdict } from '../../../api/conditions.ts';
+import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import type { Promotion } from '../../../api/promotion.ts';
+import type { Reason } from '../../../api/reasons.ts';
+import type { Instant, Millis } from '../../../base/clock.ts';
+import type { JobState } from '../../../shell/port.ts';
+import type { Finding } from '../../../supervision/port.ts';
+import type { Member } from './member.ts';
+
+/** A mistake, or something missing, that only a person can put right. */
+export interface Problem {
+  readonly reason: Reason<'MySQLCluster', 'Stalled'> | 'TemplateNotReady';
+  readonly message: string;
+}
+
+/** How a member's job stands: `silent` = its host did not answer. */
+export type JobLook = JobState | { readonly state: 'silent' };
+
+export interface JobFacts {
+  /** The job on the member itself. */
+  readonly own: JobLook;
+  /** The donor's job while it hands over its data. */
+  readonly donor?: JobLook;
+  /** Last line of the log of whichever failed. */
+  readonly lastLine?: string;
+}
+
+export interface Observed {
+  readonly now: Instant;
+  readonly cluster: MySQLCluster;
+  readonly status: MySQLClusterStatus;
+  /** The paused annotation, or `suspend` of the cluster or its Deployment: change nothing. */
+  readonly suspended: boolean;
+  /** Why no server can be made or set up. */
+  readonly problem: Problem | undefined;
+  readonly members: readonly Member[];
+  /** Zones to spread over; empty = let each server choose. */
+  readonly zones: readonly string[];
+  /** Jobs of members on their way in, by server. */
+  readonly jobs: ReadonlyMap<string, JobFacts>;
+  readonly finding: Finding | undefined;
+  /** All of this cluster, oldest first. */
+  readonly promotions: readonly Promotion[];
+  /** Servers the breaker lets go now without a person having asked. */
+  readonly allowance: number;
+}
+
+/** A change of one server's object. */
+export type ServerDeed =
+  | { readonly do: 'create'; readonly zone: string | undefined }
+  | { readonly do: 'label'; readonly member: Member; readonly role: Role }
+  /** Labeled as an old primary, and switched off. */
+  | { readonly do: 'fence'; readonly member: Member }
+  | { readonly do: 'delete'; readonly member: Member };
+
+/** Values of the label `ridgeline.dev/role`. */
+export type Role = 'primary' | 'replica' | 'joining' | 'fenced';
+
+/** Something to do on the hosts of one member on its way in; all of it may be repeated. */
+export type JoinDeed =
+  | { readonly do: 'start'; readonly member: Member; readonly job: JobKind; readonly donor?: Member }
+  | { readonly do: 'cancel'; readonly member: Member; readonly donor?: Member }
+  | { readonly do: 'follow'; readonly member: Member };
+
+/** What a job is for; one script each. */
+export type JobKind = 'Preparing' | 'Loading' | 'Cloning';
+
+export interface EventNote {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+export type ConditionType =
+  | 'Ready'
+  | 'Available'
+  | 'Redundant'
+  | 'FailingOver'
+  | 'FailoverArmed'
+  | 'ReplicationHealthy'
+  | 'BackupHealthy'
+  | 'EndpointsReady';
+
+export type ClusterVerdict<Type extends ConditionType = ConditionType> = Omit<Verdict, 'type' | 'reason'> & {
+  readonly reason: Reason<'MySQLCluster', Type>;
+};
+
+export interface Plan {
+  /** Written before anything is done; `undefined` removes a field. */
+  readonly record: MySQLClusterStatus;
+  readonly servers: readonly ServerDeed[];
+  readonly joins: readonly JoinDeed[];
+  /** Servers removed by nobody in person: the breaker counts them. */
+  readonly automaticRemovals: number;
+  readonly events: readonly EventNote[];
+  readonly recheckAfter: Millis;
+}

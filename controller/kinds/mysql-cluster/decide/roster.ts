@@ -1,0 +1,127 @@
+/**
+ * Which servers to make, to switch off and to delete. Pure.
+ *
+ * Promises: the recorded primary is never deleted; at most one member that is not well is replaced at a time, after its
+ * replacement has joined; an old primary is kept, switched off, until its time is over.
+ */
+import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import { timestamp, type Instant } from '../../../base/clock.ts';
+import { isJoined, type Member } from './member.ts';
+import type { Observed, ServerDeed } from './plan.ts';
+
+type Quarantine = NonNullable<MySQLClusterStatus['quarantined']>;
+
+export interface RosterPlan {
+  readonly deeds: readonly ServerDeed[];
+  readonly quarantined: Quarantine;
+  /** Removed because they were not well. */
+  readonly replaced: readonly Member[];
+  /** Members on their way out; whoever keeps the record of acknowledging replicas lets go of them first. */
+  readonly leaving: readonly Member[];
+}
+
+export interface RosterFacts {
+  /** Members that have not been well for too long. */
+  readonly overdue: ReadonlySet<string>;
+  /** Servers that must not take part any more, because they led and were stopped. */
+  readonly oldPrimaries: readonly string[];
+}
+
+/** As many as the status has room for. */
+const quarantineLimit = 9;
+
+export function planRoster(observed: Observed, { overdue, oldPrimaries }: RosterFacts): RosterPlan {
+  const { members, cluster, now } = observed;
+  const fencing = members.filter(
+    ({ name, place, isPrimary }) => place === 'Active' && !isPrimary && oldPrimaries.includes(name),
+  );
+  const quarantined = quarantineOf(observed, fencing);
+  const present = members.filter((member) => counts(member) && !fencing.includes(member));
+  const sick = present.find(({ name, isPrimary }) => !isPrimary && overdue.has(name));
+  const well = present.filter((member) => member !== sick);
+  const missing = Math.max(0, cluster.spec.instances - well.length);
+  const extra = surplus(well, cluster.spec.instances, overdue);
+  const isReplaced = sick !== undefined && missing === 0 && isComplete(well, cluster.spec.instances);
+  const replaced = isReplaced && observed.allowance > 0 ? [sick] : [];
+  const over = members.filter((member) => isOver(member, { quarantined, now }));
+  const leaving = [...extra, ...replaced];
+  return {
+    deeds: [
+      ...fencing.map((member): ServerDeed => ({ do: 'fence', member })),
+      ...creations(observed, present, missing),
+      ...leaving
+        .filter((member) => !isAcker(observed, member))
+        .map((member): ServerDeed => ({ do: 'delete', member })),
+      ...over.map((member): ServerDeed => ({ do: 'delete', member })),
+    ],
+    quarantined: quarantined.filter((entry) => !over.some(({ name }) => name === entry.server)),
+    replaced: replaced.filter((member) => !isAcker(observed, member)),
+    leaving,
+  };
+}
+
+/** The primary counts whatever became of it: until another is recorded, its data is the cluster's. */
+function counts({ place, isPrimary }: Member): boolean {
+  return place === 'Active' || isPrimary;
+}
+
+function isComplete(well: readonly Member[], instances: number): boolean {
+  return well.filter(isJoined).length >= instances;
+}
+
+/** More than wanted: not well ones first, then the newest; never the primary. */
+function surplus(
+  well: readonly Member[],
+  instances: number,
+  overdue: ReadonlySet<string>,
+): readonly Member[] {
+  const rank = (member: Member) => Number(isJoined(member) && !overdue.has(member.name));
+  return well
+    .filter(({ isPrimary, server }) => !isPrimary && !server.spec.deletionProtection)
+    .toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1))
+    .slice(0, Math.max(0, well.length - instances));
+}
+
+function isAcker({ status }: Observed, { name }: Member): boolean {
+  return status.durability?.ackers.includes(name) === true;
+}
+
+function creations(observed: Observed, present: readonly Member[], count: number): readonly ServerDeed[] {
+  const zones: (string | undefined)[] = present.map(({ zone }) => zone);
+  const deeds: ServerDeed[] = [];
+  for (let made = 0; made < count; made += 1) {
+    const population = (zone: string) => zones.filter((one) => one === zone).length;
+    const zone = observed.zones.toSorted((a, b) => population(a) - population(b))[0];
+    zones.push(zone);
+    deeds.push({ do: 'create', zone });
+  }
+  return deeds;
+}
+
+function quarantineOf({ status, members, cluster, now }: Observed, fencing: readonly Member[]): Quarantine {
+  const before = (status.quarantined ?? []).filter(({ server }) =>
+    members.some(({ name }) => name === server),
+  );
+  const untilTime = timestamp(now + cluster.spec.failover.keepFailedSeconds * 1_000);
+  const added = fencing
+    .filter(({ name }) => !before.some(({ server }) => server === name))
+    .map(({ name, instanceID }) => ({
+      server: name,
+      ...(instanceID === undefined ? {} : { instanceID }),
+      untilTime,
+    }));
+  return [...before, ...added].slice(-quarantineLimit);
+}
+
+/** Whether the object of a server goes now: its machine is gone anyway, or its time in quarantine is over. */
+function isOver(
+  { name, place, isPrimary, keptUntil, state, server }: Member,
+  { quarantined, now }: { readonly quarantined: Quarantine; readonly now: Instant },
+): boolean {
+  if (isPrimary || server.spec.deletionProtection) return false;
+  if (place === 'Lost') return true;
+  if (place !== 'Fenced') return false;
+  const entry = quarantined.find((one) => one.server === name);
+  const until = Math.max(keptUntil ?? 0, Date.parse(entry?.untilTime ?? '') || 0);
+  return state === 'Terminated' || now >= until;
+}

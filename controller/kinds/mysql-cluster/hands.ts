@@ -1,0 +1,109 @@
+/** Works on the hosts of members on their way in: starts and ends their jobs, and makes replicas follow. */
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import { within } from '../../base/abort.ts';
+import type { Clock, Millis } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Member as DatabaseMember, Source } from '../../database/port.ts';
+import type { Shell } from '../../shell/port.ts';
+import type { JoinDeed } from './decide/plan.ts';
+import { jobIDs } from './job-id.ts';
+import { jobsOf } from './jobs.ts';
+import type { Site } from './site.ts';
+
+export interface HandsPorts {
+  readonly shell: Shell;
+  readonly clock: Clock;
+}
+
+/** What the deeds of one pass are about. */
+export interface Work {
+  readonly cluster: MySQLCluster;
+  readonly site: Site;
+  readonly log: Logger;
+}
+
+/** How long a pass waits for its deeds; what takes longer goes on alone. */
+const patience: Millis = 2_000;
+
+/** One deed at a time on each host, whatever pass it came from. */
+export class Hands {
+  readonly #ports: HandsPorts;
+  readonly #busy = new Set<string>();
+
+  constructor(ports: HandsPorts) {
+    this.#ports = ports;
+  }
+
+  /** Never fails: what did not work is logged, and seen in the next look. */
+  async carryOut(work: Work, deeds: readonly JoinDeed[]): Promise<void> {
+    const { clock } = this.#ports;
+    const free = deeds.filter(({ member }) => !this.#busy.has(member.server.metadata.uid));
+    await within(clock, patience, Promise.all(free.map((deed) => this.#guarded(work, deed))));
+  }
+
+  async #guarded(work: Work, deed: JoinDeed): Promise<void> {
+    const { uid } = deed.member.server.metadata;
+    this.#busy.add(uid);
+    try {
+      await this.#do(work, deed);
+    } catch (error) {
+      const text = 'could not do what a member needs';
+      const fields = { err: error, server: deed.member.name, deed: deed.do };
+      if (error instanceof AppError) work.log.warn(fields, text);
+      else work.log.error(fields, text);
+    } finally {
+      this.#busy.delete(uid);
+    }
+  }
+
+  async #do(work: Work, deed: JoinDeed): Promise<void> {
+    switch (deed.do) {
+      case 'start':
+        return await this.#start(work, deed);
+      case 'cancel':
+        return await this.#cancel(work, deed);
+      case 'follow':
+        return await follow(work, deed);
+    }
+  }
+
+  async #start({ cluster, site }: Work, deed: JoinDeed & { readonly do: 'start' }): Promise<void> {
+    const { own, donor } = await jobsOf(cluster, site, deed);
+    const host = site.host(deed.member.server);
+    const donorHost = deed.donor === undefined ? undefined : site.host(deed.donor.server);
+    if (donor !== undefined && donorHost !== undefined) await this.#ports.shell.startJob(donorHost, donor);
+    if (host !== undefined) await this.#ports.shell.startJob(host, own);
+  }
+
+  async #cancel({ cluster, site }: Work, deed: JoinDeed & { readonly do: 'cancel' }): Promise<void> {
+    const ids = jobIDs(cluster, deed.member.record);
+    const host = site.host(deed.member.server);
+    const donorHost = deed.donor === undefined ? undefined : site.host(deed.donor.server);
+    if (host !== undefined) await this.#ports.shell.cancelJob(host, ids.own);
+    if (donorHost !== undefined) await this.#ports.shell.cancelJob(donorHost, ids.donor);
+  }
+}
+
+/** Acknowledges only who is recorded to: the record never lags behind the truth. */
+async function follow({ cluster, site }: Work, { member: { server, name } }: JoinDeed): Promise<void> {
+  const { primary, durability } = cluster.status ?? {};
+  const member = site.member(server);
+  const leader = site.leader();
+  if (primary === undefined || member === undefined || leader === undefined) return;
+  const acknowledges = durability?.ackers.includes(name) === true;
+  await member.database.follow(await sourceOf(site, leader, acknowledges), primary.epoch);
+}
+
+/** How a member follows `primary`. */
+export async function sourceOf(
+  { credentials }: Site,
+  { address, database, server }: DatabaseMember,
+  acknowledges: boolean,
+): Promise<Source> {
+  if (credentials === undefined) {
+    throw new AppError('database.denied', `no password to follow ${server} with is known`);
+  }
+  const certificate = await database.certificate();
+  return { address, password: credentials.replication, certificate, acknowledges };
+}

@@ -1,0 +1,16 @@
+/** Names of the jobs that bring a member in: the same step and attempt of the same machine is the same job. Pure. */
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import type { MemberRecord } from './decide/member.ts';
+
+export interface JobIDs {
+  /** The job on the member itself. */
+  readonly own: string;
+  /** The job on the server it copies from. */
+  readonly donor: string;
+}
+
+export function jobIDs({ metadata }: MySQLCluster, record: MemberRecord): JobIDs {
+  const { instanceID = 'none', step = 'Waiting', attempt = 1 } = record;
+  const base = `mysql-${metadata.uid}-${instanceID}-${step.toLowerCase()}-${String(attempt)}`;
+  return { own: base, donor: `${base}-donor` };
+}

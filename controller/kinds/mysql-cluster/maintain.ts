@@ -1,0 +1,164 @@
+/** A pass over a cluster whose primary need not change: members, promises to commits, ways to it, and what is told of it. */
+import { mySQLClusterKind, type MySQLCluster, type MySQLClusterStatus } from '../../api/mysql-cluster.ts';
+import { serverKind } from '../../api/server.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import { timestamp, type Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Breaker } from '../../breaker/breaker.ts';
+import type { Databases } from '../../database/port.ts';
+import type { Cache, Events, Kube } from '../../kube/port.ts';
+import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { Shell } from '../../shell/port.ts';
+import type { Supervision } from '../../supervision/port.ts';
+import { changeServers } from './act.ts';
+import { announce } from './announce.ts';
+import { takeStep } from './arm.ts';
+import { armedVerdict } from './decide/change.ts';
+import { conditionsOf, lastPromotion } from './decide/conditions.ts';
+import { decideDurability } from './decide/durability.ts';
+import { decide, type Decision } from './decide/index.ts';
+import { planOpening, type Opening } from './decide/opening.ts';
+import type { Observed } from './decide/plan.ts';
+import { planUpkeep } from './decide/upkeep.ts';
+import type { Hands } from './hands.ts';
+import { scopeOf } from './history.ts';
+import type { ClusterMetrics } from './metrics.ts';
+import { listServers, observe, type Depth, type Scene } from './observe.ts';
+import { noteRedundant } from './promote.ts';
+import type { Routes } from './router.ts';
+import { openSite, type Site } from './site.ts';
+import { statusOf } from './status.ts';
+
+export interface MaintainPorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly accounts: Accounts;
+  readonly shell: Shell;
+  readonly databases: Databases;
+  readonly supervision: Supervision;
+  readonly breaker: Breaker;
+  readonly routes: Routes;
+  readonly failpoints: Failpoints;
+  readonly metrics: ClusterMetrics;
+  readonly hands: Hands;
+}
+
+export async function look(
+  ports: Omit<MaintainPorts, 'hands'>,
+  scene: Scene,
+  depth: Depth,
+): Promise<Observed> {
+  const { cluster, servers, now } = scene;
+  const seen = await observe(ports, scene, depth);
+  const size = Math.max(cluster.spec.instances, servers.length);
+  const asker = { scope: scopeOf(cluster), size, fleet: ports.cache.list(serverKind).length };
+  return { ...seen, allowance: ports.breaker.allowance(asker, now) };
+}
+
+export async function maintain(
+  ports: MaintainPorts,
+  scene: Scene,
+  { log, now }: ReconcileContext,
+): Promise<ReconcileResult> {
+  const { kube, hands } = ports;
+  const { observed, decision } = await decideNow(ports, scene);
+  const opening = planOpening(observed);
+  const written = await record(ports, { observed, decision, opening });
+  await changeServers(kube, written, decision.servers);
+  const site = await openSite(ports, written, scene.site.credentials);
+  await hands.carryOut({ cluster: written, site, log }, decision.joins);
+  try {
+    if (opening !== undefined) await open(scene, opening);
+    else if (!observed.suspended) await keepPromises(ports, { observed, decision, site, written });
+  } catch (error) {
+    // What is on record holds; the next pass tries again.
+    if (!(error instanceof AppError) || error.code.startsWith('kube.')) throw error;
+    log.warn({ err: error }, 'could not change what commits wait for');
+  }
+  await noteRedundant(kube, lastPromotion(observed), written.status ?? {}, timestamp(now));
+  const hasMoved = JSON.stringify(written.status?.members) !== JSON.stringify(scene.cluster.status?.members);
+  return { after: hasMoved ? 0 : decision.recheckAfter };
+}
+
+interface Decided {
+  readonly observed: Observed;
+  readonly decision: Decision;
+}
+
+async function decideNow(ports: MaintainPorts, scene: Scene): Promise<Decided> {
+  const observed = await look(ports, scene, 'full');
+  const decision = decide(observed);
+  if (!decision.servers.some((deed) => deed.do === 'create' || deed.do === 'delete'))
+    return { observed, decision };
+  // What the cache has not heard of yet would be made, or taken away, a second time.
+  const servers = await listServers(ports.kube, scene.cluster);
+  const live = await look(ports, { ...scene, servers }, 'full');
+  return { observed: live, decision: decide(live) };
+}
+
+/** Writes the intention down. The breaker hears of it before anything is awaited: nobody else may use its word too. */
+async function record(
+  ports: MaintainPorts,
+  { observed, decision, opening }: Decided & { readonly opening: Opening | undefined },
+): Promise<MySQLCluster> {
+  const { breaker, metrics } = ports;
+  const { cluster, now } = observed;
+  const takeBack = breaker.note(scopeOf(cluster), decision.automaticRemovals, now);
+  const durability = opening === undefined ? {} : { durability: opening.durability };
+  try {
+    const written = await write(ports, observed, { ...decision.record, ...durability }, decision);
+    if (decision.automaticRemovals > 0) metrics.replaced(cluster, decision.automaticRemovals);
+    return written;
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+}
+
+/** Writes `changes` and what there is to tell; sends nothing when nothing is new. */
+export async function write(
+  ports: Pick<MaintainPorts, 'kube' | 'events' | 'metrics' | 'routes'>,
+  observed: Observed,
+  changes: MySQLClusterStatus,
+  decision?: Decision,
+): Promise<MySQLCluster> {
+  const { cluster, suspended } = observed;
+  const next = { ...observed, status: { ...observed.status, ...changes } };
+  const routing = ports.routes.keep({ ...cluster, status: next.status }, suspended);
+  const troubles = decision?.troubles ?? planUpkeep(observed).troubles;
+  const conditions = conditionsOf({ observed: next, troubles, armed: armedVerdict(next, troubles), routing });
+  const status = statusOf(observed, { ...changes, records: [...routing.records] }, conditions);
+  const written = await ports.kube.writeStatus(mySQLClusterKind, cluster, status);
+  announce(ports.events, cluster, status, decision?.events);
+  ports.metrics.seen({ ...observed, status });
+  return written;
+}
+
+/** What commits wait for is on record already. Nobody has written anything: the order among servers does not matter. */
+async function open({ cluster, site }: Scene, { primary, ackers, durability }: Opening): Promise<void> {
+  const epoch = cluster.status?.primary?.epoch;
+  const database = site.member(primary.server)?.database;
+  if (database === undefined || epoch === undefined) return;
+  for (const { server } of ackers) await site.member(server)?.database.acknowledge(true, epoch);
+  await database.requireAcks(durability.requiredAcks, epoch);
+  await database.open(epoch);
+}
+
+/** One step towards what commits should wait for. */
+async function keepPromises(
+  ports: MaintainPorts,
+  { observed, decision, site, written }: Decided & { readonly site: Site; readonly written: MySQLCluster },
+): Promise<void> {
+  const now = { ...observed, cluster: written, status: written.status ?? {} };
+  const step = decideDurability(now, decision);
+  if (step === undefined) return;
+  const databases = observed.members.flatMap(({ name, server }) => {
+    const member = site.member(server);
+    return member === undefined ? [] : [[name, member.database] as const];
+  });
+  const { failure } = await takeStep(ports, { cluster: written, databases: new Map(databases) }, step);
+  if (failure !== undefined) throw failure;
+}

@@ -1,0 +1,257 @@
+/** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
+import { annotations, labels } from '../../api/meta.ts';
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import { promotionKind, type Promotion } from '../../api/promotion.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import { within } from '../../base/abort.ts';
+import type { Clock, Instant, Millis } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import { refusals } from '../../database/settings-refusals.ts';
+import type { Look } from '../../database/port.ts';
+import type { Cache, Kube } from '../../kube/port.ts';
+import type { Shell } from '../../shell/port.ts';
+import type { Finding, Supervision } from '../../supervision/port.ts';
+import { memberOf, type Member, type MemberRecord } from './decide/member.ts';
+import type { JobFacts, JobLook, Observed, Problem } from './decide/plan.ts';
+import { jobIDs } from './job-id.ts';
+import type { Site } from './site.ts';
+
+export interface ObservePorts {
+  readonly kube: Kube;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly accounts: Accounts;
+  readonly shell: Shell;
+  readonly supervision: Supervision;
+}
+
+/** No pass waits longer for one host. */
+const patience: Millis = 2_000;
+const tailBytes = 4_096;
+
+export interface Scene {
+  readonly cluster: MySQLCluster;
+  readonly site: Site;
+  readonly servers: readonly Server[];
+  readonly now: Instant;
+  /** Why there are no credentials. */
+  readonly missing: string | undefined;
+}
+
+/** `quick` asks no host. */
+export type Depth = 'quick' | 'full';
+
+/** Everything but the breaker's word. */
+export async function observe(
+  ports: ObservePorts,
+  scene: Scene,
+  depth: Depth,
+): Promise<Omit<Observed, 'allowance'>> {
+  const { cluster, site, servers, now } = scene;
+  const status = cluster.status ?? {};
+  const finding = ports.supervision.of(cluster.metadata.uid);
+  const isFull = depth === 'full';
+  const looks = isFull ? await looksAt(ports, scene, finding) : (finding?.looks ?? new Map());
+  const members = servers.map((server) => memberOf(server, { now, status, looks }));
+  const suspended = cluster.spec.suspend || isPaused(cluster) || site.deployment?.spec.suspend === true;
+  const jobs =
+    suspended || !isFull
+      ? []
+      : await Promise.all(members.map((member) => jobFacts(ports, scene, member, members)));
+  return {
+    now,
+    cluster,
+    status,
+    suspended,
+    problem: problemOf(scene, members),
+    members,
+    zones: isFull ? await zonesOf(ports, site) : [],
+    jobs: new Map(jobs.flatMap((one) => (one === undefined ? [] : [one]))),
+    finding,
+    promotions: promotionsOf(ports.cache, cluster),
+  };
+}
+
+/** The cluster's own servers, as far as the cache has heard. */
+export function ownServers(cache: Cache, { metadata }: MySQLCluster): readonly Server[] {
+  return cache.list(serverKind, { namespace: metadata.namespace ?? '', ownerUid: metadata.uid });
+}
+
+/** The same from the API server itself: a server overlooked here could be made twice. */
+export async function listServers(kube: Kube, { metadata }: MySQLCluster): Promise<readonly Server[]> {
+  const { namespace = '', name, uid } = metadata;
+  const found = await kube.list(serverKind, { namespace, labelSelector: `${labels.cluster}=${name}` });
+  return found.filter((server) => (server.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid));
+}
+
+/** Of this cluster, oldest first. */
+export function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promotion[] {
+  const age = ({ metadata: of }: Promotion) => `${of.creationTimestamp} ${of.name}`;
+  return cache
+    .list(promotionKind, { namespace: metadata.namespace ?? '' })
+    .filter(({ spec }) => spec.clusterRef.name === metadata.name)
+    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+}
+
+/** What supervision saw, and what those say that it does not watch yet. */
+async function looksAt(
+  ports: ObservePorts,
+  { cluster, site, servers, now }: Scene,
+  finding: Finding | undefined,
+): Promise<Finding['looks']> {
+  const looks = new Map(finding?.looks);
+  const { members = [], primary } = cluster.status ?? {};
+  const isNew = ({ server, step }: MemberRecord) =>
+    step === 'Following' || (server === primary?.server && step === 'Joined' && !looks.has(server));
+  const unwatched = servers.filter(({ metadata }) =>
+    members.some((record) => record.server === metadata.name && isNew(record)),
+  );
+  await Promise.all(
+    unwatched.map(async (server) => {
+      const look = await lookAt(ports, site, server);
+      if (look !== undefined) looks.set(server.metadata.name, { at: now, look });
+    }),
+  );
+  return looks;
+}
+
+async function lookAt({ clock }: ObservePorts, site: Site, server: Server): Promise<Look | undefined> {
+  const member = site.member(server);
+  if (member === undefined) return undefined;
+  const look = await answer(within(clock, patience, member.database.look(patience)));
+  return look === 'late' ? undefined : look;
+}
+
+/** How the job, or the two jobs, of a member's step stand. */
+async function jobFacts(
+  ports: ObservePorts,
+  { cluster, site, now }: Scene,
+  member: Member,
+  members: readonly Member[],
+): Promise<readonly [string, JobFacts] | undefined> {
+  const { record, server, name } = member;
+  const isJob = record.step === 'Preparing' || record.step === 'Loading' || record.step === 'Cloning';
+  if (!isJob || now < Date.parse(record.stepTime ?? '')) return undefined;
+  const ids = jobIDs(cluster, record);
+  const donor = members.find((one) => one.name === record.donor)?.server;
+  const sides = [{ server, id: ids.own }, ...(donor === undefined ? [] : [{ server: donor, id: ids.donor }])];
+  const looks = await Promise.all(sides.map((side) => pollJob(ports, site, side)));
+  const [own = { state: 'silent' }, ofDonor] = looks;
+  const failed = looks.findIndex(
+    (look) => look.state === 'interrupted' || (look.state === 'exited' && look.exitCode !== 0),
+  );
+  const side = sides[failed];
+  const lastLine = side === undefined ? undefined : await lastLineOf(ports, site, side, looks[failed]);
+  return [
+    name,
+    {
+      own,
+      ...(ofDonor === undefined ? {} : { donor: ofDonor }),
+      ...(lastLine === undefined ? {} : { lastLine }),
+    },
+  ];
+}
+
+interface Side {
+  readonly server: Server;
+  readonly id: string;
+}
+
+async function pollJob({ shell, clock }: ObservePorts, site: Site, { server, id }: Side): Promise<JobLook> {
+  const host = site.host(server);
+  if (host === undefined) return { state: 'silent' };
+  const state = await answer(within(clock, patience, shell.pollJob(host, id)));
+  return state === undefined || state === 'late' ? { state: 'silent' } : state;
+}
+
+async function lastLineOf(
+  { shell, clock }: ObservePorts,
+  site: Site,
+  { server, id }: Side,
+  look: JobLook | undefined,
+): Promise<string | undefined> {
+  const host = site.host(server);
+  if (host === undefined || look === undefined) return undefined;
+  if (look.state === 'interrupted') return `the host of ${server.metadata.name} restarted`;
+  if (look.state === 'exited' && look.timedOut) return `timed out on ${server.metadata.name}`;
+  const bytes = 'logBytes' in look ? look.logBytes : 0;
+  const offset = Math.max(0, bytes - tailBytes);
+  const tail = await answer(within(clock, patience, shell.readLog(host, id, offset, tailBytes)));
+  if (tail === undefined || tail === 'late') return undefined;
+  const lines = new TextDecoder().decode(tail).trimEnd().split('\n');
+  // Each line begins with its time.
+  return lines.at(-1)?.replace(/^\S+Z /, '');
+}
+
+/** A host or database that fails says nothing; everything else is a mistake of ours. */
+async function answer<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
+
+/** The first thing a person has to put right. */
+function problemOf({ cluster, site, missing }: Scene, members: readonly Member[]): Problem | undefined {
+  const { deploymentRef, serverTemplateRef, engine, settings = [], bootstrap } = cluster.spec;
+  const notReady = (message: string): Problem => ({ reason: 'TemplateNotReady', message });
+  if (site.deployment === undefined) return notReady(`Deployment/${deploymentRef.name} does not exist.`);
+  if (site.account === undefined) {
+    return notReady(`CloudAccount/${site.deployment.spec.accountRef.name} does not exist.`);
+  }
+  if (site.template === undefined)
+    return notReady(`ServerTemplate/${serverTemplateRef.name} does not exist.`);
+  if (site.template.status?.revision === undefined) {
+    return notReady(`ServerTemplate/${serverTemplateRef.name} has no revision yet.`);
+  }
+  const refused = refusals(engine.flavor, engine.version, settings);
+  const [first] = refused;
+  if (first !== undefined) {
+    const isVersion = first.field.startsWith('.engine');
+    const message = refused.map(({ field, message: why }) => `spec${field} ${why}.`).join(' ');
+    return { reason: isVersion ? 'UnsupportedVersion' : 'InvalidSpec', message };
+  }
+  if (bootstrap.type === 'Backup') {
+    const message =
+      'spec.bootstrap.type Backup is not possible: this version takes no backups. Use Dump or Empty.';
+    return { reason: 'BootstrapFailed', message };
+  }
+  if (missing !== undefined) return { reason: 'CredentialsMissing', message: missing };
+  return members.map(({ record }) => failureProblem(record)).find((problem) => problem !== undefined);
+}
+
+/** Failures of a member's job that another try does not mend. */
+function failureProblem({ server, failure, message = '' }: MemberRecord): Problem | undefined {
+  const text = `${server}: ${message}`;
+  switch (failure) {
+    case 'LacksServer':
+      return { reason: 'ImageLacksServer', message: text };
+    case 'UnsupportedVersion':
+      return { reason: 'UnsupportedVersion', message: text };
+    case 'RefusedSettings':
+      return { reason: 'InvalidSpec', message: text };
+    case 'ForeignData':
+    case undefined:
+      return undefined;
+  }
+}
+
+/** The zones of the subnets servers may be launched into; none while they are not known. */
+async function zonesOf(
+  { accounts }: ObservePorts,
+  { deployment, account }: Site,
+): Promise<readonly string[]> {
+  const ids = deployment?.spec.network?.subnetIDs ?? account?.spec.network.subnetIDs ?? [];
+  // With one subnet there is nothing to spread over.
+  if (account === undefined || ids.length < 2) return [];
+  const subnets = (await answer(accounts.subnets(account, ids))) ?? [];
+  return [...new Set(subnets.map(({ zone }) => zone))];
+}
+
+function isPaused({ metadata }: MySQLCluster): boolean {
+  const paused = metadata.annotations?.[annotations.paused];
+  return paused !== undefined && paused !== 'false';
+}

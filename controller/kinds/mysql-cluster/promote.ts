@@ -1,0 +1,159 @@
+/** Begins a change of primary and carries on with it: on record before anything is done, and one at a time. */
+import { findCondition } from '../../api/conditions.ts';
+import { apiVersion, keyOf, labels } from '../../api/meta.ts';
+import { mySQLClusterKind, type MySQLCluster, type MySQLClusterStatus } from '../../api/mysql-cluster.ts';
+import { promotionKind, type Promotion } from '../../api/promotion.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError, hasCode } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import { carryOn } from '../../failover/engine.ts';
+import type { FailoverMetrics } from '../../failover/metrics.ts';
+import type { Order, Progress } from '../../failover/port.ts';
+import { standardRules } from '../../failover/rules.ts';
+import type { Events, Kube, NewObject } from '../../kube/port.ts';
+import type { Change } from './decide/change.ts';
+import type { Observed } from './decide/plan.ts';
+import { createFence } from './fence.ts';
+import { sourceOf } from './hands.ts';
+import type { Scene } from './observe.ts';
+import type { Routes } from './router.ts';
+import { dataHolders } from './supervise.ts';
+
+export interface PromotePorts {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly failpoints: Failpoints;
+  readonly failoverMetrics: FailoverMetrics;
+  readonly routes: Routes;
+}
+
+/** The Promotion to record as the current one; created when there is none yet. */
+export async function promotionFor(
+  { kube }: PromotePorts,
+  cluster: MySQLCluster,
+  change: Change,
+): Promise<Promotion> {
+  if (change.do === 'take') return change.promotion;
+  const wanted = draft(cluster, change);
+  try {
+    return await kube.create(promotionKind, wanted);
+  } catch (error) {
+    if (!hasCode(error, 'kube.already-exists')) throw error;
+    const { namespace = '' } = cluster.metadata;
+    const found = await kube.get(promotionKind, { namespace, name: change.name });
+    if (found?.spec.trigger === 'Automatic' && found.spec.clusterRef.name === cluster.metadata.name)
+      return found;
+    throw new AppError('kube.conflict', `Promotion ${change.name} is another's`);
+  }
+}
+
+/** Runs the Promotion as far as it goes now; also what there is to record of it then. */
+export async function carryOnWith(
+  ports: PromotePorts,
+  {
+    scene,
+    observed,
+    promotion,
+  }: {
+    readonly scene: Scene;
+    readonly observed: Pick<Observed, 'finding' | 'promotions'>;
+    readonly promotion: Promotion;
+  },
+  signal: AbortSignal,
+): Promise<Progress & { readonly record: MySQLClusterStatus }> {
+  const { site, cluster, servers } = scene;
+  const order: Order = {
+    cluster,
+    promotion,
+    members: dataHolders(scene),
+    finding: observed.finding,
+    formerPrimaries: formerPrimaries(observed.promotions, cluster),
+    signal,
+  };
+  const progress = await carryOn(
+    {
+      ...ports,
+      metrics: ports.failoverMetrics,
+      fence: createFence({ kube: ports.kube, cloud: () => site.cloud(), servers }),
+      router: ports.routes.of(cluster),
+      sourceOf: (primary, acknowledges) => sourceOf(site, primary, acknowledges),
+      rules: standardRules,
+    },
+    order,
+  );
+  return { ...progress, record: progress.after === undefined ? endOf(progress.promotion) : {} };
+}
+
+function endOf({ metadata, status }: Promotion): MySQLClusterStatus {
+  return {
+    currentPromotionRef: undefined,
+    lastPromotionRef: { name: metadata.name },
+    lastPromotionTime: status?.completionTime,
+  };
+}
+
+/** After a restart the cache may not have heard of it yet. */
+export async function liveCurrent(kube: Kube, cluster: MySQLCluster): Promise<Promotion | undefined> {
+  const name = cluster.status?.currentPromotionRef?.name;
+  const { namespace = '' } = cluster.metadata;
+  return name === undefined ? undefined : await kube.get(promotionKind, { namespace, name });
+}
+
+/** Nobody can carry on with a Promotion that was deleted; what it left behind is seen and mended as after a restart. */
+export async function dropCurrent(kube: Kube, cluster: MySQLCluster): Promise<void> {
+  await kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, currentPromotionRef: undefined });
+}
+
+/** Records when there was a healthy replica again. */
+export async function noteRedundant(
+  kube: Kube,
+  last: Promotion | undefined,
+  { conditions }: MySQLClusterStatus,
+  at: string,
+): Promise<void> {
+  const isRedundant = findCondition({ conditions }, 'Redundant')?.status === 'True';
+  const hasSucceeded = findCondition(last?.status, 'Succeeded')?.status === 'True';
+  if (last === undefined || !isRedundant || !hasSucceeded || last.status?.redundantTime !== undefined) return;
+  await kube.writeStatus(promotionKind, last, { ...last.status, redundantTime: at });
+}
+
+function formerPrimaries(promotions: readonly Promotion[], { status }: MySQLCluster): readonly string[] {
+  const led = promotions.flatMap(({ status: of }) => {
+    const hasLed = findCondition(of, 'Succeeded')?.status === 'True';
+    return [of?.oldPrimary, hasLed ? of?.newPrimary : undefined];
+  });
+  return [...new Set([...led, status?.primary?.server])].filter((name) => name !== undefined);
+}
+
+function draft(
+  cluster: MySQLCluster,
+  { name, why }: Change & { readonly do: 'create' },
+): NewObject<Promotion> {
+  const { namespace, uid } = cluster.metadata;
+  const owner = {
+    apiVersion,
+    kind: mySQLClusterKind.kind,
+    name: cluster.metadata.name,
+    uid,
+    controller: true,
+  };
+  return {
+    apiVersion,
+    kind: promotionKind.kind,
+    metadata: {
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
+      labels: { [labels.cluster]: keyOf(cluster).name },
+      ownerReferences: [owner],
+    },
+    spec: {
+      clusterRef: { name: cluster.metadata.name },
+      mode: 'Forced',
+      dataLoss: 'Refuse',
+      trigger: 'Automatic',
+      startDeadlineSeconds: 300,
+      note: why.slice(0, 1024),
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** From facts and decisions to the status that is written. Pure. */
+import { stampConditions, type Verdict } from '../../api/conditions.ts';
+import { annotations as names, labels } from '../../api/meta.ts';
+import type { MySQLClusterStatus } from '../../api/mysql-cluster.ts';
+import { timestamp } from '../../base/clock.ts';
+import type { Conditions } from './decide/conditions.ts';
+import { isJoined } from './decide/member.ts';
+import type { Observed } from './decide/plan.ts';
+
+/** Reasons of Ready with which work goes on. */
+const working: readonly string[] = [
+  'Bootstrapping',
+  'RestoringData',
+  'FailingOver',
+  'RestoringRedundancy',
+  'TemplateNotReady',
+  'Deleting',
+];
+
+/** `record`: what was decided to be written down, over what is there. */
+export function statusOf(
+  observed: Observed,
+  record: MySQLClusterStatus,
+  conditions: Conditions,
+): MySQLClusterStatus {
+  const { cluster, now } = observed;
+  const { generation = 0, annotations, name } = cluster.metadata;
+  const next = { ...observed.status, ...record };
+  return {
+    ...next,
+    ...countsOf(observed, next),
+    observedGeneration: generation,
+    lastHandledReconcileAt: annotations?.[names.reconcileAt],
+    selector: `${labels.cluster}=${name}`,
+    conditions: stampConditions(observed.status.conditions, verdictsOf(observed, conditions), {
+      generation,
+      at: timestamp(now),
+    }),
+  };
+}
+
+function countsOf({ members }: Observed, { members: records = [] }: MySQLClusterStatus): MySQLClusterStatus {
+  const leader = members.find(({ isPrimary }) => isPrimary);
+  const version = leader?.look?.version;
+  return {
+    instances: members.filter(({ place }) => place === 'Active').length,
+    readyInstances: records.filter(({ healthy }) => healthy === true).length,
+    ...(version === undefined ? {} : { version }),
+  };
+}
+
+function verdictsOf(observed: Observed, conditions: Conditions): readonly Verdict[] {
+  const { Ready: ready, FailingOver: failingOver } = conditions;
+  const { problem, members, cluster } = observed;
+  const passing: Verdict[] = [];
+  if (failingOver.reason === 'FailoverBlocked') {
+    passing.push({
+      type: 'Stalled',
+      status: 'True',
+      reason: 'FailoverBlocked',
+      message: failingOver.message,
+    });
+  } else if (ready.reason === 'Blocked') {
+    passing.push({ type: 'Stalled', status: 'True', reason: 'DeletionBlocked', message: ready.message });
+  } else if (problem !== undefined && problem.reason !== 'TemplateNotReady') {
+    passing.push({ type: 'Stalled', status: 'True', reason: problem.reason, message: problem.message });
+  }
+  const isComing = members.filter(isJoined).length < cluster.spec.instances;
+  const isWorking = working.includes(ready.reason) || (isComing && ready.reason === 'PrimaryDown');
+  if (isWorking && passing.length === 0) {
+    passing.push({ type: 'Reconciling', status: 'True', reason: ready.reason, message: ready.message });
+  }
+  const all = Object.entries(conditions).map(([type, verdict]) => ({ type, ...verdict }));
+  return [...all, ...passing];
+}

@@ -1,0 +1,69 @@
+/** Tells supervision whom to watch: the members that hold the cluster's data, and other eyes. */
+import { findCondition } from '../../api/conditions.ts';
+import { labels } from '../../api/meta.ts';
+import { serverKind, type Server } from '../../api/server.ts';
+import type { Databases, Member as DatabaseMember } from '../../database/port.ts';
+import type { Cache } from '../../kube/port.ts';
+import type { Supervision } from '../../supervision/port.ts';
+import type { Scene } from './observe.ts';
+
+export interface SupervisePorts {
+  readonly cache: Cache;
+  readonly databases: Databases;
+  readonly supervision: Supervision;
+}
+
+/** More eyes would see no more. */
+const witnessLimit = 5;
+
+/** Called with every pass; a cluster whose first primary has no data yet is not watched. */
+export function supervise(ports: SupervisePorts, scene: Scene): void {
+  const { cluster, site } = scene;
+  const { primary, durability } = cluster.status ?? {};
+  const members = dataHolders(scene);
+  const isLeading = members.some(({ server }) => server === primary?.server);
+  if (primary === undefined || !isLeading) return;
+  const { namespace = '', name, uid } = cluster.metadata;
+  ports.supervision.watch({
+    uid,
+    name: `${namespace}/${name}`,
+    epoch: primary.epoch,
+    primary: primary.server,
+    members,
+    witnesses: witnessesOf(ports, scene),
+    requiredAcks: durability?.requiredAcks ?? 0,
+    stallSeconds: cluster.spec.failover.stallSeconds,
+    machineState: (instanceID) => site.machineState(instanceID),
+  });
+}
+
+/** Servers that have joined, as far as they can be reached at all; also the primary that was chosen and has no data yet. */
+export function dataHolders({ cluster, site, servers }: Scene): readonly DatabaseMember[] {
+  const { members = [], primary } = cluster.status ?? {};
+  return servers.flatMap((server) => {
+    const { name, labels: marks } = server.metadata;
+    const record = members.find((one) => one.server === name);
+    const isHolder = record?.step === 'Joined' && record.instanceID === server.status?.instanceID;
+    const isFenced = marks?.[labels.role] === 'fenced' && name !== primary?.server;
+    const member = isHolder && !isFenced ? site.member(server) : undefined;
+    return member === undefined ? [] : [member];
+  });
+}
+
+/** Application servers: those whose view of the primary matters. */
+function witnessesOf({ cache, databases }: SupervisePorts, { cluster, site }: Scene) {
+  const arrays = cluster.spec.endpoints?.localProxy?.arrays ?? [];
+  const { namespace = '' } = cluster.metadata;
+  const hosts = cache
+    .list(serverKind, { namespace })
+    .filter((server) => arrays.includes(server.metadata.labels?.[labels.array] ?? '') && isServing(server))
+    .flatMap((server) => {
+      const host = site.host(server);
+      return host === undefined ? [] : [[server.metadata.name, databases.witness(host)] as const];
+    });
+  return new Map(hosts.slice(0, witnessLimit));
+}
+
+function isServing({ status }: Server): boolean {
+  return findCondition(status, 'Ready')?.reason === 'Operational';
+}

@@ -218,8 +218,13 @@ export class SshConnection {
         return;
       }
       this.#client.forwardOut('127.0.0.1', 0, '127.0.0.1', port, (error, channel) => {
-        if (error === undefined) resolve(channel);
-        else reject(refusal(this.host, port, error));
+        if (error !== undefined) {
+          reject(refusal(this.host, port, error));
+          return;
+        }
+        // Otherwise a connection whose server is gone would stay half open, and never close.
+        channel.once('end', () => channel.end());
+        resolve(channel);
       });
     });
   }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { KubeAccounts } from './accounts/accounts.ts';
 import { readInstallation } from './accounts/installation.ts';
 import { retireViews } from './accounts/retire.ts';
+import { mySQLClusterKind } from './api/mysql-cluster.ts';
 import { serverKind } from './api/server.ts';
 import { HaproxyProxies } from './balancer/haproxy.ts';
 import { LoadReports } from './balancer/load-reports.ts';
@@ -14,6 +15,8 @@ import { Breaker } from './breaker/breaker.ts';
 import { AwsClouds } from './cloud/clouds.ts';
 import { ObservedViews } from './cloud/views.ts';
 import { readConfig, type Config } from './config.ts';
+import { SshDatabases } from './database/databases.ts';
+import { createFailoverMetrics } from './failover/metrics.ts';
 import { createCloudAccountController } from './kinds/cloud-account/reconcile.ts';
 import { createDeploymentController } from './kinds/deployment/reconcile.ts';
 import { createLaunchMetrics } from './kinds/launch-batch/metrics.ts';
@@ -21,6 +24,11 @@ import { createLaunchPlanner } from './kinds/launch-batch/planner.ts';
 import { createLaunchBatchController } from './kinds/launch-batch/reconcile.ts';
 import { createBalancerMetrics } from './kinds/load-balancer/metrics.ts';
 import { createLoadBalancerController } from './kinds/load-balancer/reconcile.ts';
+import { recordedReplacements } from './kinds/mysql-cluster/history.ts';
+import { createClusterMetrics } from './kinds/mysql-cluster/metrics.ts';
+import { createMySQLClusterController } from './kinds/mysql-cluster/reconcile.ts';
+import { Routes } from './kinds/mysql-cluster/router.ts';
+import { keyByUid } from './kinds/mysql-cluster/wakes.ts';
 import { createOrphanMetrics } from './kinds/orphans/metrics.ts';
 import { createOrphanController } from './kinds/orphans/reconcile.ts';
 import { createScriptRunController } from './kinds/script-run/reconcile.ts';
@@ -41,6 +49,8 @@ import { Leader } from './runtime/leader.ts';
 import { Manager, type Ending } from './runtime/manager.ts';
 import { Stores } from './runtime/stores.ts';
 import { SshShell } from './shell/jobs.ts';
+import { createSupervisionMetrics } from './supervision/metrics.ts';
+import { Supervisor } from './supervision/supervisor.ts';
 
 async function run(config: Config, log: Logger, signal: AbortSignal): Promise<Ending> {
   const metrics = createMetrics();
@@ -79,13 +89,25 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const events = new Recorder({ kube, clock, log, metrics, instance: config.hostname });
   const shell = new SshShell();
   const proxies = new HaproxyProxies(shell);
+  const databases = new SshDatabases(shell, clock);
+  const supervision = new Supervisor({
+    clock,
+    log,
+    metrics: createSupervisionMetrics(metrics.registry),
+    mayAct,
+    onChange: (uid) => {
+      const key = keyByUid(stores, uid);
+      if (key !== undefined) manager.wake(mySQLClusterKind, key, 'high');
+    },
+  });
   try {
     // A kubeconfig that cannot be read is a mistake to be told, not an outage to be waited for.
     await dispatcher.connection();
     const installation = await readInstallation({ kube, clock, log }, signal);
     const { namespace } = config;
     const accounts = new KubeAccounts({ kube, clock, clouds, views, installation, namespace });
-    const ports = { kube, cache: stores, clock, events, accounts, shell, proxies, installation };
+    const hosts = { shell, proxies, databases, supervision };
+    const ports = { kube, cache: stores, clock, events, accounts, ...hosts, installation };
     const failpoints = failpointsOf(config);
     const controllers = createControllers({ ...ports, failpoints, config, metrics });
     const retire = { cache: stores, clock, accounts, keep: views.keep.bind(views) };
@@ -94,6 +116,8 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
     return await manager.run({ controllers, services }, signal);
   } finally {
     await events.flush();
+    supervision.close();
+    databases.close();
     proxies.close();
     shell.close();
     await Promise.all([views.close(), clouds.close(), dispatcher.close(), leaseDispatcher.close()]);
@@ -108,6 +132,8 @@ interface Parts {
   readonly accounts: KubeAccounts;
   readonly shell: SshShell;
   readonly proxies: HaproxyProxies;
+  readonly databases: SshDatabases;
+  readonly supervision: Supervisor;
   readonly installation: string;
   readonly failpoints: Failpoints;
   readonly config: Config;
@@ -118,7 +144,7 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
   const namespaces = config.watchNamespaces;
   const launch = { ...ports, metrics: createLaunchMetrics(registry), namespaces };
   // One for all: what nobody in person asked for is counted together.
-  const breaker = new Breaker(() => recordedRemovals(ports.cache));
+  const breaker = new Breaker(() => [...recordedRemovals(ports.cache), ...recordedReplacements(ports.cache)]);
   const loads = new LoadReports();
   return [
     createCloudAccountController({ ...ports, controllerNamespace: config.namespace }),
@@ -131,6 +157,13 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
     createLaunchBatchController(launch),
     createScriptRunController(ports),
     createLoadBalancerController({ ...ports, loads, metrics: createBalancerMetrics(registry) }),
+    createMySQLClusterController({
+      ...ports,
+      breaker,
+      routes: new Routes(ports),
+      metrics: createClusterMetrics(registry),
+      failoverMetrics: createFailoverMetrics(registry),
+    }),
     createOrphanController({ ...ports, breaker, metrics: createOrphanMetrics(registry), namespaces }),
   ];
 }

@@ -6,6 +6,7 @@ import { timestamp } from '../../base/clock.ts';
 import type { Conditions } from './decide/conditions.ts';
 import { isJoined } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
+import { databasePort } from './router-model.ts';
 
 /** Reasons of Ready with which work goes on. */
 const working: readonly string[] = [
@@ -29,6 +30,7 @@ export function statusOf(
   return {
     ...next,
     ...countsOf(observed, next),
+    endpoints: endpointsOf(observed),
     observedGeneration: generation,
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
     selector: `${labels.cluster}=${name}`,
@@ -46,6 +48,18 @@ function countsOf({ members }: Observed, { members: records = [] }: MySQLCluster
     instances: members.filter(({ place }) => place === 'Active').length,
     readyInstances: records.filter(({ healthy }) => healthy === true).length,
     ...(version === undefined ? {} : { version }),
+  };
+}
+
+/** Names where there are some, else the primary's address. */
+function endpointsOf({ cluster, members }: Observed): MySQLClusterStatus['endpoints'] {
+  const { writer, reader } = cluster.spec.endpoints ?? {};
+  const host = writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address;
+  if (host === undefined) return undefined;
+  const port = String(databasePort);
+  return {
+    writer: `${host}:${port}`,
+    ...(reader === undefined ? {} : { reader: `${reader.dnsName}:${port}` }),
   };
 }
 

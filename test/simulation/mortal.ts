@@ -1,0 +1,68 @@
+/** A controller's process in a simulation: it can be killed or paused, and then none of its calls go out or come back. */
+import type { Clock } from '../../controller/base/clock.ts';
+
+/** Thrown where the process dies. */
+export class Killed extends Error {}
+
+export class MortalProcess {
+  #state: 'Running' | 'Paused' | 'Dead' = 'Running';
+  #waiting: (() => void)[] = [];
+
+  get isRunning(): boolean {
+    return this.#state === 'Running';
+  }
+
+  /** Ends it here and now: what it had sent happens, and it learns of nothing. */
+  kill(): never {
+    this.#state = 'Dead';
+    throw new Killed();
+  }
+
+  /** It stands still, as a stopped process or one without processor time. */
+  pause(): void {
+    if (this.#state === 'Running') this.#state = 'Paused';
+  }
+
+  resume(): void {
+    if (this.#state !== 'Paused') return;
+    this.#state = 'Running';
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /**
+   * The port as this process uses it: every method waits while the process stands still, and for ever when it is dead.
+   * `onTheWay` is awaited between the call and its effect.
+   */
+  wrap<Port extends object>(port: Port, onTheWay: () => Promise<void> = async () => undefined): Port {
+    return new Proxy(port, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        return async (...args: readonly unknown[]) => {
+          await this.#turn();
+          await onTheWay();
+          const [result] = await Promise.allSettled([Reflect.apply(member, target, args) as unknown]);
+          await this.#turn();
+          if (result.status === 'rejected') throw result.reason;
+          return result.value;
+        };
+      },
+    });
+  }
+
+  wrapClock(clock: Clock): Clock {
+    return {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      sleep: (ms, signal) => this.wrap({ sleep: () => clock.sleep(ms, signal) }).sleep(),
+    };
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#state === 'Running') return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+    await this.#turn();
+  }
+}

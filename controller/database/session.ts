@@ -75,6 +75,8 @@ export class Session {
       void dialing.then((late) => late.destroy()).catch(() => undefined);
       return this.#silence();
     });
+    // A server that died ends its side only, and the client would go on waiting for an answer.
+    stream.once('end', () => stream.destroy());
     const connection = createConnection({
       stream,
       user: 'ridgeline',

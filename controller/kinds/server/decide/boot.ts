@@ -59,7 +59,9 @@ function following(observed: Observed, name: string): Plan {
 }
 
 function failed(observed: Observed, run: ScriptRun, verdict: Condition | undefined): Plan {
-  const what = (verdict?.message ?? '').replace(/\.$/, '');
+  // The run's own verdict counts servers and names its log; here there is one server.
+  const own = run.status?.results?.find(({ server }) => server === observed.server.metadata.name);
+  const what = (own?.message ?? verdict?.message ?? '').replace(/\.$/, '');
   const text = `Boot failed [${verdict?.reason ?? 'Unknown'}]: ${what}. Log: ${logCommand(run)}.`;
   const plan = stranded(observed, text);
   const isNews = plan.events?.some((event) => event.reason === 'ServerStranded') === true;
@@ -128,10 +130,7 @@ export function refusedConnection(
   const what = facts.message.replace(/\.$/, '');
   switch (facts.state) {
     case 'mismatch':
-      return no(
-        'HostKeyMismatch',
-        `${who}: ${what}. Pinned is ${observed.status.sshHostKeys?.join(', ') ?? 'nothing'}. No connection was used and none will be.`,
-      );
+      return no('HostKeyMismatch', `${who}: ${what}. No connection was used and none will be.`);
     case 'conflict':
       return no(
         'AttestationConflict',

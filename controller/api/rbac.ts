@@ -48,7 +48,7 @@ const reconciled: readonly AnyKind[] = [
   mySQLClusterKind,
   promotionKind,
 ];
-/** Kinds the controller holds with a finalizer while something in the cloud belongs to them. */
+/** Kinds the controller holds with a finalizer while something in the cloud belongs to them, or while they run. */
 const held: readonly AnyKind[] = [
   siteDeploymentKind,
   serverKind,
@@ -58,6 +58,7 @@ const held: readonly AnyKind[] = [
   loadBalancerKind,
   serverArrayKind,
   mySQLClusterKind,
+  promotionKind,
 ];
 /** Kinds the controller makes and removes itself. */
 const made: readonly AnyKind[] = [serverKind, scriptRunKind, launchBatchKind, promotionKind];

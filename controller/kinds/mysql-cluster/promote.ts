@@ -1,6 +1,6 @@
 /** Begins a change of primary and carries on with it: on record before anything is done, and one at a time. */
 import { findCondition } from '../../api/conditions.ts';
-import { apiVersion, keyOf, labels } from '../../api/meta.ts';
+import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
 import { mySQLClusterKind, type MySQLCluster, type MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -146,6 +146,8 @@ function draft(
       name,
       labels: { [labels.cluster]: keyOf(cluster).name },
       ownerReferences: [owner],
+      // It is the log of what is half done: deleted, it stays until it has ended.
+      finalizers: [finalizer],
     },
     spec: {
       clusterRef: { name: cluster.metadata.name },

@@ -1,0 +1,89 @@
+/** Whether a change of primary that was asked for may begin, waits, is refused, or is in other hands. Pure. */
+import { findCondition } from '../../api/conditions.ts';
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import type { Promotion } from '../../api/promotion.ts';
+import type { Reason } from '../../api/reasons.ts';
+import type { Millis } from '../../base/clock.ts';
+import { refusalOf } from '../../failover/suitability.ts';
+import type { Observed } from './observe.ts';
+
+export type Judgement =
+  /** The engine's, or over: its status is not ours to write. */
+  | { readonly is: 'Begun' }
+  | { readonly is: 'Finished' }
+  /** Not judged yet; nothing to tell. */
+  | { readonly is: 'Unknown'; readonly recheckAfter: Millis }
+  /** Nothing speaks against it: the cluster takes it in its turn. */
+  | { readonly is: 'Queued'; readonly message: string; readonly recheckAfter: Millis }
+  | { readonly is: 'Refused'; readonly reason: Reason<'Promotion', 'Succeeded'>; readonly message: string };
+
+/** An object may be heard of a moment before the one it refers to. */
+const clusterPatience: Millis = 10_000;
+const unknownPeriod: Millis = 1_000;
+
+export function judge(observed: Observed): Judgement {
+  const { promotion, cluster, now } = observed;
+  const { name } = promotion.spec.clusterRef;
+  if (isFinished(promotion)) return { is: 'Finished' };
+  if (hasBegun(promotion, cluster)) return { is: 'Begun' };
+  if (promotion.spec.trigger === 'Automatic') return automatic(promotion, cluster);
+  if (cluster === undefined) {
+    const left = Date.parse(promotion.metadata.creationTimestamp) + clusterPatience - now;
+    if (left > 0) return { is: 'Unknown', recheckAfter: Math.min(left, unknownPeriod) };
+    return refused(`There is no MySQLCluster ${name} in this namespace.`);
+  }
+  if (cluster.metadata.deletionTimestamp !== undefined) {
+    return refused(`MySQLCluster ${name} is being deleted.`);
+  }
+  return manual(observed, cluster);
+}
+
+function manual({ promotion, suspended, replicas, now }: Observed, cluster: MySQLCluster): Judgement {
+  const { startDeadlineSeconds } = promotion.spec;
+  const left = Date.parse(promotion.metadata.creationTimestamp) + startDeadlineSeconds * 1000 - now;
+  const recheckAfter = left + 1;
+  const obstacle = obstacleOf(cluster, suspended);
+  if (obstacle !== undefined && left >= 0) {
+    return { is: 'Queued', message: `It waits: ${obstacle}.`, recheckAfter };
+  }
+  if (obstacle !== undefined) {
+    const message = `It could not begin within ${startDeadlineSeconds} s (startDeadlineSeconds): ${obstacle}. Nothing was changed; create it again if it is still wanted.`;
+    return { is: 'Refused', reason: 'StartDeadlineExceeded', message };
+  }
+  const isUnseen = replicas === undefined && cluster.status?.primary !== undefined;
+  if (isUnseen && left >= 0) return { is: 'Unknown', recheckAfter: unknownPeriod };
+  const refusal = refusalOf({ promotion, cluster, replicas: replicas ?? [], now });
+  if (refusal !== undefined) return { is: 'Refused', ...refusal };
+  return { is: 'Queued', message: 'Nothing speaks against it; it begins in its turn.', recheckAfter };
+}
+
+/** Why nothing can begin at present, whatever is asked for. */
+function obstacleOf({ metadata, status }: MySQLCluster, suspended: boolean): string | undefined {
+  const current = status?.currentPromotionRef?.name;
+  if (current !== undefined) return `Promotion ${current} runs`;
+  return suspended ? `MySQLCluster ${metadata.name} is suspended or paused` : undefined;
+}
+
+/** The controller makes them for itself, owned by the cluster; only the engine judges those. */
+function automatic({ metadata }: Promotion, cluster: MySQLCluster | undefined): Judgement {
+  const owners = metadata.ownerReferences ?? [];
+  const isOurs = owners.some(({ controller, uid }) => controller === true && uid === cluster?.metadata.uid);
+  if (isOurs) return { is: 'Begun' };
+  return refused(
+    '`trigger` Automatic is what the controller writes. Leave it out; mode Forced does what it does.',
+  );
+}
+
+function refused(message: string): Judgement {
+  return { is: 'Refused', reason: 'PreconditionFailed', message };
+}
+
+function isFinished({ status }: Promotion): boolean {
+  return findCondition(status, 'Finished')?.status === 'True';
+}
+
+/** The cluster has named it, or the engine has written the first step. */
+function hasBegun({ metadata, status }: Promotion, cluster: MySQLCluster | undefined): boolean {
+  const isCurrent = cluster?.status?.currentPromotionRef?.name === metadata.name;
+  return isCurrent || status?.epoch !== undefined;
+}

@@ -1,0 +1,105 @@
+/** Judges requests for a change of primary until the cluster takes them, keeps running ones, and trims the history. */
+import { apiVersion, finalizer, keyOf, labels, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
+import { promotionKind, type Promotion } from '../../api/promotion.ts';
+import type { Cache, Events, Kube } from '../../kube/port.ts';
+import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { judge } from './decide.ts';
+import { observe, type ObservePorts } from './observe.ts';
+import { queuedStatus, refusedStatus } from './status.ts';
+
+export interface PromotionPorts extends ObservePorts {
+  readonly kube: Kube;
+  readonly events: Events;
+}
+
+/** Finished ones kept per cluster. */
+const historyLimit = 50;
+
+export function createPromotionController(ports: PromotionPorts): KindController {
+  return {
+    name: 'promotion',
+    resource: promotionKind,
+    workers: 4,
+    watches: [{ resource: mySQLClusterKind, wakes: (cluster, cache) => unfinishedOf(cluster, cache) }],
+    reconcile: (key, context) => reconcile(ports, key, context),
+  };
+}
+
+async function reconcile(
+  ports: PromotionPorts,
+  key: ObjectKey,
+  { now }: ReconcileContext,
+): Promise<ReconcileResult> {
+  const { kube, events, cache } = ports;
+  const promotion = cache.get(promotionKind, key);
+  if (promotion === undefined) return {};
+  const observed = observe(ports, promotion, now);
+  const judgement = judge(observed);
+  if (judgement.is === 'Finished') return await settle(ports, promotion);
+  if (promotion.metadata.deletionTimestamp !== undefined) return await letGo(kube, promotion);
+  if (judgement.is === 'Begun') return {};
+  if (judgement.is === 'Refused') {
+    await kube.writeStatus(promotionKind, promotion, refusedStatus(promotion, judgement, now));
+    events.warning(promotion, 'PromotionRefused', judgement.message);
+    return {};
+  }
+  if (judgement.is === 'Queued') {
+    const held = await hold(kube, promotion, observed.cluster);
+    await kube.writeStatus(promotionKind, held, queuedStatus(held, judgement, now));
+  }
+  return { after: judgement.recheckAfter };
+}
+
+/** Bound to its cluster before it may begin: found by its label, gone with its owner, and kept while it runs. */
+async function hold(kube: Kube, promotion: Promotion, cluster: MySQLCluster | undefined): Promise<Promotion> {
+  const { finalizers = [], ownerReferences = [] } = promotion.metadata;
+  if (cluster === undefined || finalizers.includes(finalizer)) return promotion;
+  const { name, uid } = cluster.metadata;
+  const owner = { apiVersion, kind: mySQLClusterKind.kind, name, uid };
+  const others = ownerReferences.filter((one) => one.uid !== uid);
+  return await kube.patch(promotionKind, promotion, {
+    metadata: {
+      labels: { [labels.cluster]: name },
+      ownerReferences: [...others, owner],
+      finalizers: [...finalizers, finalizer],
+    },
+  });
+}
+
+/** It was deleted and has not ended. What has begun is carried to its end first; where there is no cluster, nobody can. */
+async function letGo(kube: Kube, promotion: Promotion): Promise<ReconcileResult> {
+  const { namespace = '' } = promotion.metadata;
+  // Asked live: the cluster may have taken it a moment ago.
+  const cluster = await kube.get(mySQLClusterKind, { namespace, name: promotion.spec.clusterRef.name });
+  const isCurrent = cluster?.status?.currentPromotionRef?.name === promotion.metadata.name;
+  if (!isCurrent) await release(kube, promotion);
+  return {};
+}
+
+/** It has ended: nothing keeps it, and it makes room for later ones. */
+async function settle({ kube, cache }: PromotionPorts, promotion: Promotion): Promise<ReconcileResult> {
+  await release(kube, promotion);
+  const { namespace = '' } = promotion.metadata;
+  const { name } = promotion.spec.clusterRef;
+  const finished = cache
+    .list(promotionKind, { namespace })
+    .filter((one) => one.spec.clusterRef.name === name && one.status?.completionTime !== undefined)
+    .toSorted((a, b) => (a.status?.completionTime ?? '').localeCompare(b.status?.completionTime ?? ''));
+  for (const old of finished.slice(0, -historyLimit)) await kube.delete(promotionKind, old);
+  return {};
+}
+
+async function release(kube: Kube, promotion: Promotion): Promise<void> {
+  const { finalizers = [] } = promotion.metadata;
+  const others = finalizers.filter((one) => one !== finalizer);
+  await kube.setFinalizers(promotionKind, promotion, others);
+}
+
+function unfinishedOf(cluster: AnyObject, cache: Cache): readonly ObjectKey[] {
+  const { namespace = '', name } = cluster.metadata;
+  return cache
+    .list(promotionKind, { namespace })
+    .filter(({ spec, status }) => spec.clusterRef.name === name && status?.completionTime === undefined)
+    .map(keyOf);
+}

@@ -1,0 +1,43 @@
+/** The status of a Promotion that has not begun: it waits, or it never will. Pure. */
+import { stampConditions, type Verdict } from '../../api/conditions.ts';
+import type { Promotion, PromotionStatus } from '../../api/promotion.ts';
+import { timestamp, type Instant } from '../../base/clock.ts';
+import type { Judgement } from './decide.ts';
+
+export function queuedStatus(
+  promotion: Promotion,
+  { message }: Extract<Judgement, { readonly is: 'Queued' }>,
+  now: Instant,
+): PromotionStatus {
+  return stamped(promotion, now, [
+    { type: 'Succeeded', status: 'Unknown', reason: 'Queued', message },
+    { type: 'Finished', status: 'False', reason: 'Queued', message },
+    { type: 'Reconciling', status: 'True', reason: 'Queued', message },
+  ]);
+}
+
+export function refusedStatus(
+  promotion: Promotion,
+  { reason, message }: Extract<Judgement, { readonly is: 'Refused' }>,
+  now: Instant,
+): PromotionStatus {
+  const status = stamped(promotion, now, [
+    { type: 'Succeeded', status: 'False', reason, message },
+    { type: 'Finished', status: 'True', reason: 'Failed', message },
+  ]);
+  return { ...status, completionTime: timestamp(now) };
+}
+
+function stamped(
+  { metadata, status }: Promotion,
+  now: Instant,
+  verdicts: readonly Verdict[],
+): PromotionStatus {
+  const generation = metadata.generation ?? 1;
+  const stamp = { generation, at: timestamp(now) };
+  return {
+    ...status,
+    observedGeneration: generation,
+    conditions: stampConditions(status?.conditions, verdicts, stamp),
+  };
+}

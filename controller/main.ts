@@ -31,6 +31,7 @@ import { Routes } from './kinds/mysql-cluster/router.ts';
 import { keyByUid } from './kinds/mysql-cluster/wakes.ts';
 import { createOrphanMetrics } from './kinds/orphans/metrics.ts';
 import { createOrphanController } from './kinds/orphans/reconcile.ts';
+import { createPromotionController } from './kinds/promotion/reconcile.ts';
 import { createScriptRunController } from './kinds/script-run/reconcile.ts';
 import { createScriptController } from './kinds/script/reconcile.ts';
 import { recordedRemovals } from './kinds/server-array/history.ts';
@@ -164,6 +165,7 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
       metrics: createClusterMetrics(registry),
       failoverMetrics: createFailoverMetrics(registry),
     }),
+    createPromotionController(ports),
     createOrphanController({ ...ports, breaker, metrics: createOrphanMetrics(registry), namespaces }),
   ];
 }

@@ -70,21 +70,32 @@ export function joinerJob(id: string, copy: Copy): Job {
 const shared = String.raw`
 tls="cert=$certificate,key=$key,cafile=$ATTACH_DIR/peer.pem,verify=1"
 lively=keepalive,keepidle=15,keepintvl=5,keepcnt=6,setsockopt=6:18:45000
+
+# Ends the job with what a log says of the failure, or else with the exit code.
+blame() {
+  local words
+  words=$({ grep -iE ' E |error|fail|unexpected' "$3" || true; } | last_words 1 | sed 's/^.* socat\[[0-9]*\] E //')
+  [ -n "$words" ] || words="exit code $2"
+  fail 1 "$1: $words"
+}
+
+# zstd says so when what it writes to has gone.
+is_broken_pipe() { [ "$1" = 70 ] || [ "$1" = 141 ]; }
 `;
 
 const mariaDBDonor = String.raw`
 look_at_data
 [ "$holding" = whole ] || fail 1 'this server has no whole data to copy'
 is_running || fail 1 "$unit does not run and cannot be copied"
-set +e
+set -- 0 0 0
 nice -n 10 mariadb-backup --backup --stream=mbstream --user=root --socket=/run/mysqld/mysqld.sock --target-dir="$PWD/backup" 2> backup.log |
   zstd -q -1 -c 2> zstd.log |
-  socat -u STDIN "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,accept-timeout=50,$tls,$lively" 2> socat.log
-set -- ${'"${PIPESTATUS[@]}"'}
-set -e
-[ "$3" = 0 ] || fail 1 "the copy did not get through to the joiner: $(last_words 1 < socat.log)"
-[ "$1" = 0 ] || fail 1 "mariadb-backup failed: $(grep -iE 'error|fail' backup.log | last_words 2)"
-[ "$2" = 0 ] || fail 1 "zstd failed: $(last_words 1 < zstd.log)"
+  socat -u STDIN "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,accept-timeout=50,$tls,$lively" 2> socat.log ||
+  set -- ${'"${PIPESTATUS[@]}"'}
+[ "$3" = 0 ] || blame 'the copy did not get through to the joiner' "$3" socat.log
+! is_broken_pipe "$2" || fail 1 'no joiner came within 50 s'
+[ "$1" = 0 ] || blame 'mariadb-backup failed' "$1" backup.log
+[ "$2" = 0 ] || blame 'zstd failed' "$2" zstd.log
 echo 'the copy is handed over'
 `;
 
@@ -134,18 +145,18 @@ begun=$SECONDS
 `;
 
 const mariaDBJoiner = String.raw`
-set +e
+set -- 0 0 0
 socat -u -T 600 "OPENSSL:$donor:${copyPort},retry=40,interval=1,connect-timeout=5,commonname=$donor,$tls,$lively" STDOUT 2> socat.log |
   zstd -q -d -c 2> zstd.log |
-  mbstream -x -C "$data" 2> mbstream.log
-set -- ${'"${PIPESTATUS[@]}"'}
-set -e
-[ "$3" = 0 ] || fail 1 "the copy cannot be stored: $(last_words 2 < mbstream.log)"
-[ "$1" = 0 ] || fail 1 "no copy from $donor: $(last_words 1 < socat.log)"
-[ "$2" = 0 ] || fail 1 "the copy from $donor ended early: $(last_words 1 < zstd.log)"
+  mbstream -x -C "$data" 2> mbstream.log ||
+  set -- ${'"${PIPESTATUS[@]}"'}
+! is_broken_pipe "$2" || blame "the copy cannot be stored (disk $(df --output=pcent "$data" | tail -n 1 | tr -d ' ') full)" "$3" mbstream.log
+[ "$1" = 0 ] || blame "no copy from $donor" "$1" socat.log
+[ "$2" = 0 ] || blame "the copy from $donor ended early" "$2" zstd.log
+[ "$3" = 0 ] || blame "the copy from $donor ended early" "$3" mbstream.log
 about() { find "$data" -maxdepth 1 -name "*_$1"; }
 [ -n "$(about checkpoints)" ] || fail 1 "the copy from $donor ended early: the last part is missing"
-mariadb-backup --prepare --target-dir="$data" 2> prepare.log || fail 1 "the copy cannot be used: $(grep -iE 'error|fail' prepare.log | last_words 2)"
+mariadb-backup --prepare --target-dir="$data" 2> prepare.log || blame 'the copy cannot be used' "$?" prepare.log
 position=$(awk '{print $3}' "$(about binlog_info)")
 find "$data" -maxdepth 1 \( -name 'xtrabackup_*' -o -name 'mariadb_backup_*' -o -name backup-my.cnf \) -delete
 chown -R mysql:mysql "$data"

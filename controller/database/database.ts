@@ -95,7 +95,7 @@ export class SshDatabase implements Database {
     const { replication } = observation.look;
     // What is received must be applied later, and an applier that starts alone would lose it (MariaDB).
     const wake = replication?.receiver === 'Stopped' ? '' : this.#wake(observation);
-    await this.#order(epoch, replication === undefined ? '' : `${wake} ${this.#dialect.stopReceiver}`);
+    await this.#stopReceiver(epoch, replication?.source, wake);
     const { look } = await this.#observe(patience);
     if (look.replication !== undefined && look.replication.receiver !== 'Stopped') {
       throw this.#failed('its receiver does not stop');
@@ -120,11 +120,9 @@ export class SshDatabase implements Database {
   }
 
   async detach(epoch: number): Promise<void> {
-    if ((await this.#observe(patience)).look.replication === undefined) {
-      await this.#order(epoch, '');
-      return;
-    }
-    await this.#order(epoch, this.#dialect.stopReceiver);
+    const { replication } = (await this.#observe(patience)).look;
+    await this.#stopReceiver(epoch, replication?.source);
+    if (replication === undefined) return;
     if (!this.#hasAppliedAll(await this.#observe(patience))) {
       throw this.#failed('it has not applied all that it received');
     }
@@ -176,8 +174,8 @@ export class SshDatabase implements Database {
       await this.#order(epoch, flag);
       return;
     }
-    const { stopReceiver, startReceiver } = this.#dialect;
-    await this.#order(epoch, [this.#wake(observation), stopReceiver, flag, startReceiver].join('\n'));
+    await this.#stopReceiver(epoch, replication.source, this.#wake(observation));
+    await this.#order(epoch, `${flag} ${this.#dialect.startReceiver}`);
     const runs = await this.#until(settling, ({ look }) => {
       return look.replication?.receiver === 'Running' && look.replication.acknowledges === on;
     });
@@ -211,6 +209,12 @@ export class SshDatabase implements Database {
     }
   }
 
+  /** Stops to listen to `source`; nothing to stop = only its epoch is told. */
+  async #stopReceiver(epoch: number, source: string | undefined, before = ''): Promise<void> {
+    if (source === undefined) await this.#order(epoch, '');
+    else await this.#commands.hush(`${before} ${this.#dialect.stopReceiver}`, source, epoch, settling);
+  }
+
   async #order(epoch: number, sql: string): Promise<readonly string[]> {
     return await this.#commands.sql(sql, epoch, patience);
   }
@@ -223,7 +227,7 @@ export class SshDatabase implements Database {
 
   /** Lets no more in and waits until all that was received is applied. */
   async #drain(observation: Observation, epoch: number): Promise<void> {
-    await this.#order(epoch, `${this.#wake(observation)} ${this.#dialect.stopReceiver}`);
+    await this.#stopReceiver(epoch, observation.look.replication?.source, this.#wake(observation));
     const drained = await this.#until(settling, (now) => {
       if (this.#hasAppliedAll(now)) return true;
       this.#assertApplies(now);

@@ -33,13 +33,18 @@ export class NodeCommands {
 
   /** Runs SQL as root until its first error; the lines it prints. Without an epoch: at whatever epoch the host is. */
   async sql(sql: string, epoch: number | undefined, limit: Millis): Promise<readonly string[]> {
-    return await this.#client('sql', sql, { epoch, limit, tolerated: [] });
+    return await this.#client(['sql'], sql, { epoch, limit, tolerated: [] });
+  }
+
+  /** As `sql`, for what makes the server stop to listen to another, which may be silent. */
+  async hush(sql: string, source: string, epoch: number, limit: Millis): Promise<void> {
+    await this.#client(['hush', source], sql, { epoch, limit, tolerated: [] });
   }
 
   /** Ends sessions; those that have gone do not matter. */
   async endSessions(kills: readonly string[], epoch: number, limit: Millis): Promise<void> {
     if (kills.length > 0)
-      await this.#client('try', kills.join('\n'), { epoch, limit, tolerated: [noSuchSession] });
+      await this.#client(['try'], kills.join('\n'), { epoch, limit, tolerated: [noSuchSession] });
   }
 
   /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
@@ -66,11 +71,11 @@ export class NodeCommands {
   }
 
   async #client(
-    verb: 'sql' | 'try',
+    [verb, ...rest]: readonly [verb: 'sql' | 'try' | 'hush', ...rest: readonly string[]],
     sql: string,
     { epoch, limit, tolerated }: ClientRun,
   ): Promise<readonly string[]> {
-    const words = [epoch === undefined ? '-' : String(epoch), verb, String(limit / 1_000)];
+    const words = [epoch === undefined ? '-' : String(epoch), verb, String(limit / 1_000), ...rest];
     // Our literals count on backslash escapes, whatever the server's default is.
     const stdin = `SET SESSION sql_mode = '';\n${sql}\n`;
     const stdout = await this.#call(words, limit + allowance, stdin, tolerated);

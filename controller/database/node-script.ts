@@ -19,7 +19,8 @@ export const nodeExit = {
  * `ridgeline-node <epoch> <verb>`; the epoch is remembered before anything is done, `-` stands for whatever it is.
  * A call holds the lock until it ends, so a late call of an old controller is over before the next epoch begins.
  * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
- * column names. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
+ * column names. `hush <seconds> <address>` runs SQL that stops to listen to the database there: connections to it that are
+ * still there after 200 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
  * process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1).
  */
 export const nodeScript = String.raw`#!/bin/bash
@@ -56,6 +57,14 @@ sql() {
   local code=$?
   [ "$code" = 137 ] && exit 124
   exit "$code"
+}
+
+# Where the kernel cannot cut connections it only takes longer.
+hush() {
+  local cutter
+  { sleep 0.2; while :; do ss --kill "dst = $2 and dport = 3306"; sleep 0.1; done; } > /dev/null 2>&1 9>&- & cutter=$!
+  trap 'kill "$cutter"' EXIT
+  sql "$1"
 }
 
 # Prints "new" when the certificate was another before.
@@ -96,6 +105,7 @@ lock
 case $verb in
   sql) sql "$3" ;;
   try) sql "$3" --force ;;
+  hush) hush "$3" "$4" ;;
   trust) trust ;;
   kill) kill_server ;;
   *) fail "unknown verb '$verb'" ;;

@@ -21,6 +21,8 @@ export interface LookoutOptions {
 }
 
 const period: Millis = 1_000;
+/** Writes come more often: how long writes were out is counted from the last good one. */
+const beatPeriod: Millis = 500;
 /** While the primary is silent. A refusal must be seen twice, 300 ms apart. */
 const urgentPeriod: Millis = 300;
 const lookLimit: Millis = 1_000;
@@ -42,6 +44,7 @@ export class Lookout {
   #lastWriteTime: Instant | undefined;
   #finding: Finding | undefined;
   #due: Millis = 0;
+  #nextRound: Millis = 0;
   #alarm = new AbortController();
 
   constructor(cluster: Supervised, options: LookoutOptions) {
@@ -122,13 +125,17 @@ export class Lookout {
 
   #tick(): void {
     const { silence, look, unwritten } = this.#primary;
-    this.#due = this.#options.clock.monotonic() + (silence === undefined ? period : urgentPeriod);
+    const now = this.#options.clock.monotonic();
+    this.#due = now + (silence === undefined ? beatPeriod : urgentPeriod);
     if (!this.#options.mayAct()) {
       this.#forgetAll();
       return;
     }
-    this.#look.start();
     if (silence === undefined && look !== undefined) this.#beat.start();
+    // A timer may be a little early.
+    if (silence === undefined && now < this.#nextRound - beatPeriod / 2) return;
+    this.#nextRound = now + period;
+    this.#look.start();
     this.#replicas.ask();
     if (silence !== undefined) this.#witnesses.ask(this.#primary.address);
     if (silence !== undefined || unwritten !== undefined) this.#inspect.start();
@@ -216,6 +223,7 @@ export class Lookout {
     this.#looks.clear();
     this.#lastWriteTime = undefined;
     this.#finding = undefined;
+    this.#nextRound = 0;
   }
 
   #database() {

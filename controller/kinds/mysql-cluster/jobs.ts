@@ -22,15 +22,9 @@ export async function jobsOf(
   site: Site,
   { member, job, donor }: JoinDeed & { readonly do: 'start' },
 ): Promise<Jobs> {
-  const ids = jobIDs(cluster, member.record);
-  switch (job) {
-    case 'Preparing':
-      return { own: preparationJob(ids.own, preparationOf(cluster, site, member, false)) };
-    case 'Loading':
-      return { own: preparationJob(ids.own, preparationOf(cluster, site, member, true)) };
-    case 'Cloning':
-      return await copyOf(cluster, site, { member, donor });
-  }
+  if (job === 'Cloning') return await copyOf(cluster, site, { member, donor });
+  const preparation = preparationOf(cluster, site, member, job === 'Loading');
+  return { own: preparationJob(jobIDs(cluster, member.record).own, preparation) };
 }
 
 function preparationOf(cluster: MySQLCluster, site: Site, member: Member, initialise: boolean) {

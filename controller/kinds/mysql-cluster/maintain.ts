@@ -15,10 +15,11 @@ import { changeServers } from './act.ts';
 import { announce } from './announce.ts';
 import { takeStep } from './arm.ts';
 import { armedVerdict } from './decide/change.ts';
-import { conditionsOf, lastPromotion } from './decide/conditions.ts';
+import { conditionsOf } from './decide/conditions.ts';
 import { decideDurability } from './decide/durability.ts';
 import { decide, type Decision } from './decide/index.ts';
 import { planOpening, type Opening } from './decide/opening.ts';
+import { lastPromotion } from './decide/past.ts';
 import type { Observed } from './decide/plan.ts';
 import { planUpkeep } from './decide/upkeep.ts';
 import type { Hands } from './hands.ts';
@@ -153,6 +154,10 @@ async function keepPromises(
   { observed, decision, site, written }: Decided & { readonly site: Site; readonly written: MySQLCluster },
 ): Promise<void> {
   const now = { ...observed, cluster: written, status: written.status ?? {} };
+  const { changeTime } = now.status.durability ?? {};
+  // A look from before the last step shows what that step has changed.
+  const leader = observed.members.find(({ isPrimary }) => isPrimary);
+  if ((leader?.lookedAt ?? 0) < Date.parse(changeTime ?? '')) return;
   const step = decideDurability(now, decision);
   if (step === undefined) return;
   const databases = observed.members.flatMap(({ name, server }) => {

@@ -29,6 +29,8 @@ export interface ObservePorts {
 /** No pass waits longer for one host. */
 const patience: Millis = 2_000;
 const tailBytes = 4_096;
+/** Supervision has not looked yet at one that has joined since. */
+const recently: Millis = 5_000;
 
 export interface Scene {
   readonly cluster: MySQLCluster;
@@ -87,11 +89,14 @@ export async function listServers(kube: Kube, { metadata }: MySQLCluster): Promi
 
 /** Of this cluster, oldest first. */
 export function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promotion[] {
-  const age = ({ metadata: of }: Promotion) => `${of.creationTimestamp} ${of.name}`;
   return cache
     .list(promotionKind, { namespace: metadata.namespace ?? '' })
     .filter(({ spec }) => spec.clusterRef.name === metadata.name)
     .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+}
+
+function age({ metadata }: Promotion): string {
+  return `${metadata.creationTimestamp} ${metadata.name}`;
 }
 
 /** What supervision saw, and what those say that it does not watch yet. */
@@ -102,8 +107,11 @@ async function looksAt(
 ): Promise<Finding['looks']> {
   const looks = new Map(finding?.looks);
   const { members = [], primary } = cluster.status ?? {};
-  const isNew = ({ server, step }: MemberRecord) =>
-    step === 'Following' || (server === primary?.server && step === 'Joined' && !looks.has(server));
+  const isNew = ({ server, step, since = '' }: MemberRecord) =>
+    step === 'Following' ||
+    (step === 'Joined' &&
+      !looks.has(server) &&
+      (server === primary?.server || now - Date.parse(since) < recently));
   const unwatched = servers.filter(({ metadata }) =>
     members.some((record) => record.server === metadata.name && isNew(record)),
   );
@@ -197,7 +205,6 @@ async function answer<T>(work: Promise<T>): Promise<T | undefined> {
 /** The first thing a person has to put right. */
 function problemOf({ cluster, site, missing }: Scene, members: readonly Member[]): Problem | undefined {
   const { deploymentRef, serverTemplateRef, engine, settings = [], bootstrap } = cluster.spec;
-  const notReady = (message: string): Problem => ({ reason: 'TemplateNotReady', message });
   if (site.deployment === undefined) return notReady(`Deployment/${deploymentRef.name} does not exist.`);
   if (site.account === undefined) {
     return notReady(`CloudAccount/${site.deployment.spec.accountRef.name} does not exist.`);
@@ -223,21 +230,23 @@ function problemOf({ cluster, site, missing }: Scene, members: readonly Member[]
   return members.map(({ record }) => failureProblem(record)).find((problem) => problem !== undefined);
 }
 
+function notReady(message: string): Problem {
+  return { reason: 'TemplateNotReady', message };
+}
+
 /** Failures of a member's job that another try does not mend. */
 function failureProblem({ server, failure, message = '' }: MemberRecord): Problem | undefined {
-  const text = `${server}: ${message}`;
-  switch (failure) {
-    case 'LacksServer':
-      return { reason: 'ImageLacksServer', message: text };
-    case 'UnsupportedVersion':
-      return { reason: 'UnsupportedVersion', message: text };
-    case 'RefusedSettings':
-      return { reason: 'InvalidSpec', message: text };
-    case 'ForeignData':
-    case undefined:
-      return undefined;
-  }
+  const reason = failure === undefined ? undefined : failureReasons[failure];
+  return reason === undefined ? undefined : { reason, message: `${server}: ${message}` };
 }
+
+/** What was found on one server only is no problem of the cluster. */
+const failureReasons = {
+  LacksServer: 'ImageLacksServer',
+  UnsupportedVersion: 'UnsupportedVersion',
+  RefusedSettings: 'InvalidSpec',
+  ForeignData: undefined,
+} as const satisfies Record<NonNullable<MemberRecord['failure']>, Problem['reason'] | undefined>;
 
 /** The zones of the subnets servers may be launched into; none while they are not known. */
 async function zonesOf(

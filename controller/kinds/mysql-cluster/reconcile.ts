@@ -10,8 +10,9 @@ import type { KindController, ReconcileContext, ReconcileResult } from '../../ku
 import { changeServers, releaseServers } from './act.ts';
 import { CredentialStore, type Credentials } from './credentials.ts';
 import { armedVerdict, planChange } from './decide/change.ts';
-import { conditionsOf, currentPromotion } from './decide/conditions.ts';
+import { conditionsOf } from './decide/conditions.ts';
 import { decideDeletion } from './decide/deletion.ts';
+import { currentPromotion } from './decide/past.ts';
 import type { Observed } from './decide/plan.ts';
 import { Hands } from './hands.ts';
 import { look, maintain, write, type MaintainPorts } from './maintain.ts';
@@ -95,7 +96,10 @@ async function change(
     return { after: 0 };
   }
   const progress = await carryOnWith(ports, { scene, observed, promotion }, signal);
-  const next = await look(ports, { ...scene, cluster: progress.cluster, now: ports.clock.now() }, 'quick');
+  const after = { ...scene, cluster: progress.cluster, now: ports.clock.now() };
+  // What was found about the old primary says nothing about the new one.
+  supervise(ports, after);
+  const next = await look(ports, after, 'quick');
   const others = next.promotions.filter(({ metadata }) => metadata.name !== promotion.metadata.name);
   await write(ports, { ...next, promotions: [...others, progress.promotion] }, progress.record);
   return { after: progress.after ?? 0 };

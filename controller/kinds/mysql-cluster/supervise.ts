@@ -22,7 +22,8 @@ export function supervise(ports: SupervisePorts, scene: Scene): void {
   const { primary, durability } = cluster.status ?? {};
   const members = dataHolders(scene);
   const isLeading = members.some(({ server }) => server === primary?.server);
-  if (primary === undefined || !isLeading) return;
+  // One that has led is watched even when its Server is gone.
+  if (primary === undefined || !(isLeading || durability !== undefined)) return;
   const { namespace = '', name, uid } = cluster.metadata;
   ports.supervision.watch({
     uid,

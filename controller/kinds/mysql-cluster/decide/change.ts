@@ -68,8 +68,8 @@ function hasRestarted({ finding, members, now }: Observed): boolean {
 /** What keeps an automatic failover from beginning, whatever dies. */
 function heldBack(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
   const { no } = saying('FailoverArmed');
-  const { cluster, now, suspended } = observed;
-  const { mode, minIntervalSeconds } = cluster.spec.failover;
+  const { cluster, suspended } = observed;
+  const { mode } = cluster.spec.failover;
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
   if (mode === 'Manual') {
     return no(
@@ -77,7 +77,14 @@ function heldBack(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefin
       'spec.failover.mode is Manual: a dead primary is only told. Create a Promotion to replace it.',
     );
   }
-  if (isAcknowledged(observed)) return undefined;
+  return isAcknowledged(observed) ? undefined : flapping(observed);
+}
+
+/** Too many failures in a row, or too short a time since the last success. */
+function flapping(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
+  const { no } = saying('FailoverArmed');
+  const { now, cluster } = observed;
+  const { minIntervalSeconds } = cluster.spec.failover;
   const failures = failuresInARow(observed);
   if (failures.length >= failureLimit && !isFreed(observed, failures)) {
     const text = `${String(failures.length)} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;

@@ -3,6 +3,7 @@ import { findCondition } from '../../../api/conditions.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
+import { currentPromotion, lastPromotion } from './past.ts';
 import type { ClusterVerdict, Observed } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 import { count, saying } from './words.ts';
@@ -42,58 +43,51 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
   return { Ready: readiness(facts, others), ...others };
 }
 
-/** The Promotion that runs now. */
-export function currentPromotion({ status, promotions }: Observed): Promotion | undefined {
-  return byName(promotions, status.currentPromotionRef?.name);
-}
-
-/** The Promotion that ended last. */
-export function lastPromotion({ status, promotions }: Observed): Promotion | undefined {
-  return byName(promotions, status.lastPromotionRef?.name);
-}
-
-function byName(promotions: readonly Promotion[], name: string | undefined): Promotion | undefined {
-  return name === undefined ? undefined : promotions.find(({ metadata }) => metadata.name === name);
-}
-
-/** A write was good so short a time ago that the verdict of the moment does not matter yet. */
+/** A write was good so short a time ago that a doubt does not matter yet. */
 const recentWrite = 3_000;
 
 const silent: readonly Found[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
 const blind: readonly Found[] = ['ControllerBlind', 'AllUnreachable', 'Overloaded'];
 
 function availability(observed: Observed): ClusterVerdict<'Available'> {
-  const { yes, no, unknown } = saying('Available');
-  const { status, finding, now, members, cluster } = observed;
-  const { primary } = status;
+  const { no, unknown } = saying('Available');
+  const { status } = observed;
+  const { primary, currentPromotionRef } = status;
   if (primary === undefined) return unknown('Initializing', 'The first server is on its way.');
   const before = findCondition(status, 'Available');
   const wasServing = before !== undefined && before.reason !== 'Initializing';
-  const leader = members.find(({ isPrimary }) => isPrimary);
-  if (!wasServing && leader?.record.step !== 'Joined') {
-    return unknown('Initializing', `${primary.server} is being made ready for its first write.`);
+  if (currentPromotionRef !== undefined) {
+    return no('FailingOver', `Promotion ${currentPromotionRef.name} runs.`);
   }
-  if (status.currentPromotionRef !== undefined) {
-    return no('FailingOver', `Promotion ${status.currentPromotionRef.name} runs.`);
-  }
+  const now = servingVerdict(observed, primary.server);
+  return now.status === 'True' || wasServing ? now : unknown('Initializing', now.message);
+}
+
+/** By what supervision found. */
+function servingVerdict(observed: Observed, leader: string): ClusterVerdict<'Available'> {
+  const { yes, no, unknown } = saying('Available');
+  const { finding, now } = observed;
+  const lastGood = Math.max(finding?.lastWriteTime ?? 0, lastChange(observed));
+  const isRecent = now - lastGood < recentWrite;
+  const open = yes('PrimaryWritable', `${leader} accepts writes at ${addressOf(observed)}.`);
   if (finding === undefined) {
-    return wasServing
-      ? unknown('ProbeFailed', `${primary.server} has not been looked at yet.`)
-      : unknown('Initializing', `${primary.server} is being opened.`);
+    return isRecent ? open : unknown('ProbeFailed', `${leader} has not been looked at yet.`);
   }
-  const { verdict, evidence, lastWriteTime } = finding;
-  const where = status.endpoints?.writer ?? `${leader?.address ?? cluster.metadata.name}:3306`;
-  if (verdict === 'Healthy') {
-    return lastWriteTime === undefined && !wasServing
-      ? unknown('Initializing', `${primary.server} is being opened.`)
-      : yes('PrimaryWritable', `${primary.server} accepts writes at ${where}.`);
-  }
-  if (!wasServing) return unknown('Initializing', evidence);
-  if (lastWriteTime !== undefined && now - lastWriteTime < recentWrite && verdict === 'Suspected') {
-    return yes('PrimaryWritable', `${primary.server} accepted a write a moment ago.`);
-  }
+  const { verdict, evidence } = finding;
+  if (verdict === 'Healthy' || (verdict === 'Suspected' && isRecent)) return open;
   if (silent.includes(verdict)) return no('PrimaryUnreachable', evidence);
   return blind.includes(verdict) ? unknown('ProbeFailed', evidence) : no('PrimaryReadOnly', evidence);
+}
+
+/** A change of primary ends with a good write on the new one. */
+function lastChange(observed: Observed): number {
+  const { status = {} } = lastPromotion(observed) ?? {};
+  const hasSucceeded = findCondition(status, 'Succeeded')?.status === 'True';
+  return hasSucceeded ? Date.parse(status.completionTime ?? '') || 0 : 0;
+}
+
+function addressOf({ status, members }: Observed): string {
+  return status.endpoints?.writer ?? `${members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:3306`;
 }
 
 function redundancy({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {
@@ -139,15 +133,9 @@ const stepReasons: Readonly<Record<string, ClusterVerdict<'FailingOver'>['reason
 const blocked: readonly string[] = ['NoCandidate', 'PossibleDataLoss', 'CannotFence', 'Diverged'];
 
 function failingOverVerdict(observed: Observed): ClusterVerdict<'FailingOver'> {
-  const { yes, no } = saying('FailingOver');
-  const { currentPromotionRef } = observed.status;
-  if (currentPromotionRef !== undefined) {
-    const running = currentPromotion(observed);
-    const step = running?.status?.currentStep ?? 'Detect';
-    const text = findCondition(running?.status, 'Succeeded')?.message ?? '';
-    const message = `Promotion ${currentPromotionRef.name}: step ${step}. ${text}`.trim();
-    return yes(stepReasons[step] ?? 'SelectingCandidate', message);
-  }
+  const { no } = saying('FailingOver');
+  const { name } = observed.status.currentPromotionRef ?? {};
+  if (name !== undefined) return running(name, currentPromotion(observed));
   const last = lastPromotion(observed);
   const ended = findCondition(last?.status, 'Succeeded');
   if (last === undefined || ended === undefined) return no('NoFailureDetected', 'The primary never changed.');
@@ -158,6 +146,13 @@ function failingOverVerdict(observed: Observed): ClusterVerdict<'FailingOver'> {
   }
   const isPlanned = last.spec.mode === 'Graceful' && last.spec.trigger === 'Manual';
   return no(isPlanned ? 'SwitchoverSucceeded' : 'FailoverSucceeded', summaryOf(last));
+}
+
+function running(name: string, promotion: Promotion | undefined): ClusterVerdict<'FailingOver'> {
+  const { currentStep = 'Detect', conditions } = promotion?.status ?? {};
+  const text = findCondition({ conditions }, 'Succeeded')?.message ?? `Step ${currentStep}.`;
+  const reason = stepReasons[currentStep] ?? 'SelectingCandidate';
+  return { status: 'True', reason, message: `Promotion ${name}: ${text}` };
 }
 
 function summaryOf({ metadata, status = {} }: Promotion): string {
@@ -262,6 +257,5 @@ function names(members: readonly Member[]): string {
 }
 
 function sentence(messages: readonly string[]): string {
-  const text = messages.join('; ');
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
+  return `${messages.join('; ')}.`;
 }

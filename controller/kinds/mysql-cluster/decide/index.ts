@@ -4,7 +4,7 @@ import { timestamp, type Instant } from '../../../base/clock.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
-import { lastPromotion } from './conditions.ts';
+import { oldPrimariesOf } from './past.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 import { normal, warning } from './words.ts';
@@ -97,15 +97,6 @@ function rosterOf(observed: Observed, { overdue }: Upkeep): RosterPlan {
   if (observed.problem === undefined) return plan;
   // Nothing is made that could not be used; what is there goes on.
   return { ...plan, deeds: plan.deeds.filter((deed) => deed.do !== 'create') };
-}
-
-/** Led until the last change of primary, and was stopped for it: it may hold what nobody else has. */
-function oldPrimariesOf(observed: Observed): readonly string[] {
-  const last = lastPromotion(observed);
-  const { newPrimary, oldPrimary } = last?.status ?? {};
-  const wasStopped = last?.spec.trigger === 'Automatic' || last?.spec.mode === 'Forced';
-  const hasLed = newPrimary !== undefined && newPrimary === observed.status.primary?.server;
-  return hasLed && wasStopped && oldPrimary !== undefined && oldPrimary !== newPrimary ? [oldPrimary] : [];
 }
 
 function labelsOf({ members }: Observed, { deeds }: RosterPlan): readonly ServerDeed[] {

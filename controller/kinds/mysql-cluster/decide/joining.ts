@@ -10,8 +10,9 @@
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { jobExit } from '../../../database/job-script.ts';
-import type { Replication } from '../../../database/port.ts';
+import type { Look, Replication } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
+import { purgedOrDiverged } from './upkeep.ts';
 import type { EventNote, JobFacts, JobLook, JoinDeed, Observed } from './plan.ts';
 
 export interface Joining {
@@ -39,24 +40,12 @@ const longestPause: Millis = 5 * 60_000;
 /** What to record of the member and to do for it now. `taken`: donors that others copy from. */
 export function planJoining(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
   const { record } = member;
-  if (member.place !== 'Active' || !member.booted) return stay(record);
-  switch (record.step) {
-    case 'Preparing':
-    case 'Loading':
-    case 'Cloning':
-      return work(observed, member, record.step, taken);
-    case 'Following':
-      return follow(observed, member);
-    case 'Joined':
-      return stay(record);
-    case 'Waiting':
-    case undefined:
-      return isReadyToStart(observed) ? enter(observed, member, 'Preparing') : stay(record);
-  }
-}
-
-function isReadyToStart({ problem }: Observed): boolean {
-  return problem === undefined;
+  const { step = 'Waiting' } = record;
+  if (member.place !== 'Active' || !member.booted || step === 'Joined') return stay(record);
+  if (step === 'Following') return follow(observed, member);
+  if (step !== 'Waiting') return work(observed, member, step, taken);
+  // Nothing is begun that a person has to put right first.
+  return observed.problem === undefined ? enter(observed, member, 'Preparing') : stay(record);
 }
 
 /** A step that is a job. */
@@ -68,34 +57,40 @@ function work(
 ): Joining {
   const { now, jobs, members } = observed;
   const { record } = member;
-  const begin = Date.parse(record.stepTime ?? '') || now;
+  const begin = instantOf(record.stepTime) ?? now;
   if (now < begin) return stay(record);
   const donor = members.find(({ name }) => name === record.donor);
   if (step === 'Cloning' && !isDonor(observed, donor)) return settleIn(observed, member, taken);
+  const who = { member, ...(donor === undefined ? {} : { donor }) };
   const facts = jobs.get(member.name);
-  const state = outcomeOf(facts);
-  const withDonor = donor === undefined ? {} : { donor };
-  if (state === 'succeeded') return succeed(observed, member, taken);
-  const cancel = { do: 'cancel', member, ...withDonor } as const;
   // Of a copy's two jobs one may still run; the next attempt would meet it.
-  if (state === 'failed') return fail(observed, member, facts?.lastLine ?? 'its log is empty', [cancel]);
-  if (now - begin > limits[step]) {
-    return fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, [cancel]);
+  const cancel = { do: 'cancel', ...who } as const;
+  switch (outcomeOf(facts, now - begin > limits[step])) {
+    case 'succeeded':
+      return succeed(observed, member, taken);
+    case 'failed':
+      return fail(observed, member, facts?.lastLine ?? 'its log is empty', [cancel]);
+    case 'late':
+      return fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, [cancel]);
+    case 'missing':
+      return { ...stay(record), deeds: [{ do: 'start', job: step, ...who }] };
+    case 'open':
+      return stay(record);
   }
-  if (state === 'silent') return stay(record);
-  const isUnderWay = facts?.own.state === 'running' && facts.donor?.state !== 'unknown';
-  return isUnderWay
-    ? stay(record)
-    : { ...stay(record), deeds: [{ do: 'start', member, job: step, ...withDonor }] };
 }
 
 /** Of both jobs, if there are two: one that failed fails the step, and the copy counts when it has arrived. */
-function outcomeOf(facts: JobFacts | undefined): 'succeeded' | 'failed' | 'silent' | 'open' {
-  if (facts === undefined) return 'silent';
-  const { own, donor } = facts;
-  if (isSuccess(own)) return 'succeeded';
-  if (isFailure(own) || (donor !== undefined && isFailure(donor))) return 'failed';
-  return own.state === 'silent' || donor?.state === 'silent' ? 'silent' : 'open';
+function outcomeOf(
+  facts: JobFacts | undefined,
+  isOverdue: boolean,
+): 'succeeded' | 'failed' | 'late' | 'missing' | 'open' {
+  const all = facts === undefined ? [] : [facts.own, ...(facts.donor === undefined ? [] : [facts.donor])];
+  if (facts !== undefined && isSuccess(facts.own)) return 'succeeded';
+  if (all.some(isFailure)) return 'failed';
+  if (isOverdue) return 'late';
+  // Who does not answer may have it; nothing is started on a guess.
+  if (all.some(({ state }) => state === 'silent')) return 'open';
+  return all.some(({ state }) => state === 'unknown') ? 'missing' : 'open';
 }
 
 function isSuccess(job: JobLook): boolean {
@@ -158,24 +153,33 @@ function follow(observed: Observed, member: Member): Joining {
   const { now, members, cluster } = observed;
   const { record, look } = member;
   const primary = members.find(({ isPrimary }) => isPrimary);
-  if (now < (Date.parse(record.stepTime ?? '') || 0) || primary?.look === undefined) return stay(record);
-  const replication = look?.replication;
-  const isAtSource = replication !== undefined && replication.source === primary.address;
-  if (isAtSource && isFollowing(replication, cluster.spec.maxLagSeconds)) {
+  const begin = instantOf(record.stepTime) ?? now;
+  if (now < begin || primary?.look === undefined) return stay(record);
+  const attached = attachedTo(primary, look);
+  if (attached !== undefined && isFollowing(attached, cluster.spec.maxLagSeconds)) {
     return { ...enter(observed, member, 'Joined'), events: [joined(member, `follows ${primary.name}`)] };
   }
-  const error = replication?.applierError ?? replication?.receiverError;
-  const since = now - (Date.parse(record.stepTime ?? '') || now);
-  const mustBeTold = !isAtSource || replication.receiver === 'Stopped' || replication.applier === 'Stopped';
-  if (since > limits.Following && (error !== undefined || mustBeTold)) {
-    const text = error === undefined ? 'it does not follow' : `${String(error.number)} ${error.message}`;
-    return cloneAgain(observed, member, text);
-  }
-  // A receiver that has fallen out of the primary's binary logs never gets in again.
-  if (error?.number === 1236) return cloneAgain(observed, member, `1236 ${error.message}`);
-  return mustBeTold && look !== undefined
-    ? { ...stay(record), deeds: [{ do: 'follow', member }] }
-    : stay(record);
+  const lost = hopeless(attached, now - begin);
+  if (lost !== undefined) return cloneAgain(observed, member, lost);
+  const isIdle = attached === undefined || isStopped(attached);
+  return isIdle && look !== undefined ? { ...stay(record), deeds: [{ do: 'follow', member }] } : stay(record);
+}
+
+function attachedTo({ address }: Member, look: Look | undefined): Replication | undefined {
+  return look?.replication?.source === address ? look?.replication : undefined;
+}
+
+/** Why it will never follow from where it is. */
+function hopeless(attached: Replication | undefined, spent: Millis): string | undefined {
+  const error = attached?.applierError ?? attached?.receiverError;
+  const text = error === undefined ? 'it does not follow' : `${String(error.number)} ${error.message}`;
+  if (error?.number === purgedOrDiverged) return text;
+  const isMoving = attached !== undefined && error === undefined && !isStopped(attached);
+  return spent > limits.Following && !isMoving ? text : undefined;
+}
+
+function isStopped({ receiver, applier }: Replication): boolean {
+  return receiver === 'Stopped' || applier === 'Stopped';
 }
 
 /** Connected, applying, and not too far behind. */
@@ -225,8 +229,12 @@ const failures: Readonly<Record<number, MemberRecord['failure']>> = {
   [jobExit.refusedSettings]: 'RefusedSettings',
 };
 
-function withoutDonor({ donor: _, ...record }: MemberRecord): MemberRecord {
-  return record;
+function withoutDonor(record: MemberRecord): MemberRecord {
+  return { ...record, donor: undefined };
+}
+
+function instantOf(time: string | undefined): Instant | undefined {
+  return time === undefined ? undefined : Date.parse(time);
 }
 
 function joined({ name }: Member, how: string): EventNote {

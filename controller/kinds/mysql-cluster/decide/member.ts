@@ -36,6 +36,8 @@ export interface Member {
   readonly record: MemberRecord;
   /** The newest answer of its database, unless it is too old to be of use. */
   readonly look: Look | undefined;
+  /** When that was. */
+  readonly lookedAt: Instant;
   /** Kept, if fenced, at least until then. */
   readonly keptUntil: Instant | undefined;
 }
@@ -53,8 +55,7 @@ export function memberOf(server: Server, { now, status, looks }: MemberScope): M
   const { metadata, spec, status: seen = {} } = server;
   const { name } = metadata;
   const state = findCondition(seen, 'Ready')?.reason ?? 'Pending';
-  const kept = Date.parse(metadata.annotations?.[annotations.keptUntil] ?? '');
-  const look = looks.get(name);
+  const newest = looks.get(name);
   return {
     server,
     name,
@@ -67,9 +68,16 @@ export function memberOf(server: Server, { now, status, looks }: MemberScope): M
     createdAt: Date.parse(metadata.creationTimestamp),
     isPrimary: status.primary?.server === name,
     record: recordOf(server, status),
-    look: look === undefined || now - look.at > lookLife ? undefined : look.look,
-    keptUntil: Number.isNaN(kept) ? undefined : kept,
+    look: newest !== undefined && now - newest.at <= lookLife ? newest.look : undefined,
+    lookedAt: newest?.at ?? 0,
+    keptUntil: keptUntil(server),
   };
+}
+
+/** undefined also for a time nobody can read. */
+function keptUntil({ metadata }: Server): Instant | undefined {
+  const at = Date.parse(metadata.annotations?.[annotations.keptUntil] ?? '');
+  return Number.isNaN(at) ? undefined : at;
 }
 
 /** Whether it holds the cluster's data and follows, or leads. */

@@ -1,6 +1,7 @@
 /** The first time a cluster takes writes: what its commits wait for is on record before. Pure. */
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
+import type { Look } from '../../../database/port.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
@@ -16,22 +17,36 @@ export interface Opening {
  * Undefined when it was opened before, or may not be yet. With Strict durability the first commit already has a replica to
  * wait for; else it does not wait, and the first replica that joins is waited for soon.
  */
-export function planOpening({ status, members, cluster, now, suspended }: Observed): Opening | undefined {
+export function planOpening(observed: Observed): Opening | undefined {
+  const { members, cluster, suspended } = observed;
   const primary = members.find(({ isPrimary }) => isPrimary);
-  const { look } = primary ?? {};
-  const isNew = look?.readOnly === true && look.epoch === 0;
-  if (primary === undefined || !isNew || !isJoined(primary) || suspended) return undefined;
+  if (primary?.look === undefined || suspended || !isUnopened(primary, primary.look)) return undefined;
   const isStrict = cluster.spec.durability === 'Strict';
-  const ackers = isStrict ? members.filter((member) => follows(member, primary)) : [];
-  if (isStrict && ackers.length === 0) return undefined;
-  const durability = status.durability ?? {
-    state: isStrict ? ('Protected' as const) : ('Degraded' as const),
+  const ready = isStrict ? members.filter((member) => follows(member, primary)) : [];
+  if (isStrict && ready.length === 0) return undefined;
+  const first = firstRecord(observed, ready, primary.look);
+  const durability = observed.status.durability ?? first;
+  return { durability, primary, ackers: members.filter(({ name }) => durability.ackers.includes(name)) };
+}
+
+/** It holds the first data, and never took a write of an application. */
+function isUnopened(primary: Member, { readOnly, epoch }: Look): boolean {
+  return isJoined(primary) && readOnly && epoch === 0;
+}
+
+function firstRecord(
+  { now }: Observed,
+  ackers: readonly Member[],
+  { executed }: Look,
+): Opening['durability'] {
+  const waits = ackers.length > 0;
+  return {
+    state: waits ? 'Protected' : 'Degraded',
     ackers: ackers.map(({ name }) => name),
-    requiredAcks: isStrict ? 1 : 0,
-    baseGTIDs: look.executed,
+    requiredAcks: waits ? 1 : 0,
+    baseGTIDs: executed,
     changeTime: timestamp(now),
   };
-  return { durability, primary, ackers: members.filter(({ name }) => durability.ackers.includes(name)) };
 }
 
 function follows(member: Member, primary: Member): boolean {

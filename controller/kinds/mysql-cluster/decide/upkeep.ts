@@ -1,8 +1,9 @@
 /** What is wrong with a replica, since when, what mends it, and when it is time for another. Pure. */
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { algebraOf } from '../../../database/gtid.ts';
-import type { Flavor, Look } from '../../../database/port.ts';
+import type { Look, Replication, SqlError } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
+import { oldPrimariesOf } from './past.ts';
 import type { JoinDeed, Observed } from './plan.ts';
 
 export interface Trouble {
@@ -25,6 +26,9 @@ const patience = {
   /** It will catch up, or not; a new one would have to catch up too. */
   Lagging: Number.POSITIVE_INFINITY,
 } as const satisfies Readonly<Record<string, Millis>>;
+
+/** The source has purged what the replica needs next, or never had what it has. */
+export const purgedOrDiverged = 1236;
 
 export interface Upkeep {
   /** By server; the primary is not judged here. */
@@ -69,36 +73,35 @@ const unwell = ['Unhealthy', 'Unreachable', 'Stranded', 'Stopped', 'Stopping', '
 
 function troubleOf(observed: Observed, member: Member, primary: Member | undefined): Trouble | undefined {
   const { name, state, place, isPrimary, look } = member;
-  if (place !== 'Active' || isPrimary) return undefined;
+  if (place !== 'Active' || isPrimary || oldPrimariesOf(observed).includes(name)) return undefined;
   if (unwell.includes(state)) return { kind: 'Unwell', message: `Server/${name} is ${state}` };
   if (!isJoined(member)) return undefined;
   if (look === undefined) return { kind: 'Silent', message: `the database on ${name} does not answer` };
-  return replicationTrouble(observed, { name, look }, primary);
+  if (isErrant(observed, { ...member, look }, primary)) {
+    return { kind: 'Errant', message: `${name} holds transactions that ${primary?.name ?? ''} lacks` };
+  }
+  return replicationTrouble({ name, replication: look.replication }, observed, primary);
+}
+
+interface Follower {
+  readonly name: string;
+  readonly replication: Replication | undefined;
 }
 
 function replicationTrouble(
+  { name, replication }: Follower,
   { cluster }: Observed,
-  { name, look }: { readonly name: string; readonly look: Look },
   primary: Member | undefined,
 ): Trouble | undefined {
-  const { replication } = look;
-  const error = replication?.applierError ?? replication?.receiverError;
-  const failed = error === undefined ? '' : `${String(error.number)} ${error.message}`;
-  if (primary?.look !== undefined && isErrant(cluster.spec.engine.flavor, look, primary.look)) {
-    return { kind: 'Errant', message: `${name} holds transactions that ${primary.name} lacks` };
-  }
-  if (replication?.applierError !== undefined)
-    return { kind: 'Stopped', message: `${name} stopped applying: ${failed}` };
-  if (error?.number === 1236) return { kind: 'Stopped', message: `${name} cannot receive: ${failed}` };
   if (replication === undefined) return { kind: 'Astray', message: `${name} follows nobody` };
+  const broken = brokenBy({ name, replication });
+  if (broken !== undefined) return broken;
   if (primary?.address !== undefined && replication.source !== primary.address) {
     return { kind: 'Astray', message: `${name} follows ${replication.source}, not ${primary.name}` };
   }
   if (replication.receiver === 'Stopped' || replication.applier === 'Stopped') {
     return { kind: 'Astray', message: `${name} has stopped following` };
   }
-  if (replication.receiver === 'Connecting')
-    return { kind: 'Silent', message: `${name} does not reach its source${failed && `: ${failed}`}` };
   const lag = replication.lagSeconds ?? 0;
   const limit = cluster.spec.maxLagSeconds;
   return lag > limit
@@ -106,15 +109,42 @@ function replicationTrouble(
     : undefined;
 }
 
+/** Errors that telling it to follow again does not mend, and a source it does not reach. */
+function brokenBy({
+  name,
+  replication,
+}: Follower & { readonly replication: Replication }): Trouble | undefined {
+  const { applierError, receiverError, receiver } = replication;
+  if (applierError !== undefined) {
+    return { kind: 'Stopped', message: `${name} stopped applying: ${errorText(applierError)}` };
+  }
+  if (receiverError?.number === purgedOrDiverged) {
+    return { kind: 'Stopped', message: `${name} cannot receive: ${errorText(receiverError)}` };
+  }
+  if (receiver !== 'Connecting') return undefined;
+  const why = receiverError === undefined ? '' : `: ${errorText(receiverError)}`;
+  return { kind: 'Silent', message: `${name} does not reach its source${why}` };
+}
+
+function errorText({ number, message }: SqlError): string {
+  return `${String(number)} ${message}`;
+}
+
 /**
- * What a replica has beyond the primary. One that is receiving may be a moment ahead of an older look at the primary, but
- * only with what the primary itself made; with MariaDB's strict mode it could not even connect with anything else.
+ * Whether a replica has what the primary lacks. One that is receiving may be a moment ahead of an older look at the
+ * primary, but only with what the primary itself made; with MariaDB's strict mode it could not even connect otherwise.
  */
-function isErrant(flavor: Flavor, replica: Look, primary: Look): boolean {
+function isErrant(
+  { cluster }: Observed,
+  replica: Member & { readonly look: Look },
+  primary: Member | undefined,
+): boolean {
+  if (primary?.look === undefined) return false;
+  const { flavor } = cluster.spec.engine;
   const { subtract, authors } = algebraOf(flavor);
-  const beyond = subtract(replica.executed, primary.executed);
+  const beyond = subtract(replica.look.executed, primary.look.executed);
   if (beyond === '') return false;
-  if (replica.replication?.receiver !== 'Running') return true;
-  if (flavor === 'MariaDB') return false;
-  return [...authors(beyond)].some((author) => author !== primary.identity);
+  if (replica.look.replication?.receiver !== 'Running') return primary.lookedAt >= replica.lookedAt;
+  const { identity } = primary.look;
+  return flavor === 'MySQL' && [...authors(beyond)].some((author) => author !== identity);
 }

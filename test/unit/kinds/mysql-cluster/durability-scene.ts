@@ -33,6 +33,7 @@ export function member(name: string, changes: Partial<Member> = {}): Member {
     createdAt: 0,
     isPrimary: name === 'db-1',
     record: { server: name, step: 'Joined' },
+    lookedAt: 0,
     look: undefined,
     keptUntil: undefined,
     ...changes,
@@ -46,6 +47,7 @@ export function primary(changes: Partial<Look['acks']> = {}, more: Partial<Look>
 /** A replica that follows db-1. */
 export function replica(name: string, changes: Partial<NonNullable<Look['replication']>> = {}): Member {
   return member(name, {
+    lookedAt: 0,
     look: look({ readOnly: true, replication: replication({ source: primaryAddress, ...changes }) }),
   });
 }

@@ -135,6 +135,8 @@ export interface ObjectStore {
   list(bucket: string, prefix: string): Promise<readonly string[]>;
   /** A URL that accepts one PUT to `key` while there is no object (`If-None-Match: *` must be sent) until it expires. */
   presignFirstPut(bucket: string, key: string, expires: Millis): Promise<string>;
+  /** A URL that answers GET with the object until it expires. */
+  presignGet(bucket: string, key: string, expires: Millis): Promise<string>;
   /** Fails with the reason when the bucket is missing or may not be read. */
   check(bucket: string): Promise<void>;
 }

@@ -68,6 +68,11 @@ export class S3Objects implements ObjectStore {
     return await getSignedUrl(this.#client, command, { expiresIn: Math.floor(expires / 1_000) });
   }
 
+  async presignGet(bucket: string, key: string, expires: Millis): Promise<string> {
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key });
+    return await getSignedUrl(this.#client, command, { expiresIn: Math.floor(expires / 1_000) });
+  }
+
   async check(bucket: string): Promise<void> {
     await this.#calls.read('HeadBucket', (options) =>
       this.#client.send(new HeadBucketCommand({ Bucket: bucket }), options),

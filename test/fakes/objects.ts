@@ -1,4 +1,4 @@
-/** A stateful S3 in memory, presigned first-put URLs included. */
+/** A stateful S3 in memory, presigned URLs included. */
 import type { Clock, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import type { ObjectStore } from '../../controller/cloud/port.ts';
@@ -31,11 +31,13 @@ export class FakeObjects implements ObjectStore {
   }
 
   presignFirstPut(bucket: string, key: string, expires: Millis): Promise<string> {
-    return this.faults.run(
-      'presignFirstPut',
-      { bucket, key, expires },
-      () => `https://${bucket}.s3.fake.test/${key}?X-Expires=${this.#clock.now() + expires}`,
+    return this.faults.run('presignFirstPut', { bucket, key, expires }, () =>
+      this.#url(bucket, key, expires),
     );
+  }
+
+  presignGet(bucket: string, key: string, expires: Millis): Promise<string> {
+    return this.faults.run('presignGet', { bucket, key, expires }, () => this.#url(bucket, key, expires));
   }
 
   check(bucket: string): Promise<void> {
@@ -46,19 +48,40 @@ export class FakeObjects implements ObjectStore {
 
   /** What a machine does with a URL of `presignFirstPut`; answers the HTTP status. */
   firstPut(url: string, body: string): 200 | 403 | 412 {
-    const parsed = new URL(url);
-    if (Number(parsed.searchParams.get('X-Expires')) <= this.#clock.now()) return 403;
-    const bucket = this.#bucket(parsed.hostname.split('.')[0] ?? '');
-    const key = decodeURIComponent(parsed.pathname.slice(1));
-    if (bucket.has(key)) return 412;
-    bucket.set(key, new TextEncoder().encode(body));
+    const place = this.#placeOf(url);
+    if (place === undefined) return 403;
+    if (place.bucket.has(place.key)) return 412;
+    place.bucket.set(place.key, new TextEncoder().encode(body));
     return 200;
+  }
+
+  /** What a machine gets from a URL of `presignGet`: the text, or the HTTP status. */
+  fetch(url: string): string | 403 | 404 {
+    const place = this.#placeOf(url);
+    if (place === undefined) return 403;
+    const body = place.bucket.get(place.key);
+    return body === undefined ? 404 : new TextDecoder().decode(body);
   }
 
   /** The stored text, for assertions; undefined when there is none. */
   text(bucket: string, key: string): string | undefined {
     const body = this.#bucket(bucket).get(key);
     return body === undefined ? undefined : new TextDecoder().decode(body);
+  }
+
+  #url(bucket: string, key: string, expires: Millis): string {
+    const path = key.split('/').map(encodeURIComponent).join('/');
+    return `https://${bucket}.s3.fake.test/${path}?X-Expires=${this.#clock.now() + expires}`;
+  }
+
+  /** Where a URL leads; undefined when it has expired. */
+  #placeOf(url: string): { readonly bucket: Map<string, Uint8Array>; readonly key: string } | undefined {
+    const { hostname, pathname, searchParams } = new URL(url);
+    if (Number(searchParams.get('X-Expires')) <= this.#clock.now()) return undefined;
+    return {
+      bucket: this.#bucket(hostname.split('.')[0] ?? ''),
+      key: decodeURIComponent(pathname.slice(1)),
+    };
   }
 
   #bucket(name: string): Map<string, Uint8Array> {

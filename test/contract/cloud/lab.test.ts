@@ -56,6 +56,10 @@ async function openLab(): Promise<CloudWorld> {
       const { status } = await fetch(url, { method: 'PUT', body, headers });
       return status;
     },
+    fetch: async (url) => {
+      const answer = await fetch(url);
+      return answer.ok ? await answer.text() : answer.status;
+    },
     close: async () => {
       await clouds.close();
       await lab.close();

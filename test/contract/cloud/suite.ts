@@ -16,6 +16,8 @@ export interface CloudWorld {
   pass(): Promise<void>;
   /** PUTs to a URL of `presignFirstPut`, with or without the header; answers the HTTP status. */
   firstPut(url: string, body: string, options: { readonly conditional: boolean }): Promise<number>;
+  /** GETs a URL of `presignGet`: the text, or the HTTP status when that is not 200. */
+  fetch(url: string): Promise<string | number>;
   close(): Promise<void>;
 }
 
@@ -215,6 +217,16 @@ export function describeCloud(title: string, open: () => Promise<CloudWorld>): v
         expect(await world.firstPut(url, 'second', { conditional: true })).toBe(412);
         const body = await world.cloud.objects.get(world.bucket, 'attest/b/0');
         expect(Buffer.from(body ?? []).toString()).toBe('first');
+      });
+
+      it('hands out what a presigned URL names, to whoever has it', async () => {
+        const { objects } = world.cloud;
+        await objects.put(world.bucket, 'dumps/shop 1.gz', 'dump');
+
+        expect(await world.fetch(await objects.presignGet(world.bucket, 'dumps/shop 1.gz', 60_000))).toBe(
+          'dump',
+        );
+        expect(await world.fetch(await objects.presignGet(world.bucket, 'dumps/none', 60_000))).toBe(404);
       });
 
       it('tells a missing bucket from a missing key', async () => {

@@ -17,6 +17,7 @@ describeCloud('fake cloud', async () => {
     imageOwner: 'self',
     pass: () => clock.advance(500),
     firstPut: async (url, body, { conditional }) => (conditional ? cloud.objects.firstPut(url, body) : 403),
+    fetch: async (url) => cloud.objects.fetch(url),
     close: async () => undefined,
   };
 });

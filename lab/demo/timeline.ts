@@ -4,26 +4,24 @@
 export interface FinishedPromotion {
   readonly metadata: { readonly name: string };
   readonly status?: {
-    readonly oldPrimary?: string;
-    readonly newPrimary?: string;
-    readonly cause?: string;
-    readonly dataLoss?: string;
-    readonly writeOutageMilliseconds?: number;
-    readonly steps?: readonly Step[];
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly reason: string;
-    }[];
+    readonly oldPrimary?: string | undefined;
+    readonly newPrimary?: string | undefined;
+    readonly cause?: string | undefined;
+    readonly dataLoss?: string | undefined;
+    readonly writeOutageMilliseconds?: number | undefined;
+    readonly steps?: readonly Step[] | undefined;
+    readonly conditions?:
+      | readonly { readonly type: string; readonly status: string; readonly reason: string }[]
+      | undefined;
   };
 }
 
 interface Step {
   readonly name: string;
-  readonly state?: string;
-  readonly message?: string;
-  readonly startTime?: string;
-  readonly completionTime?: string;
+  readonly state?: string | undefined;
+  readonly message?: string | undefined;
+  readonly startTime?: string | undefined;
+  readonly completionTime?: string | undefined;
 }
 
 const width = 150;

@@ -63,6 +63,8 @@ export class ProxyClient {
   async session(): Promise<Session> {
     const stream = await this.#dial();
     stream.on('error', () => undefined);
+    // A proxy that cuts a session ends its side only, and the client would go on waiting for an answer.
+    stream.once('end', () => stream.destroy());
     try {
       return await within(openTimeoutMs, this.#open(stream));
     } catch (error) {

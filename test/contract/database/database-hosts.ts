@@ -177,7 +177,7 @@ export class DatabaseHost implements TestServer {
     const deadline = performance.now() + limit;
     let connection: Connection;
     try {
-      connection = await this.#connect(limit);
+      connection = await this.connect(limit);
     } catch {
       return 'refused';
     }
@@ -190,7 +190,7 @@ export class DatabaseHost implements TestServer {
   }
 
   async keys(): Promise<readonly string[]> {
-    const connection = await this.#connect(2_000);
+    const connection = await this.connect(2_000);
     try {
       const [rows] = await connection.query<RowDataPacket[]>('SELECT word FROM app.written ORDER BY id');
       return rows.map((row) => String(row['word']));
@@ -241,7 +241,8 @@ export class DatabaseHost implements TestServer {
     return await this.#lab.ssh(this.#machine, `sudo bash -c '${script.replaceAll("'", String.raw`'\''`)}'`);
   }
 
-  async #connect(timeout: Millis): Promise<Connection> {
+  /** A session of an application. */
+  async connect(timeout: Millis): Promise<Connection> {
     const connection = await createConnection({
       host: this.address,
       user: 'app',

@@ -1,22 +1,117 @@
-/** Databases against MySQL of Debian's sid on hosts of the lab, prepared by the product's own jobs. */
+/** Databases against MySQL of Debian's sid on hosts of the lab: the shared suite, and what only a real server can prove. */
 import { existsSync } from 'node:fs';
-import { describe, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { donorJob, joinerJob } from '../../../controller/database/cloning.ts';
 import { imageRoot } from '../../../lab/ami/build.ts';
 import { images, paths } from '../../../lab/config.ts';
-import { DatabaseHosts, type Engine } from './database-hosts.ts';
+import { until } from '../../lab/hosts/lab.ts';
+import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { describeDatabases } from './suite.ts';
 
-const root = await imageRoot('sid', paths.cache);
 const engine: Engine = { flavor: 'MySQL', series: '9.7', imageID: images.sid.id };
 
-if (existsSync(root)) {
+if (existsSync(await imageRoot('sid', paths.cache))) {
   describeDatabases('MySQL 9.7', async () => {
     const hosts = await DatabaseHosts.start(engine);
     return await hosts.fixture();
   });
+  describe('MySQL on real hosts', tellTheRest);
 } else {
   // test/report.ts says it loudly.
-  describe.skip('Databases: MySQL', () => {
-    test.todo('the image of Debian sid is not built');
+  test.skip('MySQL: the image of Debian sid is not built', () => undefined);
+}
+
+function tellTheRest(): void {
+  let hosts: DatabaseHosts;
+  let primary: DatabaseHost;
+  let replica: DatabaseHost;
+
+  beforeAll(async () => {
+    hosts = await DatabaseHosts.start(engine);
+    [primary, replica] = await Promise.all([hosts.prepared(), hosts.boot()]);
+    await primary.database.open(1);
+  });
+  afterAll(() => hosts.end());
+
+  async function copy(): Promise<void> {
+    const owner = { flavor: 'MySQL', clusterUID } as const;
+    const joinerCertificate = await replica.database.certificate();
+    const donorCertificate = await primary.database.certificate();
+    // It ends by itself, a while after the last connection.
+    const donor = primary.runJob((id) =>
+      donorJob(id, { ...owner, privateAddress: primary.address, joinerCertificate }),
+    );
+    donor.catch(() => undefined);
+    await replica.runJob((id) =>
+      joinerJob(id, {
+        ...owner,
+        series: engine.series,
+        donorAddress: primary.address,
+        donorCertificate,
+        adminPassword: passwords.admin,
+        epoch: 1,
+      }),
+    );
+    await donor;
+  }
+
+  it('copies a server in service to an empty host, which follows it from there', async () => {
+    expect(await primary.commit('before', 2_000)).toBe('acknowledged');
+    expect(await replica.prepare(false)).toContain('"holding":"nothing","running":false');
+    await copy();
+    const { executed } = await primary.database.look(2_000);
+    const copied = await replica.database.look(2_000);
+    expect(copied).toMatchObject({ readOnly: true, executed, purged: executed, epoch: 1 });
+    expect(copied.identity).not.toBe((await primary.database.look(2_000)).identity);
+    expect(await replica.prepare(false)).toContain('"holding":"whole","running":true');
+    await replica.database.follow(await primary.source(true), 1);
+    await primary.database.requireAcks(1, 1);
+    expect(await primary.commit('after', 5_000)).toBe('acknowledged');
+    await until('both rows', async () => ((await replica.keys()).length === 2 ? true : undefined));
+  });
+
+  it('wakes events on the server that opens, with the definer they had', async () => {
+    await primary.sql("CREATE DEFINER = app@'%' EVENT app.`odd``name` ON SCHEDULE EVERY 1 DAY DO SELECT 1;");
+    const events = (host: DatabaseHost) =>
+      host.sql('SELECT definer, status, @@GLOBAL.event_scheduler FROM information_schema.events');
+    await until('the event', async () => (await events(replica)) || undefined);
+    expect(await events(replica)).toBe('app@%\tREPLICA_SIDE_DISABLED\tOFF');
+    const executed = await primary.database.close(1, 2_000);
+    expect(await replica.database.catchUp(executed, 5_000)).toBe(true);
+    await replica.database.freeze(2);
+    await replica.database.detach(2);
+    await replica.database.open(2);
+    expect(await events(replica)).toBe('app@%\tENABLED\tON');
+    expect(await events(primary)).toBe('app@%\tENABLED\tOFF');
+    [primary, replica] = [replica, primary];
+  });
+
+  it('is alive and obeys while applications use up all sessions', async () => {
+    await primary.database.beat(2, 2_000);
+    await primary.sql('SET GLOBAL max_connections = 10');
+    const held: Connection[] = [];
+    // Sessions that have just ended count for a moment.
+    const isFull = async () => {
+      try {
+        held.push(await primary.connect(2_000));
+        return false;
+      } catch (error) {
+        expect(error).toMatchObject({ errno: 1040 });
+        return true;
+      }
+    };
+    await until('the last session', async () => {
+      if (!(await isFull())) return undefined;
+      await sleep(300);
+      return (await isFull()) || undefined;
+    });
+    expect(await primary.database.look(2_000)).toMatchObject({ readOnly: false });
+    await primary.database.beat(2, 2_000);
+    await primary.database.requireAcks(1, 2);
+    await primary.database.close(2, 2_000);
+    expect(await primary.database.look(2_000)).toMatchObject({ readOnly: true });
+    for (const connection of held) connection.destroy();
   });
 }

@@ -24,7 +24,7 @@ export function firstStatements(flavor: Flavor, series: string): FirstStatements
     return {
       unlock: 'SET GLOBAL read_only = ON;',
       accounts: accountsFormat('VIA unix_socket', 'PROCESS, BINLOG MONITOR, REPLICA MONITOR'),
-      forget: "RESET MASTER; SET GLOBAL gtid_slave_pos = '';",
+      forget: "RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_slave_pos = '';",
       lock,
     };
   }
@@ -35,7 +35,7 @@ export function firstStatements(flavor: Flavor, series: string): FirstStatements
       'WITH auth_socket',
       'PROCESS, REPLICATION CLIENT, SERVICE_CONNECTION_ADMIN, BACKUP_ADMIN',
     )}GRANT SELECT ON performance_schema.* TO 'ridgeline'@'127.0.0.1';\n`,
-    forget: 'RESET BINARY LOGS AND GTIDS;',
+    forget: 'RESET REPLICA ALL; RESET BINARY LOGS AND GTIDS;',
     lock,
   };
 }

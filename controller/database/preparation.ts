@@ -194,7 +194,9 @@ initialize() {
   { contents && printf "$accounts" "$(literal "$admin_password")" "$(literal "$replication_password")"; } 2> trouble |
     sql --init-command="SET SESSION sql_log_bin = 0" > /dev/null 2> refused || {
     systemctl stop "$unit"
-    fail 1 "the first data: $(cat refused trouble | last_words 3)"
+    # The cause, not what follows from it: half a statement is an error too.
+    grep -q 'gzip: stdin' trouble || ! grep '^ERROR' refused > trouble.sql || mv trouble.sql trouble
+    fail 1 "the first data: $(last_words 2 < trouble)"
   }
   attempt sql --execute "$forget $lock"
   set_mark whole

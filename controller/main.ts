@@ -88,18 +88,13 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const wakeServer = wakeByInstance(stores.open(serverKind), manager.wake);
   const views = new ObservedViews({ clouds, clock, log, onChange: (_target, { id }) => wakeServer(id) });
   const events = new Recorder({ kube, clock, log, metrics, instance: config.hostname });
-  const shell = new SshShell();
-  const proxies = new HaproxyProxies(shell);
-  const databases = new SshDatabases(shell, clock);
+  const hosts = openHosts();
   const supervision = new Supervisor({
     clock,
     log,
     metrics: createSupervisionMetrics(metrics.registry),
     mayAct,
-    onChange: (uid) => {
-      const key = keyByUid(stores, uid);
-      if (key !== undefined) manager.wake(mySQLClusterKind, key, 'high');
-    },
+    onChange: wakeByUid(stores, manager),
   });
   try {
     // A kubeconfig that cannot be read is a mistake to be told, not an outage to be waited for.
@@ -107,8 +102,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
     const installation = await readInstallation({ kube, clock, log }, signal);
     const { namespace } = config;
     const accounts = new KubeAccounts({ kube, clock, clouds, views, installation, namespace });
-    const hosts = { shell, proxies, databases, supervision };
-    const ports = { kube, cache: stores, clock, events, accounts, ...hosts, installation };
+    const ports = { kube, cache: stores, clock, events, accounts, ...hosts, supervision, installation };
     const failpoints = failpointsOf(config);
     const controllers = createControllers({ ...ports, failpoints, config, metrics });
     const retire = { cache: stores, clock, accounts, keep: views.keep.bind(views) };
@@ -118,22 +112,43 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   } finally {
     await events.flush();
     supervision.close();
-    databases.close();
-    proxies.close();
-    shell.close();
+    closeHosts(hosts);
     await Promise.all([views.close(), clouds.close(), dispatcher.close(), leaseDispatcher.close()]);
   }
 }
 
-interface Parts {
+/** What reaches into the machines, all through the same verified connections. */
+interface Hosts {
+  readonly shell: SshShell;
+  readonly proxies: HaproxyProxies;
+  readonly databases: SshDatabases;
+}
+
+function openHosts(): Hosts {
+  const shell = new SshShell();
+  return { shell, proxies: new HaproxyProxies(shell), databases: new SshDatabases(shell, clock) };
+}
+
+function closeHosts({ shell, proxies, databases }: Hosts): void {
+  databases.close();
+  proxies.close();
+  shell.close();
+}
+
+/** A verdict on a primary is acted upon before everything else. */
+function wakeByUid(stores: Stores, manager: Manager): (clusterUid: string) => void {
+  return (uid) => {
+    const key = keyByUid(stores, uid);
+    if (key !== undefined) manager.wake(mySQLClusterKind, key, 'high');
+  };
+}
+
+interface Parts extends Hosts {
   readonly kube: Rest;
   readonly cache: Stores;
   readonly clock: typeof clock;
   readonly events: Recorder;
   readonly accounts: KubeAccounts;
-  readonly shell: SshShell;
-  readonly proxies: HaproxyProxies;
-  readonly databases: SshDatabases;
   readonly supervision: Supervisor;
   readonly installation: string;
   readonly failpoints: Failpoints;

@@ -1,13 +1,17 @@
 /** The jobs that bring a member in, with what each needs to know. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import type { Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { donorJob, joinerJob } from '../../database/cloning.ts';
+import { loadingJob, newestDump } from '../../database/loading.ts';
 import { preparationJob } from '../../database/preparation.ts';
 import type { Job } from '../../shell/port.ts';
 import type { Member } from './decide/member.ts';
 import type { JoinDeed } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
 import type { Site } from './site.ts';
+
+type Dump = NonNullable<MySQLCluster['spec']['bootstrap']['dump']>;
 
 export interface Jobs {
   /** On the member itself. */
@@ -23,11 +27,29 @@ export async function jobsOf(
   { member, job, donor }: JoinDeed & { readonly do: 'start' },
 ): Promise<Jobs> {
   if (job === 'Cloning') return await copyOf(cluster, site, { member, donor });
-  const preparation = preparationOf(cluster, site, member, job === 'Loading');
-  return { own: preparationJob(jobIDs(cluster, member.record).own, preparation) };
+  const { own: id } = jobIDs(cluster, member.record);
+  const preparation = preparationOf(cluster, site, member);
+  if (job === 'Preparing') return { own: preparationJob(id, { ...preparation, initialise: false }) };
+  const { dump } = cluster.spec.bootstrap;
+  if (dump === undefined) return { own: preparationJob(id, { ...preparation, initialise: true }) };
+  return { own: loadingJob(id, preparation, await dumpURL(site, dump)) };
 }
 
-function preparationOf(cluster: MySQLCluster, site: Site, member: Member, initialise: boolean) {
+/** Good for as long as the host may take to begin. */
+const urlLife: Millis = 3_600_000;
+
+async function dumpURL(site: Site, { bucket, prefix }: Dump): Promise<string> {
+  const { objects } = await site.cloud();
+  const { key, ignored } = newestDump(await objects.list(bucket, prefix), prefix);
+  if (key === undefined) {
+    const others = ignored.length === 0 ? '' : `; ${String(ignored.length)} other keys begin so`;
+    const text = `s3://${bucket}/${prefix}YYYYMMDDhhmmss.gz does not exist${others}`;
+    throw new AppError('objects.not-found', text);
+  }
+  return await objects.presignGet(bucket, key, urlLife);
+}
+
+function preparationOf(cluster: MySQLCluster, site: Site, member: Member) {
   const { engine, settings = [], durability } = cluster.spec;
   return {
     flavor: engine.flavor,
@@ -39,7 +61,6 @@ function preparationOf(cluster: MySQLCluster, site: Site, member: Member, initia
     settings,
     passwords: passwordsOf(site),
     restart: false,
-    initialise,
   };
 }
 

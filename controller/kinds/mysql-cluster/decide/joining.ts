@@ -55,28 +55,35 @@ function work(
   step: 'Preparing' | 'Loading' | 'Cloning',
   taken: ReadonlySet<string>,
 ): Joining {
-  const { now, jobs, members } = observed;
+  const { now, members } = observed;
   const { record } = member;
   const begin = instantOf(record.stepTime) ?? now;
   if (now < begin) return stay(record);
   const donor = members.find(({ name }) => name === record.donor);
   if (step === 'Cloning' && !isDonor(observed, donor)) return settleIn(observed, member, taken);
+  return byOutcome(observed, member, { step, donor, taken, spent: now - begin });
+}
+
+interface Attempt {
+  readonly step: 'Preparing' | 'Loading' | 'Cloning';
+  readonly donor: Member | undefined;
+  readonly taken: ReadonlySet<string>;
+  readonly spent: Millis;
+}
+
+function byOutcome(observed: Observed, member: Member, { step, donor, taken, spent }: Attempt): Joining {
   const who = { member, ...(donor === undefined ? {} : { donor }) };
-  const facts = jobs.get(member.name);
+  const facts = observed.jobs.get(member.name);
   // Of a copy's two jobs one may still run; the next attempt would meet it.
-  const cancel = { do: 'cancel', ...who } as const;
-  switch (outcomeOf(facts, now - begin > limits[step])) {
-    case 'succeeded':
-      return succeed(observed, member, taken);
-    case 'failed':
-      return fail(observed, member, facts?.lastLine ?? 'its log is empty', [cancel]);
-    case 'late':
-      return fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, [cancel]);
-    case 'missing':
-      return { ...stay(record), deeds: [{ do: 'start', job: step, ...who }] };
-    case 'open':
-      return stay(record);
-  }
+  const cancel = [{ do: 'cancel', ...who } as const];
+  const byState = {
+    succeeded: () => succeed(observed, member, taken),
+    failed: () => fail(observed, member, facts?.lastLine ?? 'its log is empty', cancel),
+    late: () => fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, cancel),
+    missing: () => ({ ...stay(member.record), deeds: [{ do: 'start', job: step, ...who } as const] }),
+    open: () => stay(member.record),
+  };
+  return byState[outcomeOf(facts, spent > limits[step])]();
 }
 
 /** Of both jobs, if there are two: one that failed fails the step, and the copy counts when it has arrived. */

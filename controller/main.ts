@@ -70,16 +70,8 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
     metrics,
   });
   const watched = config.watchNamespaces;
-  const manager = new Manager({
-    source: kube,
-    kube,
-    stores,
-    clock,
-    log,
-    metrics,
-    leader,
-    namespaces: watched,
-  });
+  const around = { clock, log, metrics };
+  const manager = new Manager({ ...around, source: kube, kube, stores, leader, namespaces: watched });
   const { healthAddress: health, metricsAddress: metricsAt } = config;
   await using probes = new HealthServer({ health, metricsAt, metrics, clock, unready: manager.unready });
   await probes.listen();

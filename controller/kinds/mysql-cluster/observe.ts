@@ -88,7 +88,7 @@ export async function listServers(kube: Kube, { metadata }: MySQLCluster): Promi
 }
 
 /** Of this cluster, oldest first. */
-export function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promotion[] {
+function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promotion[] {
   return cache
     .list(promotionKind, { namespace: metadata.namespace ?? '' })
     .filter(({ spec }) => spec.clusterRef.name === metadata.name)

@@ -40,7 +40,7 @@ export function planChange(observed: Observed): Change | undefined {
   return planned === undefined ? undefined : { do: 'take', promotion: planned };
 }
 
-export function isFinished({ status }: Promotion): boolean {
+function isFinished({ status }: Promotion): boolean {
   return findCondition(status, 'Finished')?.status === 'True';
 }
 

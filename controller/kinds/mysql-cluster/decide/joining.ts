@@ -26,7 +26,7 @@ export interface Joining {
 type Step = NonNullable<MemberRecord['step']>;
 
 /** Longest time of one attempt of a step. Data may be large: the job itself says when it fails. */
-export const limits = {
+const limits = {
   Preparing: 20 * 60_000,
   Loading: 24 * 3_600_000,
   Cloning: 24 * 3_600_000,
@@ -190,7 +190,7 @@ function isStopped({ receiver, applier }: Replication): boolean {
 }
 
 /** Connected, applying, and not too far behind. */
-export function isFollowing({ receiver, applier, lagSeconds }: Replication, maxLagSeconds: number): boolean {
+function isFollowing({ receiver, applier, lagSeconds }: Replication, maxLagSeconds: number): boolean {
   return receiver === 'Running' && applier === 'Running' && (lagSeconds ?? 0) <= maxLagSeconds;
 }
 

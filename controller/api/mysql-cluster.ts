@@ -96,7 +96,9 @@ const durability = z.object({
   requiredAcks: integer(0, 8).describe('Acknowledgements a commit surely waits for.'),
   baseGTIDs: text(8192)
     .optional()
-    .describe('What the primary held when its epoch began; whoever replaces it must hold that too.'),
+    .describe(
+      'What the primary held when commits last began to wait or an acker left; whoever replaces it must hold that too.',
+    ),
   changeTime: time().optional().describe('When this record was last changed.'),
 });
 

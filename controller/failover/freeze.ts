@@ -1,6 +1,6 @@
 /** Keeps everybody from receiving: from then on the old primary can acknowledge nothing, and what each holds stands still. */
 import { within } from '../base/abort.ts';
-import { messageOf } from '../base/errors.ts';
+import { AppError, messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import type { Candidate } from './elect.ts';
 import type { FrozenMember } from './port.ts';
@@ -45,6 +45,7 @@ async function catchOne(
   try {
     // Before it is frozen: afterwards its receiver stands still whatever happened to it.
     const look = await timely(run, limits.look, `asking ${server}`, member.database.look(limits.look));
+    assertReplica(server, look);
     const freezing = run.ports.rules.freeze(member, run.epoch);
     const frozen = await timely(run, limits.freeze, `freezing ${server}`, freezing);
     into.looks.set(server, look);
@@ -53,6 +54,15 @@ async function catchOne(
     rethrowOurs(error);
     into.failures.set(server, messageOf(error));
   }
+}
+
+/**
+ * A server that takes writes or follows nobody was a primary once and was left behind; freezing it means nothing, and what
+ * it holds alone was never acknowledged by a replica.
+ */
+function assertReplica(server: string, { readOnly, replication }: Look): void {
+  if (!readOnly) throw new AppError('database.failed', `${server} takes writes of its own`);
+  if (replication === undefined) throw new AppError('database.failed', `${server} follows nobody`);
 }
 
 /** A primary that is read-only anyway is kept so by this epoch; what it holds counts as a replica's. */
@@ -92,12 +102,12 @@ async function enough(
 }
 
 /**
- * A server boots with its replication stopped, the receiver and the applier; freezing stops the receiver only. When MariaDB
- * starts both again it drops what it had received and not applied, acknowledged or not.
+ * A server boots with its applier stopped, and neither freezing nor thawing touches it. When MariaDB starts both threads
+ * again it drops what it had received and not applied, acknowledged or not.
  */
 export function hasForgotten({ order }: Run, look: Look | undefined): boolean {
-  const { receiver, applier, applierError } = look?.replication ?? {};
-  const isStopped = receiver === 'Stopped' && applier === 'Stopped' && applierError === undefined;
+  const { applier, applierError } = look?.replication ?? {};
+  const isStopped = applier === 'Stopped' && applierError === undefined;
   return order.cluster.spec.engine.flavor === 'MariaDB' && isStopped;
 }
 

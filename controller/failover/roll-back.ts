@@ -3,7 +3,17 @@ import { within } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import type { Ending } from './journal.ts';
-import { isRestart, limits, replicasOf, rethrowOurs, timely, type Next, type Run } from './run.ts';
+import type { Durability } from './proof.ts';
+import {
+  durabilityOf,
+  isRestart,
+  limits,
+  replicasOf,
+  rethrowOurs,
+  timely,
+  type Next,
+  type Run,
+} from './run.ts';
 
 /** Begins the way back. The record of it comes first, so that whoever carries on goes the same way. */
 export async function rollBack(run: Run, reason: Ending, message: string): Promise<Next> {
@@ -20,7 +30,7 @@ export async function goBack(run: Run): Promise<Next> {
   const { journal, ports, epoch } = run;
   const { primary } = journal.cluster.status ?? {};
   if (primary !== undefined && primary.epoch < epoch) {
-    await journal.writeCluster({ primary: { ...primary, epoch } });
+    await journal.writeCluster({ primary: { ...primary, epoch }, durability: durabilityAfter(run) });
   }
   ports.failpoints.hit('failover.after-epoch-kept');
   const { reason = 'StepFailed', message = '' } = journal.turn ?? {};
@@ -31,9 +41,22 @@ export async function goBack(run: Run): Promise<Next> {
   ports.failpoints.hit('failover.after-reopen');
   const leftovers = [...thawed, ...(reopened === undefined ? [] : [reopened])];
   const detail = leftovers.length === 0 ? 'Everything is as it was.' : leftovers.join('; ');
-  journal.leave('RollBack', detail, leftovers.length === 0 ? 'Succeeded' : 'Failed');
+  journal.leave('RollBack', detail, reopened === undefined ? 'Succeeded' : 'Failed');
   await journal.finish(reason, message);
   return 'ended';
+}
+
+/**
+ * What commits waited for stays on record, unless a replica was found to have forgotten what it acknowledged: it looks like
+ * any other as soon as it follows again, so that nothing is proven until commits are known to wait anew.
+ */
+function durabilityAfter(run: Run): Durability {
+  const durability = durabilityOf(run);
+  const isForgotten = (run.journal.status.frozen ?? []).some(
+    ({ server, restarted }) => restarted === true && durability.ackers.includes(server),
+  );
+  if (!isForgotten) return durability;
+  return { ...durability, state: 'Rearming', requiredAcks: 0, changeTime: run.journal.now() };
 }
 
 /** Everybody who may have been frozen; a replica that cannot be asked is brought back in line by the cluster later. */

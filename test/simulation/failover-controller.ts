@@ -21,7 +21,7 @@ type Durability = NonNullable<MySQLClusterStatus['durability']>;
 
 const period = 200;
 const deathAfter = 1_500;
-const degradeAfter = 3_000;
+const degradeAfter = 1_000;
 /** After a change that failed, the next one has to wait. */
 const pause = 3_000;
 
@@ -93,7 +93,7 @@ export class FailoverController {
       await this.#write(cluster, { currentPromotionRef: { name: next.metadata.name } });
       return;
     }
-    if (look !== undefined && !look.readOnly) await this.#tidy(cluster, look);
+    if (look !== undefined && !look.readOnly) await this.#tidy(cluster);
   }
 
   async #carryOn(cluster: MySQLCluster, name: string): Promise<void> {
@@ -163,65 +163,89 @@ export class FailoverController {
   }
 
   /** Follows, arms and degrades, in the order that keeps the record at least as bad as the truth. */
-  async #tidy(cluster: MySQLCluster, look: Look): Promise<void> {
+  async #tidy(cluster: MySQLCluster): Promise<void> {
     const { primary, durability } = cluster.status!;
     if (durability === undefined || cluster.spec.durability === 'Async') return;
+    let connected = 0;
     for (const member of this.#members) {
-      if (member.server !== primary!.server && (await this.#lead(cluster, member))) return;
+      if (member.server === primary!.server) continue;
+      const state = await this.#lead(cluster, member);
+      if (state === 'Recorded') return;
+      if (state === 'Running') connected += 1;
     }
-    const isAlone = look.acks.connected === 0;
-    this.#aloneSince = isAlone ? (this.#aloneSince ?? this.#clock.now()) : undefined;
-    const { database } = this.#member(primary!.server);
-    if (!isAlone && durability.state !== 'Protected') {
-      await this.#record(cluster, { state: 'Rearming', requiredAcks: 0 });
-      await database.requireAcks(1, primary!.epoch);
-      const { executed } = await database.look(500);
-      const latest = await this.#ports.kube.get(mySQLClusterKind, clusterKey);
-      await this.#record(latest!, { state: 'Protected', requiredAcks: 1, baseGTIDs: executed });
+    const isProtected = durability.state === 'Protected';
+    if (connected > 0) {
+      this.#aloneSince = undefined;
+      if (!isProtected) await this.#arm(cluster);
       return;
     }
-    const aloneFor = this.#clock.now() - (this.#aloneSince ?? this.#clock.now());
-    if (
-      durability.state === 'Protected' &&
-      cluster.spec.durability === 'Balanced' &&
-      aloneFor > degradeAfter
-    ) {
-      await this.#record(cluster, { state: 'Releasing', requiredAcks: 0 });
-      await database.requireAcks(0, primary!.epoch);
-    }
+    this.#aloneSince ??= this.#clock.now();
+    const isLong = this.#clock.now() - this.#aloneSince > degradeAfter;
+    if (isProtected && isLong && cluster.spec.durability === 'Balanced') await this.#degrade(cluster);
   }
 
-  /** Whether something was changed on the record; the next pass goes on. */
-  async #lead(cluster: MySQLCluster, member: Member): Promise<boolean> {
+  /**
+   * In an epoch of its own, so that nobody who was to end the waiting can still do so. The primary waits again first; then
+   * the record says so, and what replicas may still lack.
+   */
+  async #arm(cluster: MySQLCluster): Promise<void> {
+    const { primary, durability } = cluster.status!;
+    const epoch = primary!.epoch + 1;
+    const { database } = this.#member(primary!.server);
+    const rearming = await this.#write(cluster, {
+      primary: { ...primary!, epoch },
+      durability: { ...durability!, state: 'Rearming', requiredAcks: 0 },
+    });
+    await database.requireAcks(1, epoch);
+    const { executed } = await database.look(500);
+    await this.#record(rearming, { state: 'Protected', requiredAcks: 1, baseGTIDs: executed });
+  }
+
+  /** The record says so first; then the primary waits no more. Anything may happen in between. */
+  async #degrade(cluster: MySQLCluster): Promise<void> {
+    const { server, epoch } = cluster.status!.primary!;
+    const record = () => this.#record(cluster, { state: 'Releasing', requiredAcks: 0 });
+    const send = () => this.#member(server).database.requireAcks(0, epoch);
+    const [first, second] = this.#world.sendsFirst ? [send, record] : [record, send];
+    await first();
+    this.#world.onDegrade(this.process);
+    await second();
+  }
+
+  /** Makes a replica follow; what that needs on record is recorded first, and the next pass goes on. */
+  async #lead(cluster: MySQLCluster, member: Member): Promise<'Running' | 'Recorded' | 'Waiting'> {
     const { primary, durability } = cluster.status!;
     const leader = this.#member(primary!.server);
-    const found = await member.database.look(300).catch(() => undefined);
-    if (found === undefined || !found.readOnly) return false;
-    const { replication } = found;
-    if (replication?.source === leader.address && replication.receiver !== 'Stopped') return false;
     const { databases } = this.#world;
-    // One that went another way would have to be built anew.
-    if (databases.server(member.server).log.some(({ gtid }) => !databases.server(leader.server).holds(gtid)))
-      return false;
-    const hasRestarted = replication?.applier === 'Stopped';
-    if (!durability!.ackers.includes(member.server)) {
-      await this.#record(cluster, { ackers: [...durability!.ackers, member.server] });
-      return true;
+    const found = await member.database.look(300).catch(() => undefined);
+    if (found === undefined || !found.readOnly) return 'Waiting';
+    const { replication } = found;
+    if (replication?.source === leader.address && replication.receiver !== 'Stopped') {
+      return replication.receiver === 'Running' ? 'Running' : 'Waiting';
     }
-    if (hasRestarted && durability!.state === 'Protected') {
-      await this.#record(cluster, { state: 'Rearming', requiredAcks: 0 });
-      return true;
+    const own = databases.server(member.server).log;
+    // One that went another way would have to be built anew.
+    if (own.some(({ gtid }) => !databases.server(leader.server).holds(gtid))) return 'Waiting';
+    const hasRestarted = replication?.applier === 'Stopped';
+    const isAcker = durability!.ackers.includes(member.server);
+    if (!isAcker || (hasRestarted && durability!.state === 'Protected')) {
+      const ackers = isAcker ? durability!.ackers : [...durability!.ackers, member.server];
+      await this.#record(cluster, {
+        ackers,
+        ...(hasRestarted ? { state: 'Rearming', requiredAcks: 0 } : {}),
+      });
+      return 'Recorded';
     }
     await member.database.follow(databases.sourceOf(leader.server), primary!.epoch);
-    return false;
+    return 'Waiting';
   }
 
-  async #record(cluster: MySQLCluster, changes: Partial<Durability>): Promise<void> {
-    await this.#write(cluster, { durability: { ...cluster.status!.durability!, ...changes } });
+  async #record(cluster: MySQLCluster, changes: Partial<Durability>): Promise<MySQLCluster> {
+    return await this.#write(cluster, { durability: { ...cluster.status!.durability!, ...changes } });
   }
 
-  async #write(cluster: MySQLCluster, changes: Partial<MySQLClusterStatus>): Promise<void> {
-    await this.#ports.kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, ...changes });
+  async #write(cluster: MySQLCluster, changes: Partial<MySQLClusterStatus>): Promise<MySQLCluster> {
+    return await this.#ports.kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, ...changes });
   }
 
   #member(name: string): Member {

@@ -12,6 +12,7 @@ import { randomFrom, type Random } from './random.ts';
 export interface Variant {
   readonly rules?: Partial<Rules>;
   readonly databaseRules?: FakeDatabasesOptions['rules'];
+  readonly sendsFirst?: boolean;
 }
 
 export interface Outcome {
@@ -49,8 +50,7 @@ const blows: Readonly<Record<string, Act>> = {
 
 export const failoverFailpoints = failpointNames.filter((name) => name.startsWith('failover.'));
 
-const length: Millis = 14_000;
-const settling: Millis = 16_000;
+const settling: Millis = 40_000;
 const tick: Millis = 100;
 
 export async function playFailover(seed: number, variant: Variant = {}): Promise<Outcome> {
@@ -61,6 +61,7 @@ export async function playFailover(seed: number, variant: Variant = {}): Promise
   const cast = new Cast(world, random);
   for (let client = 0; client < 3; client += 1) void world.client(randomFrom(seed * 10 + client));
   const origin = world.clock.now();
+  const length = Math.max(...events.map(({ at }) => at)) + tick;
   for (let now = 0; now < length; now += tick) {
     for (const { at, what, act } of events) {
       if (at < now || at >= now + tick) continue;
@@ -125,52 +126,79 @@ interface Scheduled {
   readonly act: () => void;
 }
 
-/** One blow to the primary or a change that a person asks for; often a second blow, to anybody; some replicas are slow. */
+/** What happens when. Some replicas apply late; in the end everything that stood still goes on. */
 function plot(world: FailoverWorld, random: Random): readonly Scheduled[] {
-  const names = world.members.map(({ server }) => server);
-  const first = 1_500 + random.below(1_500);
-  const kinds = Object.keys(blows);
-  const strike = (at: Millis, kind: string, name: string): Scheduled => ({
-    at,
-    what: `${kind}: ${name}`,
-    act: () => blows[kind]?.(world, name),
-  });
+  const scene: Scene = { world, random, names: world.members.map(({ server }) => server) };
   const lag = 500 + random.below(4_000);
-  const events: Scheduled[] = names.slice(1).flatMap((name) =>
-    random.chance(0.3)
-      ? [
-          {
-            at: 0,
-            what: `${name} applies ${lag} ms late`,
-            act: () => world.databases.trouble(name, { applyDelay: lag }),
-          },
-        ]
-      : [],
+  const slow = scene.names.slice(1).filter(() => random.chance(0.3));
+  const late = slow.map(
+    (name): Scheduled => ({
+      at: 0,
+      what: `${name} applies ${lag} ms late`,
+      act: () => world.databases.trouble(name, { applyDelay: lag }),
+    }),
   );
-  if (random.chance(0.25)) {
+  const main = random.pick([struck, struck, struck, wished, alone])(scene);
+  const end = Math.max(...main.map(({ at }) => at));
+  return [...late, ...main, strike(scene, end + 3_000 + random.below(3_000), ['thaw and mend', 'db-1'])];
+}
+
+interface Scene {
+  readonly world: FailoverWorld;
+  readonly random: Random;
+  readonly names: readonly string[];
+}
+
+function strike({ world }: Scene, at: Millis, [kind, name]: readonly [string, string]): Scheduled {
+  return { at, what: `${kind}: ${name}`, act: () => blows[kind]?.(world, name) };
+}
+
+function part({ world }: Scene, at: Millis, replica: string): Scheduled {
+  const act = () => world.databases.partition('db-1', replica);
+  return { at, what: `nothing passes between db-1 and ${replica}`, act };
+}
+
+/** The primary is struck, often right after it lost a replica, and often not it alone. */
+function struck(scene: Scene): readonly Scheduled[] {
+  const { random, names } = scene;
+  const first = 1_500 + random.below(2_000);
+  const kinds = Object.keys(blows);
+  const loss = part(scene, first - random.below(300), random.pick(names.slice(1)));
+  const second = strike(scene, first + random.below(4_000), [random.pick(kinds), random.pick(names)]);
+  return [
+    ...(random.chance(0.3) ? [loss] : []),
+    strike(scene, first, [random.pick([...kinds, 'cut off from the controller']), 'db-1']),
+    ...(random.chance(0.5) ? [second] : []),
+  ];
+}
+
+/** A person asks for one change, or for two; somebody may be struck meanwhile. */
+function wished(scene: Scene): readonly Scheduled[] {
+  const { world, random, names } = scene;
+  const first = 1_500 + random.below(1_500);
+  const times = random.chance(0.5) ? [first] : [first, first + 2_000 + random.below(2_000)];
+  const wishes = times.map((at): Scheduled => {
     const mode = random.pick(['Graceful', 'Graceful', 'Forced']);
-    events.push({
-      at: first,
-      what: `a person asks: ${mode}`,
-      act: () => void world.request('wish', { mode }),
-    });
-  } else {
-    events.push(strike(first, random.pick(kinds), 'db-1'));
-  }
-  const replica = random.pick(names.slice(1));
-  if (random.chance(0.3)) {
-    events.push(strike(Math.max(0, first - random.below(1_500)), 'cut off from the primary', replica));
-    events.push({
-      at: Math.max(0, first - random.below(300)),
-      what: `db-1 no longer reaches ${replica}`,
-      act: () => world.databases.partition('db-1', replica),
-    });
-  }
-  if (random.chance(0.5)) {
-    events.push(strike(first + random.below(4_000), random.pick(kinds), random.pick(names)));
-  }
-  events.push(strike(first + 4_000 + random.below(4_000), 'thaw and mend', 'db-1'));
-  return events;
+    return { at, what: `a person asks: ${mode}`, act: () => void world.request(`wish-${at}`, { mode }) };
+  });
+  const at = first + random.below(2_000);
+  const blow = strike(scene, at, [random.pick(Object.keys(blows)), random.pick(names)]);
+  return random.chance(0.4) ? [...wishes, blow] : wishes;
+}
+
+/** The primary is alone so long that commits stop waiting; it is struck then, or when it has just been alone again. */
+function alone(scene: Scene): readonly Scheduled[] {
+  const { random, names } = scene;
+  const first = names.slice(1).map((replica) => part(scene, 500, replica));
+  const blow = random.pick(['power off', 'crash', 'isolate']);
+  if (random.chance(0.4)) return [...first, strike(scene, 6_000 + random.below(2_000), [blow, 'db-1'])];
+  const again = 12_000 + random.below(2_000);
+  return [
+    ...first,
+    strike(scene, 7_000, ['thaw and mend', 'db-1']),
+    ...names.slice(1).map((replica) => part(scene, again, replica)),
+    strike(scene, again + 200 + random.below(1_000), [blow, 'db-1']),
+  ];
 }
 
 /** The controllers: one leads; it may die or stand still at a failpoint, and then another takes over. */
@@ -183,6 +211,12 @@ class Cast {
   constructor(world: FailoverWorld, random: Random) {
     this.#world = world;
     this.#random = random;
+    world.onDegrade = (process) => {
+      if (random.chance(0.3)) world.databases.powerOff(world.primary);
+      const fate = random.below(3);
+      if (fate === 0) process.kill();
+      if (fate === 1) process.pause();
+    };
     this.#begin(random.chance(0.7));
   }
 
@@ -195,7 +229,7 @@ class Cast {
     const leader = this.#all.at(-1)!;
     if (leader.process.isRunning) {
       this.#idleFor = 0;
-      for (const other of this.#all) if (this.#random.chance(0.02)) other.process.resume();
+      for (const other of this.#all) if (this.#random.chance(0.03)) other.process.resume();
       return;
     }
     this.#idleFor += 1;
@@ -212,7 +246,11 @@ class Cast {
   #begin(isMortal: boolean): void {
     const process = new MortalProcess();
     const place = `${this.#random.pick(failoverFailpoints)}:${1 + this.#random.below(2)}`;
-    const end = this.#random.chance(0.5) ? () => process.kill() : () => process.pause();
+    const end = this.#random.pick([
+      () => process.kill(),
+      () => process.pause(),
+      () => this.#world.databases.crash(this.#world.promotions.at(-1)?.status?.newPrimary ?? 'db-1'),
+    ]);
     const controller = new FailoverController(
       this.#world,
       process,

@@ -12,6 +12,8 @@ import { standardRules, type Rules } from '../../controller/failover/rules.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { FakeDatabases, type FakeDatabasesOptions } from '../fakes/databases.ts';
 import { FakeEvents, FakeKube } from '../fakes/kube.ts';
+import type { MortalProcess } from './mortal.ts';
+import type { Random } from './random.ts';
 
 export const clusterKey = { namespace: 'shop', name: 'db' };
 
@@ -26,6 +28,8 @@ export interface FailoverWorldOptions {
   readonly rules?: Partial<Rules>;
   /** Milliseconds a command takes from the controller to a server. */
   readonly travel?: () => Millis;
+  /** A mutant: commits wait no more before that is on record. */
+  readonly sendsFirst?: boolean;
   /** How long EC2 takes to stop a machine. */
   readonly powerCutTakes?: Millis;
 }
@@ -39,6 +43,9 @@ export class FailoverWorld {
   readonly members: readonly Member[];
   readonly rules: Rules;
   readonly travel: () => Millis;
+  readonly sendsFirst: boolean;
+  /** Called in the middle of making commits wait no more. */
+  onDegrade: (process: MortalProcess) => void = () => undefined;
   readonly fence: Fence;
   readonly router: Router;
   /** Machines that EC2 was told to stop. */
@@ -52,6 +59,8 @@ export class FailoverWorld {
   readonly #durability: 'Strict' | 'Balanced' | 'Async';
   readonly #dataLoss: 'Refuse' | 'Accept';
   readonly #flavor: Flavor;
+  /** Keys of rows that a client has read from a server that took writes. */
+  readonly #seen = new Set<string>();
   #writes = 0;
 
   constructor(options: FailoverWorldOptions) {
@@ -65,6 +74,7 @@ export class FailoverWorld {
     this.#dataLoss = options.dataLoss ?? 'Refuse';
     this.#flavor = flavor;
     this.rules = { ...standardRules, ...options.rules };
+    this.sendsFirst = options.sendsFirst ?? false;
     this.travel = options.travel ?? (() => 0);
     this.members = Array.from({ length: instances }, (_, index) => {
       const member = this.databases.addServer(`db-${index + 1}`, `10.0.0.${index + 1}`);
@@ -155,15 +165,23 @@ export class FailoverWorld {
     return this.members.find(({ server }) => server === name)!;
   }
 
-  /** Writes one row after the other, mostly where the proxies lead, sometimes to whoever else takes it. */
-  async client(random: () => number): Promise<void> {
+  /** Writes one row after the other, mostly where the proxies lead, sometimes to whoever else takes it; reads in between. */
+  async client(random: Random): Promise<void> {
     while (!this.isOver) {
-      const anybody = this.members[Math.floor(random() * this.members.length)]!.server;
-      const server = random() < 0.7 ? this.route.server : anybody;
+      const server = random.chance(0.7) ? this.route.server : random.pick(this.members).server;
       this.#writes += 1;
-      await this.databases.commit(server, `w${this.#writes}`, 'x', 2_000);
-      await this.clock.sleep(100 + Math.floor(random() * 100));
+      const key = `w${this.#writes}`;
+      const writing = this.databases.commit(server, key, 'x', 2_000);
+      await this.clock.sleep(random.below(40));
+      this.#read(server, `w${this.#writes - random.below(3)}`);
+      await writing;
+      await this.clock.sleep(100 + random.below(100));
     }
+  }
+
+  #read(server: string, key: string): void {
+    const isPrimary = this.databases.server(server).writable;
+    if (isPrimary && this.databases.read(server, key) !== undefined) this.#seen.add(key);
   }
 
   /** Everything that was cut or stood still goes on; machines that were switched off on purpose stay off. */
@@ -183,7 +201,7 @@ export class FailoverWorld {
     return [...this.#losses(), ...this.#overlaps(), ...this.#repetitions()];
   }
 
-  /** Every write that a client was told of is on the primary, unless somebody accepted that it may not be. */
+  /** Every write that a client was told of, or has read, is on the primary, unless somebody accepted that it may not be. */
   #losses(): readonly string[] {
     if (
       this.promotions.some(
@@ -193,9 +211,12 @@ export class FailoverWorld {
       return [];
     }
     const missing = this.databases.missingOn(this.primary);
-    return missing.length === 0
-      ? []
-      : [`NoAckedLoss: ${this.primary} lacks ${missing.length}: ${missing.join(' ')}`];
+    const present = new Set(this.databases.keysOn(this.primary));
+    const vanished = [...this.#seen].filter((key) => !present.has(key));
+    return [
+      ...(missing.length === 0 ? [] : [`NoAckedLoss: ${this.primary} lacks ${missing.join(' ')}`]),
+      ...(vanished.length === 0 ? [] : [`NoReadLoss: ${this.primary} lacks ${vanished.join(' ')}`]),
+    ];
   }
 
   /** Once a write of an epoch was acknowledged, no write that is sent later is acknowledged in an earlier one. */

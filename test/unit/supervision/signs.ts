@@ -1,5 +1,5 @@
 /** Signs of a well cluster of three, for tests to make worse. */
-import { AppError, type ErrorCode } from '../../../controller/base/errors.ts';
+import type { ErrorCode } from '../../../controller/base/errors.ts';
 import type { Acks, Look, Replication } from '../../../controller/database/port.ts';
 import type {
   PrimarySigns,
@@ -84,8 +84,4 @@ export function signs(changes: Partial<Signs> = {}): Signs {
     stall: 10_000,
     ...changes,
   };
-}
-
-export function failure(code: ErrorCode, message = 'no answer within 1 s'): AppError {
-  return new AppError(code, message);
 }

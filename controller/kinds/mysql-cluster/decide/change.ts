@@ -45,7 +45,8 @@ function isFinished({ status }: Promotion): boolean {
 }
 
 /** A person's request that was judged and may begin. */
-function isQueued({ status, spec }: Promotion): boolean {
+function isQueued({ metadata, status, spec }: Promotion): boolean {
+  if (metadata.deletionTimestamp !== undefined) return false;
   return spec.trigger === 'Manual' && findCondition(status, 'Succeeded')?.reason === 'Queued';
 }
 

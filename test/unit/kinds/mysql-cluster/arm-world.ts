@@ -18,7 +18,7 @@ import { FakeKube } from '../../../fakes/kube.ts';
 import { member, observed, type Wanted } from './durability-scene.ts';
 
 /** What ends a controller in the middle of a step. */
-export class Died extends Error {}
+class Died extends Error {}
 
 const key = { namespace: 'shop', name: 'db' };
 const epoch = 1;

@@ -10,7 +10,7 @@ import type { Finding, Verdict } from '../../../../controller/supervision/port.t
 import { acks, look, replication } from '../../supervision/signs.ts';
 
 export const now: Instant = Date.UTC(2026, 10, 23, 3, 0, 0);
-export const primaryAddress = '10.77.1.1';
+const primaryAddress = '10.77.1.1';
 
 export type Wanted = MySQLCluster['spec']['durability'];
 

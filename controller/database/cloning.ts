@@ -107,13 +107,15 @@ is_running || fail 1 "$unit does not run and cannot be copied"
 socat "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,fork,$tls,$lively" "TCP:127.0.0.1:3306,$lively" 2> socat.log & listener=$!
 trap 'kill $listener' EXIT
 connections() { ss -Htn state established "sport = :${copyPort}" | wc -l; }
-for (( second = 0; ; second++ )); do
+came=no
+for (( second = 0; second < 60; second++ )); do
   sleep 1
   kill -0 "$listener" 2> /dev/null || fail 1 "cannot listen for the joiner: $(last_words 1 < socat.log)"
-  if [ "$(connections)" -gt 0 ]; then second=50; fi
-  # Ten quiet seconds after the last connection; the copy opens and closes several.
-  [ "$second" -lt 60 ] || break
+  # Ten quiet seconds after the last connection; a copy opens and closes several.
+  if [ "$(connections)" -gt 0 ]; then came=yes second=50; fi
 done
+[ "$came" = yes ] || fail 1 'no joiner came within 60 s'
+echo 'the joiner is gone'
 `;
 
 /** The lock and the epoch are those of \`ridgeline-node\`: nothing can promote this server while it is emptied. */
@@ -177,15 +179,24 @@ trap 'kill $tunnel' EXIT
 literal() { printf "'%s'" "$(printf %s "$1" | sed "s/['\\\\]/\\\\&/g")"; }
 # The server ends itself when the copy is complete; nobody but us starts it again.
 printf "%s SET SESSION sql_mode = ''; SET GLOBAL clone_valid_donor_list = '127.0.0.1:${copyPort}'; CLONE INSTANCE FROM 'ridgeline'@'127.0.0.1':${copyPort} IDENTIFIED BY %s;" \
-  "$unlock" "$(literal "$admin_password")" | sql > /dev/null 2> refused || grep -q 'ERROR 3707' refused ||
-  fail 1 "no copy from $donor: $(cat socat.log refused | last_words 2)"
+  "$unlock" "$(literal "$admin_password")" | sql > /dev/null 2> refused || grep -qE 'ERROR (3707|2013)' refused || {
+  attempt systemctl stop "$unit"
+  cat socat.log >> refused
+  blame "no copy from $donor" 1 refused
+}
 for (( tenths = 0; tenths < 600; tenths++ )); do
   is_running || break
   sleep 0.1
 done
 start_server
 said=$(sql --execute "SELECT CONCAT(state, ' ', error_no, ' ', error_message) FROM performance_schema.clone_status")
-case $said in 'Completed '*) ;; *) fail 1 "the copy from $donor is not complete: $said" ;; esac
+case $said in
+  'Completed '*) ;;
+  *)
+    attempt systemctl stop "$unit"
+    fail 1 "the copy from $donor is not complete: $said"
+    ;;
+esac
 set_mark whole
 echo "copied $(du -sm "$data" | cut -f 1) MB in $(( SECONDS - begun )) s; it goes on after '$(sql --execute 'SELECT @@GLOBAL.gtid_executed')'"
 `;

@@ -42,6 +42,10 @@ bench-site: setup ## Scale and reload the scalable site under wrk and print what
 chaos: node_modules/.installed ## Play 500 random scenarios of faults and crashes from one seed: about a minute, no root (args='--seed N --runs N')
 	@node test/chaos/main.ts $(args)
 
+.PHONY: bench-failover
+bench-failover: setup ## Let primaries die under writes, on real databases, and print what clients saw: 1 min per round (args='--flavor MariaDB --replicas 1 --fault crash --rounds 20 --seed 7')
+	@node test/chaos/failovers.ts $(args)
+
 .PHONY: setup
 setup: node_modules/.installed ## Install packages and build the machine image and the control plane, once per machine
 	@node lab/setup/main.ts

@@ -94,7 +94,7 @@ export async function readEntries(client: ProxyClient): Promise<readonly string[
 }
 
 /** The server said that it takes no writes, so nothing was done; any other failure may have come after the commit. */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   const number = (error as { readonly errno?: number }).errno;
   return number === 1290 || number === 1836;
 }

@@ -1,0 +1,180 @@
+/** A cluster on the lab with the real controller, an application server, and clients that go through its local proxy. */
+import type { Condition } from '../../controller/api/conditions.ts';
+import type { MySQLClusterStatus } from '../../controller/api/mysql-cluster.ts';
+import type { PromotionStatus } from '../../controller/api/promotion.ts';
+import { images } from '../../lab/config.ts';
+import { openInstallation, type Installation } from '../e2e/setup.ts';
+import { object, script, Story, template } from '../e2e/story.ts';
+import { ProxyClient } from './proxy-client.ts';
+import { registerTable } from './register-clients.ts';
+import { writerTables } from './writer.ts';
+
+export type Flavor = 'MariaDB' | 'MySQL';
+
+export interface Shape {
+  readonly flavor: Flavor;
+  readonly replicas: number;
+}
+
+const account = { user: 'chaos', password: 'not-secret-here', database: 'chaos' };
+const engines = {
+  MariaDB: { version: '11.8', image: images.trixie.id, program: 'mariadb', process: 'mariadbd' },
+  MySQL: { version: '9.7', image: images.sid.id, program: 'mysql', process: 'mysqld' },
+} as const;
+/** From nothing to as many healthy servers as wanted. */
+const birthTimeout = '--timeout=240s';
+
+export class DatabaseSite {
+  readonly shape: Shape;
+  readonly installation: Installation;
+  readonly story: Story;
+  readonly client: ProxyClient;
+
+  private constructor(shape: Shape, installation: Installation, story: Story, client: ProxyClient) {
+    this.shape = shape;
+    this.installation = installation;
+    this.story = story;
+    this.client = client;
+  }
+
+  /** Some minutes; the caller closes it. */
+  static async open(shape: Shape): Promise<DatabaseSite> {
+    const installation = await openInstallation();
+    try {
+      await installation.startController();
+      const story = await Story.open(installation, 'chaos');
+      await applyAll(story, shape);
+      await story.kubectl('wait', 'rlm/db', `--for=jsonpath=${readyReason}=Healthy`, birthTimeout);
+      await story.apply(
+        object('ScriptRun', 'create-account', {
+          target: { cluster: 'db', role: 'Primary' },
+          scriptRef: { name: 'create-account' },
+        }),
+      );
+      await story.waitFor('rlr/create-account', 'Completed', 'Succeeded');
+      const application = '{.items[?(@.metadata.labels.ridgeline\\.dev/array=="app")].status.privateIP}';
+      const address = await story.field('rlsrv', application);
+      return new DatabaseSite(shape, installation, story, await connect(installation, address));
+    } catch (error) {
+      await installation.close();
+      throw error;
+    }
+  }
+
+  async status(): Promise<MySQLClusterStatus> {
+    return JSON.parse(await this.story.field('rlm/db', '{.status}')) as MySQLClusterStatus;
+  }
+
+  /** Who takes writes, and since which epoch. */
+  async primary(): Promise<{ readonly server: string; readonly epoch: number }> {
+    const { primary } = await this.status();
+    if (primary === undefined) throw new Error('the cluster has no primary');
+    return primary;
+  }
+
+  async replicas(): Promise<readonly string[]> {
+    const { members = [] } = await this.status();
+    return members.filter(({ role }) => role === 'Replica').map(({ server }) => server);
+  }
+
+  async promotion(name: string): Promise<PromotionStatus> {
+    return JSON.parse(await this.story.field(`rlp/${name}`, '{.status}')) as PromotionStatus;
+  }
+
+  async instanceOf(server: string): Promise<string> {
+    return await this.story.field(`rlsrv/${server}`, '{.status.instanceID}');
+  }
+
+  async addressOf(server: string): Promise<string> {
+    return await this.story.field(`rlsrv/${server}`, '{.status.privateIP}');
+  }
+
+  /** Sessions with the database of one server, which no proxy can lead elsewhere. */
+  async connectTo(server: string): Promise<ProxyClient> {
+    return await connect(this.installation, await this.addressOf(server));
+  }
+
+  /** Runs SQL as root on the machine of a server. */
+  async sql(server: string, statement: string): Promise<string> {
+    const { program } = engines[this.shape.flavor];
+    return await this.story.onMachine(server, `${program} --skip-column-names --execute="${statement}"`);
+  }
+
+  /** Ends the database's process on a server as a bug in it would. */
+  async killProcess(server: string): Promise<void> {
+    await this.story.onMachine(server, `pkill -KILL -x ${engines[this.shape.flavor].process}`);
+  }
+
+  /** The cluster's condition, as it is now. */
+  async condition(type: string): Promise<Condition | undefined> {
+    return (await this.story.conditions('rlm/db')).find((condition) => condition.type === type);
+  }
+
+  /** Throws with all conditions when it takes longer. */
+  async waitHealthy(seconds: number): Promise<void> {
+    try {
+      await this.story.kubectl(
+        'wait',
+        'rlm/db',
+        `--for=jsonpath=${readyReason}=Healthy`,
+        `--timeout=${seconds}s`,
+      );
+    } catch (error) {
+      const conditions = JSON.stringify(await this.story.conditions('rlm/db'), null, 1);
+      throw new Error(`not healthy within ${seconds} s: ${conditions}`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.client.close();
+    await this.installation.close();
+  }
+}
+
+const readyReason = '{.status.conditions[?(@.type=="Ready")].reason}';
+
+async function applyAll(story: Story, { flavor, replicas }: Shape): Promise<void> {
+  const { version, image } = engines[flavor];
+  await story.apply(
+    script('ready', 'haproxy -v', { packages: ['haproxy', 'socat'] }),
+    script('create-account', accountScript(flavor)),
+    template('database', {}, { image: { id: image } }),
+    template('app', { boot: ['ready'] }),
+    object('ServerArray', 'app', {
+      deploymentRef: { name: 'site' },
+      serverTemplateRef: { name: 'app' },
+      replicas: 1,
+    }),
+    object('MySQLCluster', 'db', {
+      deploymentRef: { name: 'site' },
+      serverTemplateRef: { name: 'database' },
+      engine: { flavor, version },
+      instances: replicas + 1,
+      settings: [{ name: 'innodb_buffer_pool_size', value: '64M' }],
+      endpoints: { localProxy: { arrays: ['app'] } },
+      // One computer has to hold the machines of all rounds.
+      failover: { keepFailedSeconds: 60 },
+      deletionPolicy: 'Terminate',
+    }),
+  );
+}
+
+function accountScript(flavor: Flavor): string {
+  return [
+    `${engines[flavor].program} <<'SQL'`,
+    'CREATE DATABASE chaos;',
+    'USE chaos;',
+    `${[...writerTables, registerTable].join(';\n')};`,
+    `CREATE USER chaos@'%' IDENTIFIED BY '${account.password}';`,
+    "GRANT ALL PRIVILEGES ON chaos.* TO chaos@'%';",
+    "GRANT SELECT ON ridgeline.heartbeat TO chaos@'%';",
+    'SQL',
+  ].join('\n');
+}
+
+async function connect({ kubectl }: Installation, address: string): Promise<ProxyClient> {
+  const secret = 'get secret ridgeline-ssh-default --namespace ridgeline-system --output'.split(' ');
+  const key = await kubectl.run([...secret, 'jsonpath={.data.ssh-privatekey}']);
+  const privateKey = Buffer.from(key, 'base64').toString();
+  return await ProxyClient.connect({ address, user: 'admin', privateKey }, account);
+}

@@ -1,0 +1,114 @@
+/** Rounds in which the primary dies, or is changed, and another one takes writes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failpointNames } from '../../controller/base/failpoints.ts';
+import { object } from '../e2e/story.ts';
+import { harm, kill, misbehave, type Death } from './harm.ts';
+import type { Round, Scenario } from './round.ts';
+import { Writer } from './writer.ts';
+
+/** Longer than any failover may take. */
+const endTimeout = '--timeout=60s';
+
+/** The primary dies one way; it is replaced, once, and nothing is said to be lost. */
+export function death(way: Death): Scenario {
+  return async (round) => {
+    await kill(round.site, round.primary.server, way);
+    await replaced(round);
+  };
+}
+
+/** EC2 tells of the past, and the primary loses its power. */
+export async function staleReads(round: Round): Promise<void> {
+  await misbehave({ kind: 'stale-reads', p50Ms: 500, p99Ms: 5_000, seed: round.draw.afterMs });
+  await kill(round.site, round.primary.server, 'power-off');
+  await replaced(round);
+}
+
+/** A frozen primary thaws after another one was promoted; a client that never left it must hear nothing good. */
+export async function zombie(round: Round): Promise<void> {
+  const { site, primary, record } = round;
+  const loyal = await site.connectTo(primary.server);
+  const writer = new Writer(loyal, { firstProcess: 200, clients: 2, pauseMs: 10 }, record);
+  await sleep(1_000);
+  // EC2 takes its time to stop it: else there would be nothing to thaw.
+  await misbehave({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 });
+  await harm(site, primary.server, 'hang');
+  await replaced(round);
+  await harm(site, primary.server, 'resume');
+  await sleep(5_000);
+  await writer.stop();
+  loyal.close();
+  const { quarantined = [] } = await site.status();
+  round.expect(
+    quarantined.some(({ server }) => server === primary.server),
+    `${primary.server} is not quarantined`,
+  );
+}
+
+/** A planned change: nobody dies. */
+export async function switchover(round: Round): Promise<void> {
+  const { site, primary } = round;
+  const name = `planned-${primary.epoch}`;
+  const spec = { clusterRef: { name: 'db' }, expectedPrimary: primary.server };
+  await site.story.apply(object('Promotion', name, spec));
+  await site.story.kubectl('wait', `rlp/${name}`, '--for=condition=Finished', endTimeout);
+  await ended(round, name);
+}
+
+/** The controller is killed at one place of a failover, another place each round, and comes back. */
+export function controllerKilled(): Scenario {
+  const places = failpointNames.filter((name) => name.startsWith('failover.'));
+  let next = 0;
+  return async (round) => {
+    const { installation } = round.site;
+    const place = places[next++ % places.length] ?? '';
+    await installation.killController();
+    await installation.startController({ RIDGELINE_FAILPOINT: place });
+    await kill(round.site, round.primary.server, 'power-off');
+    const wasReached = await hasDied(round);
+    console.log(`    controller ${wasReached ? 'killed' : 'never came by'} at ${place}`);
+    if (!wasReached) await installation.killController();
+    await installation.startController();
+    await replaced(round);
+  };
+}
+
+/** Whether the controller died before it had finished. */
+async function hasDied({ site, primary }: Round): Promise<boolean> {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline) {
+    if (!site.installation.controllerRuns()) return true;
+    const { primary: now, currentPromotionRef } = await site.status();
+    if (now?.epoch !== primary.epoch && currentPromotionRef === undefined) return false;
+    await sleep(200);
+  }
+  return false;
+}
+
+/** Waits for the automatic change of primary and looks at its end. */
+async function replaced(round: Round): Promise<void> {
+  const { site, primary } = round;
+  const epoch = primary.epoch + 1;
+  await site.story.kubectl('wait', 'rlm/db', `--for=jsonpath={.status.primary.epoch}=${epoch}`, endTimeout);
+  const name = `db-epoch-${epoch}`;
+  await site.story.kubectl('wait', `rlp/${name}`, '--for=condition=Finished', endTimeout);
+  await ended(round, name);
+}
+
+async function ended(round: Round, name: string): Promise<void> {
+  const { site, primary } = round;
+  const promotion = await site.promotion(name);
+  round.promotion = promotion;
+  const { newPrimary, dataLoss, conditions = [] } = promotion;
+  const succeeded = conditions.find(({ type }) => type === 'Succeeded');
+  round.expect(
+    succeeded?.status === 'True',
+    `${name} ended with ${succeeded?.reason}: ${succeeded?.message}`,
+  );
+  round.expect(dataLoss === 'None', `${name} says that data loss is ${dataLoss}`);
+  const now = await site.primary();
+  round.expect(
+    now.server === newPrimary && now.epoch === primary.epoch + 1,
+    `${now.server} leads epoch ${now.epoch} after ${name} promoted ${newPrimary}`,
+  );
+}

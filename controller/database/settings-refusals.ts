@@ -57,7 +57,8 @@ const rules: readonly Rule[] = [
     why: managed,
   },
   {
-    names: /^((super_|innodb_)?read_only|offline_mode|event_scheduler|persisted_globals_load)$/,
+    names:
+      /^((super_|innodb_)?read_only|offline_mode|event_scheduler|persisted_globals_load|create_admin_listener_thread)$/,
     why: managed,
   },
   {

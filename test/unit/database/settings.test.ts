@@ -1,0 +1,176 @@
+/** The configuration file of a server, and which settings and series are refused with which reason. */
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import type { Flavor } from '../../../controller/database/port.ts';
+import {
+  compareVersions,
+  renderSettings,
+  serverID,
+  type Setting,
+} from '../../../controller/database/settings.ts';
+import { oldestRelease, refusals } from '../../../controller/database/settings-refusals.ts';
+import { root } from '../../source-tree.ts';
+import { mariaDB, mySQL } from './preparations.ts';
+
+const golden = (name: string) => path.join(root, 'test', 'golden', 'database', name);
+
+test.each([
+  ['mariadb-11.8.cnf', mariaDB],
+  ['mariadb-12.3-async.cnf', { ...mariaDB, series: '12.3', durability: 'Async' as const }],
+  ['mysql-9.7.cnf', mySQL],
+] as const)('%s is as agreed', async (name, server) => {
+  await expect(renderSettings(server)).toMatchFileSnapshot(golden(name));
+});
+
+describe('a rendered file', () => {
+  const namesIn = (text: string) => [...text.matchAll(/^(\w+) = /gm)].map(([, name]) => name!);
+
+  it.each([mariaDB, mySQL])('guarantees nothing that users could set ($flavor)', (server) => {
+    const names = namesIn(renderSettings(server));
+    const guaranteed = names.slice(names.indexOf('init_connect') + 1);
+    expect(guaranteed.length).toBeGreaterThan(25);
+    const open = guaranteed.filter(
+      (name) => refusals(server.flavor, server.series, [{ name, value: '7' }]).length === 0,
+    );
+    // It adds to what is there.
+    expect(open).toEqual(server.flavor === 'MySQL' ? ['plugin_load_add'] : []);
+  });
+
+  it.each([mariaDB, mySQL])('ends with read-only, after whatever users set ($flavor)', (server) => {
+    const settings = [{ name: 'read_only', value: 'OFF' }];
+    expect(renderSettings({ ...server, settings })).toMatch(/\n(super_)?read_only = ON\n$/);
+  });
+
+  it('lets users change what is only usual', () => {
+    const settings = [{ name: 'skip_name_resolve', value: 'OFF' }];
+    const text = renderSettings({ ...mariaDB, settings });
+    expect(text.lastIndexOf('skip_name_resolve = OFF')).toBeGreaterThan(
+      text.indexOf('skip_name_resolve = ON'),
+    );
+  });
+
+  it('keeps a value on its line', () => {
+    const values = fc.string({ unit: 'binary', maxLength: 30 }).filter((value) => !/\p{Cc}/u.test(value));
+    fc.assert(
+      fc.property(values, (value) => {
+        const line =
+          renderSettings({ ...mariaDB, settings: [{ name: 'x', value }] }).match(/^x = (.*)$/m)?.[1] ?? '';
+        const read = line.startsWith('"') ? line.slice(1, -1).replaceAll(/\\(.)/gu, '$1') : line;
+        return read === value;
+      }),
+    );
+  });
+});
+
+describe('the number of a server', () => {
+  it('is 32 bits, never 0, and its own', () => {
+    const ids = Array.from({ length: 2_000 }, (_, i) => `i-${i.toString(16).padStart(17, '0')}`);
+    const numbers = new Set(ids.map(serverID));
+    expect(numbers.size).toBe(ids.length);
+    expect([...numbers].every((number) => number > 0 && number < 2 ** 32)).toBe(true);
+    expect(serverID('i-0123456789abcdef0')).toBe(serverID('i-0123456789abcdef0'));
+  });
+});
+
+describe('series', () => {
+  it.each<[Flavor, string, string | undefined]>([
+    ['MariaDB', '10.6', undefined],
+    ['MariaDB', '10.11', '10.11.14'],
+    ['MariaDB', '11.4', '11.4.8'],
+    ['MariaDB', '11.6', undefined],
+    ['MariaDB', '11.8', '11.8.3'],
+    ['MariaDB', '12.0', undefined],
+    ['MariaDB', '12.3', '12.3.0'],
+    ['MariaDB', '13.0', '13.0.0'],
+    ['MySQL', '8.0', undefined],
+    ['MySQL', '8.4', '8.4.0'],
+    ['MySQL', '9.7', '9.7.0'],
+    ['MySQL', '26.10', '26.10.0'],
+  ])('%s %s: oldest release %s', (flavor, series, oldest) => {
+    expect(oldestRelease(flavor, series)).toBe(oldest);
+    expect(refusals(flavor, series, [])).toHaveLength(oldest === undefined ? 1 : 0);
+  });
+
+  it('says which it takes', () => {
+    expect(refusals('MariaDB', '10.6', [])).toEqual([
+      {
+        field: '.engine.version',
+        message: 'must be 10.11, 11.4, 11.8, or 12.3 or newer for MariaDB, not 10.6',
+      },
+    ]);
+  });
+
+  it('compares numbers, not text', () => {
+    expect(compareVersions('10.11.2', '10.2')).toBeGreaterThan(0);
+    expect(compareVersions('9.7', '26.10')).toBeLessThan(0);
+    expect(compareVersions('11.8', '11.8.0')).toBe(0);
+  });
+});
+
+describe('settings that void the guarantee', () => {
+  const refused = (name: string, value: string) => refusals('MariaDB', '11.8', [{ name, value }]);
+
+  it.each<[string, string, RegExp]>([
+    ['read_only', 'OFF', /managed/],
+    ['loose_read_only', 'OFF', /managed/],
+    ['skip_log_bin', '1', /managed/],
+    ['disable_log_bin', '1', /managed/],
+    ['skip_slave_start', 'OFF', /managed/],
+    ['gtid_ignore_duplicates', 'ON', /managed/],
+    ['sync_binlog', '0', /on disk/],
+    ['innodb_flush_log_at_trx_commit', '2', /on disk/],
+    ['skip_networking', '1', /switched off/],
+    ['skip_grant_tables', '1', /switched off/],
+    ['binlog_ignore_db', 'logs', /lost when one is promoted/],
+    ['replicate_wild_ignore_table', 'a.%', /lost when one is promoted/],
+    ['slave_skip_errors', '1062', /differ/],
+    ['slave_exec_mode', 'IDEMPOTENT', /differ/],
+    ['init_file', '/tmp/open.sql', /writable/],
+    ['plugin_load', 'x.so', /plugin_load_add/],
+    ['innodb_undo_directory', '/mnt', /copies/],
+    ['innodb_doublewrite', 'OFF', /power cut/],
+    ['skip_innodb_doublewrite', '', /power cut/],
+    ['innodb_force_recovery', '3', /power cut/],
+    ['innodb_flush_method', 'nosync', /power cut/],
+    ['default_storage_engine', 'MyISAM', /InnoDB/],
+    ['binlog_storage_engine', 'innodb', /safe point/],
+    ['binlog_order_commits', 'OFF', /order/],
+    ['wsrep_on', 'ON', /Galera/],
+    ['max_connections', '5\n[mysqld]\nread_only=OFF', /control characters/],
+  ])('%s = %s', (name, value, message) => {
+    expect(refused(name, value)).toEqual([
+      { field: `.settings[name=${name}]`, message: expect.stringMatching(message) },
+    ]);
+  });
+
+  it.each<[string, string]>([
+    ['max_connections', '500'],
+    ['binlog_expire_logs_seconds', '86400'],
+    ['slave_skip_errors', 'OFF'],
+    ['slave_parallel_threads', '16'],
+    ['innodb_doublewrite', 'ON'],
+    ['innodb_flush_method', 'O_DIRECT'],
+    ['innodb_force_recovery', '0'],
+    ['default_storage_engine', 'InnoDB'],
+    ['plugin_load_add', 'auth_ed25519.so'],
+    ['skip_name_resolve', 'OFF'],
+    ['sql_mode', ''],
+    ['init_connect', 'SET NAMES utf8mb4'],
+  ])("%s = %s is the user's business", (name, value) => {
+    expect(refused(name, value)).toEqual([]);
+  });
+
+  it('names each of several', () => {
+    const settings: Setting[] = [
+      { name: 'port', value: '1' },
+      { name: 'max_connections', value: '1' },
+      { name: 'server_id', value: '1' },
+    ];
+    expect(refusals('MySQL', '8.0', settings).map(({ field }) => field)).toEqual([
+      '.engine.version',
+      '.settings[name=port]',
+      '.settings[name=server_id]',
+    ]);
+  });
+});

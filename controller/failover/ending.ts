@@ -1,15 +1,20 @@
 /** How a change of primary ends: what the condition says, and what events and metrics tell of it. */
 import { findCondition } from '../api/conditions.ts';
-import type { PromotionStatus } from '../api/promotion.ts';
 import type { Run } from './run.ts';
 import { stopOld } from './stop-old.ts';
 
-/** The new primary serves. The old one is being stopped, by this process or anew. */
+/**
+ * Begins to stop the old primary, unless it was closed in good order and goes on as a replica. Nobody waits for it before
+ * the end; whoever began it may have died, so that it is begun anew in every pass.
+ */
+export function stopOldAside(run: Run): void {
+  const { proofs = [] } = run.journal.status;
+  if (!proofs.some(({ type }) => type === 'Closed')) run.aside.push(stopOld(run).then(() => undefined));
+}
+
+/** The new primary serves. */
 export async function end(run: Run): Promise<void> {
   const { journal, ports } = run;
-  if (mustStop(journal.status) && run.aside.length === 0) {
-    run.aside.push(stopOld(run).then(() => undefined));
-  }
   await Promise.all(run.aside);
   ports.failpoints.hit('failover.before-finish');
   const failed = (journal.status.steps ?? []).filter(({ state }) => state === 'Failed');
@@ -21,11 +26,6 @@ export async function end(run: Run): Promise<void> {
   const serves = `${journal.cluster.status?.primary?.server} takes writes.`;
   const reason = failed.length === 0 ? 'Completed' : 'CompletedWithWarnings';
   await journal.finish(reason, `Epoch ${run.epoch}: ${serves} ${loss}${warnings}`);
-}
-
-/** Whoever began to stop the old primary may have died since. One that was closed in good order goes on as a replica. */
-function mustStop({ proofs = [], steps = [] }: PromotionStatus): boolean {
-  return !proofs.some(({ type }) => type === 'Closed') && steps.some(({ name }) => name === 'Fence');
 }
 
 /** Once, when it has ended. */

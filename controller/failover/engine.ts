@@ -2,7 +2,7 @@
 import { findCondition } from '../api/conditions.ts';
 import { AppError } from '../base/errors.ts';
 import { catchUp, commit, newPrimary, promote } from './commit.ts';
-import { end, tell } from './ending.ts';
+import { end, stopOldAside, tell } from './ending.ts';
 import { detect, fence, type Choice } from './fence.ts';
 import { isPlanned, Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
@@ -119,6 +119,7 @@ async function goOn(run: Run): Promise<Next> {
     await journal.finish('StepFailed', reason);
     return 'ended';
   }
+  stopOldAside(run);
   for (const [name, step] of forward) {
     const state = journal.step(name)?.state;
     if (state === 'Succeeded' || state === 'Skipped' || state === 'Failed') continue;

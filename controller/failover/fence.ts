@@ -115,14 +115,15 @@ function record(run: Run, { caught, looks }: Freeze): void {
   }
 }
 
-/** Only while nobody has begun to stop it. */
+/** It can go on as before, unless somebody has begun to stop it. */
 function isAliveAgain(run: Run, { oldLook }: Freeze): boolean {
-  const { cause = '' } = run.journal.status;
+  const { cause = '', dataLoss } = run.journal.status;
   const isAutomatic = run.order.promotion.spec.trigger === 'Automatic';
-  return isAutomatic && !isChosen(run) && deadCauses.includes(cause) && oldLook !== undefined;
+  const isLeftAlone = !isChosen(run) || dataLoss === 'None';
+  return isAutomatic && isLeftAlone && deadCauses.includes(cause) && oldLook !== undefined;
 }
 
-/** Somebody was chosen before, and the old primary is being stopped. */
+/** Somebody was chosen in an earlier pass. */
 function isChosen({ journal }: Run): boolean {
   return journal.step('CatchUp')?.startTime !== undefined;
 }
@@ -161,9 +162,11 @@ interface Proven {
   readonly proof: string;
 }
 
-/** Nothing is lost, and what proves it also proves that nothing more can be acknowledged: nobody waits for the power. */
+/**
+ * Nothing is lost, and what proves it also proves that nothing more can be acknowledged. The old primary is killed after
+ * the commit only: until then it can be given back what it was.
+ */
 function proven(run: Run, { freeze, elected, proof }: Proven): Choice {
-  if (!isRestart(run)) run.aside.push(stopOld(run).then(() => undefined));
   const note = elected.errant.length === 0 ? '' : ` Left out: ${elected.errant.join(', ')}.`;
   const message = `${elected.winner.server} was chosen: ${proof}.${note}`;
   return choose(run, freeze, elected, { dataLoss: 'None', message });
@@ -261,6 +264,9 @@ function doubtOf(run: Run, { caught }: Freeze): Doubt {
     durability,
     needed: run.ports.rules.needed(durability),
     frozen: caught.map(({ server }) => server),
+    restarted: (run.journal.status.frozen ?? [])
+      .filter(({ restarted }) => restarted === true)
+      .map(({ server }) => server),
     oldName: run.oldName,
     instanceID: run.old?.instanceID ?? cluster.status?.primary?.instanceID,
     deadSince,

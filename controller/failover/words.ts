@@ -8,32 +8,37 @@ export interface Doubt {
   readonly durability: Durability;
   readonly needed: number;
   readonly frozen: readonly string[];
+  /** Those among them that were restarted and may have forgotten. */
+  readonly restarted: readonly string[];
   /** Server and machine of the old primary. */
   readonly oldName: string;
   readonly instanceID: string | undefined;
   readonly deadSince: string;
 }
 
-/** Why nothing proves that no acknowledged write is lost. */
-export function lossText({ durability, needed, frozen }: Doubt): string {
+/** Why nothing proves that no acknowledged write is lost; ends without a full stop. */
+export function lossText({ durability, needed, frozen, restarted, oldName }: Doubt): string {
   const { ackers, state, changeTime } = durability;
   if (surelyRequired(durability) === 0) {
     const since = changeTime === undefined ? '' : ` (${state} since ${changeTime})`;
-    return `commits did not wait for a replica${since}, so the newest writes may exist only there`;
+    return `commits did not surely wait for a replica${since}, so the newest may be on ${oldName} only`;
   }
-  const lacking = ackers.filter((acker) => !frozen.includes(acker));
+  if (restarted.length > 0) {
+    return `${restarted.join(', ')} restarted and may have forgotten what it had acknowledged`;
+  }
   const found = ackersAmong(durability, frozen);
-  const silent = lacking.length === 0 ? '' : `; ${lacking.join(', ')} cannot be asked`;
-  return `${found} of ${ackers.length} acknowledging replicas answer and ${needed} are needed to know every acknowledged write${silent}`;
+  if (found >= needed) return `no replica holds everything that ${oldName} held when its epoch began`;
+  const silent = ackers.filter((acker) => !frozen.includes(acker)).join(', ');
+  return `${found} of ${ackers.length} acknowledging replicas answer and ${needed} are needed to know of every acknowledged write; ${silent} cannot be asked`;
 }
 
 /** The message of PossibleDataLoss: what is the case, and the two commands between which a person chooses. */
 export function choiceText(doubt: Doubt): string {
   const { oldName, deadSince } = doubt;
   return (
-    `${oldName} is dead since ${deadSince}; ${lossText(doubt)}. Nothing was changed. Choose: ` +
+    `${oldName} is dead since ${deadSince}, and ${lossText(doubt)}. Nothing was changed. Choose: ` +
     `give up what only ${oldName} may hold: ${acceptCommand(doubt)} ` +
-    `or bring ${oldName} back, it then takes writes again by itself: ${repairCommand(doubt)}`
+    `or bring ${oldName} back, which then takes writes again by itself: ${repairCommand(doubt)}`
   );
 }
 

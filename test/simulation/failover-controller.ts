@@ -1,4 +1,4 @@
-/** The least a controller does around the engine: looks at the primary, begins changes, and keeps replicas in line. */
+/** The least a controller does around the engine: looks at the primary, begins changes and carries on with them. */
 import { findCondition } from '../../controller/api/conditions.ts';
 import { apiVersion, labels } from '../../controller/api/meta.ts';
 import {
@@ -15,13 +15,11 @@ import { carryOn } from '../../controller/failover/engine.ts';
 import type { FailoverPorts } from '../../controller/failover/port.ts';
 import type { Finding, Verdict } from '../../controller/supervision/port.ts';
 import { clusterKey, type FailoverWorld } from './failover-world.ts';
+import { Upkeep } from './failover-upkeep.ts';
 import { Killed, type MortalProcess } from './mortal.ts';
-
-type Durability = NonNullable<MySQLClusterStatus['durability']>;
 
 const period = 200;
 const deathAfter = 1_500;
-const degradeAfter = 1_000;
 /** After a change that failed, the next one has to wait. */
 const pause = 3_000;
 
@@ -31,10 +29,10 @@ export class FailoverController {
   readonly #ports: FailoverPorts;
   readonly #clock: Clock;
   readonly #members: readonly Member[];
+  readonly #upkeep: Upkeep;
   readonly #stop = new AbortController();
   /** Since when which primary in which epoch has not answered. */
   #silence: { readonly of: string; readonly since: Instant; readonly verdict: Verdict } | undefined;
-  #aloneSince: Instant | undefined;
   #isDismissed = false;
   #triedAt = Number.NEGATIVE_INFINITY;
 
@@ -58,6 +56,7 @@ export class FailoverController {
       sourceOf: async ({ server }, acknowledges) => world.databases.sourceOf(server, acknowledges),
       rules: world.rules,
     };
+    this.#upkeep = new Upkeep(world, process, { ...this.#ports, members: this.#members });
   }
 
   /** Another controller took over. It finishes what it is at, unless its commands are refused. */
@@ -93,7 +92,7 @@ export class FailoverController {
       await this.#write(cluster, { currentPromotionRef: { name: next.metadata.name } });
       return;
     }
-    if (look !== undefined && !look.readOnly) await this.#tidy(cluster);
+    if (look !== undefined && !look.readOnly) await this.#upkeep.tidy(cluster);
   }
 
   async #carryOn(cluster: MySQLCluster, name: string): Promise<void> {
@@ -160,88 +159,6 @@ export class FailoverController {
       metadata: { ...clusterKey, name, labels: { [labels.cluster]: clusterKey.name } },
       spec: { clusterRef: { name: clusterKey.name }, mode: 'Forced', trigger: 'Automatic' } as never,
     });
-  }
-
-  /** Follows, arms and degrades, in the order that keeps the record at least as bad as the truth. */
-  async #tidy(cluster: MySQLCluster): Promise<void> {
-    const { primary, durability } = cluster.status!;
-    if (durability === undefined || cluster.spec.durability === 'Async') return;
-    let connected = 0;
-    for (const member of this.#members) {
-      if (member.server === primary!.server) continue;
-      const state = await this.#lead(cluster, member);
-      if (state === 'Recorded') return;
-      if (state === 'Running') connected += 1;
-    }
-    const isProtected = durability.state === 'Protected';
-    if (connected > 0) {
-      this.#aloneSince = undefined;
-      if (!isProtected) await this.#arm(cluster);
-      return;
-    }
-    this.#aloneSince ??= this.#clock.now();
-    const isLong = this.#clock.now() - this.#aloneSince > degradeAfter;
-    if (isProtected && isLong && cluster.spec.durability === 'Balanced') await this.#degrade(cluster);
-  }
-
-  /**
-   * In an epoch of its own, so that nobody who was to end the waiting can still do so. The primary waits again first; then
-   * the record says so, and what replicas may still lack.
-   */
-  async #arm(cluster: MySQLCluster): Promise<void> {
-    const { primary, durability } = cluster.status!;
-    const epoch = primary!.epoch + 1;
-    const { database } = this.#member(primary!.server);
-    const rearming = await this.#write(cluster, {
-      primary: { ...primary!, epoch },
-      durability: { ...durability!, state: 'Rearming', requiredAcks: 0 },
-    });
-    await database.requireAcks(1, epoch);
-    const { executed } = await database.look(500);
-    await this.#record(rearming, { state: 'Protected', requiredAcks: 1, baseGTIDs: executed });
-  }
-
-  /** The record says so first; then the primary waits no more. Anything may happen in between. */
-  async #degrade(cluster: MySQLCluster): Promise<void> {
-    const { server, epoch } = cluster.status!.primary!;
-    const record = () => this.#record(cluster, { state: 'Releasing', requiredAcks: 0 });
-    const send = () => this.#member(server).database.requireAcks(0, epoch);
-    const [first, second] = this.#world.sendsFirst ? [send, record] : [record, send];
-    await first();
-    this.#world.onDegrade(this.process);
-    await second();
-  }
-
-  /** Makes a replica follow; what that needs on record is recorded first, and the next pass goes on. */
-  async #lead(cluster: MySQLCluster, member: Member): Promise<'Running' | 'Recorded' | 'Waiting'> {
-    const { primary, durability } = cluster.status!;
-    const leader = this.#member(primary!.server);
-    const { databases } = this.#world;
-    const found = await member.database.look(300).catch(() => undefined);
-    if (found === undefined || !found.readOnly) return 'Waiting';
-    const { replication } = found;
-    if (replication?.source === leader.address && replication.receiver !== 'Stopped') {
-      return replication.receiver === 'Running' ? 'Running' : 'Waiting';
-    }
-    const own = databases.server(member.server).log;
-    // One that went another way would have to be built anew.
-    if (own.some(({ gtid }) => !databases.server(leader.server).holds(gtid))) return 'Waiting';
-    const hasRestarted = replication?.applier === 'Stopped';
-    const isAcker = durability!.ackers.includes(member.server);
-    if (!isAcker || (hasRestarted && durability!.state === 'Protected')) {
-      const ackers = isAcker ? durability!.ackers : [...durability!.ackers, member.server];
-      await this.#record(cluster, {
-        ackers,
-        ...(hasRestarted ? { state: 'Rearming', requiredAcks: 0 } : {}),
-      });
-      return 'Recorded';
-    }
-    await member.database.follow(databases.sourceOf(leader.server), primary!.epoch);
-    return 'Waiting';
-  }
-
-  async #record(cluster: MySQLCluster, changes: Partial<Durability>): Promise<MySQLCluster> {
-    return await this.#write(cluster, { durability: { ...cluster.status!.durability!, ...changes } });
   }
 
   async #write(cluster: MySQLCluster, changes: Partial<MySQLClusterStatus>): Promise<MySQLCluster> {

@@ -1,5 +1,11 @@
 /** From a seed to a scenario of faults around a change of primary, played to its end. The same seed plays the same. */
-import { armFailpoint, failpointNames, noFailpoints } from '../../controller/base/failpoints.ts';
+import {
+  armFailpoint,
+  failpointNames,
+  noFailpoints,
+  type FailpointName,
+  type Failpoints,
+} from '../../controller/base/failpoints.ts';
 import type { Millis } from '../../controller/base/clock.ts';
 import type { Rules } from '../../controller/failover/rules.ts';
 import type { FakeDatabasesOptions } from '../fakes/databases.ts';
@@ -50,6 +56,34 @@ const blows: Readonly<Record<string, Act>> = {
 
 export const failoverFailpoints = failpointNames.filter((name) => name.startsWith('failover.'));
 
+/** Where the death of the new primary hurts most. */
+const aroundCommit: readonly FailpointName[] = [
+  'failover.before-commit',
+  'failover.after-commit',
+  'failover.after-detach',
+  'failover.after-require-acks',
+  'failover.after-follow',
+  'failover.after-open',
+];
+
+/** Calls that change something: on a server, in the API server, or among the clients. */
+const changingCalls = [
+  'freeze',
+  'thaw',
+  'catchUp',
+  'detach',
+  'requireAcks',
+  'follow',
+  'open',
+  'close',
+  'kill',
+  'cut',
+  'move',
+  'publish',
+  'writeStatus',
+  'create',
+] as const;
+
 const settling: Millis = 40_000;
 const tick: Millis = 100;
 
@@ -72,8 +106,8 @@ export async function playFailover(seed: number, variant: Variant = {}): Promise
     await world.clock.advance(tick);
   }
   cast.resumeAll();
-  world.heal();
-  for (let now = 0; now < settling && !isCalm(world); now += 500) {
+  for (let now = 0; now === 0 || (now < settling && !isCalm(world)); now += 500) {
+    if (now % 5_000 === 0) world.heal();
     cast.watch(story, length + now);
     await world.clock.advance(500);
   }
@@ -163,10 +197,10 @@ function struck(scene: Scene): readonly Scheduled[] {
   const { random, names } = scene;
   const first = 1_500 + random.below(2_000);
   const kinds = Object.keys(blows);
-  const loss = part(scene, first - random.below(300), random.pick(names.slice(1)));
+  const loss = part(scene, first - random.below(1_200), random.pick(names.slice(1)));
   const second = strike(scene, first + random.below(4_000), [random.pick(kinds), random.pick(names)]);
   return [
-    ...(random.chance(0.3) ? [loss] : []),
+    ...(random.chance(0.4) ? [loss] : []),
     strike(scene, first, [random.pick([...kinds, 'cut off from the controller']), 'db-1']),
     ...(random.chance(0.5) ? [second] : []),
   ];
@@ -245,18 +279,23 @@ class Cast {
 
   #begin(isMortal: boolean): void {
     const process = new MortalProcess();
-    const place = `${this.#random.pick(failoverFailpoints)}:${1 + this.#random.below(2)}`;
-    const end = this.#random.pick([
-      () => process.kill(),
-      () => process.pause(),
-      () => this.#world.databases.crash(this.#world.promotions.at(-1)?.status?.newPrimary ?? 'db-1'),
-    ]);
-    const controller = new FailoverController(
-      this.#world,
-      process,
-      isMortal ? armFailpoint(place, end) : noFailpoints,
-    );
+    const failpoints = isMortal ? this.#doom(process) : noFailpoints;
+    const controller = new FailoverController(this.#world, process, failpoints);
     this.#all.push(controller);
     void controller.run();
+  }
+
+  /** What happens to it and where: at a named place, in the middle of a call, or to the server it is promoting. */
+  #doom(process: MortalProcess): Failpoints {
+    const random = this.#random;
+    const strikeChosen = () =>
+      this.#world.databases.crash(this.#world.promotions.at(-1)?.status?.newPrimary ?? 'db-1');
+    if (random.chance(0.3)) return armFailpoint(random.pick(aroundCommit), strikeChosen);
+    const end = random.pick([() => process.kill(), () => process.pause()]);
+    if (random.chance(0.5)) {
+      return armFailpoint(`${random.pick(failoverFailpoints)}:${1 + random.below(2)}`, end);
+    }
+    process.arm(random.pick(changingCalls), 1 + random.below(4), end);
+    return noFailpoints;
   }
 }

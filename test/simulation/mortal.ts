@@ -8,11 +8,18 @@ export class MortalProcess {
   #state: 'Running' | 'Paused' | 'Dead' = 'Running';
   #waiting: (() => void)[] = [];
 
+  #armed: { readonly method: string; left: number; readonly end: () => void } | undefined;
+
+  /** Calls `end` instead of the n-th call of a method; after a pause the call still goes out. */
+  arm(method: string, count: number, end: () => void): void {
+    this.#armed = { method, left: count, end };
+  }
+
   get isRunning(): boolean {
     return this.#state === 'Running';
   }
 
-  /** Ends it here and now: what it had sent happens, and it learns of nothing. */
+  /** Ends it here and now: what it had sent happens, and it learns of nothing. @throws Killed */
   kill(): never {
     this.#state = 'Dead';
     throw new Killed();
@@ -39,6 +46,7 @@ export class MortalProcess {
         const member: unknown = Reflect.get(target, name);
         if (typeof member !== 'function') return member;
         return async (...args: readonly unknown[]) => {
+          this.#count(name);
           await this.#turn();
           await onTheWay();
           const [result] = await Promise.allSettled([Reflect.apply(member, target, args) as unknown]);
@@ -56,6 +64,20 @@ export class MortalProcess {
       monotonic: () => clock.monotonic(),
       sleep: (ms, signal) => this.wrap({ sleep: () => clock.sleep(ms, signal) }).sleep(),
     };
+  }
+
+  #count(method: string | symbol): void {
+    if (this.#armed?.method !== method) return;
+    this.#armed.left -= 1;
+    if (this.#armed.left > 0) return;
+    const { end } = this.#armed;
+    this.#armed = undefined;
+    try {
+      end();
+    } catch (error) {
+      // Dead as it is, its call waits for ever.
+      if (!(error instanceof Killed)) throw error;
+    }
   }
 
   async #turn(): Promise<void> {

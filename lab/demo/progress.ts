@@ -12,6 +12,7 @@ export interface Condition {
 export interface WatchedObject {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly generation?: number };
+  readonly spec?: { readonly power?: string };
   readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
@@ -40,10 +41,10 @@ const steps: Readonly<Record<string, readonly string[]>> = {
   Server: ['InstanceRunning', 'SSHReachable', 'Booted', 'Healthy', 'Ready'],
 };
 
-/** The table's rows, in a fixed order. `before` carries over when each was done first. */
+/** The table's rows, in a fixed order; nobody waits for a server that is switched off. `before` carries over when each was done first. */
 export function rowsOf(objects: readonly WatchedObject[], before: readonly Row[], seconds: number): Row[] {
   return objects
-    .filter(({ kind }) => kindOrder.includes(kind))
+    .filter(({ kind, spec }) => kindOrder.includes(kind) && spec?.power !== 'Stopped')
     .toSorted((a, b) => kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind) || compare(a, b))
     .flatMap((object) => rowsOfObject(object))
     .map((row) => {

@@ -44,6 +44,12 @@ test('a server shows its steps in order, also those nobody has looked at', () =>
   expect(rows[0]).toMatchObject({ done: false, message: 'not looked at yet' });
 });
 
+test('a server that is switched off is not waited for', () => {
+  const deployment = anObject('Deployment', 'x', aCondition('Ready'));
+  const off = { ...anObject('Server', 'old', aCondition('Ready', 'False')), spec: { power: 'Stopped' } };
+  expect(allReady(rowsOf([deployment, off], [], 0))).toBe(true);
+});
+
 test('a condition about an older spec is not done', () => {
   const object = anObject('Deployment', 'x', aCondition('Ready'));
   const edited = { ...object, metadata: { name: 'x', generation: 2 } };

@@ -8,7 +8,7 @@ import type { Member as DatabaseMember, Source } from '../../database/port.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { JoinDeed } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
-import { jobsOf } from './jobs.ts';
+import { jobsOf, revivalOf } from './jobs.ts';
 import type { Site } from './site.ts';
 
 export interface HandsPorts {
@@ -30,9 +30,15 @@ const patience: Millis = 2_000;
 export class Hands {
   readonly #ports: HandsPorts;
   readonly #busy = new Set<string>();
+  readonly #failures = new Map<string, AppError>();
 
   constructor(ports: HandsPorts) {
     this.#ports = ports;
+  }
+
+  /** Why the newest deed on this Server, by uid, did not work. */
+  failureOf(serverUid: string): AppError | undefined {
+    return this.#failures.get(serverUid);
   }
 
   /** Never fails: what did not work is logged, and seen in the next look. */
@@ -47,11 +53,14 @@ export class Hands {
     this.#busy.add(uid);
     try {
       await this.#do(work, deed);
+      this.#failures.delete(uid);
     } catch (error) {
       const text = 'could not do what a member needs';
       const fields = { err: error, server: deed.member.name, deed: deed.do };
-      if (error instanceof AppError) work.log.warn(fields, text);
-      else work.log.error(fields, text);
+      if (error instanceof AppError) {
+        this.#failures.set(uid, error);
+        work.log.warn(fields, text);
+      } else work.log.error(fields, text);
     } finally {
       this.#busy.delete(uid);
     }
@@ -65,7 +74,19 @@ export class Hands {
         return await this.#cancel(work, deed);
       case 'follow':
         return await follow(work, deed);
+      case 'revive':
+        return await this.#revive(work, deed);
     }
+  }
+
+  /** Preparation starts a server that holds data and does not run; it comes up read-only and follows nobody. */
+  async #revive(
+    { cluster, site }: Work,
+    { member, since }: JoinDeed & { readonly do: 'revive' },
+  ): Promise<void> {
+    const host = site.host(member.server);
+    if (host !== undefined)
+      await this.#ports.shell.startJob(host, revivalOf(cluster, site, { member, since }));
   }
 
   async #start({ cluster, site }: Work, deed: JoinDeed & { readonly do: 'start' }): Promise<void> {

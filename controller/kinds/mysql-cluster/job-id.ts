@@ -1,5 +1,6 @@
 /** Names of the jobs that bring a member in: the same step and attempt of the same machine is the same job. Pure. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import type { Instant } from '../../base/clock.ts';
 import type { MemberRecord } from './decide/member.ts';
 
 export interface JobIDs {
@@ -13,4 +14,13 @@ export function jobIDs({ metadata }: MySQLCluster, record: MemberRecord): JobIDs
   const { instanceID = 'none', step = 'Waiting', attempt = 1 } = record;
   const base = `mysql-${metadata.uid}-${instanceID}-${step.toLowerCase()}-${String(attempt)}`;
   return { own: base, donor: `${base}-donor` };
+}
+
+/** The job that starts the database of a member again. */
+export function revivalID(
+  { metadata }: MySQLCluster,
+  { instanceID = 'none' }: MemberRecord,
+  since: Instant,
+): string {
+  return `mysql-${metadata.uid}-${instanceID}-revival-${String(Math.floor(since / 1_000))}`;
 }

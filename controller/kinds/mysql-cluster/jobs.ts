@@ -1,6 +1,6 @@
 /** The jobs that bring a member in, with what each needs to know. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import type { Millis } from '../../base/clock.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { donorJob, joinerJob } from '../../database/cloning.ts';
 import { loadingJob, newestDump } from '../../database/loading.ts';
@@ -8,8 +8,18 @@ import { preparationJob } from '../../database/preparation.ts';
 import type { Job } from '../../shell/port.ts';
 import type { Member } from './decide/member.ts';
 import type { JoinDeed } from './decide/plan.ts';
-import { jobIDs } from './job-id.ts';
+import { jobIDs, revivalID } from './job-id.ts';
 import type { Site } from './site.ts';
+
+/** The job that starts a database whose process has ended; once per trouble, told by its time. */
+export function revivalOf(
+  cluster: MySQLCluster,
+  site: Site,
+  { member, since }: { readonly member: Member; readonly since: Instant },
+): Job {
+  const id = revivalID(cluster, member.record, since);
+  return preparationJob(id, { ...preparationOf(cluster, site, member), initialise: false });
+}
 
 type Dump = NonNullable<MySQLCluster['spec']['bootstrap']['dump']>;
 

@@ -6,7 +6,7 @@ import { serverKind, type Server } from '../../api/server.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { within } from '../../base/abort.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
+import { AppError, hasCode } from '../../base/errors.ts';
 import { refusals } from '../../database/settings-refusals.ts';
 import type { Look } from '../../database/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
@@ -39,6 +39,8 @@ export interface Scene {
   readonly now: Instant;
   /** Why there are no credentials. */
   readonly missing: string | undefined;
+  /** Why the newest deed on a Server, by uid, did not work. */
+  readonly failureOf: (serverUid: string) => AppError | undefined;
 }
 
 /** `quick` asks no host. */
@@ -70,6 +72,12 @@ export async function observe(
     members,
     zones: isFull ? await zonesOf(ports, site) : [],
     jobs: new Map(jobs.flatMap((one) => (one === undefined ? [] : [one]))),
+    hindrances: new Map(
+      servers.flatMap(({ metadata: { name, uid } }) => {
+        const failure = scene.failureOf(uid);
+        return failure === undefined ? [] : [[name, failure.message] as const];
+      }),
+    ),
     finding,
     promotions: promotionsOf(ports.cache, cluster),
   };
@@ -203,8 +211,17 @@ async function answer<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 /** The first thing a person has to put right. */
-function problemOf({ cluster, site, missing }: Scene, members: readonly Member[]): Problem | undefined {
-  const { deploymentRef, serverTemplateRef, engine, settings = [], bootstrap } = cluster.spec;
+function problemOf(scene: Scene, members: readonly Member[]): Problem | undefined {
+  const { cluster, missing } = scene;
+  const mistake = referenceProblem(scene) ?? specProblem(cluster);
+  if (mistake !== undefined) return mistake;
+  if (missing !== undefined) return { reason: 'CredentialsMissing', message: missing };
+  const found = members.map((member) => failureProblem(member.record) ?? dumpProblem(scene, member));
+  return found.find((problem) => problem !== undefined);
+}
+
+function referenceProblem({ cluster, site }: Scene): Problem | undefined {
+  const { deploymentRef, serverTemplateRef } = cluster.spec;
   if (site.deployment === undefined) return notReady(`Deployment/${deploymentRef.name} does not exist.`);
   if (site.account === undefined) {
     return notReady(`CloudAccount/${site.deployment.spec.accountRef.name} does not exist.`);
@@ -214,6 +231,11 @@ function problemOf({ cluster, site, missing }: Scene, members: readonly Member[]
   if (site.template.status?.revision === undefined) {
     return notReady(`ServerTemplate/${serverTemplateRef.name} has no revision yet.`);
   }
+  return undefined;
+}
+
+function specProblem({ spec }: MySQLCluster): Problem | undefined {
+  const { engine, settings = [], bootstrap } = spec;
   const refused = refusals(engine.flavor, engine.version, settings);
   const [first] = refused;
   if (first !== undefined) {
@@ -226,8 +248,14 @@ function problemOf({ cluster, site, missing }: Scene, members: readonly Member[]
       'spec.bootstrap.type Backup is not possible: this version takes no backups. Use Dump or Empty.';
     return { reason: 'BootstrapFailed', message };
   }
-  if (missing !== undefined) return { reason: 'CredentialsMissing', message: missing };
-  return members.map(({ record }) => failureProblem(record)).find((problem) => problem !== undefined);
+  return undefined;
+}
+
+/** The first data cannot be had: there is no dump, or nobody may read it. */
+function dumpProblem({ failureOf }: Scene, { record, server }: Member): Problem | undefined {
+  const failure = record.step === 'Loading' ? failureOf(server.metadata.uid) : undefined;
+  const isFinal = hasCode(failure, 'objects.not-found', 'cloud.denied', 'cloud.not-found');
+  return isFinal ? { reason: 'BootstrapFailed', message: `${failure.message}.` } : undefined;
 }
 
 function notReady(message: string): Problem {

@@ -79,7 +79,8 @@ async function sceneOf(ports: Ports, cluster: MySQLCluster, { now }: ReconcileCo
   const known: Credentials | undefined = isMissing ? undefined : credentials;
   const site = await openSite(ports, cluster, known);
   const servers = ownServers(ports.cache, cluster);
-  return { cluster, site, servers, now, missing: isMissing ? credentials.problem : undefined };
+  const failureOf = (uid: string) => ports.hands.failureOf(uid);
+  return { cluster, site, servers, now, missing: isMissing ? credentials.problem : undefined, failureOf };
 }
 
 /** One change of primary, as far as it goes now. */
@@ -116,7 +117,7 @@ async function retire(
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, cluster);
   const site = await openSite(ports, cluster, undefined);
-  const scene = { cluster, site, servers, now: context.now, missing: undefined };
+  const scene = { cluster, site, servers, now: context.now, missing: undefined, failureOf: () => undefined };
   const observed = await look(ports, scene, 'quick');
   const { ready, remove, release, done } = decideDeletion(observed);
   if (ready.reason === 'Deleting') {

@@ -214,7 +214,8 @@ function readiness(
   const joined = members.filter(isJoined).length;
   const serving = Available.message;
   if (joined < cluster.spec.instances) {
-    const progress = coming.map(progressOf).join(' ') || 'Another is being launched.';
+    const progress =
+      coming.map((member) => progressOf(observed, member)).join(' ') || 'Another is being launched.';
     const text = `${serving} ${String(joined)} of ${count(cluster.spec.instances, 'server')} joined. ${progress}`;
     return no('RestoringRedundancy', text);
   }
@@ -224,10 +225,13 @@ function readiness(
   return yes('Healthy', serving);
 }
 
-function initializing({ members, cluster }: Observed): ClusterVerdict<'Ready'> {
+function initializing(observed: Observed): ClusterVerdict<'Ready'> {
   const { no } = saying('Ready');
+  const { members, cluster } = observed;
   const isLoading = members.some(({ record, isPrimary }) => isPrimary && record.step === 'Loading');
-  const progress = members.filter(({ place }) => place === 'Active').map(progressOf);
+  const progress = members
+    .filter(({ place }) => place === 'Active')
+    .map((member) => progressOf(observed, member));
   const text = progress.join(' ') || 'The first servers are being launched.';
   const isRestoring = isLoading && cluster.spec.bootstrap.type !== 'Empty';
   return isRestoring ? no('RestoringData', text) : no('Bootstrapping', text);
@@ -242,13 +246,14 @@ const stepWords = {
   Joined: 'has joined',
 } as const;
 
-function progressOf({ name, record, booted, state }: Member): string {
+function progressOf({ hindrances }: Observed, { name, record, booted, state }: Member): string {
   const step = record.step ?? 'Waiting';
   const from = record.donor === undefined ? '' : ` from ${record.donor}`;
   const machine = step === 'Waiting' ? ` (Server ${booted ? 'has booted' : state})` : '';
   const waits =
     step === 'Cloning' && record.donor === undefined ? 'waits for a server to copy from' : stepWords[step];
-  const trouble = record.message === undefined ? '' : ` [${record.message}]`;
+  const why = hindrances.get(name) ?? record.message;
+  const trouble = why === undefined ? '' : ` [${why}]`;
   return `${name} ${waits}${from}${machine}${trouble}.`;
 }
 

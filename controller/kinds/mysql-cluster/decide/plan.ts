@@ -39,6 +39,8 @@ export interface Observed {
   readonly zones: readonly string[];
   /** Jobs of members on their way in, by server. */
   readonly jobs: ReadonlyMap<string, JobFacts>;
+  /** By server: why what was last tried on it did not work. */
+  readonly hindrances: ReadonlyMap<string, string>;
   readonly finding: Finding | undefined;
   /** All of this cluster, oldest first. */
   readonly promotions: readonly Promotion[];
@@ -61,7 +63,9 @@ export type Role = 'primary' | 'replica' | 'joining' | 'fenced';
 export type JoinDeed =
   | { readonly do: 'start'; readonly member: Member; readonly job: JobKind; readonly donor?: Member }
   | { readonly do: 'cancel'; readonly member: Member; readonly donor?: Member }
-  | { readonly do: 'follow'; readonly member: Member };
+  | { readonly do: 'follow'; readonly member: Member }
+  /** Its database is to be started again; `since` tells one trouble from the next. */
+  | { readonly do: 'revive'; readonly member: Member; readonly since: Instant };
 
 /** What a job is for; one script each. */
 export type JobKind = 'Preparing' | 'Loading' | 'Cloning';

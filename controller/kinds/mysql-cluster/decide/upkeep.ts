@@ -54,10 +54,25 @@ export function planUpkeep(observed: Observed): Upkeep {
       return isTrusted && now - since >= patience[kind];
     })
     .map(([name]) => name);
-  const deeds = members
+  const astray = members
     .filter(({ name, look }) => troubles.get(name)?.kind === 'Astray' && look !== undefined)
     .map((member): JoinDeed => ({ do: 'follow', member }));
-  return { troubles, overdue: new Set(overdue), deeds: primary?.look === undefined ? [] : deeds };
+  const deeds = [...(primary?.look === undefined ? [] : astray), ...revivals(observed)];
+  return { troubles, overdue: new Set(overdue), deeds };
+}
+
+/** A process that ended is left to who decides about the primary first; servers never start it again themselves. */
+const revivalPause: Millis = 15_000;
+
+function revivals({ members, finding, now }: Observed): readonly JoinDeed[] {
+  return members.flatMap((member): readonly JoinDeed[] => {
+    const { isPrimary, record, look } = member;
+    const isGone = isPrimary ? finding?.verdict === 'DeadProcess' : look === undefined;
+    if (!isJoined(member) || !isGone) return [];
+    const since = isPrimary ? finding?.since : Date.parse(record.failingTime ?? '');
+    const isDue = since !== undefined && now - since >= revivalPause;
+    return isDue ? [{ do: 'revive', member, since }] : [];
+  });
 }
 
 /** `failingTime` as it is to be recorded: since when the trouble lasts. */

@@ -73,6 +73,7 @@ export function observed(changes: {
     members,
     zones: [],
     jobs: new Map(),
+    hindrances: new Map(),
     finding,
     promotions: [],
     allowance: 0,

@@ -134,3 +134,25 @@ test('labels follow the part a server plays', () => {
   const labels = decide(scene(healthy)).servers.flatMap((deed) => (deed.do === 'label' ? [deed.role] : []));
   expect(labels).toEqual(['primary', 'replica', 'replica']);
 });
+
+describe('a database whose process has ended', () => {
+  const silent = (seconds: number) => {
+    const member = replica('db-2');
+    const failingTime = timestamp(now - seconds * 1_000);
+    return { ...member, look: undefined, record: { ...member.record, failingTime } };
+  };
+  const revived = (observed: Observed) =>
+    decide(observed).joins.flatMap((deed) => (deed.do === 'revive' ? [deed.member.name] : []));
+
+  it('is started again after a while', () => {
+    expect(revived(scene([primary(), silent(14)]))).toEqual([]);
+    expect(revived(scene([primary(), silent(15)]))).toEqual(['db-2']);
+  });
+
+  it('is started again also where it led, when nobody has replaced it', () => {
+    const dead = (seconds: number) =>
+      ({ verdict: 'DeadProcess', since: now - seconds * 1_000, evidence: '', looks: new Map() }) as const;
+    expect(revived(scene([primary()], { finding: dead(14) }))).toEqual([]);
+    expect(revived(scene([primary()], { finding: dead(15) }))).toEqual(['db-1']);
+  });
+});

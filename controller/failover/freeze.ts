@@ -45,7 +45,7 @@ async function catchOne(
   try {
     // Before it is frozen: afterwards its receiver stands still whatever happened to it.
     const look = await timely(run, limits.look, `asking ${server}`, member.database.look(limits.look));
-    assertReplica(server, look);
+    assertReplica(run, server, look);
     const freezing = run.ports.rules.freeze(member, run.epoch);
     const frozen = await timely(run, limits.freeze, `freezing ${server}`, freezing);
     into.looks.set(server, look);
@@ -57,12 +57,14 @@ async function catchOne(
 }
 
 /**
- * A server that takes writes or follows nobody was a primary once and was left behind; freezing it means nothing, and what
- * it holds alone was never acknowledged by a replica.
+ * A server that takes writes, or follows nobody though it is on record as no acker, was left behind by an earlier change:
+ * freezing it means nothing, and no replica ever acknowledged what it alone holds.
  */
-function assertReplica(server: string, { readOnly, replication }: Look): void {
+function assertReplica(run: Run, server: string, { readOnly, replication }: Look): void {
   if (!readOnly) throw new AppError('database.failed', `${server} takes writes of its own`);
-  if (replication === undefined) throw new AppError('database.failed', `${server} follows nobody`);
+  if (replication === undefined && !durabilityOf(run).ackers.includes(server)) {
+    throw new AppError('database.failed', `${server} follows nobody`);
+  }
 }
 
 /** A primary that is read-only anyway is kept so by this epoch; what it holds counts as a replica's. */

@@ -93,7 +93,8 @@ export class Upkeep {
     const found = await member.database.look(300).catch(() => undefined);
     if (found === undefined || !found.readOnly) return 'Waiting';
     const { replication } = found;
-    if (replication?.source === leader.address && replication.receiver !== 'Stopped') {
+    const isLed = replication?.source === leader.address && replication.acknowledges;
+    if (isLed && replication.receiver !== 'Stopped') {
       return replication.receiver === 'Running' ? 'Running' : 'Waiting';
     }
     const { databases } = this.#world;

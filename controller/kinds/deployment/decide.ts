@@ -26,13 +26,15 @@ export interface Plan {
 
 export function decide(observed: Observed): Plan {
   const { deployment, servers } = observed;
+  // One that is switched off, as an old primary of a database is, is where it should be.
+  const wanted = servers.filter(({ spec }) => spec.power !== 'Stopped');
   const inputs = inputsOpinion(observed);
   const isLeaving = deployment.metadata.deletionTimestamp !== undefined;
   return {
     inputs,
-    counts: countsOf(servers),
+    counts: countsOf(wanted),
     mayGo: isLeaving && servers.length === 0,
-    ready: isLeaving ? leaving(servers) : (obstacle(observed, inputs) ?? membersOpinion(servers)),
+    ready: isLeaving ? leaving(servers) : (obstacle(observed, inputs) ?? membersOpinion(wanted)),
   };
 }
 

@@ -44,6 +44,16 @@ test('an empty deployment is ready, and keeps itself from vanishing', async () =
   expect(read(deployment, 'Reconciling')).toBeUndefined();
 });
 
+test('a member that is switched off is not waited for', async () => {
+  site.addAccount();
+  site.addDeployment();
+  site.addServer('a', 1);
+  site.addServer('off', 2, { ...state('Stopped'), spec: { power: 'Stopped' } });
+  const deployment = await reconcile();
+  expect(deployment.status).toMatchObject({ desiredServers: 1, operationalServers: 1 });
+  expect(read(deployment, 'Ready')).toMatchObject({ status: 'True', message: 'All 1 members are ready.' });
+});
+
 test('members are counted by state, and named while they are not ready', async () => {
   site.addAccount();
   site.addDeployment();

@@ -1,7 +1,7 @@
 /** One kept session with a server: one question at a time, each with a deadline. Knows SQL's protocol, not its words. */
 import type { Duplex } from 'node:stream';
 import { createConnection, type Connection } from 'mysql2';
-import { openScope } from '../base/abort.ts';
+import { openScope, type Scope } from '../base/abort.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Row } from './dialect.ts';
@@ -22,6 +22,8 @@ export class Session {
   readonly #way: Way;
   readonly #clock: Clock;
   #connection: Connection | undefined;
+  /** The time of the question that is being asked. */
+  #asking: Scope | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #idle: NodeJS.Timeout | undefined;
 
@@ -44,8 +46,14 @@ export class Session {
     return await untilAborted(answer, scope.signal, () => this.#silence());
   }
 
+  /** Ends the session, and the question that is being asked with it. */
   close(): void {
     clearTimeout(this.#idle);
+    this.#drop();
+    this.#asking?.abort(undefined);
+  }
+
+  #drop(): void {
     this.#connection?.destroy();
     this.#connection = undefined;
   }
@@ -57,7 +65,7 @@ export class Session {
         return await this.#query(kept, statements, deadline);
       } catch (error) {
         if (!isLost(error)) throw translate(this.#way.name, error);
-        this.close();
+        this.#drop();
       }
     }
     try {
@@ -70,6 +78,7 @@ export class Session {
 
   async #connect(deadline: Instant): Promise<Connection> {
     using scope = openScope([], this.#remaining(deadline));
+    this.#asking = scope;
     const dialing = this.#way.dial();
     const stream = await untilAborted(dialing, scope.signal, () => {
       void dialing.then((late) => late.destroy()).catch(() => undefined);
@@ -104,6 +113,7 @@ export class Session {
     deadline: Instant,
   ): Promise<readonly (readonly Row[])[]> {
     using scope = openScope([], this.#remaining(deadline));
+    this.#asking = scope;
     const rows = new Promise<unknown>((resolve, reject: (error: unknown) => void) => {
       connection.query(statements.join(';\n'), (error, answer) => {
         if (error === null) resolve(answer);
@@ -111,7 +121,7 @@ export class Session {
       });
     });
     const answer = await untilAborted(rows, scope.signal, () => {
-      this.close();
+      this.#drop();
       return this.#silence();
     });
     return (statements.length === 1 ? [answer] : answer) as readonly (readonly Row[])[];

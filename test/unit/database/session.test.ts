@@ -44,7 +44,16 @@ describe('Session', () => {
       return streams.at(-1)!;
     });
     await expect(ask()).rejects.toMatchObject({ code: 'database.silent' });
+    await systemClock.sleep(20);
     expect(streams.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
+  it('ends a question when it is closed', async () => {
+    open(() => Promise.resolve(mute()));
+    const answer = ask(60_000);
+    await systemClock.sleep(5);
+    session.close();
+    await expect(answer).rejects.toMatchObject({ code: 'database.silent' });
   });
 
   it('is not held up by another question beyond its own time', async () => {

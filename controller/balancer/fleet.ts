@@ -95,6 +95,11 @@ export class ProxyFleet {
     return new Map(await Promise.all(reports));
   }
 
+  /** As last seen; undefined when it never was. */
+  last(id: string): Observation | undefined {
+    return this.#actors.get(id)?.report.observation;
+  }
+
   /** Those that are no longer there; `prefix` is the uid of their owner. */
   forget(prefix: string, keep: ReadonlySet<string> = new Set()): void {
     for (const id of this.#actors.keys()) {

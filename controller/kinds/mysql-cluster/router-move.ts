@@ -2,7 +2,7 @@
 import { carryOut } from '../../balancer/carry-out.ts';
 import type { ProxyModel } from '../../balancer/model.ts';
 import { planChanges } from '../../balancer/plan.ts';
-import type { Proxies, Proxy } from '../../balancer/port.ts';
+import type { Observation, Proxies, Proxy } from '../../balancer/port.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { ProxyHost } from './router-sources.ts';
@@ -12,6 +12,12 @@ export interface MovePorts {
   readonly failpoints: Failpoints;
 }
 
+export interface Move {
+  readonly model: ProxyModel;
+  /** What was seen there a moment ago: a look costs time, and the host refuses a change of another file than this. */
+  readonly known: Observation | undefined;
+}
+
 /** Somebody may change the file between the look at it and the change. */
 const rounds = 3;
 
@@ -19,12 +25,12 @@ const rounds = 3;
 export async function moveProxy(
   ports: MovePorts,
   { host }: ProxyHost,
-  model: ProxyModel,
+  move: Move,
 ): Promise<string | undefined> {
   if (host === undefined) return 'its address or host key is not known yet';
   try {
-    const proxy = ports.proxies.of(host, model.layout);
-    await write(ports, proxy, model);
+    const proxy = ports.proxies.of(host, move.model.layout);
+    await write(ports, proxy, move);
     // Also when the file was right: whoever wrote it may not have come this far.
     await proxy.endOldWorkers();
     return undefined;
@@ -35,10 +41,12 @@ export async function moveProxy(
 }
 
 /** Only what needs a reload; readers that join or leave do so at rest. */
-async function write({ failpoints }: MovePorts, proxy: Proxy, model: ProxyModel): Promise<void> {
+async function write({ failpoints }: MovePorts, proxy: Proxy, { model, known }: Move): Promise<void> {
   for (let round = 1; round <= rounds; round += 1) {
-    const seen = await proxy.observe();
+    const isGuess = round === 1 && known !== undefined;
+    const seen = isGuess ? known : await proxy.observe();
     const step = planChanges({ ...seen, model }).find((one) => one.do === 'write' && one.reload);
+    if (step === undefined && isGuess) continue;
     if (step === undefined) return;
     failpoints.hit('balancer.before-step');
     const outcome = await carryOut(proxy, seen, step);

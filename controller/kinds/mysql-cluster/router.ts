@@ -146,7 +146,7 @@ export class Routes {
     const hosts = await this.#sources.hosts(cluster);
     const orders = hosts.flatMap(({ server, host }) => {
       const model = proxyModelOf(cluster, route, server.metadata.name);
-      const id = `${cluster.metadata.uid} ${server.metadata.uid}`;
+      const id = proxyId(cluster, server);
       return model === undefined ? [] : [{ id, host, model, handsOff, onHandEdit: 'Overwrite' as const }];
     });
     this.#fleet.forget(cluster.metadata.uid, new Set(orders.map(({ id }) => id)));
@@ -187,7 +187,8 @@ export class Routes {
     const answers = (await this.#sources.hosts(cluster)).map(async (host) => {
       const { name } = host.server.metadata;
       const model = proxyModelOf(cluster, route, name);
-      const move = model === undefined ? undefined : moveProxy(this.#ports, host, model);
+      const known = this.#fleet.last(proxyId(cluster, host.server));
+      const move = model === undefined ? undefined : moveProxy(this.#ports, host, { model, known });
       return { server: name, message: await Promise.race([move, late]) };
     });
     const all = await Promise.all(answers);
@@ -236,6 +237,10 @@ function firstKeeping({ spec, status }: MySQLCluster): Keeping {
   const message = reason === 'Updating' ? 'Not looked at yet.' : 'spec.endpoints is unset.';
   const routing = { reason, message, records: status?.records ?? [] } as const;
   return { routing, wish: '', at: -Infinity, isBusy: false, failure: undefined };
+}
+
+function proxyId(cluster: MySQLCluster, server: Server): string {
+  return `${cluster.metadata.uid} ${server.metadata.uid}`;
 }
 
 function idOf({ metadata }: MySQLCluster, { name }: Pick<AddressRecord, 'name'>): string {

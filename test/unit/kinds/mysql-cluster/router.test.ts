@@ -245,6 +245,18 @@ describe('when the primary changes', () => {
     expect([stage.proxy(11).writes, stage.proxy(11).oldWorkers]).toEqual([writes, 0]);
   });
 
+  test('one whose file was changed since it was last seen moves all the same', async () => {
+    stage.proxy(11).text = `${stage.proxy(11).text ?? ''}# by hand\n`;
+    expect((await stage.move(2, 2)).missing).toEqual([]);
+    expect(stage.proxy(11).taking).toContain('writer/db-2-10.0.0.2');
+  });
+
+  test('a new process, which has seen nothing, moves them too', async () => {
+    stage.restart();
+    expect((await stage.move(2, 2)).missing).toEqual([]);
+    expect(stage.proxy(12).taking).toContain('writer/db-2-10.0.0.2');
+  });
+
   test('a late controller cannot point back', async () => {
     await stage.move(2, 2);
     const { missing } = await stage.move(3, 1);

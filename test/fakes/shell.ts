@@ -40,6 +40,8 @@ export class FakeShell implements Shell {
   readonly faults = new Faults<Operation>();
   /** Answers `run`; succeeds silently unless a test replaces it. */
   onCommand: CommandBehavior = () => ({ exitCode: 0, stdout: '' });
+  /** What scripts do whose text no test has named; they succeed at once. */
+  onScript: (job: Job, address: string) => Outcome = () => ({});
   readonly #clock: Clock;
   readonly #hosts = new Map<string, FakeHost>();
   readonly #scripts = new Map<string, ScriptBehavior>();
@@ -99,7 +101,7 @@ export class FakeShell implements Shell {
     return this.faults.run('startJob', { address: host.address, id: job.id }, () => {
       const { jobs } = this.#connect(host);
       if (jobs.has(job.id)) return;
-      const behavior = this.#scripts.get(job.script) ?? {};
+      const behavior = this.#scripts.get(job.script) ?? this.onScript;
       const outcome = typeof behavior === 'function' ? behavior(job, host.address) : behavior;
       jobs.set(job.id, {
         job,

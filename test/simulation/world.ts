@@ -33,12 +33,16 @@ class Crash extends Error {}
 export interface WorldOptions {
   readonly account?: object;
   readonly revision?: object;
+  /** Controllers besides those of servers and arrays; called again for every new process. */
+  readonly more?: (site: Site, failpoints: Failpoints) => readonly KindController[];
   /** A failpoint, as `RIDGELINE_FAILPOINT` spells it. */
   readonly crashAt?: string;
 }
 
 const log = pino({ level: 'silent' });
 const tick = 500;
+/** Turns of the event loop after which a pass is waiting for time to go by. */
+const patience = 20;
 
 export class World {
   readonly site = new Site();
@@ -52,9 +56,11 @@ export class World {
   #controllers: readonly KindController[];
   #failpoints: Failpoints;
   readonly #revision: object;
+  readonly #more: NonNullable<WorldOptions['more']>;
 
-  constructor({ account = {}, revision = {}, crashAt }: WorldOptions = {}) {
+  constructor({ account = {}, revision = {}, crashAt, more = () => [] }: WorldOptions = {}) {
     const { site } = this;
+    this.#more = more;
     site.addAccount({ network: { subnetIDs: ['subnet-a', 'subnet-b'] }, ...account });
     site.kube.edit(cloudAccountKind, { name: 'default' }, { status: { sshPublicKey: 'ssh-ed25519 AAAA' } });
     site.addDeployment();
@@ -200,16 +206,25 @@ export class World {
   async #workOff(controller: KindController): Promise<void> {
     for (const key of this.site.cache.list(controller.resource).map(keyOf)) {
       try {
-        await controller.reconcile(key, {
-          log,
-          signal: new AbortController().signal,
-          now: this.site.clock.now(),
-        });
+        const now = this.site.clock.now();
+        await this.#settle(controller.reconcile(key, { log, signal: new AbortController().signal, now }));
       } catch (error) {
         // The runtime would try again; here the next step does.
         if (!(error instanceof AppError)) throw error;
       }
     }
+  }
+
+  /** A pass that waits for a host takes time. */
+  async #settle(pass: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const end = pass.finally(() => {
+      isOver = true;
+    });
+    // Whoever awaits it below hears of the failure.
+    end.catch(() => undefined);
+    for (let turns = 0; !isOver; turns += 1) await this.site.clock.advance(turns < patience ? 0 : 20);
+    await end;
   }
 
   /** A new process: it knows nothing but what the stores hold. */
@@ -236,6 +251,7 @@ export class World {
       createLaunchPlanner(launch),
       createLaunchBatchController(launch),
       createScriptRunController(common),
+      ...this.#more(this.site, failpoints),
     ];
   }
 

@@ -1,0 +1,197 @@
+/** A controller with database clusters on fakes: servers that replicate in memory on machines that come and go. */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { findCondition } from '../../controller/api/conditions.ts';
+import { mySQLClusterKind, type MySQLCluster } from '../../controller/api/mysql-cluster.ts';
+import { promotionKind, type Promotion } from '../../controller/api/promotion.ts';
+import type { Server } from '../../controller/api/server.ts';
+import type { Failpoints } from '../../controller/base/failpoints.ts';
+import { Breaker } from '../../controller/breaker/breaker.ts';
+import { createFailoverMetrics } from '../../controller/failover/metrics.ts';
+import { createClusterMetrics } from '../../controller/kinds/mysql-cluster/metrics.ts';
+import { createMySQLClusterController } from '../../controller/kinds/mysql-cluster/reconcile.ts';
+import { Routes } from '../../controller/kinds/mysql-cluster/router.ts';
+import { recordedReplacements } from '../../controller/kinds/mysql-cluster/history.ts';
+import { createPromotionController } from '../../controller/kinds/promotion/reconcile.ts';
+import type { KindController } from '../../controller/kube/reconciler.ts';
+import type { Job } from '../../controller/shell/port.ts';
+import { createSupervisionMetrics } from '../../controller/supervision/metrics.ts';
+import { Supervisor } from '../../controller/supervision/supervisor.ts';
+import { namespace, words, type Site } from '../builders/site.ts';
+import { FakeDatabases } from '../fakes/databases.ts';
+import { FakeProxies } from '../fakes/proxies.ts';
+import type { Outcome } from '../fakes/shell.ts';
+import { World, type WorldOptions } from './world.ts';
+
+const key = { namespace, name: 'db' };
+const log = pino({ level: 'silent' });
+
+export class ClusterWorld {
+  readonly world: World;
+  /** What jobs do, by the step their id names; a copy also copies. */
+  onJob: (step: string, job: Job, address: string) => Outcome = () => ({ takes: 1_000 });
+  /** Jobs that were started, as `address step`. */
+  readonly jobs: string[] = [];
+  #databases: FakeDatabases | undefined;
+  #supervisor: Supervisor | undefined;
+
+  constructor(spec: object = {}, options: WorldOptions = {}) {
+    const more = (site: Site, failpoints: Failpoints) => this.#controllers(site, failpoints);
+    this.world = new World({ ...options, more });
+    const { site } = this.world;
+    site.shell.onScript = (job, address) => this.#run(job, address);
+    site.kube.seed(mySQLClusterKind, {
+      ...words(mySQLClusterKind),
+      metadata: key,
+      spec: {
+        deploymentRef: { name: 'shop' },
+        serverTemplateRef: { name: 'app' },
+        engine: { flavor: 'MariaDB', version: '11.8' },
+        instances: 3,
+        deletionProtection: false,
+        ...spec,
+      } as never,
+    });
+    this.world.onStep = () => this.#follow();
+  }
+
+  get databases(): FakeDatabases {
+    if (this.#databases === undefined) throw new Error('nobody has asked for a database yet');
+    return this.#databases;
+  }
+
+  get cluster(): MySQLCluster {
+    const cluster = this.world.site.cache.get(mySQLClusterKind, key);
+    if (cluster === undefined) throw new Error('there is no cluster');
+    return cluster;
+  }
+
+  get isThere(): boolean {
+    return this.world.site.cache.get(mySQLClusterKind, key) !== undefined;
+  }
+
+  get promotions(): readonly Promotion[] {
+    return this.world.site.cache.list(promotionKind);
+  }
+
+  condition(type: string) {
+    return findCondition(this.cluster.status, type);
+  }
+
+  /** The cluster's Servers, by the role their label tells. */
+  servers(role?: string): readonly Server[] {
+    return this.world.servers.filter(
+      ({ metadata }) =>
+        metadata.labels?.['ridgeline.dev/cluster'] === 'db' &&
+        (role === undefined || metadata.labels['ridgeline.dev/role'] === role),
+    );
+  }
+
+  /** Address of the recorded primary, by which its database is known. */
+  get primary(): string {
+    const name = this.cluster.status?.primary?.server;
+    return this.world.servers.find(({ metadata }) => metadata.name === name)?.status?.privateIP ?? '';
+  }
+
+  edit(patch: object): void {
+    this.world.site.kube.edit(mySQLClusterKind, key, patch);
+  }
+
+  delete(): Promise<void> {
+    return this.world.site.kube.delete(mySQLClusterKind, this.cluster);
+  }
+
+  promote(name: string, spec: object): void {
+    this.world.site.kube.seed(promotionKind, {
+      ...words(promotionKind),
+      metadata: { namespace, name },
+      spec: { clusterRef: { name: 'db' }, ...spec } as never,
+    });
+  }
+
+  /** Ready and redundant. */
+  async untilHealthy(seconds = 300): Promise<void> {
+    await this.until(() => this.condition('Ready')?.status === 'True' && this.isRedundant, seconds);
+  }
+
+  get isRedundant(): boolean {
+    return this.condition('Redundant')?.status === 'True';
+  }
+
+  async until(isDone: () => boolean, seconds = 300): Promise<void> {
+    try {
+      await this.world.until(isDone, seconds);
+    } catch (error) {
+      const conditions = (this.cluster.status?.conditions ?? []).map(
+        ({ type, reason, message }) => `${type}=${reason} ${message}`,
+      );
+      throw new Error(`${conditions.join('\n')}\n${JSON.stringify(this.cluster.status?.members)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Ends what probes in the background. */
+  close(): void {
+    this.#supervisor?.close();
+  }
+
+  #controllers(site: Site, failpoints: Failpoints): readonly KindController[] {
+    const { kube, cache, clock, events, accounts, shell } = site;
+    this.#databases ??= new FakeDatabases(clock);
+    // A new process has a supervisor of its own.
+    this.#supervisor?.close();
+    const metrics = createSupervisionMetrics(new Registry());
+    this.#supervisor = new Supervisor({ clock, log, metrics, mayAct: () => true, onChange: () => undefined });
+    const ports = { kube, cache, clock, events, accounts, shell, failpoints };
+    const watched = { ...ports, databases: this.databases, supervision: this.#supervisor };
+    return [
+      createPromotionController(watched),
+      createMySQLClusterController({
+        ...watched,
+        breaker: new Breaker(() => recordedReplacements(cache)),
+        routes: new Routes({ ...ports, proxies: new FakeProxies() }),
+        metrics: createClusterMetrics(new Registry()),
+        failoverMetrics: createFailoverMetrics(new Registry()),
+      }),
+    ];
+  }
+
+  /** Databases come with their machines, and go with them. */
+  #follow(): void {
+    const { site } = this.world;
+    for (const { privateIp = '', state } of site.cloud.machines.picture()) {
+      const known = this.#known(privateIp);
+      if (state === 'running' && known === undefined) this.databases.addServer(privateIp, privateIp);
+      const isOff = state === 'stopped' || state === 'terminated';
+      if (isOff && known?.host === 'Up') this.databases.powerOff(privateIp);
+    }
+  }
+
+  #known(address: string) {
+    try {
+      return this.databases.server(address);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #run(job: Job, address: string): Outcome {
+    const [, step = ''] = /-(preparing|loading|cloning|revival)-\d+(?:-donor)?$/.exec(job.id) ?? [];
+    if (step === '') return {};
+    this.jobs.push(`${address} ${step}`);
+    const outcome = this.onJob(step, job, address);
+    if ((outcome.exitCode ?? 0) !== 0 || job.id.endsWith('-donor')) return outcome;
+    if (step === 'cloning')
+      this.databases.server(address).cloneFrom(this.databases.server(this.#donorOf(address)));
+    if (step === 'revival') this.databases.restart(address);
+    return outcome;
+  }
+
+  #donorOf(address: string): string {
+    const byAddress = (name: string | undefined) =>
+      this.world.servers.find(({ metadata }) => metadata.name === name)?.status?.privateIP ?? '';
+    const record = this.cluster.status?.members?.find(({ server }) => byAddress(server) === address);
+    return byAddress(record?.donor);
+  }
+}

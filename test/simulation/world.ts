@@ -217,13 +217,13 @@ export class World {
 
   /** A pass that waits for a host takes time. */
   async #settle(pass: Promise<unknown>): Promise<void> {
-    let isOver = false;
+    const state = { isOver: false };
     const end = pass.finally(() => {
-      isOver = true;
+      state.isOver = true;
     });
     // Whoever awaits it below hears of the failure.
     end.catch(() => undefined);
-    for (let turns = 0; !isOver; turns += 1) await this.site.clock.advance(turns < patience ? 0 : 20);
+    for (let turns = 0; !state.isOver; turns += 1) await this.site.clock.advance(turns < patience ? 0 : 20);
     await end;
   }
 

@@ -44,7 +44,7 @@ export class DatabaseSite {
       await installation.startController();
       const story = await Story.open(installation, 'chaos');
       await applyAll(story, shape);
-      await story.kubectl('wait', 'rlm/db', `--for=jsonpath=${readyReason}=Healthy`, birthTimeout);
+      await story.kubectl('wait', 'rlm/db', `--for=jsonpath=${healthy}`, birthTimeout);
       await story.apply(
         object('ScriptRun', 'create-account', {
           target: { cluster: 'db', role: 'Primary' },
@@ -110,18 +110,17 @@ export class DatabaseSite {
     return (await this.story.conditions('rlm/db')).find((condition) => condition.type === type);
   }
 
-  /** Throws with all conditions when it takes longer. */
-  async waitHealthy(seconds: number): Promise<void> {
+  /** As many servers as wanted are well, and a dead primary would be replaced. Throws with all conditions when it takes longer. */
+  async waitArmed(seconds: number): Promise<void> {
+    const { story } = this;
     try {
-      await this.story.kubectl(
-        'wait',
-        'rlm/db',
-        `--for=jsonpath=${readyReason}=Healthy`,
-        `--timeout=${seconds}s`,
-      );
+      await story.kubectl('wait', 'rlm/db', `--for=jsonpath=${healthy}`, `--timeout=${seconds}s`);
+      for (const condition of ['Redundant', 'FailoverArmed']) {
+        await story.kubectl('wait', 'rlm/db', `--for=condition=${condition}`, `--timeout=${seconds}s`);
+      }
     } catch (error) {
-      const conditions = JSON.stringify(await this.story.conditions('rlm/db'), null, 1);
-      throw new Error(`not healthy within ${seconds} s: ${conditions}`, { cause: error });
+      const conditions = JSON.stringify(await story.conditions('rlm/db'), null, 1);
+      throw new Error(`not armed within ${seconds} s: ${conditions}`, { cause: error });
     }
   }
 
@@ -131,7 +130,7 @@ export class DatabaseSite {
   }
 }
 
-const readyReason = '{.status.conditions[?(@.type=="Ready")].reason}';
+const healthy = '{.status.conditions[?(@.type=="Ready")].reason}=Healthy';
 
 async function applyAll(story: Story, { flavor, replicas }: Shape): Promise<void> {
   const { version, image } = engines[flavor];

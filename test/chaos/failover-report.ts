@@ -23,7 +23,7 @@ export function tableOf(
 
 function rowOf({ flavor, replicas }: Shape, rounds: readonly RoundResult[]) {
   const outage = summaryOf(rounds.map(({ outageMs }) => outageMs))!;
-  const healthy = summaryOf(rounds.map(({ healthyAfterMs }) => healthyAfterMs))!;
+  const armed = summaryOf(rounds.map(({ armedAfterMs }) => armedAfterMs))!;
   const apart = rounds.flatMap(({ outageMs, reportedMs }) =>
     reportedMs === undefined ? [] : [Math.abs(outageMs - reportedMs)],
   );
@@ -35,8 +35,8 @@ function rowOf({ flavor, replicas }: Shape, rounds: readonly RoundResult[]) {
     p99: seconds(outage.p99),
     max: seconds(outage.max),
     'reported within': apart.length === 0 ? '-' : seconds(Math.max(...apart)),
-    'healthy p50': seconds(healthy.p50),
-    'healthy max': seconds(healthy.max),
+    'armed again p50': seconds(armed.p50),
+    'armed again max': seconds(armed.max),
     violations: rounds.reduce((sum, { violations }) => sum + violations.length, 0),
   };
 }
@@ -51,12 +51,12 @@ export function verdictText({ shape: { flavor, replicas }, rounds }: ShapeResult
 
 /** One line as soon as a round has ended, with its violations below. */
 export function lineOf({ round, scenario, ...result }: RoundResult): string {
-  const { outageMs, reportedMs, healthyAfterMs, cause, steps, violations } = result;
+  const { outageMs, reportedMs, armedAfterMs, cause, steps, violations } = result;
   const parts = [
     `  ${round} ${scenario}: no write for ${seconds(outageMs)} s`,
     reportedMs === undefined ? '' : `reported ${seconds(reportedMs)} s`,
     cause ?? '',
-    `healthy after ${seconds(healthyAfterMs)} s`,
+    `armed again after ${seconds(armedAfterMs)} s`,
     steps === undefined ? '' : stepsText(steps),
   ];
   const line = parts.filter((part) => part !== '').join(', ');

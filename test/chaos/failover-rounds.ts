@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failpointNames } from '../../controller/base/failpoints.ts';
 import { object } from '../e2e/story.ts';
-import { harm, kill, misbehave, type Death } from './harm.ts';
+import { harm, healAfter, kill, misbehave, type Death } from './harm.ts';
 import type { Round, Scenario } from './round.ts';
 import { Writer } from './writer.ts';
 
@@ -12,16 +12,21 @@ const endTimeout = '--timeout=60s';
 /** The primary dies one way; it is replaced, once, and nothing is said to be lost. */
 export function death(way: Death): Scenario {
   return async (round) => {
-    await kill(round.site, round.primary.server, way);
-    await replaced(round);
+    const die = async () => {
+      await kill(round.site, round.primary.server, way);
+      await replaced(round);
+    };
+    await (way === 'partition' ? healAfter(die) : die());
   };
 }
 
 /** EC2 tells of the past, and the primary loses its power. */
 export async function staleReads(round: Round): Promise<void> {
-  await misbehave({ kind: 'stale-reads', p50Ms: 500, p99Ms: 5_000, seed: round.draw.afterMs });
-  await kill(round.site, round.primary.server, 'power-off');
-  await replaced(round);
+  await healAfter(async () => {
+    await misbehave({ kind: 'stale-reads', p50Ms: 500, p99Ms: 5_000, seed: round.draw.afterMs });
+    await kill(round.site, round.primary.server, 'power-off');
+    await replaced(round);
+  });
 }
 
 /** A frozen primary thaws after another one was promoted; a client that never left it must hear nothing good. */
@@ -30,12 +35,14 @@ export async function zombie(round: Round): Promise<void> {
   const loyal = await site.connectTo(primary.server);
   const writer = new Writer(loyal, { firstProcess: 200, clients: 2, pauseMs: 10 }, record);
   await sleep(1_000);
-  // EC2 takes its time to stop it: else there would be nothing to thaw.
-  await misbehave({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 });
-  await harm(site, primary.server, 'hang');
-  await replaced(round);
-  await harm(site, primary.server, 'resume');
-  await sleep(5_000);
+  await healAfter(async () => {
+    // EC2 takes its time to stop it: else there would be nothing to thaw.
+    await misbehave({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 });
+    await harm(site, primary.server, 'hang');
+    await replaced(round);
+    await harm(site, primary.server, 'resume');
+    await sleep(5_000);
+  });
   await writer.stop();
   loyal.close();
   const { quarantined = [] } = await site.status();

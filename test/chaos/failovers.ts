@@ -5,7 +5,6 @@ import { DatabaseSite, type Shape } from './database-site.ts';
 import { lineOf, tableOf, verdictText, type ShapeResult } from './failover-report.ts';
 import { drawRounds, parsePlan, type Plan, type ScenarioName } from './failover-options.ts';
 import { controllerKilled, death, staleReads, switchover, zombie } from './failover-rounds.ts';
-import { heal } from './harm.ts';
 import { HistoryFile } from './history-file.ts';
 import { playRound, type RoundResult, type Scenario } from './round.ts';
 import { ackersLost, blind, noConnections, noProof, overload } from './spared-rounds.ts';
@@ -60,14 +59,15 @@ async function playShape({ plan, deadline }: Bounds, { shape, rounds }: Playing)
         console.log(`  time is over after ${index} rounds`);
         break;
       }
-      const result = await playRound(site, play[draw.scenario], { draw, number: index + 1, history });
+      const before = rounds.at(-1)?.leaders ?? {};
+      const order = { draw, number: index + 1, history, before };
+      const result = await playRound(site, play[draw.scenario], order);
       rounds.push(result);
       console.log(lineOf(result));
       appendFileSync(path.join(folder, `${name}-rounds.jsonl`), `${JSON.stringify(result)}\n`);
     }
   } finally {
     history.flush();
-    await heal();
     await keepTraces(site, name);
     await site.close();
   }

@@ -41,8 +41,12 @@ export async function misbehave(rule: object): Promise<void> {
   await control('POST', 'faults', rule);
 }
 
-/** Ends all partitions and all faults of EC2. */
-export async function heal(): Promise<void> {
-  await control('DELETE', 'cuts');
-  await control('DELETE', 'faults');
+/** Ends all partitions and all faults of EC2 after `work`, whatever becomes of it. */
+export async function healAfter(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } finally {
+    await control('DELETE', 'cuts');
+    await control('DELETE', 'faults');
+  }
 }

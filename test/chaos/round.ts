@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PromotionStatus } from '../../controller/api/promotion.ts';
 import type { DatabaseSite } from './database-site.ts';
+import type { Leaders } from './epochs.ts';
 import type { Draw } from './failover-options.ts';
-import { heal } from './harm.ts';
 import type { HistoryFile } from './history-file.ts';
 import type { Outage } from './outage-meter.ts';
 import { judgeHistory, type HistoryVerdict } from './verdict.ts';
@@ -20,9 +20,11 @@ export interface RoundResult extends Draw {
   readonly cause?: string;
   /** Steps of the Promotion and milliseconds from the fault to the end of each. */
   readonly steps?: Readonly<Record<string, number>>;
-  /** From the fault until there were as many healthy servers as wanted. */
-  readonly healthyAfterMs: number;
+  /** From the fault until there were as many healthy servers as wanted and the next failover could come. */
+  readonly armedAfterMs: number;
   readonly violations: readonly string[];
+  /** Of all epochs so far. */
+  readonly leaders: Leaders;
   /** Of the whole history so far. */
   readonly verdict: HistoryVerdict;
 }
@@ -55,16 +57,26 @@ export type Scenario = (round: Round) => Promise<void>;
 
 /** The lab's load must not decide how far figures may be apart. */
 const agreementMs = 500;
-const healthyTimeoutSeconds = 240;
+const armedTimeoutSeconds = 240;
 /** Clients go on for so long after it. */
 const afterwardsMs = 2_000;
+
+interface RoundOrder {
+  readonly draw: Draw;
+  readonly number: number;
+  readonly history: HistoryFile;
+  /** Of the rounds before. */
+  readonly before: Leaders;
+}
 
 export async function playRound(
   site: DatabaseSite,
   scenario: Scenario,
-  { draw, number, history }: { readonly draw: Draw; readonly number: number; readonly history: HistoryFile },
+  { draw, number, history, before }: RoundOrder,
 ): Promise<RoundResult> {
+  await site.waitArmed(armedTimeoutSeconds);
   const round = new Round(site, draw, await site.primary(), history.record);
+  const first = await leaderOf(site);
   const workload = new Workload(site.client, `round-${number}`, history.record);
   await sleep(draw.afterMs);
   round.harmedAt = Date.now();
@@ -77,22 +89,29 @@ export async function playRound(
   } finally {
     outage = await workload.stop();
     history.flush();
-    await heal();
   }
-  await site.waitHealthy(healthyTimeoutSeconds);
-  const healthyAfterMs = Date.now() - round.harmedAt;
-  const verdict = judgeHistory(history.events, await readEntries(site.client));
+  await site.waitArmed(armedTimeoutSeconds);
+  const armedAfterMs = Date.now() - round.harmedAt;
+  const leaders = { ...before, ...first, ...(await leaderOf(site)) };
+  const verdict = judgeHistory(history.events, await readEntries(site.client), leaders);
   const outageMs = outage.to - outage.from;
   compare(round, outageMs);
   return {
     ...draw,
     round: number,
     outageMs,
-    healthyAfterMs,
+    armedAfterMs,
     ...told(round),
     violations: [...round.violations, ...verdict.violations],
+    leaders,
     verdict,
   };
+}
+
+async function leaderOf(site: DatabaseSite): Promise<Leaders> {
+  const { server, epoch } = await site.primary();
+  const address = await site.addressOf(server);
+  return { [epoch]: `ip-${address.replaceAll('.', '-')}` };
 }
 
 function compare({ promotion, violations }: Round, outageMs: number): void {

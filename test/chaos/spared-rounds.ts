@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartInstancesCommand } from '@aws-sdk/client-ec2';
 import { network } from '../../lab/config.ts';
-import { cut, harm, heal } from './harm.ts';
+import { cut, harm, healAfter } from './harm.ts';
 import type { Round } from './round.ts';
 
 /** Several times what it takes to find a dead primary. */
@@ -13,9 +13,10 @@ export async function blind(round: Round): Promise<void> {
   const { site, primary, draw } = round;
   const address = await site.addressOf(primary.server);
   const isOneWay = draw.afterMs % 2 === 0;
-  await cut(network.computer, address, isOneWay);
-  await spared(round);
-  await heal();
+  await healAfter(async () => {
+    await cut(network.computer, address, isOneWay);
+    await spared(round);
+  });
 }
 
 /** Every replica freezes: commits wait until the controller lets go of them. */

@@ -1,4 +1,5 @@
 /** What all checkers say about a history and what the database holds in the end. */
+import { withTrueEpochs, type Leaders } from './epochs.ts';
 import { operationsOf, type HistoryEvent } from './history.ts';
 import { findOverlaps } from './overlap-checker.ts';
 import { checkRegisters } from './register-checker.ts';
@@ -18,8 +19,12 @@ export interface HistoryVerdict {
 const examples = 3;
 
 /** `entries` is what the primary has after everything has healed. */
-export function judgeHistory(events: readonly HistoryEvent[], entries: readonly string[]): HistoryVerdict {
-  const operations = operationsOf(events);
+export function judgeHistory(
+  events: readonly HistoryEvent[],
+  entries: readonly string[],
+  leaders: Leaders,
+): HistoryVerdict {
+  const operations = withTrueEpochs(operationsOf(events), leaders);
   const { acknowledged, lost, unexpected, duplicate } = checkSet(operations, entries);
   const overlaps = findOverlaps(operations);
   const registers = checkRegisters(operations).filter(({ verdict }) => verdict !== 'Valid');

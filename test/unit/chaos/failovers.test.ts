@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { withTrueEpochs } from '../../chaos/epochs.ts';
 import { drawRounds, parsePlan } from '../../chaos/failover-options.ts';
 import { lineOf, tableOf, verdictText } from '../../chaos/failover-report.ts';
 import { HistoryFile } from '../../chaos/history-file.ts';
-import { parseHistory, type HistoryEvent } from '../../chaos/history.ts';
+import { operationsOf, parseHistory, type HistoryEvent } from '../../chaos/history.ts';
 import type { RoundResult } from '../../chaos/round.ts';
 import { summaryOf } from '../../chaos/statistics.ts';
 import { judgeHistory } from '../../chaos/verdict.ts';
@@ -73,9 +74,32 @@ function inserted(...acknowledgements: readonly (readonly [string, string, numbe
   ]);
 }
 
+const leaders = { 1: 'x', 2: 'y' };
+
+describe('true epochs', () => {
+  const epochsOf = (of: Record<number, string>, ...acknowledgements: [string, string, number][]) =>
+    withTrueEpochs(operationsOf(inserted(...acknowledgements)), of).map(({ epoch }) => epoch);
+
+  it('are those a node led, whatever row its first clients found', () => {
+    expect(epochsOf(leaders, ['a', 'x', 1], ['b', 'y', 1], ['c', 'y', 2])).toEqual([1, 2, 2]);
+  });
+
+  it('do not excuse a node that thaws, nor one that never led', () => {
+    expect(epochsOf(leaders, ['a', 'x', 1], ['b', 'z', 1])).toEqual([1, 1]);
+  });
+
+  it('tell apart the times a node led', () => {
+    expect(epochsOf({ ...leaders, 3: 'x' }, ['a', 'x', 1], ['b', 'x', 2], ['c', 'x', 3])).toEqual([1, 3, 3]);
+  });
+});
+
 describe('verdict', () => {
   it('is good for a change of primary that kept everything', () => {
-    const { violations, acknowledged } = judgeHistory(inserted(['a', 'x', 1], ['b', 'y', 2]), ['a', 'b']);
+    const { violations, acknowledged } = judgeHistory(
+      inserted(['a', 'x', 1], ['b', 'y', 2]),
+      ['a', 'b'],
+      leaders,
+    );
     expect({ violations, acknowledged }).toEqual({ violations: [], acknowledged: 2 });
   });
 
@@ -85,7 +109,7 @@ describe('verdict', () => {
       { process: 2, type: 'invoke', time: 10, call: { action: 'read', key: 'k' } },
       { process: 2, type: 'ok', time: 11, result: 'from nowhere', node: 'y', epoch: 2 },
     ];
-    const verdict = judgeHistory([...zombie, ...registers], ['a', 'b', 'b', 'd']);
+    const verdict = judgeHistory([...zombie, ...registers], ['a', 'b', 'b', 'd'], leaders);
     expect(verdict).toMatchObject({ lost: 1, unexpected: 2, overlaps: 1 });
     expect(verdict.violations).toHaveLength(5);
   });
@@ -100,9 +124,9 @@ function round(changes: Partial<RoundResult>): RoundResult {
     afterMs: 1_000,
     round: 1,
     outageMs: 2_000,
-    healthyAfterMs: 30_000,
+    armedAfterMs: 30_000,
   } as const;
-  return { ...base, violations: [], verdict, ...changes };
+  return { ...base, violations: [], leaders: {}, verdict, ...changes };
 }
 
 describe('report', () => {
@@ -128,7 +152,7 @@ describe('report', () => {
 
   it('shows violations below their round', () => {
     expect(lineOf(round({ violations: ['a row is lost'] }))).toBe(
-      '  1 crash: no write for 2.0 s, healthy after 30.0 s\n    VIOLATION a row is lost',
+      '  1 crash: no write for 2.0 s, armed again after 30.0 s\n    VIOLATION a row is lost',
     );
   });
 

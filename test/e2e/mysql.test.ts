@@ -17,6 +17,8 @@ import { openInstallation, type Installation } from './setup.ts';
 import { object, script, Story, template } from './story.ts';
 
 const namespace = 'mysql';
+/** The times to reach are for a machine with nothing else to do; make chaos measures those. */
+const busyFactor = 3;
 const account = { user: 'chaos', password: 'not-secret-here', database: 'chaos' };
 const createAccount = `mariadb <<'SQL'
 CREATE DATABASE chaos;
@@ -214,7 +216,7 @@ describe('a primary that loses its power', () => {
     console.log(timelineOf({ metadata: { name: 'db-epoch-2' }, status: done }, new Date(outage.from)));
     expect(newPrimary).not.toBe(old?.server);
     expect(dataLoss).toBe('None');
-    expect(outage.to - outage.from).toBeLessThan(12_000);
+    expect(outage.to - outage.from).toBeLessThan(busyFactor * 12_000);
     // The controller writes twice a second, so clients know of a later last write: by 250 ms on average.
     expect(Math.abs(writeOutageMilliseconds - 250 - (outage.to - outage.from))).toBeLessThan(500);
     const { quarantined = [], primary } = await statusOf();
@@ -260,7 +262,7 @@ describe('a planned change of primary', () => {
     console.log(`switchover: no write for ${seconds(outage)} s; ${status.writeOutageMilliseconds} ms`);
     console.log(timelineOf({ metadata: { name: 'planned' }, status }, new Date(outage.from)));
     expect(status).toMatchObject({ oldPrimary: old?.server, newPrimary: target, dataLoss: 'None' });
-    expect(outage.to - outage.from).toBeLessThan(3_000);
+    expect(outage.to - outage.from).toBeLessThan(busyFactor * 3_000);
     expect((await statusOf()).primary).toMatchObject({ server: target, epoch: (old?.epoch ?? 0) + 1 });
     await story.waitFor('rlm/db', 'SwitchoverSucceeded', 'FailingOver');
     await story.waitFor('rlm/db', 'Healthy');

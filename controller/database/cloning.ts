@@ -4,7 +4,7 @@ import { databaseJob, type Owner, textFile } from './job-script.ts';
 import { firstStatements } from './preparation-accounts.ts';
 
 /** Members of a cluster must reach each other at this port while one is copied. */
-export const copyPort = 4444;
+const copyPort = 4444;
 
 /** A large database over a slow disk; what hangs ends much sooner. */
 const timeoutSeconds = 24 * 3_600;

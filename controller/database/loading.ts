@@ -41,13 +41,16 @@ export function loadingJob(id: string, preparation: Omit<Preparation, 'initialis
   return fillingJob(id, { ...preparation, initialise: true }, filling);
 }
 
-/** The URL is as good as a password: curl reads it from its standard input. */
+/**
+ * The URL is as good as a password: curl reads it from its standard input. Slow is no failure: the server may work on
+ * one statement for minutes; a peer that is gone is told by keepalive.
+ */
 const contents = String.raw`
 dump_url=$RL_DUMP_URL
 unset RL_DUMP_URL
 contents() {
   printf 'url = "%s"\n' "$dump_url" |
-    curl --config - --fail --silent --show-error --location --connect-timeout 10 --speed-limit 1 --speed-time 60 |
+    curl --config - --fail --silent --show-error --location --connect-timeout 10 --keepalive-time 15 |
     gunzip -c
 }
 `;

@@ -1,7 +1,7 @@
 /** The jobs that make a database server of a host, on hosts of the lab: prepare, load a dump, copy; and how they fail. */
 import { gzipSync } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Copy, donorJob, joinerJob } from '../../../controller/database/cloning.ts';
@@ -20,18 +20,21 @@ import { until } from '../../lab/hosts/lab.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, passwords } from './database-hosts.ts';
 
 const engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id } as const;
-const s3 = new S3Client({ endpoint, region, credentials: readSettings()!, forcePathStyle: true });
+let s3: S3Client;
 let hosts: DatabaseHosts;
 /** The first server, and one that copies it. */
 let first: DatabaseHost;
 let second: DatabaseHost;
+const dumps: string[] = [];
 let serial = 0;
 
 beforeAll(async () => {
   hosts = await DatabaseHosts.start(engine);
+  s3 = new S3Client({ endpoint, region, credentials: readSettings()!, forcePathStyle: true });
   [first, second] = await Promise.all([hosts.boot(), hosts.boot()]);
 });
 afterAll(async () => {
+  for (const Key of dumps) await s3.send(new DeleteObjectCommand({ Bucket: stateBucket, Key }));
   s3.destroy();
   await hosts.end();
 });
@@ -85,6 +88,7 @@ const prepare = (host: DatabaseHost, changes: Partial<Preparation> = {}) =>
 async function dump(name: string, body: Uint8Array): Promise<string> {
   const place = { Bucket: stateBucket, Key: `preparation-test/${name}` };
   await s3.send(new PutObjectCommand({ ...place, Body: body }));
+  dumps.push(place.Key);
   return await getSignedUrl(s3, new GetObjectCommand(place), { expiresIn: 300 });
 }
 

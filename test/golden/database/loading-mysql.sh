@@ -120,7 +120,7 @@ dump_url=$RL_DUMP_URL
 unset RL_DUMP_URL
 contents() {
   printf 'url = "%s"\n' "$dump_url" |
-    curl --config - --fail --silent --show-error --location --connect-timeout 10 --speed-limit 1 --speed-time 60 |
+    curl --config - --fail --silent --show-error --location --connect-timeout 10 --keepalive-time 15 |
     gunzip -c
 }
 

@@ -1,6 +1,6 @@
 /** Rounds in which the primary must not be replaced, because it is not dead or because nothing proves that no write is lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartInstancesCommand } from '@aws-sdk/client-ec2';
+import { StartInstancesCommand, StopInstancesCommand, waitUntilInstanceStopped } from '@aws-sdk/client-ec2';
 import { network } from '../../lab/config.ts';
 import { cut, harm, healAfter } from './harm.ts';
 import type { Round } from './round.ts';
@@ -71,7 +71,8 @@ export async function noProof(round: Round): Promise<void> {
     round.expect(said.includes(command), `the message does not say "${command}": ${said}`);
   }
   await sleep(watchMs / 2);
-  round.expect((await site.primary()).epoch === primary.epoch, 'a replica without proof was promoted');
+  const { server } = await site.primary();
+  round.expect(server === primary.server, 'a replica without proof was promoted');
   const openness = await Promise.all(
     (await site.replicas())
       .filter((server) => server !== first)
@@ -81,12 +82,15 @@ export async function noProof(round: Round): Promise<void> {
     openness.every((value) => value.trim() === '1'),
     'the replica that is left takes writes',
   );
-  await bringBack(round);
+  await bringBack(round, first);
 }
 
-/** The second of the two commands: nothing is given up, so nothing may be missing. */
-async function bringBack({ site, primary }: Round): Promise<void> {
-  const InstanceIds = [await site.instanceOf(primary.server)];
-  await site.installation.ec2.send(new StartInstancesCommand({ InstanceIds }));
+/** Nothing is given up, so nothing may be missing. A machine without power still counts as running: it is stopped first. */
+async function bringBack({ site, primary }: Round, other: string): Promise<void> {
+  const { ec2 } = site.installation;
+  const InstanceIds = await Promise.all([primary.server, other].map((server) => site.instanceOf(server)));
+  await ec2.send(new StopInstancesCommand({ InstanceIds, Force: true }));
+  await waitUntilInstanceStopped({ client: ec2, minDelay: 1, maxDelay: 2, maxWaitTime: 60 }, { InstanceIds });
+  await ec2.send(new StartInstancesCommand({ InstanceIds }));
   await site.story.kubectl('wait', 'rlm/db', '--for=condition=Available', '--timeout=120s');
 }

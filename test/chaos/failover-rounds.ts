@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failpointNames } from '../../controller/base/failpoints.ts';
 import { object } from '../e2e/story.ts';
-import { harm, healAfter, kill, misbehave, type Death } from './harm.ts';
+import { harm, healAfter, kill, whileCloud, type Death } from './harm.ts';
 import type { Round, Scenario } from './round.ts';
 import { Writer } from './writer.ts';
 
@@ -22,8 +22,8 @@ export function death(way: Death): Scenario {
 
 /** EC2 tells of the past, and the primary loses its power. */
 export async function staleReads(round: Round): Promise<void> {
-  await healAfter(async () => {
-    await misbehave({ kind: 'stale-reads', p50Ms: 500, p99Ms: 5_000, seed: round.draw.afterMs });
+  const fault = { kind: 'stale-reads', p50Ms: 500, p99Ms: 5_000, seed: round.draw.afterMs };
+  await whileCloud(fault, async () => {
     await kill(round.site, round.primary.server, 'power-off');
     await replaced(round);
   });
@@ -35,9 +35,8 @@ export async function zombie(round: Round): Promise<void> {
   const loyal = await site.connectTo(primary.server);
   const writer = new Writer(loyal, { firstProcess: 200, clients: 2, pauseMs: 10 }, record);
   await sleep(1_000);
-  await healAfter(async () => {
-    // EC2 takes its time to stop it: else there would be nothing to thaw.
-    await misbehave({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 });
+  // EC2 takes its time to stop it: else there would be nothing to thaw.
+  await whileCloud({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 }, async () => {
     await harm(site, primary.server, 'hang');
     await replaced(round);
     await harm(site, primary.server, 'resume');

@@ -36,17 +36,21 @@ async function isolate(site: DatabaseSite, server: string): Promise<void> {
   await Promise.all([network.computer, ...others].map((other) => cut(own, other)));
 }
 
-/** Switches a fault of EC2 on. */
-export async function misbehave(rule: object): Promise<void> {
-  await control('POST', 'faults', rule);
-}
-
-/** Ends all partitions and all faults of EC2 after `work`, whatever becomes of it. */
+/** Mends the network after `work`, whatever becomes of it. */
 export async function healAfter(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } finally {
     await control('DELETE', 'cuts');
-    await control('DELETE', 'faults');
+  }
+}
+
+/** EC2 has a fault during `work`. */
+export async function whileCloud(fault: object, work: () => Promise<void>): Promise<void> {
+  const { id } = (await control('POST', 'faults', fault)) as { readonly id: string };
+  try {
+    await work();
+  } finally {
+    await control('DELETE', `faults/${id}`);
   }
 }

@@ -1,6 +1,7 @@
 /** `make chaos`: many random scenarios from one seed; a failure prints the seed and path that replay it. */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { catchMutants, playFailovers } from './simulated-failovers.ts';
 import { play, scenario, type Played } from '../simulation/chaos.ts';
 
 const { values } = parseArgs({
@@ -8,6 +9,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     path: { type: 'string', default: '' },
+    failovers: { type: 'string', default: '1000' },
   },
 });
 const seed = Number(values.seed);
@@ -40,3 +42,9 @@ if (result.failed) {
 } else {
   console.log('Every Server had one machine at a time, no script started twice, nothing was left over.');
 }
+
+const failovers = Number(values.failovers);
+if (!(await playFailovers(failovers, seed))) process.exitCode = 1;
+else console.log('No acknowledged write was lost, and no two servers acknowledged at a time.');
+// One run is the replay of a failure.
+if (failovers > 1 && !(await catchMutants(seed))) process.exitCode = 1;

@@ -21,7 +21,7 @@ import { Killed, type MortalProcess } from './mortal.ts';
 const period = 200;
 const deathAfter = 1_500;
 /** After a change that failed, the next one has to wait. */
-const pause = 3_000;
+const pause = 1_000;
 
 export class FailoverController {
   readonly process: MortalProcess;

@@ -91,8 +91,9 @@ export async function playFailover(seed: number, variant: Variant = {}): Promise
   const random = randomFrom(seed);
   const { world, story } = stage(seed, random, variant);
   await world.start();
-  const events = plot(world, random);
-  const cast = new Cast(world, random);
+  const surprises = new Map<FailpointName, () => void>();
+  const events = plot(world, random, (place, act) => surprises.set(place, act));
+  const cast = new Cast(world, random, surprises);
   for (let client = 0; client < 3; client += 1) void world.client(randomFrom(seed * 10 + client));
   const origin = world.clock.now();
   const length = Math.max(...events.map(({ at }) => at)) + tick;
@@ -161,8 +162,8 @@ interface Scheduled {
 }
 
 /** What happens when. Some replicas apply late; in the end everything that stood still goes on. */
-function plot(world: FailoverWorld, random: Random): readonly Scheduled[] {
-  const scene: Scene = { world, random, names: world.members.map(({ server }) => server) };
+function plot(world: FailoverWorld, random: Random, when: Scene['when']): readonly Scheduled[] {
+  const scene: Scene = { world, random, when, names: world.members.map(({ server }) => server) };
   const lag = 500 + random.below(4_000);
   const slow = scene.names.slice(1).filter(() => random.chance(0.3));
   const late = slow.map(
@@ -172,12 +173,14 @@ function plot(world: FailoverWorld, random: Random): readonly Scheduled[] {
       act: () => world.databases.trouble(name, { applyDelay: lag }),
     }),
   );
-  const main = random.pick([struck, struck, struck, wished, alone])(scene);
+  const main = random.pick([struck, struck, struck, wished, alone, overtaken])(scene);
   const end = Math.max(...main.map(({ at }) => at));
-  return [...late, ...main, strike(scene, end + 3_000 + random.below(3_000), ['thaw and mend', 'db-1'])];
+  return [...late, ...main, strike(scene, end + 5_000 + random.below(3_000), ['thaw and mend', 'db-1'])];
 }
 
 interface Scene {
+  /** Called when a controller passes a failpoint for the first time. */
+  readonly when: (place: FailpointName, act: () => void) => void;
   readonly world: FailoverWorld;
   readonly random: Random;
   readonly names: readonly string[];
@@ -235,16 +238,33 @@ function alone(scene: Scene): readonly Scheduled[] {
   ];
 }
 
+/** One replica holds more than the other, is promoted, and dies at once. */
+function overtaken(scene: Scene): readonly Scheduled[] {
+  const { world, random, when } = scene;
+  const first = 2_000 + random.below(1_000);
+  const blow = random.pick(['power off', 'crash', 'isolate', 'hang']);
+  when(random.pick(aroundCommit), () => {
+    const { newPrimary } = world.promotions.at(-1)?.status ?? {};
+    if (newPrimary !== undefined) world.databases.crash(newPrimary);
+  });
+  return [
+    part(scene, first - 300 - random.below(700), scene.names.at(-1)!),
+    strike(scene, first, [blow, 'db-1']),
+  ];
+}
+
 /** The controllers: one leads; it may die or stand still at a failpoint, and then another takes over. */
 class Cast {
   readonly #world: FailoverWorld;
   readonly #random: Random;
+  readonly #surprises: Map<FailpointName, () => void>;
   readonly #all: FailoverController[] = [];
   #idleFor = 0;
 
-  constructor(world: FailoverWorld, random: Random) {
+  constructor(world: FailoverWorld, random: Random, surprises: Map<FailpointName, () => void>) {
     this.#world = world;
     this.#random = random;
+    this.#surprises = surprises;
     world.onDegrade = (process) => {
       if (random.chance(0.3)) world.databases.powerOff(world.primary);
       const fate = random.below(3);
@@ -279,18 +299,20 @@ class Cast {
 
   #begin(isMortal: boolean): void {
     const process = new MortalProcess();
-    const failpoints = isMortal ? this.#doom(process) : noFailpoints;
-    const controller = new FailoverController(this.#world, process, failpoints);
+    const doom = isMortal ? this.#doom(process) : noFailpoints;
+    const hit = (place: FailpointName) => {
+      this.#surprises.get(place)?.();
+      this.#surprises.delete(place);
+      doom.hit(place);
+    };
+    const controller = new FailoverController(this.#world, process, { hit });
     this.#all.push(controller);
     void controller.run();
   }
 
-  /** What happens to it and where: at a named place, in the middle of a call, or to the server it is promoting. */
+  /** Where it ends or stands still: at a named place, or in the middle of a call. */
   #doom(process: MortalProcess): Failpoints {
     const random = this.#random;
-    const strikeChosen = () =>
-      this.#world.databases.crash(this.#world.promotions.at(-1)?.status?.newPrimary ?? 'db-1');
-    if (random.chance(0.3)) return armFailpoint(random.pick(aroundCommit), strikeChosen);
     const end = random.pick([() => process.kill(), () => process.pause()]);
     if (random.chance(0.5)) {
       return armFailpoint(`${random.pick(failoverFailpoints)}:${1 + random.below(2)}`, end);

@@ -1,0 +1,290 @@
+/** Changes of primary on databases in memory: what is promised, one story each, and then whatever a seed brings. */
+import { describe, expect, it, test } from 'vitest';
+import { findCondition } from '../../controller/api/conditions.ts';
+import { mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
+import { armFailpoint, noFailpoints, type Failpoints } from '../../controller/base/failpoints.ts';
+import { FailoverController } from './failover-controller.ts';
+import { failoverFailpoints, playFailover } from './failover-scenarios.ts';
+import { clusterKey, FailoverWorld, type FailoverWorldOptions } from './failover-world.ts';
+import { MortalProcess } from './mortal.ts';
+import { randomFrom } from './random.ts';
+
+interface Stage {
+  readonly world: FailoverWorld;
+  /** Another controller, after the first one's process. */
+  readonly controller: (failpoints?: (process: MortalProcess) => Failpoints) => MortalProcess;
+}
+
+async function stage(options: Partial<FailoverWorldOptions> = {}): Promise<Stage> {
+  const world = new FailoverWorld({ flavor: 'MariaDB', instances: 3, ...options });
+  await world.start();
+  for (let client = 0; client < 3; client += 1) void world.client(randomFrom(client));
+  const controller: Stage['controller'] = (failpoints = () => noFailpoints) => {
+    const process = new MortalProcess();
+    void new FailoverController(world, process, failpoints(process)).run();
+    return process;
+  };
+  return { world, controller };
+}
+
+/** Lets everybody finish, and judges. */
+async function judge(world: FailoverWorld): Promise<void> {
+  world.isOver = true;
+  await world.clock.advance(5_000);
+  expect(world.violations()).toEqual([]);
+}
+
+function acknowledgedBy(world: FailoverWorld, server: string): number {
+  return world.databases.acknowledgements.filter((one) => one.server === server).length;
+}
+
+describe.each(['MySQL', 'MariaDB'] as const)('%s', (flavor) => {
+  test.each([2, 3])('a primary that crashes is replaced, 1 of %i', async (instances) => {
+    const { world, controller } = await stage({ flavor, instances });
+    controller();
+    await world.clock.advance(2_000);
+    world.databases.crash('db-1');
+    await world.clock.advance(8_000);
+    const [promotion] = world.promotions;
+    expect(world.endings).toEqual({ 'db-epoch-2': 'Completed' });
+    expect(promotion?.status).toMatchObject({ oldPrimary: 'db-1', newPrimary: 'db-2', dataLoss: 'None' });
+    expect(promotion?.status?.proofs?.map(({ type }) => type)).toContain('Starved');
+    expect(world.route).toEqual({ server: 'db-2', epoch: 2 });
+    expect(acknowledgedBy(world, 'db-2')).toBeGreaterThan(20);
+    await judge(world);
+  });
+
+  test('all servers boot again: the primary stays what it was, in a new epoch', async () => {
+    const { world, controller } = await stage({ flavor });
+    await world.clock.advance(2_000);
+    for (const { server } of world.members) world.databases.powerOff(server);
+    for (const { server } of world.members) world.databases.powerOn(server);
+    controller();
+    await world.clock.advance(8_000);
+    expect(world.promotions[0]?.status).toMatchObject({
+      cause: 'Restarted',
+      newPrimary: 'db-1',
+      dataLoss: 'None',
+    });
+    expect(world.cluster.status?.primary).toMatchObject({ server: 'db-1', epoch: expect.any(Number) });
+    expect(world.databases.server('db-1').writable).toBe(true);
+    await judge(world);
+  });
+
+  test('a planned change pauses writes for less than a second, and the old primary follows', async () => {
+    const { world, controller } = await stage({ flavor });
+    controller();
+    await world.clock.advance(1_000);
+    world.request('swap', { target: 'db-3' });
+    await world.clock.advance(5_000);
+    expect(world.endings).toEqual({ swap: 'Completed' });
+    expect(world.promotions[0]?.status?.writeOutageMilliseconds).toBeLessThan(1_000);
+    expect(world.databases.server('db-1').source).toBe('10.0.0.3');
+    expect(world.cluster.status?.durability).toMatchObject({ state: 'Protected', ackers: ['db-1', 'db-2'] });
+    await judge(world);
+  });
+});
+
+test('the chosen one applies late: nothing it received is thrown away', async () => {
+  const { world, controller } = await stage();
+  controller();
+  for (const name of ['db-2', 'db-3']) world.databases.trouble(name, { applyDelay: 4_000 });
+  await world.clock.advance(2_000);
+  world.databases.powerOff('db-1');
+  await world.clock.advance(15_000);
+  expect(world.endings).toEqual({ 'db-epoch-2': 'Completed' });
+  await judge(world);
+});
+
+test('a primary that stood still acknowledges nothing when it goes on', async () => {
+  const { world, controller } = await stage({ powerCutTakes: 60_000 });
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.hang('db-1');
+  await world.clock.advance(6_000);
+  const before = acknowledgedBy(world, 'db-1');
+  world.databases.resume('db-1');
+  await world.clock.advance(10_000);
+  expect(acknowledgedBy(world, 'db-1')).toBe(before);
+  expect(world.endings).toEqual({ 'db-epoch-2': 'Completed' });
+  await judge(world);
+});
+
+test('a primary that answers again before the commit keeps its place', async () => {
+  const { world, controller } = await stage();
+  controller();
+  world.databases.trouble('db-2', { applyDelay: 6_000 });
+  world.databases.trouble('db-3', { applyDelay: 6_000 });
+  await world.clock.advance(2_000);
+  world.databases.partition('controller', 'db-1');
+  await world.clock.advance(4_000);
+  world.databases.heal();
+  await world.clock.advance(8_000);
+  expect(world.endings).toEqual({ 'db-epoch-2': 'PrimaryHealthy' });
+  expect(world.cluster.status?.primary).toMatchObject({ server: 'db-1', epoch: 2 });
+  expect(world.route.server).toBe('db-1');
+  await judge(world);
+});
+
+describe('where nothing proves that nothing is lost', () => {
+  async function blocked(): Promise<Stage> {
+    const staged = await stage();
+    staged.controller();
+    await staged.world.clock.advance(2_000);
+    staged.world.databases.powerOff('db-2');
+    staged.world.databases.powerOff('db-1');
+    while (staged.world.endings['db-epoch-2'] !== 'PossibleDataLoss') await staged.world.clock.advance(500);
+    return staged;
+  }
+
+  test('nothing is changed, and the message has both commands', async () => {
+    const { world } = await blocked();
+    const [promotion] = world.promotions;
+    const { reason, message = '' } = findCondition(promotion?.status, 'Succeeded') ?? {};
+    expect(reason).toBe('PossibleDataLoss');
+    expect(message).toContain('1 of 2 acknowledging replicas answer and 2 are needed');
+    expect(message).toContain('aws ec2 start-instances --instance-ids i-01');
+    const [, json = ''] = /echo '(.*)' \| kubectl create -f -/.exec(message) ?? [];
+    expect(JSON.parse(json)).toMatchObject({
+      spec: { mode: 'Forced', dataLoss: 'Accept', expectedPrimary: 'db-1' },
+    });
+    expect(world.databases.server('db-3')).toMatchObject({ writable: false, receives: true });
+    expect(world.primary).toBe('db-1');
+    await judge(world);
+  });
+
+  test('the old primary comes back, and takes writes again by itself', async () => {
+    const { world } = await blocked();
+    world.databases.powerOn('db-1');
+    await world.clock.advance(10_000);
+    expect(world.databases.server('db-1').writable).toBe(true);
+    expect(world.primary).toBe('db-1');
+    await judge(world);
+  });
+
+  test('somebody accepts the loss: then it is promoted, once the old primary is proven stopped', async () => {
+    const { world } = await blocked();
+    world.request('accept', { mode: 'Forced', dataLoss: 'Accept', expectedPrimary: 'db-1' });
+    await world.clock.advance(30_000);
+    const accepted = world.promotions.find(({ metadata }) => metadata.name === 'accept');
+    expect(accepted?.status).toMatchObject({ newPrimary: 'db-3', dataLoss: 'Possible' });
+    expect(accepted?.status?.proofs?.map(({ type }) => type)).toContain('InstanceStopped');
+    expect(world.databases.server('db-3').writable).toBe(true);
+  });
+});
+
+/** A cause, and the places that a controller passes on its way from there. */
+interface Way {
+  readonly cause: (world: FailoverWorld) => void;
+  readonly places: readonly string[];
+  /** What else happens at a place on the way. */
+  readonly meanwhile?: { readonly at: string; readonly act: (world: FailoverWorld) => void };
+}
+
+const forward = [
+  'before-commit',
+  'commit',
+  'detach',
+  'require-acks',
+  'follow',
+  'open',
+  'move',
+  'publish',
+  'verify',
+  'before-finish',
+];
+const ways: Readonly<Record<string, Way>> = {
+  'a dead primary': {
+    cause: (world) => world.databases.crash('db-1'),
+    places: ['start-recorded', 'freeze', 'catch-up', ...forward, 'kill', 'cut'],
+  },
+  'a planned change': {
+    cause: (world) => void world.request('swap'),
+    places: ['start-recorded', 'close', 'catch-up', ...forward],
+  },
+  'a planned change that takes too long': {
+    cause: (world) => {
+      world.request('swap', { target: 'db-2' });
+      world.databases.trouble('db-2', { applyDelay: 60_000 });
+    },
+    places: ['close', 'turn-back', 'epoch-kept', 'thaw', 'reopen'],
+  },
+  'a dead primary and nobody who holds all': {
+    cause: (world) => ['db-1', 'db-3'].forEach((name) => world.databases.powerOff(name)),
+    places: ['freeze', 'turn-back', 'epoch-kept', 'thaw'],
+  },
+  'a new primary left alone': {
+    cause: (world) => world.databases.crash('db-1'),
+    places: ['degrade-recorded', 'open', 'verify'],
+    meanwhile: { at: 'failover.after-commit', act: (world) => world.databases.powerOff('db-3') },
+  },
+};
+
+describe.each(Object.entries(ways))('a controller that dies on account of %s', (_, way) => {
+  const { cause, places, meanwhile } = way;
+  it.each(places)('%s: the next one completes it, once', async (place) => {
+    const { world, controller } = await stage();
+    const name = failoverFailpoints.find((one) =>
+      [`failover.${place}`, `failover.after-${place}`].includes(one),
+    )!;
+    const first = controller((process) => {
+      const armed = armFailpoint(name, () => process.kill());
+      const hit: Failpoints['hit'] = (passed) => {
+        if (passed === meanwhile?.at) meanwhile.act(world);
+        armed.hit(passed);
+      };
+      return { hit };
+    });
+    await world.clock.advance(1_000);
+    cause(world);
+    for (let waited = 0; first.isRunning && waited < 20_000; waited += 500) await world.clock.advance(500);
+    expect(first.isRunning).toBe(false);
+    controller();
+    await world.clock.advance(4_000);
+    world.heal();
+    await world.clock.advance(12_000);
+    expect(world.promotions.map(({ status }) => findCondition(status, 'Finished')?.status)).not.toContain(
+      'False',
+    );
+    expect(world.databases.server(world.primary).writable).toBe(true);
+    await judge(world);
+  });
+});
+
+test('of two controllers the one that was paused is refused', async () => {
+  const { world, controller } = await stage();
+  const first = controller((process) => armFailpoint('failover.after-commit', () => process.pause()));
+  await world.clock.advance(1_000);
+  world.databases.crash('db-1');
+  await world.clock.advance(5_000);
+  expect(first.isRunning).toBe(false);
+  controller();
+  await world.clock.advance(5_000);
+  world.request('swap', { target: 'db-3' });
+  await world.clock.advance(5_000);
+  first.resume();
+  await world.clock.advance(5_000);
+  expect(world.endings).toEqual({ 'db-epoch-2': 'Completed', swap: 'Completed' });
+  expect(world.cluster.status?.primary).toMatchObject({ server: 'db-3', epoch: 3 });
+  expect(world.databases.server('db-2')).toMatchObject({ writable: false, source: '10.0.0.3' });
+  await judge(world);
+});
+
+test('two changes cannot run at once', async () => {
+  const { world, controller } = await stage();
+  controller();
+  world.request('one');
+  world.kube.edit(mySQLClusterKind, clusterKey, { status: { currentPromotionRef: { name: 'one' } } });
+  world.request('other');
+  await world.clock.advance(8_000);
+  expect(Object.values(world.endings)).toEqual(['Completed', 'Completed']);
+  expect(world.cluster.status?.primary?.epoch).toBe(3);
+  await judge(world);
+});
+
+test.each(Array.from({ length: 4 }, (_, tens) => tens * 10))('seeds %i to +9', async (from) => {
+  for (let seed = from; seed < from + 10; seed += 1) {
+    const { violations, story } = await playFailover(seed);
+    expect(violations, [`seed ${seed}`, ...story].join('\n')).toEqual([]);
+  }
+});

@@ -88,6 +88,11 @@ describe('true epochs', () => {
     expect(epochsOf(leaders, ['a', 'x', 1], ['b', 'z', 1])).toEqual([1, 1]);
   });
 
+  it('are one for all that a node led without a break', () => {
+    const of = { ...leaders, 4: 'y', 5: 'x' };
+    expect(epochsOf(of, ['a', 'y', 2], ['b', 'y', 3], ['c', 'y', 4], ['d', 'x', 4])).toEqual([2, 2, 2, 5]);
+  });
+
   it('tell apart the times a node led', () => {
     expect(epochsOf({ ...leaders, 3: 'x' }, ['a', 'x', 1], ['b', 'x', 2], ['c', 'x', 3])).toEqual([1, 3, 3]);
   });

@@ -51,6 +51,14 @@ describe('a new cluster', () => {
     await site.untilHealthy();
   });
 
+  it('is not failed over while its first replica is long in coming', async () => {
+    site = new ClusterWorld({ durability: 'Strict' });
+    site.onJob = (step) => ({ takes: step === 'cloning' ? 60_000 : 0 });
+    await site.untilHealthy();
+    expect(site.promotions).toEqual([]);
+    expect(site.cluster.status?.primary?.epoch).toBe(1);
+  });
+
   it('tries a step again that fails, and says why', async () => {
     site = new ClusterWorld();
     let failures = 2;
@@ -106,6 +114,15 @@ describe('a primary', () => {
       expect(site.cluster.status?.quarantined).toMatchObject([{ server: fenced?.metadata.name }]);
     },
   );
+
+  it('of two with Strict durability is replaced; writes wait for a fresh replica', async () => {
+    await up({ durability: 'Strict', instances: 2 });
+    site.databases.powerOff(site.primary);
+    await site.until(() => site.condition('FailingOver')?.message.includes('stays read-only') === true, 60);
+    await site.until(() => succeeded('db-epoch-2')?.status === 'True');
+    expect(site.cluster.status?.durability).toMatchObject({ state: 'Protected', requiredAcks: 1 });
+    await site.untilHealthy();
+  });
 
   it('is left alone when only the controller cannot see it', async () => {
     await up();

@@ -18,7 +18,7 @@ import { armedVerdict } from './decide/change.ts';
 import { conditionsOf } from './decide/conditions.ts';
 import { decideDurability } from './decide/durability.ts';
 import { decide, type Decision } from './decide/index.ts';
-import { planOpening, type Opening } from './decide/opening.ts';
+import { planEnlisting, planOpening, type Opening } from './decide/opening.ts';
 import { lastPromotion } from './decide/past.ts';
 import type { Observed } from './decide/plan.ts';
 import { planUpkeep } from './decide/upkeep.ts';
@@ -73,6 +73,8 @@ export async function maintain(
   await hands.carryOut({ cluster: written, site, log }, decision.joins);
   try {
     if (opening !== undefined) await open(scene, opening);
+    else if (written.status?.currentPromotionRef !== undefined)
+      await enlist(ports, { observed, site, written });
     else if (!observed.suspended) await keepPromises(ports, { observed, decision, site, written });
   } catch (error) {
     // What is on record holds; the next pass tries again.
@@ -146,6 +148,24 @@ async function open({ cluster, site }: Scene, { primary, ackers, durability }: O
   for (const { server } of ackers) await site.member(server)?.database.acknowledge(true, epoch);
   await database.requireAcks(durability.requiredAcks, epoch);
   await database.open(epoch);
+}
+
+/** The change of primary that runs goes on when somebody acknowledges. */
+async function enlist(
+  ports: MaintainPorts,
+  {
+    observed,
+    site,
+    written,
+  }: Pick<Decided, 'observed'> & { readonly site: Site; readonly written: MySQLCluster },
+): Promise<void> {
+  const member = planEnlisting({ ...observed, status: written.status ?? {} });
+  const database = member === undefined ? undefined : site.member(member.server)?.database;
+  if (member === undefined || database === undefined) return;
+  const databases = new Map([[member.name, database]]);
+  const step = { do: 'AddAcker', server: member.name } as const;
+  const { failure } = await takeStep(ports, { cluster: written, databases }, step);
+  if (failure !== undefined) throw failure;
 }
 
 /** One step towards what commits should wait for. */

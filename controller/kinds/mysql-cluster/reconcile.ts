@@ -12,7 +12,7 @@ import { CredentialStore, type Credentials } from './credentials.ts';
 import { armedVerdict, planChange } from './decide/change.ts';
 import { conditionsOf } from './decide/conditions.ts';
 import { decideDeletion } from './decide/deletion.ts';
-import { currentPromotion } from './decide/past.ts';
+import { currentPromotion, isWaiting } from './decide/past.ts';
 import type { Observed } from './decide/plan.ts';
 import { Hands } from './hands.ts';
 import { look, maintain, write, type MaintainPorts } from './maintain.ts';
@@ -88,8 +88,9 @@ async function change(
   ports: Ports,
   scene: Scene,
   observed: Observed,
-  { signal }: ReconcileContext,
+  context: ReconcileContext,
 ): Promise<ReconcileResult> {
+  const { signal } = context;
   const { kube } = ports;
   const promotion = currentPromotion(observed) ?? (await liveCurrent(kube, scene.cluster));
   if (promotion === undefined) {
@@ -102,7 +103,9 @@ async function change(
   supervise(ports, after);
   const next = await look(ports, after, 'quick');
   const others = next.promotions.filter(({ metadata }) => metadata.name !== promotion.metadata.name);
-  await write(ports, { ...next, promotions: [...others, progress.promotion] }, progress.record);
+  const seen = { ...next, promotions: [...others, progress.promotion] };
+  const cluster = await write(ports, seen, progress.record);
+  if (progress.after !== undefined && isWaiting(seen)) await maintain(ports, { ...after, cluster }, context);
   return { after: progress.after ?? 0 };
 }
 

@@ -3,7 +3,7 @@ import { findCondition } from '../../../api/conditions.ts';
 import { annotations } from '../../../api/meta.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import { timestamp, type Millis } from '../../../base/clock.ts';
-import type { Verdict } from '../../../supervision/port.ts';
+import type { Finding, Verdict } from '../../../supervision/port.ts';
 import { isJoined } from './member.ts';
 import type { ClusterVerdict, Observed } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
@@ -56,8 +56,15 @@ function reasonToBegin(observed: Observed): string | undefined {
   if (finding === undefined || now < pauseEnd(observed)) return undefined;
   // Nobody is stopped for this: the primary, or whoever holds all it acknowledged, takes writes again.
   if (hasRestarted(observed)) return finding.evidence;
-  const isDead = deaths.includes(finding.verdict);
+  const isDead = deaths.includes(finding.verdict) && hasBeenOpen(observed, finding);
   return isDead && heldBack(observed) === undefined ? finding.evidence : undefined;
+}
+
+/** A primary that was never opened takes no writes, and that is no failure. */
+function hasBeenOpen({ status }: Observed, { since }: Finding): boolean {
+  const available = findCondition(status, 'Available');
+  const hasServed = available !== undefined && available.reason !== 'Initializing';
+  return hasServed || since >= Date.parse(status.durability?.changeTime ?? '');
 }
 
 function hasRestarted({ finding, members, now }: Observed): boolean {

@@ -4,7 +4,7 @@ import { timestamp, type Instant } from '../../../base/clock.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
-import { oldPrimariesOf } from './past.ts';
+import { isChanging, oldPrimariesOf } from './past.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 import { normal, warning } from './words.ts';
@@ -22,9 +22,8 @@ export interface Decision extends Plan {
 export function decide(observed: Observed): Decision {
   const { status, suspended } = observed;
   const upkeep = planUpkeep(observed);
-  const isBusy = status.currentPromotionRef !== undefined;
   // While the primary changes, or nothing may be changed, members only are what they were.
-  const isStill = suspended || isBusy;
+  const isStill = suspended || isChanging(observed);
   const joining = isStill ? standStill(observed) : planAllJoining(observed);
   const roster = isStill ? noRoster(status) : rosterOf(observed, upkeep);
   const record: MySQLClusterStatus = {

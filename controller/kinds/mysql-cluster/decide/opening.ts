@@ -20,7 +20,8 @@ export interface Opening {
 export function planOpening(observed: Observed): Opening | undefined {
   const { members, cluster, suspended } = observed;
   const primary = members.find(({ isPrimary }) => isPrimary);
-  if (primary?.look === undefined || suspended || !isUnopened(primary, primary.look)) return undefined;
+  const isHeld = suspended || observed.status.currentPromotionRef !== undefined;
+  if (primary?.look === undefined || isHeld || !isUnopened(primary, primary.look)) return undefined;
   const isStrict = cluster.spec.durability === 'Strict';
   const ready = isStrict ? members.filter((member) => follows(member, primary)) : [];
   if (isStrict && ready.length === 0) return undefined;
@@ -53,4 +54,18 @@ function follows(member: Member, primary: Member): boolean {
   const replication = member.look?.replication;
   const isAttached = replication?.source === primary.address && replication?.receiver === 'Running';
   return !member.isPrimary && isJoined(member) && isAttached;
+}
+
+/**
+ * A replica that joined while a new primary waits for one (durability Strict). Nobody has written in its epoch, so whoever
+ * follows it may acknowledge; undefined when one does already.
+ */
+export function planEnlisting({ status, members }: Observed): Member | undefined {
+  const primary = members.find(({ isPrimary }) => isPrimary);
+  const { durability } = status;
+  const isWaiting = primary?.look?.readOnly === true && (durability?.requiredAcks ?? 0) > 0;
+  if (primary === undefined || !isWaiting) return undefined;
+  const attached = members.filter((member) => follows(member, primary));
+  const acks = attached.some(({ look }) => look?.replication?.acknowledges === true);
+  return acks ? undefined : attached[0];
 }

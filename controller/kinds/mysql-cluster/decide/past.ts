@@ -1,5 +1,6 @@
 /** Promotions that run or have run, and whom they left behind. Pure. */
 import type { Promotion } from '../../../api/promotion.ts';
+import type { Millis } from '../../../base/clock.ts';
 import type { Observed } from './plan.ts';
 
 /** The Promotion that runs now. */
@@ -12,13 +13,35 @@ export function lastPromotion({ status, promotions }: Observed): Promotion | und
   return byName(promotions, status.lastPromotionRef?.name);
 }
 
+/** The new primary is on record and waits for replicas: then members come and go as ever, or it would wait for good. */
+const waitingAfter: Millis = 5_000;
+
+/** A change of primary is under way, and everything else waits for it. */
+export function isChanging(observed: Observed): boolean {
+  return observed.status.currentPromotionRef !== undefined && !isWaiting(observed);
+}
+
+/** A change of primary is past its commit, and its step has taken long. */
+export function isWaiting(observed: Observed): boolean {
+  const { status, now } = observed;
+  const { epoch, newPrimary, steps = [], currentStep } = currentPromotion(observed)?.status ?? {};
+  const { primary } = status;
+  const isCommitted = primary !== undefined && epoch === primary.epoch && newPrimary === primary.server;
+  const begun = Date.parse(steps.find(({ name }) => name === currentStep)?.startTime ?? '');
+  return isCommitted && now - begun >= waitingAfter;
+}
+
 /** Led until the last change of primary, and was stopped for it: it may hold what nobody else has. */
 export function oldPrimariesOf(observed: Observed): readonly string[] {
-  const { spec, status = {} } = lastPromotion(observed) ?? {};
-  const { newPrimary, oldPrimary } = status;
-  const wasStopped = spec?.trigger === 'Automatic' || spec?.mode === 'Forced';
-  const hasLed = newPrimary !== undefined && newPrimary === observed.status.primary?.server;
-  return hasLed && wasStopped && oldPrimary !== undefined && oldPrimary !== newPrimary ? [oldPrimary] : [];
+  const change = isWaiting(observed) ? currentPromotion(observed) : lastPromotion(observed);
+  if (change === undefined || !stopsTheOld(change)) return [];
+  const { newPrimary, oldPrimary } = change.status ?? {};
+  const leader = observed.status.primary?.server;
+  return newPrimary === leader && oldPrimary !== undefined && oldPrimary !== leader ? [oldPrimary] : [];
+}
+
+function stopsTheOld({ spec }: Promotion): boolean {
+  return spec.trigger === 'Automatic' || spec.mode === 'Forced';
 }
 
 function byName(promotions: readonly Promotion[], name: string | undefined): Promotion | undefined {

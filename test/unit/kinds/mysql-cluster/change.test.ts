@@ -3,6 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { armedVerdict, planChange } from '../../../../controller/kinds/mysql-cluster/decide/change.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
+import { condition } from '../../../builders/site.ts';
 import { promotion, scene } from './cluster-scene.ts';
 import { now, primary, record, replica } from './durability-scene.ts';
 
@@ -40,6 +41,13 @@ describe('a failover', () => {
     ['before the first write', { status: { durability: undefined } }],
   ])('does not begin %s', (_, changes) => {
     expect(planChange(scene(members, { ...dead, ...changes }))).toBeUndefined();
+  });
+
+  it('does not begin for a primary that was found read-only before it was opened', () => {
+    const waiting = { finding: found('Stalled', 90) };
+    expect(planChange(scene(members, waiting))).toBeUndefined();
+    const served = { ...condition('Available', 'PrimaryWritable'), status: 'False' };
+    expect(planChange(scene(members, { ...waiting, status: { conditions: [served] } }))).toBeDefined();
   });
 
   it('goes on with one that was created and never recorded', () => {

@@ -1,6 +1,6 @@
 /** CatchUp and Commit: the chosen one applies all it received, then the record says who is primary. No way back after that. */
 import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
-import { messageOf } from '../base/errors.ts';
+import { hasCode, messageOf } from '../base/errors.ts';
 import type { Choice } from './fence.ts';
 import { attempt, limits, lookAt, rethrowOurs, timely, type Next, type Run } from './run.ts';
 
@@ -24,6 +24,8 @@ export async function catchUp(run: Run, { winner, target }: Choice): Promise<Cau
     }
   } catch (error) {
     rethrowOurs(error);
+    // It answers, and says that it cannot; silence may end.
+    if (hasCode(error, 'database.failed')) return { unable: messageOf(error) };
     await journal.enter('CatchUp', messageOf(error));
     return { after: limits.retry };
   }

@@ -96,6 +96,18 @@ test('the chosen one applies late: nothing it received is thrown away', async ()
   await judge(world);
 });
 
+test('the chosen one cannot apply: another that holds the same is chosen', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.faults.failNext('catchUp', 'database.failed');
+  world.databases.crash('db-1');
+  await world.clock.advance(8_000);
+  expect(world.promotions[0]?.status).toMatchObject({ newPrimary: 'db-3', dataLoss: 'None' });
+  expect(world.endings).toEqual({ 'db-epoch-2': 'Completed' });
+  await judge(world);
+});
+
 test('a primary that stood still acknowledges nothing when it goes on', async () => {
   const { world, controller } = await stage({ powerCutTakes: 60_000 });
   controller();

@@ -38,12 +38,14 @@ export async function zombie(round: Round): Promise<void> {
   // EC2 takes its time to stop it: else there would be nothing to thaw.
   await whileCloud({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 }, async () => {
     await harm(site, primary.server, 'hang');
-    await replaced(round);
+    await committed(round);
+    await sleep(3_000);
     await harm(site, primary.server, 'resume');
     await sleep(5_000);
   });
   await writer.stop();
   loyal.close();
+  await replaced(round);
   const { quarantined = [] } = await site.status();
   round.expect(
     quarantined.some(({ server }) => server === primary.server),
@@ -93,12 +95,16 @@ async function hasDied({ site, primary }: Round): Promise<boolean> {
 
 /** Waits for the automatic change of primary and looks at its end. */
 async function replaced(round: Round): Promise<void> {
-  const { site, primary } = round;
+  const name = `db-epoch-${await committed(round)}`;
+  await round.site.story.kubectl('wait', `rlp/${name}`, '--for=condition=Finished', endTimeout);
+  await ended(round, name);
+}
+
+/** Waits until another primary is on record; returns its epoch. */
+async function committed({ site, primary }: Round): Promise<number> {
   const epoch = primary.epoch + 1;
   await site.story.kubectl('wait', 'rlm/db', `--for=jsonpath={.status.primary.epoch}=${epoch}`, endTimeout);
-  const name = `db-epoch-${epoch}`;
-  await site.story.kubectl('wait', `rlp/${name}`, '--for=condition=Finished', endTimeout);
-  await ended(round, name);
+  return epoch;
 }
 
 async function ended(round: Round, name: string): Promise<void> {

@@ -34,7 +34,23 @@ export async function zombie(round: Round): Promise<void> {
   const { site, primary, record } = round;
   const loyal = await site.connectTo(primary.server);
   const writer = new Writer(loyal, { firstProcess: 200, clients: 2, pauseMs: 10 }, record);
-  await sleep(1_000);
+  try {
+    await sleep(1_000);
+    await freezeAndThaw(round);
+  } finally {
+    await writer.stop();
+    loyal.close();
+  }
+  await replaced(round);
+  const { quarantined = [] } = await site.status();
+  round.expect(
+    quarantined.some(({ server }) => server === primary.server),
+    `${primary.server} is not quarantined`,
+  );
+}
+
+async function freezeAndThaw(round: Round): Promise<void> {
+  const { site, primary } = round;
   // EC2 takes its time to stop it: else there would be nothing to thaw.
   await whileCloud({ kind: 'slow', action: 'StopInstances', delayMs: 20_000 }, async () => {
     await harm(site, primary.server, 'hang');
@@ -43,14 +59,6 @@ export async function zombie(round: Round): Promise<void> {
     await harm(site, primary.server, 'resume');
     await sleep(5_000);
   });
-  await writer.stop();
-  loyal.close();
-  await replaced(round);
-  const { quarantined = [] } = await site.status();
-  round.expect(
-    quarantined.some(({ server }) => server === primary.server),
-    `${primary.server} is not quarantined`,
-  );
 }
 
 /** A planned change: nobody dies. */

@@ -2,6 +2,7 @@
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Millis } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
+import { forgottenAckers } from './forgotten.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
@@ -74,7 +75,7 @@ interface Scene {
   readonly ready: readonly string[];
   /** Replicas that could acknowledge, and do not yet. */
   readonly idle: readonly string[];
-  /** Recorded ackers that cannot acknowledge any more: their machines are off. */
+  /** Recorded ackers that acknowledge nothing until they are told to: their machines are off, or were restarted. */
   readonly gone: readonly string[];
   readonly leaving: readonly string[];
 }
@@ -131,6 +132,7 @@ function sceneOf(observed: Observed, { troubles, leaving }: Staff, record: Durab
   const acking = receiving.filter((member) => member.look?.replication?.acknowledges === true);
   const isAble = ({ name }: Member) => !troubles.has(name) && !leaving.includes(name);
   const { verdict, since = now } = finding ?? {};
+  const forgotten = forgottenAckers(observed);
   return {
     wanted: cluster.spec.durability,
     record,
@@ -143,7 +145,9 @@ function sceneOf(observed: Observed, { troubles, leaving }: Staff, record: Durab
     acking: names(acking),
     ready: names(acking.filter((member) => isAble(member) && isClose(member))),
     idle: names(receiving.filter((member) => isJoined(member) && isAble(member) && !acking.includes(member))),
-    gone: record.ackers.filter((server) => isGone(members.find(({ name }) => name === server))),
+    gone: record.ackers.filter(
+      (server) => forgotten.includes(server) || isGone(members.find(({ name }) => name === server)),
+    ),
     leaving,
   };
 }

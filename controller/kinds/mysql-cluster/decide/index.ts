@@ -1,6 +1,7 @@
 /** What to do for a cluster next, apart from changes of primary and of what commits wait for. Pure. */
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp, type Instant } from '../../../base/clock.ts';
+import { planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
@@ -26,8 +27,11 @@ export function decide(observed: Observed): Decision {
   const isStill = suspended || isChanging(observed);
   const joining = isStill ? standStill(observed) : planAllJoining(observed);
   const roster = isStill ? noRoster(status) : rosterOf(observed, upkeep);
+  const { waiting, durability } = planForgotten(observed);
+  const mending = upkeep.deeds.filter((deed) => deed.do !== 'follow' || !waiting.has(deed.member.name));
   const record: MySQLClusterStatus = {
     ...joining.record,
+    ...(isStill || durability === undefined ? {} : { durability }),
     members: recordsOf(observed, joining.records, upkeep.troubles),
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
     automaticRemovals: removalsAfter(status, roster.replaced.length, observed.now),
@@ -36,7 +40,7 @@ export function decide(observed: Observed): Decision {
   return {
     record,
     servers: isStill ? [] : [...roster.deeds, ...labelsOf(observed, roster)],
-    joins: isStill ? [] : [...joining.deeds, ...upkeep.deeds],
+    joins: isStill ? [] : [...joining.deeds, ...mending],
     automaticRemovals: roster.replaced.length,
     events: [...joining.events, ...rosterEvents(roster, upkeep.troubles)],
     recheckAfter: isMoving ? busyPeriod : restPeriod,

@@ -63,7 +63,10 @@ export function observed(changes: {
   const { members, durability, wanted = 'Balanced', verdict = 'Healthy', held = 1 } = changes;
   const finding: Finding = { verdict, since: now - held * 1000, evidence: '', looks: new Map() };
   const status: MySQLClusterStatus = { primary: { server: 'db-1', epoch: 1 }, durability };
-  const cluster = { spec: { durability: wanted, failover: { degradeAfterSeconds: 10 } } } as MySQLCluster;
+  const engine = { flavor: 'MariaDB', version: '11.8' };
+  const cluster = {
+    spec: { engine, durability: wanted, failover: { degradeAfterSeconds: 10 } },
+  } as MySQLCluster;
   return {
     now,
     cluster,

@@ -1,0 +1,52 @@
+/** Replicas that may have forgotten what they acknowledged, and what has to be on record before they follow again. Pure. */
+import { timestamp } from '../../../base/clock.ts';
+import type { Look } from '../../../database/port.ts';
+import type { DurabilityRecord } from './durability.ts';
+import type { Observed } from './plan.ts';
+
+export interface Forgotten {
+  /** They must not follow yet: while they are on record as ackers, a failover would count on what they no longer have. */
+  readonly waiting: ReadonlySet<string>;
+  /** The record that promises nothing until a new base is proven; set when nobody else acknowledges. */
+  readonly durability?: DurabilityRecord;
+}
+
+/**
+ * MariaDB drops what it had received and not applied when both threads start again (MDEV-4698), and its receiver then
+ * fetches it anew from a primary that may be gone by then. Another acker can vouch for all of it, and the restarted one is
+ * taken off the record first; where there is none, the record says so before the restarted one follows.
+ */
+export function planForgotten(observed: Observed): Forgotten {
+  const { members, now, status } = observed;
+  const { durability } = status;
+  const forgotten = forgottenAckers(observed);
+  const promises = durability?.state === 'Protected' || durability?.state === 'Degrading';
+  if (!promises || forgotten.length === 0) return { waiting: new Set() };
+  const hasOther = members.some(
+    ({ name, look }) => durability.ackers.includes(name) && !forgotten.includes(name) && isAcking(look),
+  );
+  if (hasOther) return { waiting: new Set(forgotten) };
+  const lapsed = { ...durability, state: 'Rearming', requiredAcks: 0, changeTime: timestamp(now) } as const;
+  return { waiting: new Set(), durability: lapsed };
+}
+
+/** Recorded ackers that were restarted and do not follow yet: a server starts with its applier stopped. */
+export function forgottenAckers({ cluster, members, status }: Observed): readonly string[] {
+  if (cluster.spec.engine.flavor !== 'MariaDB') return [];
+  return members
+    .filter(({ name, isPrimary, place, look }) => {
+      const isAcker = !isPrimary && place === 'Active' && status.durability?.ackers.includes(name) === true;
+      return isAcker && look !== undefined && isIdle(look);
+    })
+    .map(({ name }) => name);
+}
+
+function isIdle({ replication }: Look): boolean {
+  return (
+    replication === undefined || (replication.applier === 'Stopped' && replication.applierError === undefined)
+  );
+}
+
+function isAcking(look: Look | undefined): boolean {
+  return look?.replication?.receiver === 'Running' && look.replication.acknowledges;
+}

@@ -60,21 +60,35 @@ function availability(observed: Observed): ClusterVerdict<'Available'> {
     return no('FailingOver', `Promotion ${currentPromotionRef.name} runs.`);
   }
   const now = servingVerdict(observed, primary.server);
+  // A controller that has just begun knows nothing yet, and nothing has happened.
+  if (!isInformed(observed) && before?.status === 'True') return open(observed, primary.server);
   return now.status === 'True' || wasServing ? now : unknown('Initializing', now.message);
+}
+
+/** Whether a write was tried, or there was time to. */
+function isInformed({ finding, now }: Observed): boolean {
+  if (finding === undefined) return false;
+  const isNew = finding.verdict === 'Suspected' && now - finding.since < recentWrite;
+  return finding.lastWriteTime !== undefined || !isNew;
+}
+
+function open(observed: Observed, leader: string): ClusterVerdict<'Available'> {
+  return saying('Available').yes('PrimaryWritable', `${leader} accepts writes at ${addressOf(observed)}.`);
 }
 
 /** By what supervision found. */
 function servingVerdict(observed: Observed, leader: string): ClusterVerdict<'Available'> {
-  const { yes, no, unknown } = saying('Available');
+  const { no, unknown } = saying('Available');
   const { finding, now } = observed;
   const lastGood = Math.max(finding?.lastWriteTime ?? 0, lastChange(observed));
   const isRecent = now - lastGood < recentWrite;
-  const open = yes('PrimaryWritable', `${leader} accepts writes at ${addressOf(observed)}.`);
   if (finding === undefined) {
-    return isRecent ? open : unknown('ProbeFailed', `${leader} has not been looked at yet.`);
+    return isRecent
+      ? open(observed, leader)
+      : unknown('ProbeFailed', `${leader} has not been looked at yet.`);
   }
   const { verdict, evidence } = finding;
-  if (verdict === 'Healthy' || (verdict === 'Suspected' && isRecent)) return open;
+  if (verdict === 'Healthy' || (verdict === 'Suspected' && isRecent)) return open(observed, leader);
   if (silent.includes(verdict)) return no('PrimaryUnreachable', evidence);
   return blind.includes(verdict) ? unknown('ProbeFailed', evidence) : no('PrimaryReadOnly', evidence);
 }
@@ -86,8 +100,10 @@ function lastChange(observed: Observed): number {
   return hasSucceeded ? Date.parse(status.completionTime ?? '') || 0 : 0;
 }
 
-function addressOf({ status, members }: Observed): string {
-  return status.endpoints?.writer ?? `${members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:3306`;
+/** Not what was published last: that may have been another's address. */
+function addressOf({ cluster, members }: Observed): string {
+  const { writer } = cluster.spec.endpoints ?? {};
+  return `${writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:3306`;
 }
 
 function redundancy({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {

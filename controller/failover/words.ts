@@ -53,8 +53,9 @@ function acceptCommand({ cluster, oldName }: Doubt): string {
   return `echo '${JSON.stringify(promotion)}' | kubectl create -f -`;
 }
 
+/** A machine that died may still be running in EC2's eyes; only one that has stopped is started. */
 function repairCommand({ oldName, instanceID }: Doubt): string {
-  return instanceID === undefined
-    ? `start the machine of ${oldName}`
-    : `aws ec2 start-instances --instance-ids ${instanceID}`;
+  if (instanceID === undefined) return `start the machine of ${oldName}`;
+  const which = `--instance-ids ${instanceID}`;
+  return `aws ec2 stop-instances --force ${which}; aws ec2 wait instance-stopped ${which}; aws ec2 start-instances ${which}`;
 }

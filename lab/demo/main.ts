@@ -31,7 +31,9 @@ async function show(chosen: readonly Story[]): Promise<void> {
   say(`Done in ${seconds(started)} s. Try next:\n`);
   say(`  export KUBECONFIG=$PWD/${relative(kubeconfig)} PATH=${searchPath(kubectl)}`);
   for (const { tryNext } of chosen) say(['', ...tryNext].join('\n  '));
-  say(`\n  . ${relative(paths.environment)}; aws ec2 describe-instances   # any AWS client can join in`);
+  say(
+    `\n  . ${relative(paths.environment)}; aws --endpoint-url $AWS_ENDPOINT_URL ec2 describe-instances   # any AWS client can join in`,
+  );
   say('  node lab/main.ts --help                            # crash, hang, partition, throttle …');
   say('  make demo-down                                     # removes everything');
 }

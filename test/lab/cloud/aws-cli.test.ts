@@ -27,14 +27,14 @@ async function aws(...args: string[]): Promise<string> {
   const env = {
     PATH: process.env['PATH'],
     HOME: cloud.dir,
-    AWS_ENDPOINT_URL: cloud.endpoint,
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_DEFAULT_REGION: 'us-east-1',
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_MAX_ATTEMPTS: '1',
   };
-  return (await execute('aws', args, { env })).stdout.trim();
+  // Debian 12's CLI does not read AWS_ENDPOINT_URL yet.
+  return (await execute('aws', ['--endpoint-url', cloud.endpoint, ...args], { env })).stdout.trim();
 }
 
 const digest = async (file: string) => {

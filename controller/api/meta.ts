@@ -29,6 +29,12 @@ export const annotations = {
   candidate: `${group}/candidate`,
 } as const;
 
+/** Whether a person has asked to leave the object as it is. */
+export function isPaused({ metadata }: { readonly metadata: Pick<ObjectMeta, 'annotations'> }): boolean {
+  const paused = metadata.annotations?.[annotations.paused];
+  return paused !== undefined && paused !== 'false';
+}
+
 export interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;

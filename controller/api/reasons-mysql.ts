@@ -21,7 +21,6 @@ export const mySQLClusterReasons = {
     PrimaryUnreachable: 'The primary does not answer.',
     PrimaryReadOnly: 'The primary answers but takes no writes.',
     FailingOver: 'A change of primary runs.',
-    NoPrimary: 'No server was ever chosen as primary.',
     Initializing: 'No write was ever served.',
     ProbeFailed: 'It is not known whether writes are served; the message says why.',
   },

@@ -2,8 +2,8 @@
 import { timestamp } from '../base/clock.ts';
 import type { Member } from '../database/port.ts';
 import { elect, type Elected, type NotElected } from './elect.ts';
-import { candidatesOf, freezeAll, hasForgotten, type Freeze } from './freeze.ts';
-import { ackersAmong, dataProof, type DataFacts } from './proof.ts';
+import { candidatesOf, freezeAll, type Freeze } from './freeze.ts';
+import { ackersAmong, dataProof, hasForgotten, type DataFacts } from './proof.ts';
 import { rollBack } from './roll-back.ts';
 import { durabilityOf, isRestart, limits, lookAt, type Next, type Run } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
@@ -85,12 +85,13 @@ export async function fence(run: Run, unable: ReadonlyMap<string, string>): Prom
 
 /** What everybody held when stopped. A replica that has gone silent since stays on record: it counts, and it stays stopped. */
 function record(run: Run, { caught, looks }: Freeze): void {
-  const { journal, ports } = run;
+  const { journal, ports, order } = run;
+  const { flavor } = order.cluster.spec.engine;
   const known = (journal.status.frozen ?? []).filter(
     (before) => !caught.some(({ server }) => server === before.server),
   );
   const forgot = (server: string) =>
-    hasForgotten(run, looks.get(server)) ||
+    hasForgotten(flavor, looks.get(server)?.replication) ||
     (journal.status.frozen ?? []).some((before) => before.server === server && before.restarted === true);
   const fresh = caught.map((one) => ({
     server: one.server,

@@ -103,16 +103,6 @@ async function enough(
   while (pending.size > 0 && !isEnough()) await Promise.race(pending);
 }
 
-/**
- * A server boots with its applier stopped, and neither freezing nor thawing touches it. When MariaDB starts both threads
- * again it drops what it had received and not applied, acknowledged or not.
- */
-export function hasForgotten({ order }: Run, look: Look | undefined): boolean {
-  const { applier, applierError } = look?.replication ?? {};
-  const isStopped = applier === 'Stopped' && applierError === undefined;
-  return order.cluster.spec.engine.flavor === 'MariaDB' && isStopped;
-}
-
 /** All that were ever frozen in this promotion, with what is known of them now. */
 export function candidatesOf(
   run: Run,

@@ -2,7 +2,7 @@
 import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import type { PromotionStatus } from '../api/promotion.ts';
 import type { GtidAlgebra } from '../database/gtid.ts';
-import type { Gtids } from '../database/port.ts';
+import type { Flavor, Gtids, Replication } from '../database/port.ts';
 
 export type Durability = NonNullable<MySQLClusterStatus['durability']>;
 export type StopProof = NonNullable<PromotionStatus['proofs']>[number]['type'];
@@ -34,6 +34,15 @@ export function neededFrozen(durability: Durability): number {
 /** How many of the recorded ackers are among `servers`. */
 export function ackersAmong(durability: Durability, servers: readonly string[]): number {
   return durability.ackers.filter((acker) => servers.includes(acker)).length;
+}
+
+/**
+ * A server boots with its applier stopped, and neither freezing nor thawing touches it. When MariaDB starts both threads
+ * again it drops what it had received and not applied, acknowledged or not.
+ */
+export function hasForgotten(flavor: Flavor, replication: Replication | undefined): boolean {
+  const { applier, applierError } = replication ?? {};
+  return flavor === 'MariaDB' && applier === 'Stopped' && applierError === undefined;
 }
 
 /** What is known when it is judged whether every acknowledged write is in `held`. */

@@ -1,9 +1,9 @@
 /** Makes, labels, stops and deletes the servers of a cluster; every action is safe to repeat. */
-import { randomBytes } from 'node:crypto';
 import { apiVersion, labels } from '../../api/meta.ts';
 import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { hasCode } from '../../base/errors.ts';
+import { randomName } from '../../base/random-name.ts';
 import type { Kube, NewObject } from '../../kube/port.ts';
 import type { Member } from './decide/member.ts';
 import type { ServerDeed } from './decide/plan.ts';
@@ -75,7 +75,7 @@ function draft(cluster: MySQLCluster, zone: string | undefined): NewObject<Serve
     apiVersion,
     kind: serverKind.kind,
     metadata: {
-      name: `${name}-${suffix()}`,
+      name: randomName(name),
       ...(namespace === undefined ? {} : { namespace }),
       labels: {
         [labels.cluster]: name,
@@ -93,12 +93,4 @@ function draft(cluster: MySQLCluster, zone: string | undefined): NewObject<Serve
       deletionPolicy: 'Terminate',
     },
   };
-}
-
-/** Lower-case letters and digits: names become host names. */
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
-
-/** Five characters of base 32: one of 33 million. */
-function suffix(): string {
-  return [...randomBytes(5)].map((byte) => alphabet[byte % 32]).join('');
 }

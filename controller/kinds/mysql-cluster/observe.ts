@@ -1,5 +1,5 @@
 /** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
-import { annotations, labels } from '../../api/meta.ts';
+import { isPaused, labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import { serverKind, type Server } from '../../api/server.ts';
@@ -286,9 +286,4 @@ async function zonesOf(
   if (account === undefined || ids.length < 2) return [];
   const subnets = (await answer(accounts.subnets(account, ids))) ?? [];
   return [...new Set(subnets.map(({ zone }) => zone))];
-}
-
-function isPaused({ metadata }: MySQLCluster): boolean {
-  const paused = metadata.annotations?.[annotations.paused];
-  return paused !== undefined && paused !== 'false';
 }

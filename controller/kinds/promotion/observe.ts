@@ -1,5 +1,5 @@
 /** Reads what a request for a change of primary is judged by, from the cache and what supervision has seen. */
-import { annotations } from '../../api/meta.ts';
+import { isPaused } from '../../api/meta.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Promotion } from '../../api/promotion.ts';
@@ -37,14 +37,9 @@ export function observe({ cache, supervision }: ObservePorts, promotion: Promoti
     now,
     promotion,
     cluster,
-    suspended: isHeld || cluster?.spec.suspend === true || isPaused(cluster),
+    suspended: isHeld || cluster?.spec.suspend === true || (cluster !== undefined && isPaused(cluster)),
     replicas: finding && replicasOf(cluster, finding, now),
   };
-}
-
-function isPaused(cluster: MySQLCluster | undefined): boolean {
-  const paused = cluster?.metadata.annotations?.[annotations.paused];
-  return paused !== undefined && paused !== 'false';
 }
 
 function replicasOf(cluster: MySQLCluster | undefined, { looks }: Finding, now: Instant): readonly Replica[] {

@@ -1,11 +1,11 @@
 /** Makes, marks and deletes the servers of an array; every action is safe to repeat. */
-import { randomBytes } from 'node:crypto';
 import { drainAnnotation } from '../../api/drain.ts';
 import { annotations, apiVersion, labels } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
 import { hasCode } from '../../base/errors.ts';
+import { randomName } from '../../base/random-name.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Kube, NewObject } from '../../kube/port.ts';
 import type { Member } from './decide/member.ts';
@@ -86,7 +86,7 @@ function draft(array: ServerArray, { revision, zone, candidate }: Wish, now: Ins
     apiVersion,
     kind: serverKind.kind,
     metadata: {
-      name: `${name}-${suffix()}`,
+      name: randomName(name),
       ...(namespace === undefined ? {} : { namespace }),
       labels: { [labels.array]: name, [labels.deployment]: deploymentRef.name },
       ...(candidate ? { annotations: marks } : {}),
@@ -102,14 +102,6 @@ function draft(array: ServerArray, { revision, zone, candidate }: Wish, now: Ins
       deletionPolicy: 'Terminate',
     },
   };
-}
-
-/** Lower-case letters and digits: names become host names. */
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
-
-/** Five characters of base 32: one of 33 million. */
-function suffix(): string {
-  return [...randomBytes(5)].map((byte) => alphabet[byte % 32]).join('');
 }
 
 function admitPatch({ as }: Admission): object {

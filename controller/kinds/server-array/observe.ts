@@ -3,7 +3,7 @@ import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { findCondition } from '../../api/conditions.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { annotations, keyOf, labels } from '../../api/meta.ts';
+import { isPaused, keyOf, labels } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { serverKind, type Server } from '../../api/server.ts';
@@ -136,9 +136,4 @@ async function otherWriterOf(kube: Kube, array: ServerArray): Promise<string | u
 function ownsReplicas(fields: object | undefined): boolean {
   const spec = (fields as Readonly<Record<string, object>> | undefined)?.['f:spec'];
   return spec !== undefined && 'f:replicas' in spec;
-}
-
-function isPaused({ metadata }: ServerArray): boolean {
-  const paused = metadata.annotations?.[annotations.paused];
-  return paused !== undefined && paused !== 'false';
 }

@@ -4,7 +4,7 @@ import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts
 import { balancersOf, isDrained } from '../../api/drain.ts';
 import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { annotations, labels } from '../../api/meta.ts';
+import { isPaused, labels } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import type { Server } from '../../api/server.ts';
@@ -91,9 +91,4 @@ function isDraining(cache: Cache, { metadata }: Server, now: Instant): boolean {
   return (
     now < deadline && !isDrained(name, balancersOf(arrayName, cache.list(loadBalancerKind, { namespace })))
   );
-}
-
-function isPaused({ metadata }: Server): boolean {
-  const paused = metadata.annotations?.[annotations.paused];
-  return paused !== undefined && paused !== 'false';
 }

@@ -1,6 +1,7 @@
 /** Replicas that may have forgotten what they acknowledged, and what has to be on record before they follow again. Pure. */
 import { timestamp } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
+import { hasForgotten } from '../../../failover/proof.ts';
 import type { DurabilityRecord } from './durability.ts';
 import type { Observed } from './plan.ts';
 
@@ -32,19 +33,16 @@ export function planForgotten(observed: Observed): Forgotten {
 
 /** Recorded ackers that were restarted and do not follow yet: a server starts with its applier stopped. */
 export function forgottenAckers({ cluster, members, status }: Observed): readonly string[] {
-  if (cluster.spec.engine.flavor !== 'MariaDB') return [];
+  const { flavor } = cluster.spec.engine;
+  // One that follows nobody has lost even the memory of what it followed.
+  const isIdle = ({ replication }: Look) =>
+    replication === undefined ? flavor === 'MariaDB' : hasForgotten(flavor, replication);
   return members
     .filter(({ name, isPrimary, place, look }) => {
       const isAcker = !isPrimary && place === 'Active' && status.durability?.ackers.includes(name) === true;
       return isAcker && look !== undefined && isIdle(look);
     })
     .map(({ name }) => name);
-}
-
-function isIdle({ replication }: Look): boolean {
-  return (
-    replication === undefined || (replication.applier === 'Stopped' && replication.applierError === undefined)
-  );
 }
 
 function isAcking(look: Look | undefined): boolean {

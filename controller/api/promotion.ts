@@ -78,7 +78,9 @@ const status = statusOf({
   redundantTime: time().optional().describe('When it had a healthy replica again.'),
   writeOutageMilliseconds: count(2_147_483_647)
     .optional()
-    .describe('From lastWriteTime to the first good write.'),
+    .describe(
+      'Time without writes: from lastWriteTime, or half a heartbeat (250 ms) later where the primary died, to the first good write.',
+    ),
   dataLoss: z
     .enum(['None', 'Possible', 'Known'])
     .optional()

@@ -1,6 +1,9 @@
 /** UpdateProxies, UpdateDNS and VerifyWrites: clients are led to the new primary, and a write proves that it serves. */
+import type { Instant } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
+import { beatPeriod } from '../supervision/port.ts';
 import { newPrimary } from './commit.ts';
+import { isPlanned } from './journal.ts';
 import { attempt, limits, timely, type Next, type Run } from './run.ts';
 
 /** Asks every local proxy once; one that does not answer is a warning, the cluster asks it again later. */
@@ -60,10 +63,15 @@ export async function verifyWrites(run: Run): Promise<Next> {
       return 'go';
     }
     ports.failpoints.hit('failover.after-verify');
-    const { lastWriteTime } = journal.status;
-    const outage = ports.clock.now() - Date.parse(lastWriteTime ?? '');
+    const outage = ports.clock.now() - lastWrite(run);
     if (Number.isFinite(outage)) journal.add({ writeOutageMilliseconds: Math.max(0, Math.round(outage)) });
     journal.leave('VerifyWrites', 'A write was good.');
     return 'go';
   });
+}
+
+/** In a planned change when it was closed; a primary that died was writable for half a heartbeat after the last one, on average. */
+function lastWrite({ journal }: Run): Instant {
+  const known = Date.parse(journal.status.lastWriteTime ?? '');
+  return isPlanned(journal.promotion) ? known : known + beatPeriod / 2;
 }

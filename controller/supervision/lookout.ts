@@ -5,7 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { Inspection, Look, Member } from '../database/port.ts';
 import { judge } from './judge.ts';
 import type { SupervisionMetrics } from './metrics.ts';
-import type { Finding, Supervised } from './port.ts';
+import { beatPeriod, type Finding, type Supervised } from './port.ts';
 import { Probe } from './probe.ts';
 import { Replicas, Witnesses } from './others.ts';
 import { inspected, looked, lostAcks, wrote, type Outcome, type PrimarySigns } from './signs.ts';
@@ -21,8 +21,6 @@ export interface LookoutOptions {
 }
 
 const period: Millis = 1_000;
-/** Writes come more often: how long writes were out is counted from the last good one. */
-const beatPeriod: Millis = 500;
 /** While the primary is silent. A refusal must be seen twice, 300 ms apart. */
 const urgentPeriod: Millis = 300;
 const lookLimit: Millis = 1_000;

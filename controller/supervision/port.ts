@@ -1,5 +1,5 @@
-/** What the supervisor of a cluster found; whoever acts on it looks again first. Types only. */
-import type { Instant } from '../base/clock.ts';
+/** What the supervisor of a cluster found; whoever acts on it looks again first. */
+import type { Instant, Millis } from '../base/clock.ts';
 import type { MachineState } from '../cloud/port.ts';
 import type { Look, Member, Witness } from '../database/port.ts';
 
@@ -28,6 +28,9 @@ export type Verdict =
   | 'Overloaded'
   | 'AcksLost'
   | 'AllUnreachable';
+
+/** The primary's heartbeat row is written this often: how closely the last good write is known. */
+export const beatPeriod: Millis = 500;
 
 export interface Finding {
   readonly verdict: Verdict;

@@ -8,7 +8,14 @@ import { deaths } from './harm.ts';
 /** Rounds in which the primary must not be replaced. */
 const spared = ['blind', 'ackers-lost', 'overload', 'no-connections'] as const;
 /** Rounds with an end of their own. */
-const special = ['switchover', 'zombie', 'no-proof', 'stale-reads', 'controller-killed'] as const;
+const special = [
+  'switchover',
+  'zombie',
+  'no-proof',
+  'stale-reads',
+  'controller-killed',
+  'switchover-killed',
+] as const;
 
 export const scenarioNames = [...deaths, ...spared, ...special] as const;
 export type ScenarioName = (typeof scenarioNames)[number];

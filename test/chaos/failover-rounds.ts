@@ -63,16 +63,56 @@ async function freezeAndThaw(round: Round): Promise<void> {
 
 /** A planned change: nobody dies. */
 export async function switchover(round: Round): Promise<void> {
+  await order(round);
+  await finished(round, plannedName(round));
+  await ended(round, plannedName(round));
+}
+
+function plannedName({ primary }: Round): string {
+  return `planned-${primary.epoch}`;
+}
+
+async function order(round: Round): Promise<void> {
   const { site, primary } = round;
-  const name = `planned-${primary.epoch}`;
   const spec = { clusterRef: { name: 'db' }, expectedPrimary: primary.server };
-  await site.story.apply(object('Promotion', name, spec));
-  await site.story.kubectl('wait', `rlp/${name}`, '--for=condition=Finished', endTimeout);
-  await ended(round, name);
+  await site.story.apply(object('Promotion', plannedName(round), spec));
+}
+
+/** The planned change, or its way back. */
+async function carriedOut(round: Round): Promise<void> {
+  const { site, primary } = round;
+  const name = plannedName(round);
+  await finished(round, name);
+  const { conditions = [] } = await site.promotion(name);
+  const { reason, message } = conditions.find(({ type }) => type === 'Succeeded') ?? {};
+  if (reason !== 'RolledBack') return await ended(round, name);
+  console.log(`    ${message}`);
+  const now = await site.primary();
+  round.expect(now.server === primary.server, `${now.server} leads after ${name} was rolled back`);
+}
+
+async function finished({ site }: Round, promotion: string): Promise<void> {
+  await site.story.kubectl('wait', `rlp/${promotion}`, '--for=condition=Finished', endTimeout);
+}
+
+/** A change of primary in which the controller dies: what begins it, and what must be true in the end. */
+interface Change {
+  readonly begin: (round: Round) => Promise<void>;
+  readonly finish: (round: Round) => Promise<void>;
 }
 
 /** The controller is killed at one place of a failover, another place each round, and comes back. */
-export function controllerKilled(): Scenario {
+export function killedInFailover(): Scenario {
+  const begin = async ({ site, primary }: Round) => kill(site, primary.server, 'power-off');
+  return controllerKilled({ begin, finish: replaced });
+}
+
+/** The same in a planned change. When the pause becomes too long meanwhile, the old primary must have its writes back. */
+export function killedInSwitchover(): Scenario {
+  return controllerKilled({ begin: order, finish: carriedOut });
+}
+
+function controllerKilled({ begin, finish }: Change): Scenario {
   const places = failpointNames.filter((name) => name.startsWith('failover.'));
   let next = 0;
   return async (round) => {
@@ -80,12 +120,12 @@ export function controllerKilled(): Scenario {
     const place = places[next++ % places.length] ?? '';
     await installation.killController();
     await installation.startController({ RIDGELINE_FAILPOINT: place });
-    await kill(round.site, round.primary.server, 'power-off');
+    await begin(round);
     const wasReached = await hasDied(round);
     console.log(`    controller ${wasReached ? 'killed' : 'never came by'} at ${place}`);
     if (!wasReached) await installation.killController();
     await installation.startController();
-    await replaced(round);
+    await finish(round);
   };
 }
 
@@ -104,7 +144,7 @@ async function hasDied({ site, primary }: Round): Promise<boolean> {
 /** Waits for the automatic change of primary and looks at its end. */
 async function replaced(round: Round): Promise<void> {
   const name = `db-epoch-${await committed(round)}`;
-  await round.site.story.kubectl('wait', `rlp/${name}`, '--for=condition=Finished', endTimeout);
+  await finished(round, name);
   await ended(round, name);
 }
 

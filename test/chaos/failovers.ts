@@ -4,7 +4,14 @@ import path from 'node:path';
 import { DatabaseSite, type Shape } from './database-site.ts';
 import { lineOf, tableOf, verdictText, type ShapeResult } from './failover-report.ts';
 import { drawRounds, parsePlan, type Plan, type ScenarioName } from './failover-options.ts';
-import { controllerKilled, death, staleReads, switchover, zombie } from './failover-rounds.ts';
+import {
+  death,
+  killedInFailover,
+  killedInSwitchover,
+  staleReads,
+  switchover,
+  zombie,
+} from './failover-rounds.ts';
 import { HistoryFile } from './history-file.ts';
 import { playRound, type RoundResult, type Scenario } from './round.ts';
 import { ackersLost, blind, noConnections, noProof, overload } from './spared-rounds.ts';
@@ -35,7 +42,8 @@ function scenarios(): Readonly<Record<ScenarioName, Scenario>> {
     zombie,
     'no-proof': noProof,
     'stale-reads': staleReads,
-    'controller-killed': controllerKilled(),
+    'controller-killed': killedInFailover(),
+    'switchover-killed': killedInSwitchover(),
   };
 }
 

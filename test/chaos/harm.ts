@@ -33,7 +33,8 @@ async function isolate(site: DatabaseSite, server: string): Promise<void> {
   const own = await site.addressOf(server);
   const all = await site.story.field('rlsrv', '{.items[*].status.privateIP}');
   const others = all.split(' ').filter((address) => address !== own);
-  await Promise.all([network.computer, ...others].map((other) => cut(own, other)));
+  // The controller last: it must not miss what clients still saw.
+  await Promise.all([...others, network.computer].map((other) => cut(own, other)));
 }
 
 /** Mends the network after `work`, whatever becomes of it. */

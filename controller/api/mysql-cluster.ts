@@ -100,6 +100,11 @@ const durability = z.object({
       'What the primary held when commits last began to wait or an acker left; whoever replaces it must hold that too.',
     ),
   changeTime: time().optional().describe('When this record was last changed.'),
+  serial: count(2_147_483_647)
+    .optional()
+    .describe(
+      'Grows by one with every change of this record; servers refuse orders that come from an earlier one.',
+    ),
 });
 
 const member = z.object({

@@ -58,7 +58,7 @@ const errorCodes = {
   /** It has no session left for applications; it is alive. */
   'database.overloaded': 'backoff',
   'database.denied': 'backoff',
-  /** The node has seen a higher epoch: somebody else is in charge. */
+  /** The node has seen a later stamp: somebody else is in charge. */
   'database.stale-epoch': 'never',
   /** It answered with an error; number and text are in the message. */
   'database.failed': 'backoff',

@@ -6,7 +6,7 @@ import type { Dialect, Observation } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
 import { algebraOf, type GtidAlgebra } from './gtid.ts';
 import { NodeCommands } from './node-commands.ts';
-import type { Database, Frozen, Gtids, Inspection, Look, Node, Replication, Source } from './port.ts';
+import type { Database, Frozen, Gtids, Inspection, Look, Node, Replication, Source, Stamp } from './port.ts';
 import { Session } from './session.ts';
 
 /** How long a server may take for one call where the port names no time. */
@@ -90,12 +90,12 @@ export class SshDatabase implements Database {
     return await this.#commands.certificate();
   }
 
-  async freeze(epoch: number): Promise<Frozen> {
+  async freeze(stamp: Stamp): Promise<Frozen> {
     const observation = await this.#observe(patience);
     const { replication } = observation.look;
     // What is received must be applied later, and an applier that starts alone would lose it (MariaDB).
     const wake = replication?.receiver === 'Stopped' ? '' : this.#wake(observation);
-    await this.#stopReceiver(epoch, replication?.source, wake);
+    await this.#stopReceiver(stamp, replication?.source, wake);
     const { look } = await this.#observe(patience);
     if (look.replication !== undefined && look.replication.receiver !== 'Stopped') {
       throw this.#failed('its receiver does not stop');
@@ -103,10 +103,10 @@ export class SshDatabase implements Database {
     return { received: look.replication?.received ?? look.executed, executed: look.executed };
   }
 
-  async thaw(epoch: number): Promise<void> {
+  async thaw(stamp: Stamp): Promise<void> {
     const observation = await this.#observe(patience);
     this.#assertFollows(observation);
-    await this.#order(epoch, `${this.#dialect.startReceiver} ${this.#wake(observation)}`);
+    await this.#order(stamp, `${this.#dialect.startReceiver} ${this.#wake(observation)}`);
   }
 
   async catchUp(target: Gtids, timeout: Millis): Promise<boolean> {
@@ -119,71 +119,71 @@ export class SshDatabase implements Database {
     });
   }
 
-  async detach(epoch: number): Promise<void> {
+  async detach(stamp: Stamp): Promise<void> {
     const { replication } = (await this.#observe(patience)).look;
-    await this.#stopReceiver(epoch, replication?.source);
+    await this.#stopReceiver(stamp, replication?.source);
     if (replication === undefined) return;
     if (!this.#hasAppliedAll(await this.#observe(patience))) {
       throw this.#failed('it has not applied all that it received');
     }
-    await this.#order(epoch, this.#dialect.detach);
+    await this.#order(stamp, this.#dialect.detach);
   }
 
-  async requireAcks(acks: number, epoch: number): Promise<void> {
-    await this.#order(epoch, this.#dialect.requireAcks(acks));
+  async requireAcks(acks: number, stamp: Stamp): Promise<void> {
+    await this.#order(stamp, this.#dialect.requireAcks(acks));
   }
 
-  async open(epoch: number): Promise<void> {
+  async open(stamp: Stamp): Promise<void> {
     if ((await this.#observe(patience)).look.replication !== undefined) {
       throw this.#failed('it follows another server');
     }
-    const wakeEvents = await this.#order(epoch, this.#dialect.sleepingEvents);
-    await this.#order(epoch, [this.#dialect.open(epoch), ...wakeEvents].join('\n'));
+    const wakeEvents = await this.#order(stamp, this.#dialect.sleepingEvents);
+    await this.#order(stamp, [this.#dialect.open(stamp.epoch), ...wakeEvents].join('\n'));
   }
 
-  async close(epoch: number, timeout: Millis): Promise<Gtids> {
+  async close(stamp: Stamp, timeout: Millis): Promise<Gtids> {
     const lockSeconds = Math.max(1, Math.floor(timeout / 2_000));
     const { sessionsInTheWay, applicationSessions } = this.#dialect;
-    await this.#commands.endSessions(await this.#list(sessionsInTheWay), epoch, patience);
+    await this.#commands.endSessions(await this.#list(sessionsInTheWay), stamp, patience);
     // The client outlives both locks: what it started must not take effect after we gave up.
-    await this.#commands.sql(this.#dialect.close(lockSeconds), epoch, lockSeconds * 2_000 + 1_000);
-    await this.#commands.endSessions(await this.#list(applicationSessions), epoch, patience);
+    await this.#commands.sql(this.#dialect.close(lockSeconds), stamp, lockSeconds * 2_000 + 1_000);
+    await this.#commands.endSessions(await this.#list(applicationSessions), stamp, patience);
     const { look } = await this.#observe(patience);
     if (!look.readOnly) throw this.#failed('it still takes writes');
     return look.executed;
   }
 
-  async follow(source: Source, epoch: number): Promise<void> {
+  async follow(source: Source, stamp: Stamp): Promise<void> {
     const observation = await this.#observe(patience);
     const { look } = observation;
     if (!look.readOnly) throw this.#failed('it takes writes');
     // To end their wait would acknowledge commits that no replica has.
     if (look.acks.waiting > 0) throw this.#failed('commits on it still wait for replicas');
-    const isNew = await this.#commands.trust(source.certificate, epoch);
+    const isNew = await this.#commands.trust(source.certificate, stamp);
     if (!isNew && isFollowing(look.replication, source)) return;
-    if (look.replication !== undefined) await this.#drain(observation, epoch);
+    if (look.replication !== undefined) await this.#drain(observation, stamp);
     const position = look.replication === undefined && look.executed !== '' ? look.executed : undefined;
-    await this.#order(epoch, this.#dialect.follow(source, position));
+    await this.#order(stamp, this.#dialect.follow(source, position));
   }
 
-  async acknowledge(on: boolean, epoch: number): Promise<void> {
+  async acknowledge(on: boolean, stamp: Stamp): Promise<void> {
     const observation = await this.#observe(patience);
     const replication = this.#assertFollows(observation);
     const flag = this.#dialect.acknowledge(on);
     if (replication.receiver === 'Running' && replication.acknowledges === on) {
-      await this.#order(epoch, flag);
+      await this.#order(stamp, flag);
       return;
     }
-    await this.#stopReceiver(epoch, replication.source, this.#wake(observation));
-    await this.#order(epoch, `${flag} ${this.#dialect.startReceiver}`);
+    await this.#stopReceiver(stamp, replication.source, this.#wake(observation));
+    await this.#order(stamp, `${flag} ${this.#dialect.startReceiver}`);
     const runs = await this.#until(settling, ({ look }) => {
       return look.replication?.receiver === 'Running' && look.replication.acknowledges === on;
     });
     if (!runs) throw new AppError('database.silent', `the receiver of ${this.#name} does not connect`);
   }
 
-  async kill(epoch: number): Promise<void> {
-    await this.#commands.kill(epoch);
+  async kill(stamp: Stamp): Promise<void> {
+    await this.#commands.kill(stamp);
   }
 
   async #observe(timeout: Millis): Promise<Observation> {
@@ -209,14 +209,14 @@ export class SshDatabase implements Database {
     }
   }
 
-  /** Stops to listen to `source`; nothing to stop = only its epoch is told. */
-  async #stopReceiver(epoch: number, source: string | undefined, before = ''): Promise<void> {
-    if (source === undefined) await this.#order(epoch, '');
-    else await this.#commands.hush(`${before} ${this.#dialect.stopReceiver}`, source, epoch, settling);
+  /** Stops to listen to `source`; nothing to stop = only its stamp is told. */
+  async #stopReceiver(stamp: Stamp, source: string | undefined, before = ''): Promise<void> {
+    if (source === undefined) await this.#order(stamp, '');
+    else await this.#commands.hush(`${before} ${this.#dialect.stopReceiver}`, source, stamp, settling);
   }
 
-  async #order(epoch: number, sql: string): Promise<readonly string[]> {
-    return await this.#commands.sql(sql, epoch, patience);
+  async #order(stamp: Stamp, sql: string): Promise<readonly string[]> {
+    return await this.#commands.sql(sql, stamp, patience);
   }
 
   /** The statements in the only column of the answer. */
@@ -226,8 +226,8 @@ export class SshDatabase implements Database {
   }
 
   /** Lets no more in and waits until all that was received is applied. */
-  async #drain(observation: Observation, epoch: number): Promise<void> {
-    await this.#stopReceiver(epoch, observation.look.replication?.source, this.#wake(observation));
+  async #drain(observation: Observation, stamp: Stamp): Promise<void> {
+    await this.#stopReceiver(stamp, observation.look.replication?.source, this.#wake(observation));
     const drained = await this.#until(settling, (now) => {
       if (this.#hasAppliedAll(now)) return true;
       this.#assertApplies(now);

@@ -1,9 +1,9 @@
-/** The script on the host, called: changes under an epoch, and what only the host knows. */
+/** The script on the host, called: changes under a stamp, and what only the host knows. */
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
 import { nodeExit, nodeScriptPath, ownCertificate } from './node-script.ts';
-import type { Inspection } from './port.ts';
+import type { Inspection, Stamp } from './port.ts';
 import { failureIn } from './sql-errors.ts';
 
 /** How long the script may wait for its lock, and SSH for the script. */
@@ -12,7 +12,7 @@ const allowance: Millis = 4_000;
 const noSuchSession = 1094;
 
 interface ClientRun {
-  readonly epoch: number | undefined;
+  readonly stamp: Stamp | undefined;
   /** For the client itself. */
   readonly limit: Millis;
   /** Numbers of errors that do no harm. */
@@ -31,29 +31,29 @@ export class NodeCommands {
     this.#name = name;
   }
 
-  /** Runs SQL as root until its first error; the lines it prints. Without an epoch: at whatever epoch the host is. */
-  async sql(sql: string, epoch: number | undefined, limit: Millis): Promise<readonly string[]> {
-    return await this.#client(['sql'], sql, { epoch, limit, tolerated: [] });
+  /** Runs SQL as root until its first error; the lines it prints. Without a stamp: whatever the host has seen. */
+  async sql(sql: string, stamp: Stamp | undefined, limit: Millis): Promise<readonly string[]> {
+    return await this.#client(['sql'], sql, { stamp, limit, tolerated: [] });
   }
 
   /** As `sql`, for what makes the server stop to listen to another, which may be silent. */
-  async hush(sql: string, source: string, epoch: number, limit: Millis): Promise<void> {
-    await this.#client(['hush', source], sql, { epoch, limit, tolerated: [] });
+  async hush(sql: string, source: string, stamp: Stamp, limit: Millis): Promise<void> {
+    await this.#client(['hush', source], sql, { stamp, limit, tolerated: [] });
   }
 
   /** Ends sessions; those that have gone do not matter. */
-  async endSessions(kills: readonly string[], epoch: number, limit: Millis): Promise<void> {
+  async endSessions(kills: readonly string[], stamp: Stamp, limit: Millis): Promise<void> {
     if (kills.length > 0)
-      await this.#client(['try'], kills.join('\n'), { epoch, limit, tolerated: [noSuchSession] });
+      await this.#client(['try'], kills.join('\n'), { stamp, limit, tolerated: [noSuchSession] });
   }
 
   /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
-  async trust(certificate: string, epoch: number): Promise<boolean> {
-    return (await this.#call([String(epoch), 'trust'], allowance, certificate)) !== '';
+  async trust(certificate: string, stamp: Stamp): Promise<boolean> {
+    return (await this.#call([wordOf(stamp), 'trust'], allowance, certificate)) !== '';
   }
 
-  async kill(epoch: number): Promise<void> {
-    await this.#call([String(epoch), 'kill'], allowance);
+  async kill(stamp: Stamp): Promise<void> {
+    await this.#call([wordOf(stamp), 'kill'], allowance);
   }
 
   async inspect(timeout: Millis): Promise<Inspection> {
@@ -73,9 +73,9 @@ export class NodeCommands {
   async #client(
     [verb, ...rest]: readonly [verb: 'sql' | 'try' | 'hush', ...rest: readonly string[]],
     sql: string,
-    { epoch, limit, tolerated }: ClientRun,
+    { stamp, limit, tolerated }: ClientRun,
   ): Promise<readonly string[]> {
-    const words = [epoch === undefined ? '-' : String(epoch), verb, String(limit / 1_000), ...rest];
+    const words = [stamp === undefined ? '-' : wordOf(stamp), verb, String(limit / 1_000), ...rest];
     // Our literals count on backslash escapes, whatever the server's default is.
     const stdin = `SET SESSION sql_mode = '';\n${sql}\n`;
     const stdout = await this.#call(words, limit + allowance, stdin, tolerated);
@@ -109,4 +109,9 @@ export class NodeCommands {
   #hostFailed(said: string): AppError {
     return new AppError('shell.host-failed', `${this.#name}: ${said}`);
   }
+}
+
+/** As the script compares it. */
+function wordOf({ epoch, serial }: Stamp): string {
+  return `${epoch}.${serial}`;
 }

@@ -1,4 +1,4 @@
-/** The script through which a database host is changed: it knows the highest epoch and refuses whoever has a lower one. */
+/** The script through which a database host is changed: it knows the latest stamp and refuses whoever has an earlier one. */
 
 /** Where preparation installs `nodeScript`, owned by root, mode 755. */
 export const nodeScriptPath = '/usr/local/sbin/ridgeline-node';
@@ -16,8 +16,8 @@ export const nodeExit = {
 } as const;
 
 /**
- * `ridgeline-node <epoch> <verb>`; the epoch is remembered before anything is done, `-` stands for whatever it is.
- * A call holds the lock until it ends, so a late call of an old controller is over before the next epoch begins.
+ * `ridgeline-node <epoch>.<serial> <verb>`; this stamp is remembered before anything is done, `-` stands for whatever it
+ * is. A call holds the lock until it ends, so a late call of an old controller is over before a later stamp is admitted.
  * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
  * column names. `hush <seconds> <address>` runs SQL that stops to listen to the database there: connections to it that are
  * still there after 200 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
@@ -25,7 +25,7 @@ export const nodeExit = {
  */
 export const nodeScript = String.raw`#!/bin/bash
 # Ridgeline's hand on a database server; installed and called by the controller.
-epoch=$1 verb=$2
+stamp=$1 verb=$2
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 state=/var/lib/ridgeline data=/var/lib/mysql trusted=${sourceCertificate}
 if [ -x /usr/sbin/mariadbd ]; then client=mariadb unit=mariadb.service; else client=mysql unit=mysql.service; fi
@@ -38,14 +38,16 @@ lock() {
   flock -w 2 9 || { echo 'another call holds the lock for 2 s' >&2; exit 75; }
 }
 
-# Refuses a lower epoch than was ever seen here, and remembers a higher one for good.
+# Refuses an earlier stamp than was ever seen here, and remembers a later one for good.
 admit() {
-  local seen=0
-  [ ! -e "$state/epoch" ] || read -r seen < "$state/epoch" || fail "cannot read $state/epoch"
-  [ "$epoch" -ge "$seen" ] || { echo "this host has seen epoch $seen, not $epoch" >&2; exit 77; }
-  [ "$epoch" -gt "$seen" ] || return 0
-  echo "$epoch" > "$state/.epoch" && sync "$state/.epoch" &&
-    mv "$state/.epoch" "$state/epoch" && sync "$state" || fail "cannot store the epoch in $state"
+  local epoch serial seen=0 last=0
+  IFS=. read -r epoch serial <<< "$stamp"
+  [ ! -e "$state/stamp" ] || IFS=. read -r seen last < "$state/stamp" || fail "cannot read $state/stamp"
+  (( epoch > seen || (epoch == seen && serial >= last) )) ||
+    { echo "this host has seen orders of epoch $seen, serial $last, not $stamp" >&2; exit 77; }
+  (( epoch > seen || serial > last )) || return 0
+  echo "$stamp" > "$state/.stamp" && sync "$state/.stamp" &&
+    mv "$state/.stamp" "$state/stamp" && sync "$state" || fail "cannot store the stamp in $state"
 }
 
 # The time limit is for the client: a session that waits for replicas must not hold the lock.
@@ -101,7 +103,7 @@ inspect() {
 
 [ "$verb" != inspect ] || { inspect; exit; }
 lock
-[ "$epoch" = - ] || admit
+[ "$stamp" = - ] || admit
 case $verb in
   sql) sql "$3" ;;
   try) sql "$3" --force ;;

@@ -43,6 +43,13 @@ export interface Member {
   readonly database: Database;
 }
 
+/** Tells earlier orders from later ones: by their epoch, and within one by the record of durability they come from. */
+export interface Stamp {
+  readonly epoch: number;
+  /** `status.durability.serial`; 0 before anything of the epoch is on record. */
+  readonly serial: number;
+}
+
 /** What a server says of itself, in one look. */
 export interface Look {
   /** Exact, e.g. `11.8.6` or `9.7.4`. */
@@ -121,11 +128,11 @@ export interface Source {
  * `database.silent` no answer within the time; the outcome is unknown;
  * `database.overloaded` it refuses sessions of applications (only `beat`);
  * `database.denied` it does not accept the account;
- * `database.stale-epoch` the node has seen a higher epoch: whoever asks is no longer in charge;
+ * `database.stale-epoch` the node has seen a later stamp: whoever asks is no longer in charge;
  * `database.failed` it answers with an error; number and text are in the message.
  *
- * Everything that takes an `epoch` changes the server. It runs under a lock on the host and is refused when the host has
- * seen a higher epoch; a higher one is remembered before anything is done. All of it may be repeated.
+ * Everything that takes a `stamp` changes the server. It runs under a lock on the host and is refused when the host has
+ * seen a later stamp; a later one is remembered before anything is done. All of it may be repeated.
  */
 export interface Database {
   look(timeout: Millis): Promise<Look>;
@@ -137,25 +144,25 @@ export interface Database {
   certificate(): Promise<string>;
 
   /** Stops the receiver, and only it: from then on this replica acknowledges nothing. Resolves when it has stopped. */
-  freeze(epoch: number): Promise<Frozen>;
+  freeze(stamp: Stamp): Promise<Frozen>;
   /** Starts the receiver again. */
-  thaw(epoch: number): Promise<void>;
+  thaw(stamp: Stamp): Promise<void>;
   /** Starts the applier and waits until `target` is executed; false when the time is over. Changes no role. */
   catchUp(target: Gtids, timeout: Millis): Promise<boolean>;
   /** Follows nobody from now on. Refused while something it received is not applied. It stays read-only. */
-  detach(epoch: number): Promise<void>;
+  detach(stamp: Stamp): Promise<void>;
   /** Makes commits wait for so many replicas from now on; 0 = for none. */
-  requireAcks(acks: number, epoch: number): Promise<void>;
+  requireAcks(acks: number, stamp: Stamp): Promise<void>;
   /** Takes writes, from now on and not after a restart; writes the heartbeat row with the epoch. */
-  open(epoch: number): Promise<void>;
+  open(stamp: Stamp): Promise<void>;
   /** Takes no more writes and ends the sessions of applications; returns all that is executed then. */
-  close(epoch: number, timeout: Millis): Promise<Gtids>;
+  close(stamp: Stamp, timeout: Millis): Promise<Gtids>;
   /** Follows `source`. What it received before is applied first; refused when that does not end in time. */
-  follow(source: Source, epoch: number): Promise<void>;
+  follow(source: Source, stamp: Stamp): Promise<void>;
   /** Starts or stops acknowledging, without a change of source; resolves when the receiver runs again. */
-  acknowledge(on: boolean, epoch: number): Promise<void>;
+  acknowledge(on: boolean, stamp: Stamp): Promise<void>;
   /** Kills the server process and keeps it from starting; resolves when the process is proven to be gone. */
-  kill(epoch: number): Promise<void>;
+  kill(stamp: Stamp): Promise<void>;
 }
 
 export interface Frozen {

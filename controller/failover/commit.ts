@@ -2,7 +2,17 @@
 import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { hasCode, messageOf } from '../base/errors.ts';
 import type { Choice } from './fence.ts';
-import { attempt, limits, lookAt, rethrowOurs, timely, type Next, type Run } from './run.ts';
+import {
+  attempt,
+  durabilityOf,
+  limits,
+  lookAt,
+  rethrowOurs,
+  stampOf,
+  timely,
+  type Next,
+  type Run,
+} from './run.ts';
 
 /** `unable`: it will not get there; the message says why. */
 export type CaughtUp = 'go' | { readonly unable: string } | { readonly after: number };
@@ -54,7 +64,8 @@ export async function commit(run: Run, { winner, target, ackers, identity }: Cho
     base: target,
     changeTime: journal.now(),
   });
-  await journal.writeCluster({ primary, durability });
+  const { serial = 0 } = durabilityOf(run);
+  await journal.writeCluster({ primary, durability: { ...durability, serial: serial + 1 } });
   ports.failpoints.hit('failover.after-commit');
   journal.leave('Commit', `${winner.server} is the primary of epoch ${epoch}.`);
   return 'go';
@@ -62,16 +73,17 @@ export async function commit(run: Run, { winner, target, ackers, identity }: Cho
 
 /** Promote: it follows nobody any more, and its commits wait as the record says before there can be any. */
 export async function promote(run: Run): Promise<Next> {
-  const { journal, ports, epoch } = run;
+  const { journal, ports } = run;
   await journal.enter('Promote');
   return await attempt(run, 'Promote', async () => {
     const { status } = journal.cluster;
     const winner = newPrimary(run);
     if (winner === undefined) return { after: limits.retry };
-    await timely(run, limits.follow, `detaching ${winner.server}`, winner.database.detach(epoch));
+    const detaching = winner.database.detach(stampOf(run));
+    await timely(run, limits.follow, `detaching ${winner.server}`, detaching);
     ports.failpoints.hit('failover.after-detach');
     const acks = status?.durability?.requiredAcks ?? 0;
-    const arming = winner.database.requireAcks(acks, epoch);
+    const arming = winner.database.requireAcks(acks, stampOf(run));
     await timely(run, limits.follow, `setting up ${winner.server}`, arming);
     ports.failpoints.hit('failover.after-require-acks');
     journal.leave('Promote', acks === 0 ? 'Its commits wait for nobody.' : 'Its commits wait for a replica.');

@@ -5,7 +5,17 @@ import type { Look, Member } from '../database/port.ts';
 import type { Candidate } from './elect.ts';
 import type { FrozenMember } from './port.ts';
 import { ackersAmong } from './proof.ts';
-import { durabilityOf, isRestart, limits, lookAt, replicasOf, rethrowOurs, timely, type Run } from './run.ts';
+import {
+  durabilityOf,
+  isRestart,
+  limits,
+  lookAt,
+  replicasOf,
+  rethrowOurs,
+  stampOf,
+  timely,
+  type Run,
+} from './run.ts';
 
 export interface Freeze {
   /** Who answered now, the old primary included when it was closed. */
@@ -46,7 +56,7 @@ async function catchOne(
     // Before it is frozen: afterwards its receiver stands still whatever happened to it.
     const look = await timely(run, limits.look, `asking ${server}`, member.database.look(limits.look));
     assertReplica(run, server, look);
-    const freezing = run.ports.rules.freeze(member, run.epoch);
+    const freezing = run.ports.rules.freeze(member, stampOf(run));
     const frozen = await timely(run, limits.freeze, `freezing ${server}`, freezing);
     into.looks.set(server, look);
     into.caught.push(frozen);
@@ -74,7 +84,7 @@ async function closeOld(
   into: { caught: FrozenMember[]; failures: Map<string, string> },
 ): Promise<void> {
   try {
-    const closing = old.database.close(run.epoch, limits.close);
+    const closing = old.database.close(stampOf(run), limits.close);
     const executed = await timely(run, limits.freeze, `closing ${old.server}`, closing);
     into.caught.push({ server: old.server, received: executed, executed });
   } catch (error) {
@@ -92,7 +102,8 @@ async function enough(
   const { clock, rules } = run.ports;
   const durability = durabilityOf(run);
   const pending = new Set(attempts);
-  for (const one of attempts) void one.finally(() => pending.delete(one));
+  // Whoever waits for it hears of its failure.
+  for (const one of attempts) void one.catch(() => undefined).finally(() => pending.delete(one));
   const isEnough = () =>
     ackersAmong(
       durability,

@@ -15,6 +15,11 @@ export interface Holding {
   readonly forgetful: boolean;
 }
 
+/** The record after a change. Its serial outdates every order that was sent, or is still to be sent, on the word of this one. */
+export function amended(record: Durability, changes: Partial<Durability>, changeTime: string): Durability {
+  return { ...record, ...changes, serial: (record.serial ?? 0) + 1, changeTime };
+}
+
 /**
  * How many acknowledgements every commit surely waited for. While the wait is being taken away, or is not yet back, a
  * commit may have been acknowledged without any.

@@ -3,7 +3,18 @@ import { within } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import { newPrimary } from './commit.ts';
-import { attempt, durabilityOf, limits, lookAt, rethrowOurs, timely, type Next, type Run } from './run.ts';
+import { amended } from './proof.ts';
+import {
+  attempt,
+  durabilityOf,
+  limits,
+  lookAt,
+  rethrowOurs,
+  stampOf,
+  timely,
+  type Next,
+  type Run,
+} from './run.ts';
 import { hasProof } from './stop-old.ts';
 
 const pollPeriod = 50;
@@ -48,7 +59,7 @@ interface Lead {
 
 /** Makes one server follow the new primary; never rejects but for what is no server's doing. */
 async function lead(run: Run, { primary, sibling, results }: Lead): Promise<void> {
-  const { ports, epoch, algebra } = run;
+  const { ports, algebra } = run;
   try {
     const look = await timely(
       run,
@@ -70,7 +81,8 @@ async function lead(run: Run, { primary, sibling, results }: Lead): Promise<void
       return;
     }
     const source = await ports.sourceOf(primary, acknowledges);
-    await timely(run, limits.follow, `repointing ${sibling.server}`, sibling.database.follow(source, epoch));
+    const following = sibling.database.follow(source, stampOf(run));
+    await timely(run, limits.follow, `repointing ${sibling.server}`, following);
     ports.failpoints.hit('failover.after-follow');
   } catch (error) {
     rethrowOurs(error);
@@ -113,7 +125,7 @@ async function attached(run: Run, primary: Member, { work, left }: Waiting): Pro
  * stays read-only until one does.
  */
 async function openWithout(run: Run, primary: Member): Promise<Next> {
-  const { journal, ports, epoch } = run;
+  const { journal, ports } = run;
   if (journal.cluster.spec.durability === 'Strict') {
     await journal.enter(
       'Repoint',
@@ -121,15 +133,10 @@ async function openWithout(run: Run, primary: Member): Promise<Next> {
     );
     return { after: limits.retry };
   }
-  const durability = {
-    ...durabilityOf(run),
-    state: 'Degraded' as const,
-    requiredAcks: 0,
-    changeTime: journal.now(),
-  };
-  await journal.writeCluster({ durability });
+  const changes = { state: 'Degraded', requiredAcks: 0 } as const;
+  await journal.writeCluster({ durability: amended(durabilityOf(run), changes, journal.now()) });
   ports.failpoints.hit('failover.after-degrade-recorded');
-  const waiving = primary.database.requireAcks(0, epoch);
+  const waiving = primary.database.requireAcks(0, stampOf(run));
   await timely(run, limits.follow, `setting up ${primary.server}`, waiving);
   return 'go';
 }
@@ -143,13 +150,13 @@ function summary(siblings: readonly Member[], results: ReadonlyMap<string, strin
 
 /** It takes writes from now on. */
 export async function openPrimary(run: Run): Promise<Next> {
-  const { journal, ports, epoch } = run;
+  const { journal, ports } = run;
   await journal.enter('Open');
   return await attempt(run, 'Open', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
     try {
-      await timely(run, limits.open, `opening ${primary.server}`, primary.database.open(epoch));
+      await timely(run, limits.open, `opening ${primary.server}`, primary.database.open(stampOf(run)));
     } catch (error) {
       rethrowOurs(error);
       const next = await afterFailedOpen(run, primary);

@@ -3,13 +3,14 @@ import { within } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import type { Ending } from './journal.ts';
-import type { Durability } from './proof.ts';
+import { amended, type Durability } from './proof.ts';
 import {
   durabilityOf,
   isRestart,
   limits,
   replicasOf,
   rethrowOurs,
+  stampOf,
   timely,
   type Next,
   type Run,
@@ -55,8 +56,8 @@ function durabilityAfter(run: Run): Durability {
   const isForgotten = (run.journal.status.frozen ?? []).some(
     ({ server, restarted }) => restarted === true && durability.ackers.includes(server),
   );
-  if (!isForgotten) return durability;
-  return { ...durability, state: 'Rearming', requiredAcks: 0, changeTime: run.journal.now() };
+  const changes = isForgotten ? ({ state: 'Rearming', requiredAcks: 0 } as const) : {};
+  return amended(durability, changes, run.journal.now());
 }
 
 /** Everybody who may have been frozen; a replica that cannot be asked is brought back in line by the cluster later. */
@@ -68,7 +69,7 @@ async function thawAll(run: Run): Promise<readonly string[]> {
 
 async function thaw(run: Run, { server, database }: Member): Promise<string | undefined> {
   try {
-    await timely(run, limits.freeze, `thawing ${server}`, database.thaw(run.epoch));
+    await timely(run, limits.freeze, `thawing ${server}`, database.thaw(stampOf(run)));
     return undefined;
   } catch (error) {
     rethrowOurs(error);
@@ -78,11 +79,11 @@ async function thaw(run: Run, { server, database }: Member): Promise<string | un
 
 /** After a planned change the old primary takes writes again; one that died or was read-only before stays so. */
 async function reopen(run: Run): Promise<string | undefined> {
-  const { old, epoch, journal, ports } = run;
+  const { old, journal, ports } = run;
   if (old === undefined || isRestart(run) || journal.step('BlockWrites')?.startTime === undefined) {
     return undefined;
   }
-  const opening = old.database.open(epoch).then(
+  const opening = old.database.open(stampOf(run)).then(
     () => undefined,
     (error: unknown) => {
       rethrowOurs(error);

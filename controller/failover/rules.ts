@@ -1,6 +1,6 @@
 /** The decisions a change of primary rests on, in one object: a test that switches one off must see writes get lost. */
 import type { Millis } from '../base/clock.ts';
-import type { Gtids, Member } from '../database/port.ts';
+import type { Gtids, Member, Stamp } from '../database/port.ts';
 import type { FrozenMember } from './port.ts';
 import { neededFrozen, type Durability } from './proof.ts';
 
@@ -8,7 +8,7 @@ export interface Rules {
   /** How many ackers must be frozen. */
   readonly needed: (durability: Durability) => number;
   /** Keeps a replica from acknowledging anything more. */
-  readonly freeze: (member: Member, epoch: number) => Promise<FrozenMember>;
+  readonly freeze: (member: Member, stamp: Stamp) => Promise<FrozenMember>;
   /** What a frozen replica counts as having. */
   readonly held: (frozen: FrozenMember) => Gtids;
   /** Waits until a candidate has applied `target`; false when the time is over. */
@@ -30,7 +30,7 @@ export interface Opening {
 
 export const standardRules: Rules = {
   needed: neededFrozen,
-  freeze: async ({ server, database }, epoch) => ({ server, ...(await database.freeze(epoch)) }),
+  freeze: async ({ server, database }, stamp) => ({ server, ...(await database.freeze(stamp)) }),
   held: ({ received }) => received,
   catchUp: ({ database }, target, timeout) => database.catchUp(target, timeout),
   opening: ({ ackers, waits, base, changeTime }) => ({

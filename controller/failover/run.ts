@@ -3,7 +3,7 @@ import type { Millis } from '../base/clock.ts';
 import { within } from '../base/abort.ts';
 import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
-import type { Look, Member } from '../database/port.ts';
+import type { Look, Member, Stamp } from '../database/port.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order } from './port.ts';
 import type { Durability } from './proof.ts';
@@ -79,6 +79,13 @@ export function openRun(ports: FailoverPorts, order: Order, journal: Journal): R
 /** Without a record nothing is known of what commits waited for. */
 export function durabilityOf({ journal }: Run): Durability {
   return journal.cluster.status?.durability ?? { state: 'Degraded', ackers: [], requiredAcks: 0 };
+}
+
+/** Before its commit or roll-back nothing of the epoch is on record. */
+export function stampOf(run: Run): Stamp {
+  const { epoch, journal } = run;
+  const isBegun = journal.cluster.status?.primary?.epoch === epoch;
+  return { epoch, serial: isBegun ? (durabilityOf(run).serial ?? 0) : 0 };
 }
 
 /** A primary that came back read-only; nobody has to be stopped. */

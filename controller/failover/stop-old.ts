@@ -1,7 +1,7 @@
 /** Stops the old primary for good: its process over SSH, its power through EC2, both at once. */
 import { messageOf } from '../base/errors.ts';
 import type { StopProof } from './proof.ts';
-import { limits, timely, type Run } from './run.ts';
+import { limits, stampOf, timely, type Run } from './run.ts';
 
 /** Puts a proof on record with the next write. */
 export function addProof(run: Run, type: StopProof, message: string): void {
@@ -25,10 +25,11 @@ export async function stopOld(run: Run): Promise<readonly string[]> {
 }
 
 async function kill(run: Run): Promise<string | undefined> {
-  const { old, epoch, ports } = run;
+  const { old, ports } = run;
   if (old === undefined) return undefined;
   try {
-    await timely(run, limits.kill, `killing the database on ${old.server}`, old.database.kill(epoch));
+    const killing = old.database.kill(stampOf(run));
+    await timely(run, limits.kill, `killing the database on ${old.server}`, killing);
     ports.failpoints.hit('failover.after-kill');
     addProof(run, 'ProcessGone', `The host of ${old.server} says that the server process is gone.`);
     return undefined;

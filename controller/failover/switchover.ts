@@ -4,7 +4,17 @@ import type { Look, Member } from '../database/port.ts';
 import type { CaughtUp } from './commit.ts';
 import type { Choice } from './fence.ts';
 import { rollBack } from './roll-back.ts';
-import { durabilityOf, limits, lookAt, replicasOf, rethrowOurs, timely, type Next, type Run } from './run.ts';
+import {
+  durabilityOf,
+  limits,
+  lookAt,
+  replicasOf,
+  rethrowOurs,
+  stampOf,
+  timely,
+  type Next,
+  type Run,
+} from './run.ts';
 import { addProof } from './stop-old.ts';
 import { refusalOf, suitable, type Refusal, type Replica } from './suitability.ts';
 
@@ -86,7 +96,7 @@ function isErrant({ algebra }: Run, look: Look, oldLook: Look): boolean {
 
 /** From here until the commit nobody can write; both limits together are the pause that a person has agreed to. */
 export async function blockWrites(run: Run): Promise<Next> {
-  const { journal, old, ports, epoch, oldName } = run;
+  const { journal, old, ports, oldName } = run;
   const isLate = journal.elapsed('BlockWrites') > limits.close + limits.settle;
   if (isLate) return await rollBack(run, 'RolledBack', `It took too long; ${oldName} takes writes again.`);
   if (journal.status.targetGTIDs !== undefined) return 'go';
@@ -94,7 +104,7 @@ export async function blockWrites(run: Run): Promise<Next> {
   await journal.enter('BlockWrites');
   if (old === undefined) return await rollBack(run, 'StepFailed', `${oldName} is gone.`);
   try {
-    const closing = old.database.close(epoch, limits.close);
+    const closing = old.database.close(stampOf(run), limits.close);
     const final = await timely(run, limits.close + limits.look, `closing ${oldName}`, closing);
     ports.failpoints.hit('failover.after-close');
     addProof(run, 'Closed', `${oldName} takes no writes and holds ${final}.`);

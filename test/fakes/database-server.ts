@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Instant, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { algebraOf } from '../../controller/database/gtid.ts';
-import type { Flavor, Gtids, SqlError } from '../../controller/database/port.ts';
+import type { Flavor, Gtids, SqlError, Stamp } from '../../controller/database/port.ts';
 
 /** What a transaction writes: a row of an application, or the heartbeat row. */
 export type Row =
@@ -53,6 +53,8 @@ export interface Rules {
   readonly ackTimeout: Millis;
   /** The node refuses epochs lower than it has seen. */
   readonly checksEpoch: boolean;
+  /** Within an epoch, the node refuses orders that come from an earlier record than it has seen. */
+  readonly checksSerial: boolean;
   /** Nobody can make a replica forget what it received and did not apply. */
   readonly keepsReceived: boolean;
 }
@@ -76,8 +78,8 @@ export class FakeServer {
   crowded = false;
 
   // What the disk keeps.
-  /** The highest epoch the node has seen. */
-  epoch = 0;
+  /** The latest stamp the node has seen. */
+  stamp: Stamp = { epoch: 0, serial: 0 };
   log: Transaction[] = [];
   relay: { readonly transaction: Transaction; readonly at: Instant }[] = [];
   /** So many of the oldest transactions are no longer in the log. */
@@ -267,11 +269,15 @@ export class FakeServer {
   }
 
   /** @throws AppError `database.stale-epoch`. */
-  assertEpoch(epoch: number): void {
-    if (this.rules.checksEpoch && epoch < this.epoch) {
-      throw new AppError('database.stale-epoch', `${this.name} has seen epoch ${this.epoch}, not ${epoch}`);
+  admit({ epoch, serial }: Stamp): void {
+    const { stamp, rules } = this;
+    const isSame = epoch === stamp.epoch;
+    const isEarlier = isSame ? serial < stamp.serial : epoch < stamp.epoch;
+    if (isEarlier && (isSame ? rules.checksSerial : rules.checksEpoch)) {
+      const seen = `${stamp.epoch}.${stamp.serial}`;
+      throw new AppError('database.stale-epoch', `${this.name} has seen ${seen}, not ${epoch}.${serial}`);
     }
-    this.epoch = Math.max(this.epoch, epoch);
+    if (!isEarlier) this.stamp = { epoch, serial };
   }
 
   #append(transaction: Transaction): void {

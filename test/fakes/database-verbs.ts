@@ -10,6 +10,7 @@ import type {
   Look,
   Replication,
   Source,
+  Stamp,
 } from '../../controller/database/port.ts';
 import { algebraOf } from '../../controller/database/gtid.ts';
 import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
@@ -65,8 +66,8 @@ export class FakeDatabase implements Database {
     return this.#onHost('certificate', patience, () => this.#server.certificate);
   }
 
-  freeze(epoch: number): Promise<Frozen> {
-    return this.#order('freeze', epoch, (server) => {
+  freeze(stamp: Stamp): Promise<Frozen> {
+    return this.#order('freeze', stamp, (server) => {
       // An applier that starts alone, later, would lose what was received (MariaDB).
       server.applies ||= server.receives;
       server.receives = false;
@@ -74,8 +75,8 @@ export class FakeDatabase implements Database {
     });
   }
 
-  thaw(epoch: number): Promise<void> {
-    return this.#order('thaw', epoch, (server) => {
+  thaw(stamp: Stamp): Promise<void> {
+    return this.#order('thaw', stamp, (server) => {
       if (server.source === undefined) throw failed(server, 'is not configured to follow anybody');
       Object.assign(server, { receives: true, applies: true, receiverError: undefined });
     });
@@ -92,8 +93,8 @@ export class FakeDatabase implements Database {
     });
   }
 
-  detach(epoch: number): Promise<void> {
-    return this.#order('detach', epoch, (server) => {
+  detach(stamp: Stamp): Promise<void> {
+    return this.#order('detach', stamp, (server) => {
       if (server.relay.length > 0) {
         if (server.rules.keepsReceived) throw failed(server, 'has not applied all that it received');
         server.forgetReceived();
@@ -102,22 +103,22 @@ export class FakeDatabase implements Database {
     });
   }
 
-  requireAcks(acks: number, epoch: number): Promise<void> {
-    return this.#order('requireAcks', epoch, (server) => {
+  requireAcks(acks: number, stamp: Stamp): Promise<void> {
+    return this.#order('requireAcks', stamp, (server) => {
       server.requiredAcks = acks;
     });
   }
 
-  open(epoch: number): Promise<void> {
-    return this.#order('open', epoch, async (server) => {
+  open(stamp: Stamp): Promise<void> {
+    return this.#order('open', stamp, async (server) => {
       if (server.source !== undefined) throw failed(server, 'follows another server');
-      Object.assign(server, { writable: true, openedIn: epoch });
-      await this.#committed(this.#commit({ epoch, time: this.#world.clock.now() }), patience);
+      Object.assign(server, { writable: true, openedIn: stamp.epoch });
+      await this.#committed(this.#commit({ epoch: stamp.epoch, time: this.#world.clock.now() }), patience);
     });
   }
 
-  close(epoch: number, timeout: Millis): Promise<Gtids> {
-    return this.#order('close', epoch, async (server) => {
+  close(stamp: Stamp, timeout: Millis): Promise<Gtids> {
+    return this.#order('close', stamp, async (server) => {
       const wasWritable = server.writable;
       server.writable = false;
       if (!(await this.#until(() => server.busy === 0, timeout))) {
@@ -128,8 +129,8 @@ export class FakeDatabase implements Database {
     });
   }
 
-  follow(source: Source, epoch: number): Promise<void> {
-    return this.#order('follow', epoch, async (server) => {
+  follow(source: Source, stamp: Stamp): Promise<void> {
+    return this.#order('follow', stamp, async (server) => {
       if (server.writable) throw failed(server, 'takes writes');
       // To end their wait would acknowledge commits that no replica has.
       if (server.waiting.length > 0) throw failed(server, 'has commits that still wait for replicas');
@@ -148,8 +149,8 @@ export class FakeDatabase implements Database {
     });
   }
 
-  acknowledge(on: boolean, epoch: number): Promise<void> {
-    return this.#order('acknowledge', epoch, async (server) => {
+  acknowledge(on: boolean, stamp: Stamp): Promise<void> {
+    return this.#order('acknowledge', stamp, async (server) => {
       this.#world.change(() => Object.assign(server, { acknowledges: on, receives: false }));
       this.#world.change(() => Object.assign(server, { receives: true }));
       if (!(await this.#until(() => server.link !== undefined, patience))) {
@@ -158,9 +159,9 @@ export class FakeDatabase implements Database {
     });
   }
 
-  kill(epoch: number): Promise<void> {
+  kill(stamp: Stamp): Promise<void> {
     return this.#onHost('kill', patience, () => {
-      this.#server.assertEpoch(epoch);
+      this.#server.admit(stamp);
       this.#server.masked = true;
       this.#world.change(() => {
         this.#server.crash();
@@ -194,14 +195,14 @@ export class FakeDatabase implements Database {
       .then(condition);
   }
 
-  /** A change of the server, under its epoch. */
+  /** A change of the server, under its stamp. */
   #order<Result>(
     operation: DatabaseOperation,
-    epoch: number,
+    stamp: Stamp,
     effect: (server: FakeServer) => Result | Promise<Result>,
   ): Promise<Result> {
     return this.#onHost(operation, patience, async () => {
-      this.#server.assertEpoch(epoch);
+      this.#server.admit(stamp);
       await this.#speak(patience);
       return await this.#world.change(() => effect(this.#server));
     });

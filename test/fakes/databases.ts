@@ -34,6 +34,7 @@ const goodRules: Rules = {
   waitPoint: 'AFTER_SYNC',
   ackTimeout: Number.POSITIVE_INFINITY,
   checksEpoch: true,
+  checksSerial: true,
   keepsReceived: true,
 };
 

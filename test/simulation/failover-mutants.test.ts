@@ -5,7 +5,7 @@ import { playFailover } from './failover-scenarios.ts';
 
 const seeds = 250;
 
-it.each(Object.entries(mutants))('%s: caught', { timeout: 30_000 }, async (name, variant) => {
+it.each(Object.entries(mutants))('%s: caught', { timeout: 120_000 }, async (name, variant) => {
   for (let seed = 1; seed <= seeds; seed += 1) {
     const { violations, story } = await playFailover(seed, variant);
     if (violations.length === 0) continue;

@@ -17,6 +17,7 @@ export const mutants: Readonly<Record<string, Variant>> = {
     databaseRules: { keepsReceived: false },
   },
   'nodes take commands of earlier epochs': { databaseRules: { checksEpoch: false } },
+  'nodes take orders that come from an earlier record': { databaseRules: { checksSerial: false } },
   'commits are visible before they are acknowledged': { databaseRules: { waitPoint: 'AFTER_COMMIT' } },
   'commits stop waiting after a while': { databaseRules: { ackTimeout: 500 } },
   'the new epoch forgets what it began with': {

@@ -33,6 +33,7 @@ export interface Outcome {
   readonly controllersLost: number;
 }
 
+type Surprise = (process: MortalProcess) => void;
 type Act = (world: FailoverWorld, name: string) => void;
 
 /** What can happen to a server. */
@@ -91,7 +92,7 @@ export async function playFailover(seed: number, variant: Variant = {}): Promise
   const random = randomFrom(seed);
   const { world, story } = stage(seed, random, variant);
   await world.start();
-  const surprises = new Map<FailpointName, () => void>();
+  const surprises = new Map<FailpointName, Surprise>();
   const events = plot(world, random, (place, act) => surprises.set(place, act));
   const cast = new Cast(world, random, surprises);
   for (let client = 0; client < 3; client += 1) void world.client(randomFrom(seed * 10 + client));
@@ -173,14 +174,14 @@ function plot(world: FailoverWorld, random: Random, when: Scene['when']): readon
       act: () => world.databases.trouble(name, { applyDelay: lag }),
     }),
   );
-  const main = random.pick([struck, struck, struck, wished, alone, overtaken])(scene);
+  const main = random.pick([struck, struck, struck, wished, alone, overtaken, regretted])(scene);
   const end = Math.max(...main.map(({ at }) => at));
   return [...late, ...main, strike(scene, end + 5_000 + random.below(3_000), ['thaw and mend', 'db-1'])];
 }
 
 interface Scene {
-  /** Called when a controller passes a failpoint for the first time. */
-  readonly when: (place: FailpointName, act: () => void) => void;
+  /** Calls `act` once, when the next controller passes this failpoint. */
+  readonly when: (place: FailpointName, act: Surprise) => void;
   readonly world: FailoverWorld;
   readonly random: Random;
   readonly names: readonly string[];
@@ -253,15 +254,37 @@ function overtaken(scene: Scene): readonly Scheduled[] {
   ];
 }
 
+/** A planned change is given up, by a controller that stands still in the middle of that and goes on in the next change. */
+function regretted(scene: Scene): readonly Scheduled[] {
+  const { world, random, when, names } = scene;
+  const first = 1_500 + random.below(1_000);
+  const again = first + 8_000 + random.below(1_000);
+  const replicas = names.slice(1);
+  when('failover.after-epoch-kept', (process) => {
+    process.pause();
+    when(random.pick(['failover.after-close', 'failover.after-catch-up', 'failover.after-commit']), () => {
+      process.resume();
+    });
+  });
+  const ask = (at: Millis): Scheduled => {
+    return { at, what: 'a person asks: Graceful', act: () => void world.request(`wish-${at}`) };
+  };
+  const slow = (at: Millis, applyDelay: Millis): Scheduled => {
+    const act = () => replicas.forEach((name) => world.databases.trouble(name, { applyDelay }));
+    return { at, what: `all replicas apply ${applyDelay} ms late`, act };
+  };
+  return [ask(first), slow(first, 60_000), slow(first + 7_000, 0), ask(again)];
+}
+
 /** The controllers: one leads; it may die or stand still at a failpoint, and then another takes over. */
 class Cast {
   readonly #world: FailoverWorld;
   readonly #random: Random;
-  readonly #surprises: Map<FailpointName, () => void>;
+  readonly #surprises: Map<FailpointName, Surprise>;
   readonly #all: FailoverController[] = [];
   #idleFor = 0;
 
-  constructor(world: FailoverWorld, random: Random, surprises: Map<FailpointName, () => void>) {
+  constructor(world: FailoverWorld, random: Random, surprises: Map<FailpointName, Surprise>) {
     this.#world = world;
     this.#random = random;
     this.#surprises = surprises;
@@ -301,8 +324,9 @@ class Cast {
     const process = new MortalProcess();
     const doom = isMortal ? this.#doom(process) : noFailpoints;
     const hit = (place: FailpointName) => {
-      this.#surprises.get(place)?.();
+      const surprise = this.#surprises.get(place);
       this.#surprises.delete(place);
+      surprise?.(process);
       doom.hit(place);
     };
     const controller = new FailoverController(this.#world, process, { hit });

@@ -1,16 +1,11 @@
 /** Keeps replicas in line and commits waiting, as little as a simulation needs, in the order that is always safe. */
-import {
-  mySQLClusterKind,
-  type MySQLCluster,
-  type MySQLClusterStatus,
-} from '../../controller/api/mysql-cluster.ts';
-import type { Clock, Instant } from '../../controller/base/clock.ts';
-import type { Look, Member } from '../../controller/database/port.ts';
+import { mySQLClusterKind, type MySQLCluster } from '../../controller/api/mysql-cluster.ts';
+import { timestamp, type Clock, type Instant } from '../../controller/base/clock.ts';
+import type { Look, Member, Stamp } from '../../controller/database/port.ts';
+import { amended, type Durability } from '../../controller/failover/proof.ts';
 import type { Kube } from '../../controller/kube/port.ts';
 import type { FailoverWorld } from './failover-world.ts';
 import type { MortalProcess } from './mortal.ts';
-
-type Durability = NonNullable<MySQLClusterStatus['durability']>;
 
 export interface UpkeepPorts {
   readonly kube: Kube;
@@ -59,31 +54,30 @@ export class Upkeep {
   }
 
   /**
-   * In an epoch of its own, so that nobody who was to end the waiting can still do so. The primary waits again first; then
-   * the record says so, and what replicas may still lack.
+   * On record first, so that nobody who was to end the waiting can still do so. The primary waits again then; at last the
+   * record says so, and what replicas may still lack.
    */
   async #arm(cluster: MySQLCluster): Promise<void> {
-    const { primary, durability } = cluster.status!;
-    const epoch = primary!.epoch + 1;
-    const { database } = this.#member(primary!.server);
-    const rearming = await this.#write(cluster, {
-      primary: { ...primary!, epoch },
-      durability: { ...durability!, state: 'Rearming', requiredAcks: 0 },
-    });
-    await database.requireAcks(1, epoch);
+    const { database } = this.#member(cluster.status!.primary!.server);
+    const rearming = await this.#record(cluster, { state: 'Rearming', requiredAcks: 0 });
+    await database.requireAcks(1, stampOf(rearming));
     const { executed } = await database.look(500);
     await this.#record(rearming, { state: 'Protected', requiredAcks: 1, baseGTIDs: executed });
   }
 
   /** The record says so first; then the primary waits no more. Anything may happen in between. */
   async #degrade(cluster: MySQLCluster): Promise<void> {
-    const { server, epoch } = cluster.status!.primary!;
+    const { database } = this.#member(cluster.status!.primary!.server);
     const record = () => this.#record(cluster, { state: 'Releasing', requiredAcks: 0 });
-    const send = () => this.#member(server).database.requireAcks(0, epoch);
-    const [first, second] = this.#world.sendsFirst ? [send, record] : [record, send];
-    await first();
+    if (this.#world.sendsFirst) {
+      await database.requireAcks(0, stampOf(cluster));
+      this.#world.onDegrade(this.#process);
+      await record();
+      return;
+    }
+    const releasing = await record();
     this.#world.onDegrade(this.#process);
-    await second();
+    await database.requireAcks(0, stampOf(releasing));
   }
 
   /** Makes a replica follow; what that needs on record is recorded first, and the next pass goes on. */
@@ -106,21 +100,22 @@ export class Upkeep {
       await this.#record(cluster, changes);
       return 'Recorded';
     }
-    await member.database.follow(databases.sourceOf(leader.server), primary!.epoch);
+    await member.database.follow(databases.sourceOf(leader.server), stampOf(cluster));
     return 'Waiting';
   }
 
   async #record(cluster: MySQLCluster, changes: Partial<Durability>): Promise<MySQLCluster> {
-    return await this.#write(cluster, { durability: { ...cluster.status!.durability!, ...changes } });
-  }
-
-  async #write(cluster: MySQLCluster, changes: Partial<MySQLClusterStatus>): Promise<MySQLCluster> {
-    return await this.#ports.kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, ...changes });
+    const durability = amended(cluster.status!.durability!, changes, timestamp(this.#ports.clock.now()));
+    return await this.#ports.kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, durability });
   }
 
   #member(name: string): Member {
     return this.#ports.members.find(({ server }) => server === name)!;
   }
+}
+
+function stampOf({ status }: MySQLCluster): Stamp {
+  return { epoch: status!.primary!.epoch, serial: status!.durability!.serial ?? 0 };
 }
 
 /** Nobody acknowledges who is not on record; and one that was restarted may have forgotten what it acknowledged. */

@@ -14,6 +14,7 @@ import { FakeDatabases, type FakeDatabasesOptions } from '../fakes/databases.ts'
 import { FakeEvents, FakeKube } from '../fakes/kube.ts';
 import type { MortalProcess } from './mortal.ts';
 import type { Random } from './random.ts';
+import { stamp } from '../builders/stamp.ts';
 
 export const clusterKey = { namespace: 'shop', name: 'db' };
 
@@ -96,9 +97,10 @@ export class FailoverWorld {
     const [primary, ...replicas] = this.members;
     const names = replicas.map(({ server }) => server);
     const waits = this.#durability !== 'Async';
-    for (const { database } of replicas) await database.follow(this.databases.sourceOf('db-1', waits), 1);
-    await primary!.database.requireAcks(waits ? 1 : 0, 1);
-    const opening = primary!.database.open(1);
+    for (const { database } of replicas)
+      await database.follow(this.databases.sourceOf('db-1', waits), stamp(1));
+    await primary!.database.requireAcks(waits ? 1 : 0, stamp(1));
+    const opening = primary!.database.open(stamp(1));
     await this.clock.advance(1_000);
     await opening;
     this.kube.seed(mySQLClusterKind, {

@@ -282,6 +282,26 @@ test('of two controllers the one that was paused is refused', async () => {
   await judge(world);
 });
 
+test('of two controllers the one that was paused while it ended the wait cannot end it when it has begun anew', async () => {
+  const { world, controller } = await stage({ instances: 2 });
+  const first = controller();
+  world.onDegrade = (process) => process.pause();
+  await world.clock.advance(1_000);
+  world.databases.partition('db-1', 'db-2');
+  await world.clock.advance(8_000);
+  expect(first.isRunning).toBe(false);
+  expect(world.cluster.status?.durability).toMatchObject({ state: 'Releasing', requiredAcks: 0 });
+  world.databases.heal();
+  controller();
+  await world.clock.advance(5_000);
+  expect(world.cluster.status?.primary?.epoch).toBe(1);
+  expect(world.cluster.status?.durability).toMatchObject({ state: 'Protected', requiredAcks: 1 });
+  first.resume();
+  await world.clock.advance(5_000);
+  expect(world.databases.server('db-1').requiredAcks).toBe(1);
+  await judge(world);
+});
+
 test('two changes cannot run at once', async () => {
   const { world, controller } = await stage();
   controller();

@@ -3,7 +3,8 @@ import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts'
 import { timestamp, type Clock, type Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Database, Gtids } from '../../database/port.ts';
+import type { Database, Gtids, Stamp } from '../../database/port.ts';
+import { amended } from '../../failover/proof.ts';
 import type { Events, Kube } from '../../kube/port.ts';
 import type { DurabilityRecord, DurabilityStep } from './decide/durability.ts';
 
@@ -32,8 +33,8 @@ const lookLimit: Millis = 1_000;
 const canaryLimit: Millis = 1_000;
 
 /**
- * Takes the step. Every change of a server follows a write of the record within milliseconds, even where the record says
- * it already: who is no longer in charge fails there and touches nothing.
+ * Takes the step. Every change of a server follows a write of the record, even where the record says it already, and is
+ * stamped with its serial: who is no longer in charge fails at the write, or is refused by the server.
  * Failures of the API server are thrown (`kube.*`), those of servers returned.
  */
 export async function takeStep(ports: ArmPorts, armory: Armory, step: DurabilityStep): Promise<Armed> {
@@ -73,7 +74,7 @@ async function addAcker(book: Book, { server }: { readonly server: string }): Pr
   const others = book.record.ackers.filter((acker) => acker !== server);
   await book.write({ ackers: [...others, server] });
   book.hit('durability.after-acker-recorded');
-  await book.database(server).acknowledge(true, book.epoch);
+  await book.database(server).acknowledge(true, book.stamp);
   book.hit('durability.after-acker-enabled');
 }
 
@@ -84,7 +85,7 @@ async function removeAcker(
 ): Promise<void> {
   if (!gone) {
     await book.touch();
-    await book.database(server).acknowledge(false, book.epoch);
+    await book.database(server).acknowledge(false, book.stamp);
     book.hit('durability.after-acker-disabled');
   }
   const ackers = book.record.ackers.filter((acker) => acker !== server);
@@ -96,7 +97,7 @@ async function removeAcker(
 async function release(book: Book): Promise<void> {
   await book.write({ state: 'Releasing', requiredAcks: 0 });
   book.hit('durability.after-releasing-recorded');
-  await book.primary.requireAcks(0, book.epoch);
+  await book.primary.requireAcks(0, book.stamp);
   book.hit('durability.after-released');
   await book.write({ state: 'Degraded' });
   book.warn(book.isUnwanted ? 'spec.durability is Async' : 'No replica was left to wait for');
@@ -105,14 +106,14 @@ async function release(book: Book): Promise<void> {
 async function rearm(book: Book): Promise<void> {
   await book.write({ state: 'Rearming', requiredAcks: 0 });
   book.hit('durability.after-rearming-recorded');
-  await book.primary.requireAcks(1, book.epoch);
+  await book.primary.requireAcks(1, book.stamp);
   book.hit('durability.after-armed');
   let baseGTIDs: Gtids;
   try {
     baseGTIDs = await book.holdAll();
   } catch (error) {
     // Nobody acknowledges in time: applications must not wait for the next try.
-    await book.primary.requireAcks(0, book.epoch);
+    await book.primary.requireAcks(0, book.stamp);
     throw error;
   }
   await book.write({ state: 'Protected', requiredAcks: 1, baseGTIDs });
@@ -147,8 +148,9 @@ class Book {
     return this.#cluster.spec.durability === 'Async';
   }
 
-  get epoch(): number {
-    return this.#leader.epoch;
+  /** Of the record as last written. */
+  get stamp(): Stamp {
+    return { epoch: this.#leader.epoch, serial: this.record.serial ?? 0 };
   }
 
   get primary(): Database {
@@ -168,12 +170,12 @@ class Book {
   /** Changes the record, if nobody else has changed the cluster. */
   async write(changes: Partial<DurabilityRecord>): Promise<void> {
     const { kube, clock } = this.#ports;
-    const durability = { ...this.record, ...changes, changeTime: timestamp(clock.now()) };
+    const durability = amended(this.record, changes, timestamp(clock.now()));
     const status = { ...this.#cluster.status, durability };
     this.#cluster = await kube.writeStatus(mySQLClusterKind, this.#cluster, status);
   }
 
-  /** Writes the record as it is: proves that we are in charge. */
+  /** Writes the record as it is, with another serial: proves that we are in charge, and outdates what others may still send. */
   touch(): Promise<void> {
     return this.write({});
   }
@@ -185,8 +187,8 @@ class Book {
    */
   async holdAll(): Promise<Gtids> {
     const before = await this.primary.look(lookLimit);
-    await this.primary.beat(this.epoch, canaryLimit);
-    await this.primary.beat(this.epoch, canaryLimit);
+    await this.primary.beat(this.#leader.epoch, canaryLimit);
+    await this.primary.beat(this.#leader.epoch, canaryLimit);
     const after = await this.primary.look(lookLimit);
     const isProven =
       after.acks.armed &&

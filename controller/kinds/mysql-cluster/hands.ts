@@ -113,7 +113,8 @@ async function follow({ cluster, site }: Work, { member: { server, name } }: Joi
   const leader = site.leader();
   if (primary === undefined || member === undefined || leader === undefined) return;
   const acknowledges = durability?.ackers.includes(name) === true;
-  await member.database.follow(await sourceOf(site, leader, acknowledges), primary.epoch);
+  const stamp = { epoch: primary.epoch, serial: durability?.serial ?? 0 };
+  await member.database.follow(await sourceOf(site, leader, acknowledges), stamp);
 }
 
 /** How a member follows `primary`. */

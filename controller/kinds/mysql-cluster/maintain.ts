@@ -145,9 +145,10 @@ async function open({ cluster, site }: Scene, { primary, ackers, durability }: O
   const epoch = cluster.status?.primary?.epoch;
   const database = site.member(primary.server)?.database;
   if (database === undefined || epoch === undefined) return;
-  for (const { server } of ackers) await site.member(server)?.database.acknowledge(true, epoch);
-  await database.requireAcks(durability.requiredAcks, epoch);
-  await database.open(epoch);
+  const stamp = { epoch, serial: durability.serial ?? 0 };
+  for (const { server } of ackers) await site.member(server)?.database.acknowledge(true, stamp);
+  await database.requireAcks(durability.requiredAcks, stamp);
+  await database.open(stamp);
 }
 
 /** The change of primary that runs goes on when somebody acknowledges. */

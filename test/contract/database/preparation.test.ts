@@ -18,6 +18,7 @@ import { endpoint, images, region, stateBucket } from '../../../lab/config.ts';
 import { readSettings } from '../../../lab/settings.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, passwords } from './database-hosts.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id } as const;
 let s3: S3Client;
@@ -272,7 +273,7 @@ describe('a server that died', () => {
   });
 
   it('is not started when it was killed for good', async () => {
-    await first.database.kill(1);
+    await first.database.kill(stamp(1));
     expect(await prepare(first)).toMatchObject({
       exitCode: 1,
       lastLine: expect.stringContaining('is masked'),
@@ -301,12 +302,12 @@ describe('a copy', () => {
   });
 
   it('can be followed from the first transaction after it', async () => {
-    await second.database.open(2);
-    await first.database.follow(await second.source(false), 2);
+    await second.database.open(stamp(2));
+    await first.database.follow(await second.source(false), stamp(2));
     const target = (await second.database.look(2_000)).executed;
     expect(await first.database.catchUp(target, 5_000)).toBe(true);
-    await first.database.detach(2);
-    await second.database.close(2, 5_000);
+    await first.database.detach(stamp(2));
+    await second.database.close(stamp(2), 5_000);
   });
 
   it('takes no data from a server that takes writes, or that knows a higher epoch', async () => {

@@ -11,6 +11,7 @@ import { images, paths } from '../../../lab/config.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { describeDatabases } from './suite.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const newer: Engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id };
 const older: Engine = { flavor: 'MariaDB', series: '10.11', imageID: images.bookworm.id };
@@ -37,10 +38,10 @@ function tellTheRest(): void {
   beforeAll(async () => {
     hosts = await DatabaseHosts.start(newer);
     [primary, replica] = await Promise.all([hosts.prepared(), hosts.prepared()]);
-    await replica.database.follow(await primary.source(true), 1);
-    await primary.database.requireAcks(1, 1);
+    await replica.database.follow(await primary.source(true), stamp(1));
+    await primary.database.requireAcks(1, stamp(1));
     await acker();
-    await primary.database.open(1);
+    await primary.database.open(stamp(1));
   });
   afterAll(() => hosts.end());
 
@@ -54,10 +55,10 @@ function tellTheRest(): void {
     await silence('add');
     await sleep(milliseconds);
     const began = performance.now();
-    await replica.database.freeze(1);
+    await replica.database.freeze(stamp(1));
     expect(performance.now() - began).toBeLessThan(1_200);
     await silence('del');
-    await replica.database.thaw(1);
+    await replica.database.thaw(stamp(1));
     await acker();
   });
 
@@ -74,11 +75,11 @@ function tellTheRest(): void {
       () => 'unknown',
     );
     await until('a part of it', async () => ((await heard()) > before + 1_500_000 ? true : undefined));
-    const { received } = await replica.database.freeze(1);
+    const { received } = await replica.database.freeze(stamp(1));
     const { executed: target } = await look(primary);
     expect([contains(received, executed), contains(received, target)]).toEqual([true, false]);
     await primary.asRoot('tc qdisc del dev eth0 root');
-    await replica.database.thaw(1);
+    await replica.database.thaw(stamp(1));
     expect(await written).toBe('acknowledged');
     expect(await replica.database.catchUp(target, 5_000)).toBe(true);
     session.destroy();
@@ -94,7 +95,7 @@ function tellTheRest(): void {
       return (await look(primary)).purged || undefined;
     });
     expect(purged).toBe(executed);
-    await replica.database.freeze(1);
+    await replica.database.freeze(stamp(1));
     const commits = ['a', 'b', 'c'].map((word) => primary.commit(word, 8_000));
     await until('commits that wait', async () => ((await look(primary)).acks.waiting > 0 ? true : undefined));
     await sleep(200);
@@ -102,7 +103,7 @@ function tellTheRest(): void {
     expect((await look(primary)).purged).toBe(executed);
     expect(performance.now() - began).toBeLessThan(500);
     expect(await primary.keys()).not.toContain('a');
-    await replica.database.thaw(1);
+    await replica.database.thaw(stamp(1));
     expect(await Promise.all(commits)).toEqual(['acknowledged', 'acknowledged', 'acknowledged']);
     expect((await look(primary)).acks.unacknowledged).toBe(0);
   });
@@ -116,13 +117,13 @@ function tellTheRest(): void {
       return replication?.applierError === undefined ? undefined : replication;
     });
     expect(stopped).toMatchObject({ applier: 'Stopped', applierError: { number: 1062 } });
-    const { received, executed } = await replica.database.freeze(1);
+    const { received, executed } = await replica.database.freeze(stamp(1));
     expect([contains(received, target), contains(executed, target)]).toEqual([true, false]);
     for (const order of [
       () => replica.database.catchUp(target, 1_000),
-      () => replica.database.thaw(1),
-      () => replica.database.detach(1),
-      async () => replica.database.follow(await primary.source(false), 1),
+      () => replica.database.thaw(stamp(1)),
+      () => replica.database.detach(stamp(1)),
+      async () => replica.database.follow(await primary.source(false), stamp(1)),
     ]) {
       await expect(order()).rejects.toMatchObject({ code: 'database.failed' });
     }
@@ -134,14 +135,14 @@ function tellTheRest(): void {
   });
 
   it('tells what is wrong with its source', async () => {
-    await replica.database.follow({ ...(await primary.source(true)), password: 'wrong' }, 1);
+    await replica.database.follow({ ...(await primary.source(true)), password: 'wrong' }, stamp(1));
     const denied = async () => (await look(replica)).replication?.receiverError?.number;
     // It followed this source already, so nothing was changed.
     expect(await denied()).toBeUndefined();
-    await replica.database.freeze(1);
-    await replica.database.follow({ ...(await primary.source(true)), password: 'wrong' }, 1);
+    await replica.database.freeze(stamp(1));
+    await replica.database.follow({ ...(await primary.source(true)), password: 'wrong' }, stamp(1));
     expect(await until('the refusal', denied)).toBe(1045);
-    await replica.database.follow(await primary.source(true), 1);
+    await replica.database.follow(await primary.source(true), stamp(1));
     await acker();
   });
 
@@ -151,17 +152,17 @@ function tellTheRest(): void {
       host.sql('SELECT definer, status, @@GLOBAL.event_scheduler FROM information_schema.events');
     await until('the event', async () => (await events(replica)) || undefined);
     expect(await events(replica)).toBe('app@%\tSLAVESIDE_DISABLED\tOFF');
-    const executed = await primary.database.close(1, 2_000);
+    const executed = await primary.database.close(stamp(1), 2_000);
     expect(await replica.database.catchUp(executed, 5_000)).toBe(true);
-    await replica.database.detach(2);
-    await replica.database.open(2);
+    await replica.database.detach(stamp(2));
+    await replica.database.open(stamp(2));
     expect(await events(replica)).toBe('app@%\tENABLED\tON');
-    await primary.database.follow(await replica.source(true), 2);
+    await primary.database.follow(await replica.source(true), stamp(2));
     await until('the other', async () =>
       (await events(primary)) === 'app@%\tSLAVESIDE_DISABLED\tOFF' ? true : undefined,
     );
     [primary, replica] = [replica, primary];
-    await primary.database.requireAcks(1, 2);
+    await primary.database.requireAcks(1, stamp(2));
     await acker();
   });
 
@@ -184,21 +185,21 @@ function tellTheRest(): void {
     const wrong = fresh.of({ name, host, flavor: 'MariaDB', password: 'wrong' });
     await expect(wrong.look(1_000)).rejects.toMatchObject({ code: 'database.denied' });
     fresh.close();
-    await primary.database.close(2, 2_000);
+    await primary.database.close(stamp(2), 2_000);
     expect(await look(primary)).toMatchObject({ readOnly: true });
     for (const connection of held) connection.destroy();
   });
 
   it('ends long statements of applications to close, and their sessions', async () => {
     await primary.sql('SET GLOBAL max_connections = 151');
-    await primary.database.open(2);
+    await primary.database.open(stamp(2));
     const session = await primary.connect(2_000);
     const ended = session.query("INSERT INTO app.written (word) SELECT CONCAT('long', SLEEP(30))").then(
       () => 'done',
       () => 'ended',
     );
     await sleep(800);
-    await primary.database.close(2, 2_000);
+    await primary.database.close(stamp(2), 2_000);
     expect(await ended).toBe('ended');
     expect(await primary.keys()).not.toContain('long0');
   });

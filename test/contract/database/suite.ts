@@ -4,6 +4,7 @@ import type { Millis } from '../../../controller/base/clock.ts';
 import type { ErrorCode } from '../../../controller/base/errors.ts';
 import { algebraOf } from '../../../controller/database/gtid.ts';
 import type { Database, Flavor, Look, Source, Witness } from '../../../controller/database/port.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 /** `unknown`: it was sent, and no answer came. `refused`: it surely did not happen. */
 export type WriteOutcome = 'acknowledged' | 'unknown' | 'refused';
@@ -80,7 +81,7 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
       until(`${server.name} ${what}`, async () => condition(await look(server)));
 
     async function follow(replica: TestServer, primary: TestServer): Promise<void> {
-      await on(replica.database.follow(await on(primary.source(true)), epoch));
+      await on(replica.database.follow(await on(primary.source(true)), stamp(epoch)));
       await untilLook(replica, 'receives', ({ replication }) => replication?.receiver === 'Running');
     }
 
@@ -113,9 +114,9 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
       it('follows a primary before it is opened, so that its first commit is acknowledged', async () => {
         await follow(two, one);
         await follow(three, one);
-        await on(one.database.requireAcks(1, epoch));
+        await on(one.database.requireAcks(1, stamp(epoch)));
         await ackersOf(one, 2);
-        await on(one.database.open(epoch));
+        await on(one.database.open(stamp(epoch)));
         expect(await look(one)).toMatchObject({ readOnly: false, epoch, acks: { armed: true, required: 1 } });
         expect(await commit(one)).toBe('acknowledged');
       });
@@ -142,7 +143,7 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect(source.certificate).toBe(certificate);
         const other = await on(two.database.certificate());
         expect(other).not.toBe(certificate);
-        await rejection(three.database.follow({ ...source, certificate: other }, epoch));
+        await rejection(three.database.follow({ ...source, certificate: other }, stamp(epoch)));
         await fixture.pass(1_500);
         expect((await look(three)).replication?.receiver).not.toBe('Running');
         await follow(three, one);
@@ -164,14 +165,17 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
       });
 
       it('is acknowledged while one of two ackers is there', async () => {
-        await on(two.database.freeze(epoch));
+        await on(two.database.freeze(stamp(epoch)));
         expect(await commit(one)).toBe('acknowledged');
-        await on(two.database.thaw(epoch));
+        await on(two.database.thaw(stamp(epoch)));
         await ackersOf(one, 2);
       });
 
       it('waits when every acker is frozen, and what waits reaches none of them', async () => {
-        const frozen = [await on(two.database.freeze(epoch)), await on(three.database.freeze(epoch))];
+        const frozen = [
+          await on(two.database.freeze(stamp(epoch))),
+          await on(three.database.freeze(stamp(epoch))),
+        ];
         const { acknowledged } = (await look(one)).acks;
         expect(await commit(one, 1_500)).toBe('unknown');
         expect(await rejection(one.database.beat(epoch, 1_000))).toBe('database.silent');
@@ -182,40 +186,40 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
           expect(replication).toMatchObject({ receiver: 'Stopped', received: frozen[index]!.received });
           expect(contains(frozen[index]!.received, executed)).toBe(true);
         }
-        await on(two.database.thaw(epoch));
+        await on(two.database.thaw(stamp(epoch)));
         await untilLook(one, 'waits no more', ({ acks }) => acks.waiting === 0);
         expect((await look(one)).acks).toMatchObject({ unacknowledged: 0 });
         expect((await look(one)).acks.acknowledged).toBeGreaterThan(acknowledged);
-        await on(three.database.thaw(epoch));
+        await on(three.database.thaw(stamp(epoch)));
         await ackersOf(one, 2);
       });
 
       it('does not wait for replicas that are told not to acknowledge', async () => {
-        await on(two.database.acknowledge(false, epoch));
-        await on(three.database.acknowledge(false, epoch));
+        await on(two.database.acknowledge(false, stamp(epoch)));
+        await on(three.database.acknowledge(false, stamp(epoch)));
         await ackersOf(one, 0);
         expect((await look(two)).replication).toMatchObject({ receiver: 'Running', acknowledges: false });
         expect(await commit(one, 1_000)).toBe('unknown');
-        await on(two.database.acknowledge(true, epoch));
+        await on(two.database.acknowledge(true, stamp(epoch)));
         // It is not asked for what it had before; a beat is what it is asked for.
         await until(
           'it beats again',
           async () => (await rejection(one.database.beat(epoch, 1_000))) === 'none',
         );
         expect((await look(one)).acks).toMatchObject({ waiting: 0, unacknowledged: 0 });
-        await on(three.database.acknowledge(true, epoch));
+        await on(three.database.acknowledge(true, stamp(epoch)));
         await ackersOf(one, 2);
       });
 
       it('waits for nobody when no acknowledgement is required', async () => {
-        await on(two.database.freeze(epoch));
-        await on(three.database.freeze(epoch));
-        await on(one.database.requireAcks(0, epoch));
+        await on(two.database.freeze(stamp(epoch)));
+        await on(three.database.freeze(stamp(epoch)));
+        await on(one.database.requireAcks(0, stamp(epoch)));
         expect(await commit(one)).toBe('acknowledged');
         expect((await look(one)).acks).toMatchObject({ armed: false, required: 0 });
-        await on(two.database.thaw(epoch));
-        await on(three.database.thaw(epoch));
-        await on(one.database.requireAcks(1, epoch));
+        await on(two.database.thaw(stamp(epoch)));
+        await on(three.database.thaw(stamp(epoch)));
+        await on(one.database.requireAcks(1, stamp(epoch)));
         await ackersOf(one, 2);
         expect((await look(one)).acks).toMatchObject({ armed: true, required: 1 });
       });
@@ -225,14 +229,14 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         await follow(two, one);
         await follow(two, one);
         for (const replica of [two, three]) {
-          const frozen = await on(replica.database.freeze(epoch));
-          expect(await on(replica.database.freeze(epoch))).toEqual(frozen);
-          await on(replica.database.thaw(epoch));
-          await on(replica.database.thaw(epoch));
+          const frozen = await on(replica.database.freeze(stamp(epoch)));
+          expect(await on(replica.database.freeze(stamp(epoch)))).toEqual(frozen);
+          await on(replica.database.thaw(stamp(epoch)));
+          await on(replica.database.thaw(stamp(epoch)));
         }
-        await on(one.database.requireAcks(1, epoch));
+        await on(one.database.requireAcks(1, stamp(epoch)));
         await ackersOf(one, 2);
-        await on(one.database.open(epoch));
+        await on(one.database.open(stamp(epoch)));
         expect(await commit(one)).toBe('acknowledged');
         expect((await on(one.keys())).slice(0, before.length)).toEqual(before);
       });
@@ -240,23 +244,25 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
 
     describe('a change of primary', () => {
       it('closes: takes no more writes and says what is executed', async () => {
-        const executed = await on(one.database.close(epoch, 2_000));
-        expect(await on(one.database.close(epoch, 2_000))).toBe(executed);
+        const executed = await on(one.database.close(stamp(epoch), 2_000));
+        expect(await on(one.database.close(stamp(epoch), 2_000))).toBe(executed);
         expect(await look(one)).toMatchObject({ readOnly: true, executed });
         expect(await commit(one)).toBe('refused');
-        await on(one.database.open(epoch));
+        await on(one.database.open(stamp(epoch)));
         expect(await commit(one)).toBe('acknowledged');
       });
 
       it('does not close while commits wait for replicas, and can be opened again', async () => {
-        await on(two.database.freeze(epoch));
-        await on(three.database.freeze(epoch));
+        await on(two.database.freeze(stamp(epoch)));
+        await on(three.database.freeze(stamp(epoch)));
         expect(await commit(one, 500)).toBe('unknown');
-        expect(await rejection(one.database.close(epoch, 1_000))).toMatch(/^database\.(silent|failed)$/);
-        await on(two.database.thaw(epoch));
-        await on(three.database.thaw(epoch));
+        expect(await rejection(one.database.close(stamp(epoch), 1_000))).toMatch(
+          /^database\.(silent|failed)$/,
+        );
+        await on(two.database.thaw(stamp(epoch)));
+        await on(three.database.thaw(stamp(epoch)));
         await ackersOf(one, 2);
-        await on(one.database.open(epoch));
+        await on(one.database.open(stamp(epoch)));
         expect(await commit(one)).toBe('acknowledged');
       });
 
@@ -265,9 +271,9 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect(await commit(one)).toBe('acknowledged');
         const target = (await look(one)).executed;
         await untilLook(two, 'received it', ({ replication }) => contains(replication!.received, target));
-        const { received, executed } = await on(two.database.freeze(epoch));
+        const { received, executed } = await on(two.database.freeze(stamp(epoch)));
         expect([contains(received, target), contains(executed, target)]).toEqual([true, false]);
-        expect(await rejection(two.database.detach(epoch))).toBe('database.failed');
+        expect(await rejection(two.database.detach(stamp(epoch)))).toBe('database.failed');
         expect(contains((await look(two)).replication!.received, target)).toBe(true);
         expect(await on(two.database.catchUp(target, 500))).toBe(false);
         await on(two.letApplierGo());
@@ -279,22 +285,22 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect(await commit(one)).toBe('acknowledged');
         const target = (await look(one)).executed;
         expect(await on(two.database.catchUp(target, 500))).toBe(false);
-        await on(two.database.thaw(epoch));
+        await on(two.database.thaw(stamp(epoch)));
         expect(await on(two.database.catchUp(target, 5_000))).toBe(true);
       });
 
       it('hands over to a replica that has everything, and the old primary follows', async () => {
-        await on(one.database.close(epoch, 2_000));
+        await on(one.database.close(stamp(epoch), 2_000));
         const target = (await look(one)).executed;
         expect(await on(two.database.catchUp(target, 5_000))).toBe(true);
         epoch += 1;
-        await on(two.database.freeze(epoch));
-        await on(two.database.detach(epoch));
-        await on(two.database.detach(epoch));
+        await on(two.database.freeze(stamp(epoch)));
+        await on(two.database.detach(stamp(epoch)));
+        await on(two.database.detach(stamp(epoch)));
         expect((await look(two)).replication).toBeUndefined();
-        await on(two.database.requireAcks(1, epoch));
+        await on(two.database.requireAcks(1, stamp(epoch)));
         await follow(three, two);
-        await on(two.database.open(epoch));
+        await on(two.database.open(stamp(epoch)));
         await follow(one, two);
         await ackersOf(two, 2);
         expect(await commit(two)).toBe('acknowledged');
@@ -307,15 +313,15 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         const stale = epoch - 1;
         const source = await on(two.source(true));
         const orders: readonly (() => Promise<unknown>)[] = [
-          () => two.database.close(stale, 1_000),
-          () => two.database.requireAcks(0, stale),
-          () => two.database.open(stale),
-          () => two.database.kill(stale),
-          () => three.database.freeze(stale),
-          () => three.database.thaw(stale),
-          () => three.database.detach(stale),
-          () => three.database.follow(source, stale),
-          () => three.database.acknowledge(false, stale),
+          () => two.database.close(stamp(stale), 1_000),
+          () => two.database.requireAcks(0, stamp(stale)),
+          () => two.database.open(stamp(stale)),
+          () => two.database.kill(stamp(stale)),
+          () => three.database.freeze(stamp(stale)),
+          () => three.database.thaw(stamp(stale)),
+          () => three.database.detach(stamp(stale)),
+          () => three.database.follow(source, stamp(stale)),
+          () => three.database.acknowledge(false, stamp(stale)),
         ];
         for (const order of orders) expect(await rejection(order())).toBe('database.stale-epoch');
         expect(await look(two)).toMatchObject({
@@ -327,11 +333,22 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect(await commit(two)).toBe('acknowledged');
       });
 
+      it('refuses, within an epoch, every order that comes from an earlier record', async () => {
+        await on(two.database.requireAcks(1, stamp(epoch, 2)));
+        await on(three.database.acknowledge(true, stamp(epoch, 10)));
+        expect(await rejection(two.database.requireAcks(0, stamp(epoch, 1)))).toBe('database.stale-epoch');
+        expect(await rejection(three.database.acknowledge(false, stamp(epoch, 9)))).toBe(
+          'database.stale-epoch',
+        );
+        await on(two.database.requireAcks(1, stamp(epoch, 2)));
+        expect((await look(two)).acks).toMatchObject({ required: 1, connected: 2 });
+      });
+
       it('remembers the epoch of an order, whatever became of the order', async () => {
         epoch += 1;
-        await on(three.database.freeze(epoch));
-        expect(await rejection(three.database.thaw(epoch - 1))).toBe('database.stale-epoch');
-        await on(three.database.thaw(epoch));
+        await on(three.database.freeze(stamp(epoch)));
+        expect(await rejection(three.database.thaw(stamp(epoch - 1)))).toBe('database.stale-epoch');
+        await on(three.database.thaw(stamp(epoch)));
         await ackersOf(two, 2);
       });
     });
@@ -357,11 +374,11 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
       });
 
       it('does not acknowledge on a replica that stands still', async () => {
-        await on(one.database.freeze(epoch));
+        await on(one.database.freeze(stamp(epoch)));
         await on(three.suspend());
         expect(await commit(two, 1_500)).toBe('unknown');
         await on(three.resume());
-        await on(one.database.thaw(epoch));
+        await on(one.database.thaw(stamp(epoch)));
         await untilLook(two, 'waits no more', ({ acks }) => acks.waiting === 0);
         await ackersOf(two, 2);
       });
@@ -385,8 +402,8 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         await on(one.restart());
         expect((await look(one)).replication?.receiver).not.toBe('Running');
         expect(contains((await look(one)).executed, before.executed)).toBe(true);
-        await on(two.database.requireAcks(1, epoch));
-        await on(two.database.open(epoch));
+        await on(two.database.requireAcks(1, stamp(epoch)));
+        await on(two.database.open(stamp(epoch)));
         await follow(one, two);
         await ackersOf(two, 2);
         expect(await commit(two)).toBe('acknowledged');
@@ -396,18 +413,18 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         const sure = freshKey();
         expect(await on(two.commit(sure, 5_000))).toBe('acknowledged');
         epoch += 1;
-        await on(three.database.freeze(epoch));
-        const { received } = await on(one.database.freeze(epoch));
+        await on(three.database.freeze(stamp(epoch)));
+        const { received } = await on(one.database.freeze(stamp(epoch)));
         const waiting = freshKey();
         const outcome = two.commit(waiting, 10_000);
         await untilLook(two, 'waits', ({ acks }) => acks.waiting > 0);
         await on(two.crash());
         expect(await on(outcome)).toBe('unknown');
         expect(await on(one.database.catchUp(received, 5_000))).toBe(true);
-        await on(one.database.detach(epoch));
-        await on(one.database.requireAcks(1, epoch));
+        await on(one.database.detach(stamp(epoch)));
+        await on(one.database.requireAcks(1, stamp(epoch)));
         await follow(three, one);
-        await on(one.database.open(epoch));
+        await on(one.database.open(stamp(epoch)));
         expect(await on(one.keys())).toContain(sure);
         expect(await on(one.keys())).not.toContain(waiting);
         expect(await commit(one)).toBe('acknowledged');
@@ -416,13 +433,13 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
       it('is killed for good, even when it stands still', async () => {
         await on(one.suspend());
         epoch += 1;
-        await on(one.database.kill(epoch));
-        await on(one.database.kill(epoch));
+        await on(one.database.kill(stamp(epoch)));
+        await on(one.database.kill(stamp(epoch)));
         expect(await on(one.database.inspect(2_000))).toMatchObject({ running: false });
         await on(one.restart());
         expect(await on(one.database.inspect(2_000))).toMatchObject({ running: false });
         expect(await rejection(one.database.look(1_000))).toBe('database.refused');
-        expect(await rejection(one.database.kill(epoch - 1))).toBe('database.stale-epoch');
+        expect(await rejection(one.database.kill(stamp(epoch - 1)))).toBe('database.stale-epoch');
       });
     });
   });

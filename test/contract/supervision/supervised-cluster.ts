@@ -16,6 +16,7 @@ import type { Finding, Verdict } from '../../../controller/supervision/port.ts';
 import { Supervisor } from '../../../controller/supervision/supervisor.ts';
 import { FakeKube } from '../../fakes/kube.ts';
 import { DatabaseHosts, type DatabaseHost, type Engine } from '../database/database-hosts.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const key = { namespace: 'shop', name: 'db' };
 const uid = 'uid-db';
@@ -116,7 +117,7 @@ export class SupervisedCluster {
   }
 
   async lead(replica: DatabaseHost): Promise<void> {
-    await replica.database.follow(await this.primary.source(false), epoch);
+    await replica.database.follow(await this.primary.source(false), stamp(epoch));
   }
 
   get #object(): MySQLCluster {
@@ -139,7 +140,7 @@ export class SupervisedCluster {
         durability: { state: 'Degraded', ackers: [], requiredAcks: 0 },
       },
     });
-    await this.primary.database.open(epoch);
+    await this.primary.database.open(stamp(epoch));
     for (const replica of this.replicas) await this.lead(replica);
     this.#watch();
   }

@@ -116,7 +116,7 @@ give_up_data() {
   install -d -m 700 /var/lib/ridgeline
   exec 8> /var/lib/ridgeline/node.lock
   flock -w 10 8 || fail 1 'a change of this server is under way'
-  [ ! -e /var/lib/ridgeline/epoch ] || read -r seen < /var/lib/ridgeline/epoch
+  [ ! -e /var/lib/ridgeline/stamp ] || IFS=. read -r seen _ < /var/lib/ridgeline/stamp
   [ "$epoch" -ge "$seen" ] || fail 1 "this host has seen epoch $seen, not $epoch: its data is not given up"
   if is_running && [ "$(sql --execute "SELECT @@GLOBAL.read_only IN ('0', 'OFF')")" != 0 ]; then
     fail 1 'this server takes writes: its data is not given up'

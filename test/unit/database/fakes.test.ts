@@ -6,6 +6,7 @@ import type { Flavor } from '../../../controller/database/port.ts';
 import { describeDatabases, type DatabaseFixture, type TestServer } from '../../contract/database/suite.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeDatabases, type FakeDatabasesOptions } from '../../fakes/databases.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const hostAt = (address: string) => ({ address, port: 22, user: 'admin', privateKey: '', hostKeys: ['x'] });
 
@@ -85,10 +86,10 @@ describe('databases that fail in memory', () => {
         password: '',
       });
     const [one, two, three] = [at('db-1'), at('db-2'), at('db-3')];
-    await during(one.requireAcks(1, 1));
-    await during(two.follow(databases.sourceOf('db-1'), 1));
-    await during(three.follow(databases.sourceOf('db-1'), 1));
-    await during(one.open(1));
+    await during(one.requireAcks(1, stamp(1)));
+    await during(two.follow(databases.sourceOf('db-1'), stamp(1)));
+    await during(three.follow(databases.sourceOf('db-1'), stamp(1)));
+    await during(one.open(stamp(1)));
     return { ...world, one, two, three };
   }
 
@@ -143,8 +144,8 @@ describe('databases that fail in memory', () => {
   it('lets a zombie acknowledge nothing once its ackers are frozen', async () => {
     const { databases, clock, during, two, three } = await aCluster();
     databases.suspend('db-1');
-    await during(two.freeze(2));
-    await during(three.freeze(2));
+    await during(two.freeze(stamp(2)));
+    await during(three.freeze(stamp(2)));
     databases.resume('db-1');
     expect(await during(databases.commit('db-1', 'zombie'))).toBe('unknown');
     await clock.advance(60_000);
@@ -166,11 +167,11 @@ describe('databases that fail in memory', () => {
   it('carries an order out although its answer is lost', async () => {
     const { databases, during, two } = await aCluster();
     databases.cut('db-2', 'controller');
-    expect(await during(codeOf(two.freeze(1)))).toBe('shell.unreachable');
+    expect(await during(codeOf(two.freeze(stamp(1))))).toBe('shell.unreachable');
     databases.heal();
     expect((await during(two.look(500))).replication!.receiver).toBe('Stopped');
     databases.faults.failAfterCommit('thaw', 'shell.interrupted');
-    expect(await during(codeOf(two.thaw(1)))).toBe('shell.interrupted');
+    expect(await during(codeOf(two.thaw(stamp(1))))).toBe('shell.interrupted');
     expect((await during(two.look(500))).replication!.receiver).toBe('Running');
   });
 
@@ -212,21 +213,21 @@ describe('databases that fail in memory', () => {
     expect(databases.keysOn('db-2')).toEqual(['stalled']);
     databases.trouble('db-2', { disk: 'Full' });
     expect(await during(databases.commit('db-1', 'one'))).toBe('acknowledged');
-    await during(three.freeze(1));
+    await during(three.freeze(stamp(1)));
     expect(await during(databases.commit('db-1', 'two'))).toBe('unknown');
   });
 
   it('leaves what was not acknowledged on the old primary, errant', async () => {
     const { databases, during, one, two, three } = await aCluster({ flavor: 'MySQL' });
-    const { received } = await during(two.freeze(2));
-    await during(three.freeze(2));
+    const { received } = await during(two.freeze(stamp(2)));
+    await during(three.freeze(stamp(2)));
     expect(await during(databases.commit('db-1', 'errant', 'x', 500))).toBe('unknown');
     databases.crash('db-1');
     databases.restart('db-1');
     const { executed } = await during(one.look(500));
     expect(algebraOf('MySQL').compare(executed, received)).toBe('Ahead');
-    await during(two.detach(2));
-    await during(two.open(2));
+    await during(two.detach(stamp(2)));
+    await during(two.open(stamp(2)));
     expect(await during(databases.commit('db-2', 'new'))).toBe('acknowledged');
     expect(databases.missingOn('db-1')).toEqual(['new']);
   });
@@ -248,31 +249,31 @@ describe('databases that fail in memory', () => {
   it('refuses to serve a replica that went another way, or lacks what is purged', async () => {
     const { databases, during, one, two, three } = await aCluster();
     const errorOf = async () => (await during(three.look(500))).replication!.receiverError?.number;
-    await during(two.freeze(2));
-    await during(two.detach(2));
-    await during(two.open(2));
-    await during(three.freeze(2));
+    await during(two.freeze(stamp(2)));
+    await during(two.detach(stamp(2)));
+    await during(two.open(stamp(2)));
+    await during(three.freeze(stamp(2)));
     expect(await during(databases.commit('db-1', 'fork', 'x', 500))).toBe('unknown');
-    await during(three.thaw(2));
+    await during(three.thaw(stamp(2)));
     expect(await errorOf()).toBeUndefined();
-    await during(three.follow(databases.sourceOf('db-2'), 2));
+    await during(three.follow(databases.sourceOf('db-2'), stamp(2)));
     expect(await errorOf()).toBe(1236);
     databases.addServer('db-4', '10.0.0.4');
     databases.trouble('db-2', { purged: 1 });
     const four = databases.of({ name: 'db-4', host: hostAt('10.0.0.4'), flavor: 'MariaDB', password: '' });
-    await during(four.follow(databases.sourceOf('db-2'), 2));
+    await during(four.follow(databases.sourceOf('db-2'), stamp(2)));
     expect((await during(four.look(500))).replication!.receiverError?.message).toContain('purged');
     databases.addClone('db-5', '10.0.0.5', 'db-2');
     const five = databases.of({ name: 'db-5', host: hostAt('10.0.0.5'), flavor: 'MariaDB', password: '' });
-    await during(five.follow(databases.sourceOf('db-2'), 2));
+    await during(five.follow(databases.sourceOf('db-2'), stamp(2)));
     expect((await during(five.look(500))).replication!.receiver).toBe('Running');
     expect((await during(one.look(500))).readOnly).toBe(false);
   });
 
   it('shows a mutant that acknowledges after a time what nobody else has', async () => {
     const { databases, during, two, three } = await aCluster({ rules: { ackTimeout: 100 } });
-    await during(two.freeze(2));
-    await during(three.freeze(2));
+    await during(two.freeze(stamp(2)));
+    await during(three.freeze(stamp(2)));
     expect(await during(databases.commit('db-1', 'gone'))).toBe('acknowledged');
     expect(databases.missingOn('db-2')).toEqual(['gone']);
   });
@@ -280,8 +281,8 @@ describe('databases that fail in memory', () => {
   it('shows readers of a mutant what no replica has', async () => {
     const seen = async (options: FakeDatabasesOptions) => {
       const { databases, during, two, three } = await aCluster(options);
-      await during(two.freeze(2));
-      await during(three.freeze(2));
+      await during(two.freeze(stamp(2)));
+      await during(three.freeze(stamp(2)));
       await during(databases.commit('db-1', 'phantom', 'x', 500));
       return databases.read('db-1', 'phantom');
     };
@@ -295,8 +296,8 @@ describe('databases that fail in memory', () => {
     });
     databases.trouble('db-2', { applyDelay: 60_000 });
     expect(await during(databases.commit('db-1', 'gone'))).toBe('acknowledged');
-    await during(two.freeze(5));
-    await during(two.detach(4));
+    await during(two.freeze(stamp(5)));
+    await during(two.detach(stamp(4)));
     expect(databases.missingOn('db-2')).toEqual(['gone']);
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NodeCommands } from '../../../controller/database/node-commands.ts';
 import { SshWitness } from '../../../controller/database/witness.ts';
 import type { Host, Remote } from '../../../controller/shell/port.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const host: Host = { address: '10.0.0.1', port: 22, user: 'admin', privateKey: '', hostKeys: ['x'] };
 
@@ -22,9 +23,9 @@ function answering(answer: { exitCode?: number; stdout?: string; stderr?: string
 describe('NodeCommands', () => {
   it('runs SQL under an epoch, with backslash escapes whatever the server is set to', async () => {
     const { commands, calls } = answering({ stdout: 'a\nb\n' });
-    expect(await commands.sql('SELECT 1;', 7, 1_500)).toEqual(['a', 'b']);
+    expect(await commands.sql('SELECT 1;', stamp(7), 1_500)).toEqual(['a', 'b']);
     expect(calls[0]).toEqual({
-      words: ['/usr/local/sbin/ridgeline-node', '7', 'sql', '1.5'],
+      words: ['/usr/local/sbin/ridgeline-node', '7.0', 'sql', '1.5'],
       stdin: "SET SESSION sql_mode = '';\nSELECT 1;\n",
     });
     await commands.sql('SELECT 1;', undefined, 1_500);
@@ -32,7 +33,7 @@ describe('NodeCommands', () => {
   });
 
   it.each([
-    [77, 'this host has seen epoch 8, not 7', 'database.stale-epoch'],
+    [77, 'this host has seen orders of epoch 8, serial 0, not 7.0', 'database.stale-epoch'],
     [75, 'another call holds the lock for 2 s', 'database.silent'],
     [124, '', 'database.silent'],
     [70, 'cannot mask mariadb.service', 'shell.host-failed'],
@@ -41,14 +42,14 @@ describe('NodeCommands', () => {
     [1, "ERROR 2002 (HY000): Can't connect", 'database.refused'],
   ])('takes exit %i with "%s" for %s', async (exitCode, stderr, code) => {
     const { commands } = answering({ exitCode, stderr });
-    await expect(commands.sql('SELECT 1;', 7, 1_000)).rejects.toMatchObject({ code });
+    await expect(commands.sql('SELECT 1;', stamp(7), 1_000)).rejects.toMatchObject({ code });
   });
 
   it('does not mind sessions that ended by themselves, and ends none when there is none', async () => {
     const gone = 'ERROR 1094 (HY000) at line 2: Unknown thread id: 5\n';
     const { commands, calls } = answering({ exitCode: 0, stderr: gone });
-    await commands.endSessions(['KILL 5;'], 7, 1_000);
-    await commands.endSessions([], 7, 1_000);
+    await commands.endSessions(['KILL 5;'], stamp(7), 1_000);
+    await commands.endSessions([], stamp(7), 1_000);
     expect(calls).toHaveLength(1);
   });
 
@@ -59,8 +60,8 @@ describe('NodeCommands', () => {
   });
 
   it('tells whether a certificate is new', async () => {
-    expect(await answering({ stdout: 'new\n' }).commands.trust('PEM', 7)).toBe(true);
-    expect(await answering({}).commands.trust('PEM', 7)).toBe(false);
+    expect(await answering({ stdout: 'new\n' }).commands.trust('PEM', stamp(7))).toBe(true);
+    expect(await answering({}).commands.trust('PEM', stamp(7))).toBe(false);
   });
 });
 

@@ -10,6 +10,7 @@ import type { Supervised, Verdict } from '../../../controller/supervision/port.t
 import { Supervisor } from '../../../controller/supervision/supervisor.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeDatabases } from '../../fakes/databases.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const witnessAddress = '10.77.3.1';
 const open: Supervisor[] = [];
@@ -26,11 +27,11 @@ async function watched(options: { readonly replicas?: number; readonly witnesses
   const replicas: Member[] = [];
   for (let at = 2; at < 2 + (options.replicas ?? 2); at += 1) {
     const replica = databases.addServer(`db-${at}`, `10.77.1.${at}`);
-    await settle(clock, replica.database.follow(databases.sourceOf('db-1'), 1));
+    await settle(clock, replica.database.follow(databases.sourceOf('db-1'), stamp(1)));
     replicas.push(replica);
   }
-  await settle(clock, primary.database.open(1));
-  await settle(clock, primary.database.requireAcks(1, 1));
+  await settle(clock, primary.database.open(stamp(1)));
+  await settle(clock, primary.database.requireAcks(1, stamp(1)));
   const world = { machineState: 'running' as MachineState, mayAct: true };
   const heard: Verdict[] = [];
   const registry = new Registry();

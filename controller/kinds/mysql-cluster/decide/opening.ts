@@ -47,6 +47,7 @@ function firstRecord(
     requiredAcks: waits ? 1 : 0,
     baseGTIDs: executed,
     changeTime: timestamp(now),
+    serial: 1,
   };
 }
 

@@ -16,6 +16,7 @@ import { FakeClock } from '../../../fakes/clock.ts';
 import { FakeDatabases } from '../../../fakes/databases.ts';
 import { FakeKube } from '../../../fakes/kube.ts';
 import { member, observed, type Wanted } from './durability-scene.ts';
+import { stamp } from '../../../builders/stamp.ts';
 
 /** What ends a controller in the middle of a step. */
 class Died extends Error {}
@@ -45,9 +46,9 @@ export class ArmWorld {
   /** Opens db-1 with replicas that do not acknowledge; nothing is waited for, and that is on record. */
   async begin(): Promise<void> {
     const [primary, ...replicas] = this.servers as readonly [Server, ...Server[]];
-    await this.settle(primary.database.open(epoch));
+    await this.settle(primary.database.open(stamp(epoch)));
     for (const { database } of replicas) {
-      await this.settle(database.follow(this.databases.sourceOf('db-1', false), epoch));
+      await this.settle(database.follow(this.databases.sourceOf('db-1', false), stamp(epoch)));
     }
     const durability: DurabilityRecord = { state: 'Degraded', ackers: [], requiredAcks: 0 };
     this.kube.seed(mySQLClusterKind, {
@@ -91,6 +92,25 @@ export class ArmWorld {
 
   /** Takes the step; the controller dies at the n-th failpoint it comes by. Undefined when it died or was not in charge. */
   async take(step: DurabilityStep, at: MySQLCluster = this.cluster, dieAt = 0): Promise<Armed | undefined> {
+    return await this.#take(step, at, { dieAt, pause: Promise.resolve() });
+  }
+
+  /** Begins the step; the controller stands still between the first record and its order, until the result is called. */
+  async takeHalf(step: DurabilityStep): Promise<() => Promise<Armed | undefined>> {
+    const { promise: pause, resolve: goOn } = Promise.withResolvers<void>();
+    const taken = this.#take(step, this.cluster, { dieAt: 0, pause });
+    await this.clock.advance(100);
+    return async () => {
+      goOn();
+      return await this.settle(taken);
+    };
+  }
+
+  async #take(
+    step: DurabilityStep,
+    at: MySQLCluster,
+    { dieAt, pause }: { readonly dieAt: number; readonly pause: Promise<void> },
+  ): Promise<Armed | undefined> {
     let hits = 0;
     const failpoints = {
       hit: () => {
@@ -101,9 +121,14 @@ export class ArmWorld {
     };
     const note = (_about: unknown, reason: string) => this.events.push(reason);
     const events = { normal: note, warning: note };
-    const ports = { kube: this.#checked(this.kube), clock: this.clock, failpoints, events };
+    const ports = {
+      kube: this.#checked(this.kube, Promise.resolve()),
+      clock: this.clock,
+      failpoints,
+      events,
+    };
     const databases = new Map<string, Database>(
-      this.servers.map(({ server, database }) => [server, this.#checked(database)]),
+      this.servers.map(({ server, database }) => [server, this.#checked(database, pause)]),
     );
     try {
       return await this.settle(takeStep(ports, { cluster: at, databases }, step));
@@ -138,7 +163,8 @@ export class ArmWorld {
     this.databases.restart(name);
     const { database } = this.servers.find(({ server }) => server === name)!;
     const source = this.databases.sourceOf('db-1', this.record.ackers.includes(name));
-    await this.settle(database.follow(source, epoch).catch(() => undefined));
+    const following = database.follow(source, stamp(epoch, this.record.serial));
+    await this.settle(following.catch(() => undefined));
   }
 
   /** The record promises no more than is true, and a failover that it would prove loses nothing. */
@@ -190,13 +216,14 @@ export class ArmWorld {
     return { ...scene, now, finding: looks.has('db-1') ? finding : undefined };
   }
 
-  /** The same, with a check after everything it does. */
-  #checked<Target extends object>(target: Target): Target {
+  /** The same, after a pause, with a check after everything it does. */
+  #checked<Target extends object>(target: Target, pause: Promise<void>): Target {
     return new Proxy(target, {
       get: (_, name) => {
         const found: unknown = Reflect.get(target, name);
         if (typeof found !== 'function') return found;
         return async (...parameters: readonly unknown[]): Promise<unknown> => {
+          await pause;
           try {
             return await (Reflect.apply(found, target, parameters) as Promise<unknown>);
           } finally {

@@ -103,6 +103,33 @@ test('who is no longer in charge touches no server', async () => {
   expect(world.databases.faults.calls).toHaveLength(length);
 });
 
+test('who stood still between record and order is refused when another has ordered the opposite', async () => {
+  const world = await worldOf('Balanced');
+  await world.converge();
+  for (const name of ['db-2', 'db-3']) world.databases.crash(name);
+  await world.converge([], 11);
+  expect(world.record.state).toBe('Degrading');
+  const goOn = await world.takeHalf({ do: 'Release' });
+  await world.converge();
+  for (const name of ['db-2', 'db-3']) await world.rejoin(name);
+  await world.converge();
+  expect(world.record.state).toBe('Protected');
+  expect((await goOn())?.failure?.code).toBe('database.stale-epoch');
+  expect(world.databases.server('db-1').requiredAcks).toBe(1);
+  expect(world.wrongs).toEqual([]);
+});
+
+test('who stood still before he told a replica to acknowledge is refused when it has left the record', async () => {
+  const world = await worldOf('Balanced');
+  await world.converge();
+  const goOn = await world.takeHalf({ do: 'AddAcker', server: 'db-3' });
+  await world.converge(['db-3']);
+  expect(world.record.ackers).toEqual(['db-2']);
+  expect((await goOn())?.failure?.code).toBe('database.stale-epoch');
+  expect(world.databases.server('db-3').acknowledges).toBe(false);
+  expect(world.wrongs).toEqual([]);
+});
+
 type Action =
   | { readonly do: 'pass'; readonly dieAt: number }
   | { readonly do: 'decide' }

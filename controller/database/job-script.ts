@@ -1,9 +1,8 @@
 /** What the jobs on a database host share: how they fail, talk to the server, start it and mark whose data it holds. */
 import type { Attachment, Job } from '../shell/port.ts';
 import { quote } from '../shell/quoting.ts';
-import { ownCertificate } from './node-script.ts';
+import { ownCertificate, ownKey } from './node-script.ts';
 import type { Flavor } from './port.ts';
-import { ownKey } from './settings.ts';
 
 /** Exit codes with a meaning of their own. Whatever the code, the last line of the log says what happened. */
 export const jobExit = {

@@ -4,6 +4,10 @@
 export const nodeScriptPath = '/usr/local/sbin/ridgeline-node';
 /** The certificate this server made for itself. */
 export const ownCertificate = '/etc/mysql/ridgeline/server-cert.pem';
+/** Key of `ownCertificate`; it never leaves the host. */
+export const ownKey = '/etc/mysql/ridgeline/server-key.pem';
+/** root's account at the port for administrators (MySQL); whoever can read the server's own key is let in. */
+export const adminRoot = 'ridgeline_root';
 /** The certificate of the server it follows; the only one it accepts. */
 export const sourceCertificate = '/etc/mysql/ridgeline/source-cert.pem';
 
@@ -51,12 +55,27 @@ admit() {
 }
 
 # The time limit is for the client: a session that waits for replicas must not hold the lock.
-sql() {
+ask() {
   local seconds=$1
   shift
-  timeout --signal=KILL "$seconds" "$client" --no-defaults --protocol=socket --user=root \
-    --socket=/run/mysqld/mysqld.sock --batch --raw --skip-column-names --binary-mode "$@" 9>&-
-  local code=$?
+  printf '%s\n' "$statements" | timeout --signal=KILL "$seconds" "$client" --no-defaults --batch --raw \
+    --skip-column-names --binary-mode "$@" 9>&-
+}
+
+# Whoever looks through MySQL's admin port takes root's spare session from a full server; then root comes that way, too.
+sql() {
+  local seconds=$1 statements said code
+  shift
+  statements=$(cat)
+  exec 3>&1
+  said=$(ask "$seconds" --protocol=socket --socket=/run/mysqld/mysqld.sock --user=root "$@" 2>&1 >&3)
+  code=$?
+  if [ "$client" = mysql ] && [[ $said == *'ERROR 1040 '* ]]; then
+    said=$(ask "$seconds" --protocol=tcp --host=127.0.0.1 --port=33062 --user=${adminRoot} --ssl-mode=REQUIRED \
+      --ssl-cert=${ownCertificate} --ssl-key=${ownKey} "$@" 2>&1 >&3)
+    code=$?
+  fi
+  [ -z "$said" ] || printf '%s\n' "$said" >&2
   [ "$code" = 137 ] && exit 124
   exit "$code"
 }

@@ -1,4 +1,5 @@
 /** SQL that is run on a cluster's first server before anybody uses it: our schema, our accounts and an empty history. Pure. */
+import { adminRoot } from './node-script.ts';
 import type { Flavor } from './port.ts';
 import { readOnlySetting } from './settings.ts';
 
@@ -15,7 +16,7 @@ interface FirstStatements {
 
 /**
  * `ridgeline` looks and beats, and cannot write on a read-only server; it comes through the host's loopback only.
- * Everything that changes a server is done by root. A dump may have replaced the accounts, root's too.
+ * Everything that changes a server is done by root, which has a second way into MySQL: the port for administrators. A dump may have replaced the accounts, root's too.
  */
 export function firstStatements(flavor: Flavor, series: string): FirstStatements {
   const { name, value } = readOnlySetting(flavor, series);
@@ -34,7 +35,10 @@ export function firstStatements(flavor: Flavor, series: string): FirstStatements
     accounts: `${accountsFormat(
       'WITH auth_socket',
       'PROCESS, REPLICATION CLIENT, SERVICE_CONNECTION_ADMIN, BACKUP_ADMIN',
-    )}GRANT SELECT ON performance_schema.* TO 'ridgeline'@'127.0.0.1';\n`,
+    )}GRANT SELECT ON performance_schema.* TO 'ridgeline'@'127.0.0.1';
+DROP USER IF EXISTS '${adminRoot}'@'127.0.0.1';
+CREATE USER '${adminRoot}'@'127.0.0.1' REQUIRE X509;
+GRANT ALL PRIVILEGES ON *.* TO '${adminRoot}'@'127.0.0.1' WITH GRANT OPTION;\n`,
     forget: 'RESET REPLICA ALL; RESET BINARY LOGS AND GTIDS;',
     lock,
   };

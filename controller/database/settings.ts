@@ -1,10 +1,7 @@
 /** The configuration file of a database server: what users may set, between what is usual and what failover rests on. Pure. */
 import { createHash } from 'node:crypto';
 import type { Flavor } from './port.ts';
-import { ownCertificate } from './node-script.ts';
-
-/** Key of `ownCertificate`; it never leaves the host. */
-export const ownKey = '/etc/mysql/ridgeline/server-key.pem';
+import { ownCertificate, ownKey } from './node-script.ts';
 
 /** Port for applications and replicas. */
 const port = 3306;
@@ -156,6 +153,8 @@ function mySQL(server: ServerSettings): Variables {
     admin_address: '127.0.0.1',
     admin_port: adminPorts.MySQL,
     create_admin_listener_thread: 'ON',
+    // Of clients only root, with the server's own key, comes with a certificate.
+    ssl_ca: ownCertificate,
     // SET PERSIST could open a server at its start.
     persisted_globals_load: 'OFF',
     gtid_mode: 'ON',

@@ -3,12 +3,15 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { systemClock } from '../../../controller/base/clock.ts';
+import { SshDatabases } from '../../../controller/database/databases.ts';
 import { donorJob, joinerJob } from '../../../controller/database/cloning.ts';
 import { imageRoot } from '../../../lab/ami/build.ts';
 import { images, paths } from '../../../lab/config.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { describeDatabases } from './suite.ts';
+import { stamp } from '../../builders/stamp.ts';
 
 const engine: Engine = { flavor: 'MySQL', series: '9.7', imageID: images.sid.id };
 
@@ -31,7 +34,7 @@ function tellTheRest(): void {
   beforeAll(async () => {
     hosts = await DatabaseHosts.start(engine);
     [primary, replica] = await Promise.all([hosts.prepared(), hosts.boot()]);
-    await primary.database.open(1);
+    await primary.database.open(stamp(1));
   });
   afterAll(() => hosts.end());
 
@@ -66,8 +69,8 @@ function tellTheRest(): void {
     expect(copied).toMatchObject({ readOnly: true, executed, purged: executed, epoch: 1 });
     expect(copied.identity).not.toBe((await primary.database.look(2_000)).identity);
     expect(await replica.prepare(false)).toContain('"holding":"whole","running":true');
-    await replica.database.follow(await primary.source(true), 1);
-    await primary.database.requireAcks(1, 1);
+    await replica.database.follow(await primary.source(true), stamp(1));
+    await primary.database.requireAcks(1, stamp(1));
     expect(await primary.commit('after', 5_000)).toBe('acknowledged');
     await until('both rows', async () => ((await replica.keys()).length === 2 ? true : undefined));
   });
@@ -78,40 +81,58 @@ function tellTheRest(): void {
       host.sql('SELECT definer, status, @@GLOBAL.event_scheduler FROM information_schema.events');
     await until('the event', async () => (await events(replica)) || undefined);
     expect(await events(replica)).toBe('app@%\tREPLICA_SIDE_DISABLED\tOFF');
-    const executed = await primary.database.close(1, 2_000);
+    const executed = await primary.database.close(stamp(1), 2_000);
     expect(await replica.database.catchUp(executed, 5_000)).toBe(true);
-    await replica.database.freeze(2);
-    await replica.database.detach(2);
-    await replica.database.open(2);
+    await replica.database.freeze(stamp(2));
+    await replica.database.detach(stamp(2));
+    await replica.database.open(stamp(2));
     expect(await events(replica)).toBe('app@%\tENABLED\tON');
     expect(await events(primary)).toBe('app@%\tENABLED\tOFF');
     [primary, replica] = [replica, primary];
   });
 
-  it('is alive and obeys while applications use up all sessions', async () => {
-    await primary.database.beat(2, 2_000);
+  it('is alive and obeys while applications use up all sessions, though none of ours was open', async () => {
     await primary.sql('SET GLOBAL max_connections = 10');
-    const held: Connection[] = [];
-    // Sessions that have just ended count for a moment.
-    const isFull = async () => {
-      try {
-        held.push(await primary.connect(2_000));
-        return false;
-      } catch (error) {
-        expect(error).toMatchObject({ errno: 1040 });
-        return true;
-      }
-    };
-    await until('the last session', async () => {
-      if (!(await isFull())) return undefined;
-      await sleep(300);
-      return (await isFull()) || undefined;
-    });
-    expect(await primary.database.look(2_000)).toMatchObject({ readOnly: false });
-    await primary.database.beat(2, 2_000);
-    await primary.database.requireAcks(1, 2);
-    await primary.database.close(2, 2_000);
-    expect(await primary.database.look(2_000)).toMatchObject({ readOnly: true });
+    hosts.databases.close();
+    const ours = "SELECT COUNT(*) FROM performance_schema.processlist WHERE user = 'ridgeline'";
+    await until('the end of ours', async () => ((await primary.sql(ours)) === '0' ? true : undefined));
+    const fresh = new SshDatabases(hosts.shell, systemClock);
+    const { name, host } = primary;
+    const database = fresh.of({ name, host, flavor: 'MySQL', password: passwords.admin });
+    const held = await fill(primary);
+    expect(await database.look(2_000)).toMatchObject({ readOnly: false });
+    await expect(primary.sql('SELECT 1')).rejects.toThrow('Too many connections');
+    await database.requireAcks(1, stamp(2));
+    await database.close(stamp(2), 2_000);
+    expect(await database.look(2_000)).toMatchObject({ readOnly: true });
+    held.push(...(await fill(primary)));
+    await database.requireAcks(0, stamp(2));
+    await database.open(stamp(2));
+    expect(await database.look(2_000)).toMatchObject({ readOnly: false });
+    await database.kill(stamp(2));
+    expect(await database.inspect(2_000)).toMatchObject({ running: false });
     for (const connection of held) connection.destroy();
+    fresh.close();
   });
+}
+
+/** Takes every session that applications can have. */
+async function fill(server: DatabaseHost): Promise<Connection[]> {
+  const held: Connection[] = [];
+  // Sessions that have just ended count for a moment.
+  const isFull = async () => {
+    try {
+      held.push(await server.connect(2_000));
+      return false;
+    } catch (error) {
+      expect(error).toMatchObject({ errno: 1040 });
+      return true;
+    }
+  };
+  await until('the last session', async () => {
+    if (!(await isFull())) return undefined;
+    await sleep(300);
+    return (await isFull()) || undefined;
+  });
+  return held;
 }

@@ -28,6 +28,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ridgeline.* TO '\''ridgeline'\''@'\''127
 CREATE USER '\''replication'\''@'\''%%'\'' IDENTIFIED BY %s REQUIRE SSL;
 GRANT REPLICATION SLAVE ON *.* TO '\''replication'\''@'\''%%'\'';
 GRANT SELECT ON performance_schema.* TO '\''ridgeline'\''@'\''127.0.0.1'\'';
+DROP USER IF EXISTS '\''ridgeline_root'\''@'\''127.0.0.1'\'';
+CREATE USER '\''ridgeline_root'\''@'\''127.0.0.1'\'' REQUIRE X509;
+GRANT ALL PRIVILEGES ON *.* TO '\''ridgeline_root'\''@'\''127.0.0.1'\'' WITH GRANT OPTION;
 '
 forget='RESET REPLICA ALL; RESET BINARY LOGS AND GTIDS;'
 lock='SET GLOBAL super_read_only = ON;'

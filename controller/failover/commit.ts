@@ -1,6 +1,8 @@
 /** CatchUp and Commit: the chosen one applies all it received, then the record says who is primary. No way back after that. */
 import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
+import { timestamp } from '../base/clock.ts';
 import { hasCode, messageOf } from '../base/errors.ts';
+import type { Member } from '../database/port.ts';
 import type { Choice } from './fence.ts';
 import {
   attempt,
@@ -50,6 +52,7 @@ export async function commit(run: Run, { winner, target, ackers, identity }: Cho
   const { journal, ports, epoch } = run;
   const { durability: wanted } = journal.cluster.spec;
   const isAsync = wanted === 'Async';
+  await noteLastWrite(run, winner);
   await journal.enter('Commit');
   ports.failpoints.hit('failover.before-commit');
   const primary: MySQLClusterStatus['primary'] = {
@@ -69,6 +72,14 @@ export async function commit(run: Run, { winner, target, ackers, identity }: Cho
   ports.failpoints.hit('failover.after-commit');
   journal.leave('Commit', `${winner.server} is the primary of epoch ${epoch}.`);
   return 'go';
+}
+
+/** A controller that was just started has not seen a good write; the last heartbeat that was replicated tells when there was one. */
+async function noteLastWrite(run: Run, winner: Member): Promise<void> {
+  const { journal } = run;
+  if (journal.status.lastWriteTime !== undefined) return;
+  const { beatTime } = (await lookAt(run, winner)) ?? {};
+  if (beatTime !== undefined) journal.add({ lastWriteTime: timestamp(beatTime) });
 }
 
 /** Promote: it follows nobody any more, and its commits wait as the record says before there can be any. */

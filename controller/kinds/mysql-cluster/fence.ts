@@ -1,19 +1,23 @@
 /** Stops the machine of an old primary for good: its Server is told to stay off first, or it would be started again. */
+import { isLongMissing } from '../../accounts/absence.ts';
+import type { OpenAccount } from '../../accounts/port.ts';
 import { keyOf } from '../../api/meta.ts';
 import { serverKind, type Server } from '../../api/server.ts';
-import type { Cloud } from '../../cloud/port.ts';
+import type { Clock } from '../../base/clock.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { Fence } from '../../failover/port.ts';
 import type { Kube } from '../../kube/port.ts';
 
 export interface FencePorts {
   readonly kube: Kube;
-  /** The cloud of the cluster's account. */
-  readonly cloud: () => Promise<Cloud>;
+  readonly clock: Clock;
+  /** The cluster's account. */
+  readonly open: () => Promise<OpenAccount>;
   /** As last seen. */
   readonly servers: readonly Server[];
 }
 
-export function createFence({ kube, cloud, servers }: FencePorts): Fence {
+export function createFence({ kube, clock, open, servers }: FencePorts): Fence {
   return {
     cut: async ({ server: name, instanceID }) => {
       const known = servers.find(({ metadata }) => metadata.name === name);
@@ -22,14 +26,20 @@ export function createFence({ kube, cloud, servers }: FencePorts): Fence {
       if (server !== undefined && isSame && server.spec.power !== 'Stopped') {
         await kube.patch(serverKind, server, { spec: { power: 'Stopped' } });
       }
-      const { machines } = await cloud();
-      await machines.stop(instanceID, { force: true });
+      const { machines } = (await open()).cloud;
+      try {
+        await machines.stop(instanceID, { force: true });
+      } catch (error) {
+        // It was terminated, now or long ago; `isStopped` tells.
+        if (!hasCode(error, 'cloud.wrong-state') && !hasCode(error, 'cloud.not-found')) throw error;
+      }
     },
     isStopped: async (instanceID) => {
-      const { machines } = await cloud();
-      const [machine] = await machines.find([instanceID]);
-      // Unknown is no proof: EC2 may not have heard of it yet, or not any more.
-      return machine?.state === 'stopped' || machine?.state === 'terminated';
+      const { cloud, view } = await open();
+      const [machine] = await cloud.machines.find([instanceID]);
+      // It was a primary, so it is no machine that EC2 has not heard of yet.
+      if (machine === undefined) return isLongMissing(view, instanceID, clock.now());
+      return machine.state === 'stopped' || machine.state === 'terminated';
     },
   };
 }

@@ -49,7 +49,7 @@ export async function jobsOf(
 const urlLife: Millis = 3_600_000;
 
 async function dumpURL(site: Site, { bucket, prefix }: Dump): Promise<string> {
-  const { objects } = await site.cloud();
+  const { objects } = (await site.open()).cloud;
   const { key, ignored } = newestDump(await objects.list(bucket, prefix), prefix);
   if (key === undefined) {
     const others = ignored.length === 0 ? '' : `; ${String(ignored.length)} other keys begin so`;

@@ -75,7 +75,7 @@ export async function carryOnWith(
     {
       ...ports,
       metrics: ports.failoverMetrics,
-      fence: createFence({ kube: ports.kube, cloud: () => site.cloud(), servers }),
+      fence: createFence({ kube: ports.kube, clock: ports.clock, open: () => site.open(), servers }),
       router: ports.routes.of(cluster),
       sourceOf: (primary, acknowledges) => sourceOf(site, primary, acknowledges),
       rules: standardRules,

@@ -5,9 +5,9 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { hostOf } from '../../accounts/host.ts';
-import type { Accounts, Login } from '../../accounts/port.ts';
+import type { Accounts, Login, OpenAccount } from '../../accounts/port.ts';
 import { AppError } from '../../base/errors.ts';
-import type { Cloud, MachineState } from '../../cloud/port.ts';
+import type { MachineState } from '../../cloud/port.ts';
 import type { Database, Databases, Member as DatabaseMember } from '../../database/port.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Host } from '../../shell/port.ts';
@@ -31,7 +31,8 @@ export interface Site {
   member(server: Server): DatabaseMember | undefined;
   /** The recorded primary, if its Server can be reached. */
   leader(): DatabaseMember | undefined;
-  cloud(): Promise<Cloud>;
+  /** The account its machines are in. */
+  open(): Promise<OpenAccount>;
   /** What is known of a machine without asking EC2. */
   machineState(instanceID: string): MachineState | undefined;
 }
@@ -79,11 +80,11 @@ export async function openSite(
       const server = name === undefined ? undefined : cache.get(serverKind, { namespace, name });
       return server === undefined ? undefined : member(server);
     },
-    cloud: async () => {
+    open: async () => {
       if (account === undefined) {
         throw new AppError('cloud.account-not-ready', `Deployment/${deploymentRef.name} has no CloudAccount`);
       }
-      return (await accounts.open(account)).cloud;
+      return await accounts.open(account);
     },
     machineState: (instanceID) => view?.get(instanceID)?.state,
   };

@@ -1,13 +1,14 @@
 /** What is known of a Server's machine: the shared picture first, a question to EC2 only where the picture proves nothing. */
 import type { ServerStatus } from '../../api/server.ts';
-import type { Instant } from '../../base/clock.ts';
+import { isLongMissing } from '../../accounts/absence.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { OpenAccount } from '../../accounts/port.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { MachineFacts } from './decide/plan.ts';
 
-/** A machine EC2 does not list counts as gone only after all of these; EC2 documents that absence proves nothing. */
-const evidence = { sweeps: 2, missingFor: 60_000, age: 5 * 60_000 };
+/** A machine younger than this does not count as gone because EC2 does not list it. */
+const youth: Millis = 5 * 60_000;
 
 export async function observeMachine(
   opened: OpenAccount,
@@ -21,10 +22,8 @@ export async function observeMachine(
   const closer = looksClosely ? await find(opened, instanceID) : undefined;
   const machine = closer ?? opened.view.get(instanceID);
   if (machine !== undefined) return factsOf(machine);
-  const { sweeps, since } = opened.view.missing(instanceID);
-  const isLong = since !== undefined && now - since >= evidence.missingFor && sweeps >= evidence.sweeps;
-  const isOld = launchTime === undefined || now - Date.parse(launchTime) >= evidence.age;
-  if (!isLong || !isOld) return { state: 'unseen' };
+  const isOld = launchTime === undefined || now - Date.parse(launchTime) >= youth;
+  if (!isOld || !isLongMissing(opened.view, instanceID, now)) return { state: 'unseen' };
   const [found] = await opened.cloud.machines.find([instanceID]);
   return found === undefined
     ? { state: 'gone', because: 'EC2 has not listed it for over a minute and does not know its id any more' }

@@ -1,0 +1,68 @@
+/** What EC2 says of an old primary's machine, and what its silence proves. */
+import { beforeEach, expect, test } from 'vitest';
+import { createFence } from '../../../../controller/kinds/mysql-cluster/fence.ts';
+import type { OpenAccount } from '../../../../controller/accounts/port.ts';
+import type { Fence } from '../../../../controller/failover/port.ts';
+import { FakeClock } from '../../../fakes/clock.ts';
+import { FakeKube } from '../../../fakes/kube.ts';
+import { FakeMachines } from '../../../fakes/machines.ts';
+import { FakeView } from '../../../fakes/view.ts';
+
+let clock: FakeClock;
+let machines: FakeMachines;
+let view: FakeView;
+let fence: Fence;
+let id: string;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  machines = new FakeMachines(clock, 'installation');
+  view = new FakeView(machines, clock);
+  const opened = { cloud: { machines }, view } as unknown as OpenAccount;
+  fence = createFence({ kube: new FakeKube(clock), clock, open: async () => opened, servers: [] });
+  const [machine] = await machines.launch({
+    clientToken: 'token',
+    minCount: 1,
+    maxCount: 1,
+    imageId: 'ami-0123456789abcdef0',
+    instanceType: 't3.small',
+    subnetId: 'subnet-a',
+    securityGroupIds: [],
+    spot: false,
+    metadataHopLimit: 1,
+    userData: '',
+    tags: { 'ridgeline:installation': 'installation' },
+  });
+  id = machine!.id;
+  machines.settle();
+});
+
+const cut = () => fence.cut({ server: 'db-1', instanceID: id });
+
+test('a machine has stopped when EC2 says so, and not when it has accepted that', async () => {
+  await cut();
+  expect(await fence.isStopped(id)).toBe(false);
+  machines.settle();
+  expect(await fence.isStopped(id)).toBe(true);
+});
+
+test('a machine that somebody terminated has stopped', async () => {
+  machines.force(id, 'terminated');
+  await cut();
+  expect(await fence.isStopped(id)).toBe(true);
+});
+
+test('one that EC2 has forgotten has stopped when it was missing long enough, not before', async () => {
+  machines.hidden.add(id);
+  await cut();
+  expect(await fence.isStopped(id)).toBe(false);
+  view.misses.set(id, { sweeps: 2, since: clock.now() - 59_000 });
+  expect(await fence.isStopped(id)).toBe(false);
+  view.misses.set(id, { sweeps: 2, since: clock.now() - 60_000 });
+  expect(await fence.isStopped(id)).toBe(true);
+});
+
+test('a machine that only the sweeps miss has not stopped', async () => {
+  view.misses.set(id, { sweeps: 9, since: clock.now() - 3_600_000 });
+  expect(await fence.isStopped(id)).toBe(false);
+});

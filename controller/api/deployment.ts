@@ -47,7 +47,9 @@ const status = statusOf({
   operationalServers: count().optional().describe('Servers that are Operational.'),
   bootingServers: count().optional().describe('Servers that are Pending or Booting.'),
   strandedServers: count().optional().describe('Servers that are Stranded.'),
-  url: text(2048).optional().describe('Address of the first LoadBalancer.'),
+  url: text(2048)
+    .optional()
+    .describe('Address that a person can open: of the oldest LoadBalancer that serves.'),
 });
 
 export const siteDeploymentKind = defineKind({

@@ -6,6 +6,7 @@ import {
   integer,
   keyRef,
   label,
+  listOf,
   mapBy,
   ref,
   requiredWhen,
@@ -133,6 +134,13 @@ const record = z.object({
   addresses: setOf(text(45), 1000).describe('Addresses of the front ends.'),
 });
 
+const rollout = z.object({
+  configHash: text(64).describe('Configuration that is tried.'),
+  canary: label().describe('Server of the front end that gets it first.'),
+  startTime: time().describe('Since when it is tried.'),
+  stopMessage: text(1024).optional().describe('Why the other front ends do not get it.'),
+});
+
 const status = statusOf({
   configHash: text(64).optional().describe('Wanted configuration.'),
   frontendsApplied: count(1000).optional().describe('Front ends that run it.'),
@@ -140,6 +148,11 @@ const status = statusOf({
   membersDown: count().optional().describe('Servers that are down or draining.'),
   url: text(2048).optional().describe('Address of the site.'),
   lastReloadTime: time().optional().describe('Last reload on any front end.'),
+  rollout: rollout.optional().describe('A configuration that one front end runs before the others.'),
+  provenConfigHashes: listOf(text(64), 5)
+    .optional()
+    .describe('Configurations that a front end was seen to serve with; the others may follow at once.'),
+  frontendArray: label().optional().describe('ServerArray whose front ends it configures.'),
   frontends: mapBy(['server'], frontend).optional().describe('Per front end.'),
   record: record.optional().describe('What is published in DNS.'),
   upServers: setOf(label(), 1000).optional().describe('Servers that every front end sends requests to.'),

@@ -17,6 +17,8 @@ export interface Order {
   readonly model: ProxyModel;
   /** Only look. */
   readonly handsOff: boolean;
+  /** What needs a reload to another structure waits; servers come and go nevertheless. */
+  readonly keepStructure?: boolean;
   readonly onHandEdit: 'Overwrite' | 'Pause';
 }
 
@@ -97,7 +99,12 @@ export class ProxyFleet {
 
   /** As last seen; undefined when it never was. */
   last(id: string): Observation | undefined {
-    return this.#actors.get(id)?.report.observation;
+    return this.report(id)?.observation;
+  }
+
+  /** Of the last pass; undefined before the first. */
+  report(id: string): Report | undefined {
+    return this.#actors.get(id)?.report;
   }
 
   /** Those that are no longer there; `prefix` is the uid of their owner. */
@@ -200,5 +207,10 @@ function hasMoved({ term }: ProxyModel, { file }: Observation): boolean {
 function stepsFor(order: Order, observation: Observation, trouble: Trouble | undefined): readonly Step[] {
   const situation = { ...observation, model: order.model };
   if (order.handsOff) return [];
-  return trouble === undefined ? planChanges(situation) : planAround(situation);
+  const steps = planChanges(situation);
+  const isRestructured = steps.some(
+    (step) => step.do === 'write' && step.reload && step.config.base !== observation.running?.base,
+  );
+  const mayChange = trouble === undefined && !(order.keepStructure === true && isRestructured);
+  return mayChange ? steps : planAround(situation);
 }

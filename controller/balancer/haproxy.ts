@@ -7,7 +7,7 @@ import { applyExit, applyScript } from './apply-script.ts';
 import type { Layout } from './layout.ts';
 import { lookScript, readLook, type Look } from './look.ts';
 import type { CheckedBackend, ProxyServer } from './model.ts';
-import { parseInfo, parseMaintenance, parseServers, sumStatistics } from './parse.ts';
+import { parseInfo, parseMaintenance, parseServers, parseTraffic, sumStatistics } from './parse.ts';
 import type { FileChange, FileOutcome, Observation, Proxies, Proxy, ProxyProcess } from './port.ts';
 import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
@@ -56,12 +56,12 @@ class HaproxyProxy implements Proxy {
   }
 
   async observe(): Promise<Observation> {
-    const { configFile, directory, masterSocket } = this.#layout;
-    const words = [configFile, flagsFile(directory), masterSocket];
+    const { configFile, directory, masterSocket, unit, guardsPorts } = this.#layout;
+    const words = [configFile, flagsFile(directory), masterSocket, guardsPorts ? unit : ''];
     const look = readLook((await this.#script(lookScript, words)).stdout);
-    const { fileDigest, file, maintenance } = look;
+    const { fileDigest, file, maintenance, strangers } = look;
     const running = look.isRunning ? await this.#process(look) : undefined;
-    return { fileDigest, file, maintenance, ...(running === undefined ? {} : { running }) };
+    return { fileDigest, file, maintenance, strangers, ...(running === undefined ? {} : { running }) };
   }
 
   async write(change: FileChange): Promise<FileOutcome> {
@@ -148,7 +148,14 @@ class HaproxyProxy implements Proxy {
     }
     const { servers: loads, clients } = sumStatistics([stat, ...old]);
     const maintenance = parseMaintenance(flags);
-    return { ...process, maintenance, servers: parseServers(state, stat), loads, clients };
+    return {
+      ...process,
+      maintenance,
+      servers: parseServers(state, stat),
+      loads,
+      clients,
+      traffic: parseTraffic(stat),
+    };
   }
 
   #outcome(exitCode: number, message: string, reloadMilliseconds: number): FileOutcome {

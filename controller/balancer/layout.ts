@@ -5,6 +5,8 @@ export interface Layout {
   readonly unit: string;
   /** Text of the unit, installed with the first configuration; absent where the package brings one. */
   readonly unitText?: string;
+  /** Look for other processes on its ports: they can be reached from outside, and a stray one would answer clients. */
+  readonly guardsPorts: boolean;
   readonly configFile: string;
   /** Folder of Ridgeline's own files beside the configuration: maps, pages, certificates, lock, `.previous`. */
   readonly directory: string;
@@ -16,6 +18,7 @@ export interface Layout {
 /** Debian's own instance. */
 export const frontEndLayout: Layout = {
   unit: 'haproxy',
+  guardsPorts: true,
   configFile: '/etc/haproxy/haproxy.cfg',
   directory: '/etc/haproxy/ridgeline',
   adminSocket: '/run/haproxy/admin.sock',
@@ -26,6 +29,7 @@ export const frontEndLayout: Layout = {
 /** A second instance on application servers: plain TCP, on a loopback address of the host. */
 export const localProxyLayout: Layout = {
   unit: 'ridgeline-proxy',
+  guardsPorts: false,
   unitText: `[Unit]
 Description=Ridgeline local proxy
 After=network-online.target

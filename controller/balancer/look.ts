@@ -1,5 +1,12 @@
 /** One command that reads all a pass needs from a host's files and HAProxy's master process. */
-import { parseFile, parseMaintenance, parseOldWorkers, type FileFacts } from './parse.ts';
+import {
+  parseFile,
+  parseMaintenance,
+  parseOldWorkers,
+  parseStrangers,
+  type FileFacts,
+  type Stranger,
+} from './parse.ts';
 
 export interface Look {
   readonly fileDigest: string;
@@ -10,10 +17,15 @@ export interface Look {
   /** Pids of the workers that reloads left behind, and `show stat` of each. */
   readonly workers: readonly number[];
   readonly old: readonly string[];
+  readonly strangers: readonly Stranger[];
 }
 
-/** Arguments: configuration file, map of flags, master socket. The file comes last: it may contain anything. */
-export const lookScript = String.raw`config=$1 flags=$2 master=$3
+/**
+ * Arguments: configuration file, map of flags, master socket, and the unit whose ports nobody else should listen on
+ * (empty = do not look). The kernel deals connections out to all who bind a port with SO_REUSEPORT, as every HAProxy
+ * does, so a second one takes its share in silence. The file comes last: it may contain anything.
+ */
+export const lookScript = String.raw`config=$1 flags=$2 master=$3 unit=$4
 ask() { printf '%s\n' "$1" | timeout 1 socat -t1 - "UNIX-CONNECT:$master" 2>/dev/null; }
 workers=$(ask 'show proc')
 printf '%s\n' "$workers"
@@ -25,6 +37,15 @@ for pid in $(printf '%s\n' "$workers" | sed -n '/^# old workers/,/^# programs/s/
     kill -0 "$pid" 2>/dev/null || break
   done
 done
+echo '--- ports'
+[ -z "$unit" ] || [ ! -e "$config" ] || ss -Hltnp 2>/dev/null | awk '
+  NR == FNR { if ($1 == "bind") { sub(/.*:/, "", $2); ours[$2] = 1 } next }
+  { sub(/.*:/, "", $4); if (!($4 in ours)) next
+    while (match($0, /pid=[0-9]+/)) { print $4, substr($0, RSTART + 4, RLENGTH - 4); $0 = substr($0, RSTART + RLENGTH) " " } }
+' "$config" - | sort -u | while read -r port pid; do
+  of=$(sed -n 's|.*/||p' "/proc/$pid/cgroup" 2>/dev/null | tail -1)
+  [ "$of" = "$unit.service" ] || [ ! -e "/proc/$pid" ] || echo "$port $pid $of $(cat "/proc/$pid/comm")"
+done
 echo '--- flags'
 cat "$flags" 2>/dev/null
 echo '--- file'
@@ -32,7 +53,8 @@ echo '--- file'
 
 export function readLook(text: string): Look {
   const at = text.indexOf('--- file\n');
-  const [processes = '', flags = ''] = text.slice(0, at).split('--- flags\n');
+  const [answers = '', flags = ''] = text.slice(0, at).split('--- flags\n');
+  const [processes = '', ports = ''] = answers.split('--- ports\n');
   const [proc = '', ...old] = processes.split('--- old\n');
   const content = text.slice(at + '--- file\n'.length);
   const end = content.indexOf('\n');
@@ -44,6 +66,7 @@ export function readLook(text: string): Look {
     isRunning: /^\d+\s+master\b/m.test(proc) && parseWorker(proc),
     workers: parseOldWorkers(proc),
     old,
+    strangers: parseStrangers(ports),
   };
 }
 

@@ -37,6 +37,18 @@ export interface ServerLoad {
   readonly queued: number;
   /** Such as L7OK, L4CON, L7STS; empty before the first check. */
   readonly check: string;
+  /** HTTP requests it was given since the process began; 0 for plain TCP. */
+  readonly requests: number;
+  /** Of these, answers with 5xx, and answers that broke off or never came. */
+  readonly failures: number;
+}
+
+/** What one process has answered since it began. */
+export interface Traffic {
+  /** HTTP requests, and TCP connections. */
+  readonly requests: number;
+  /** Answers with 5xx, and TCP connections that reached no server. */
+  readonly failures: number;
 }
 
 /** `show stat` of one process. */
@@ -106,8 +118,15 @@ function parseStat(text: string): Statistics {
       current: Number(field('scur')),
       queued: Number(field('qcur')),
       check: field('check_status').replace(/^\* /, ''),
+      // A broken answer is no request to HAProxy, but one to whoever asked.
+      requests: Number(field('req_tot')) + brokenAnswers(field),
+      failures: Number(field('hrsp_5xx')) + brokenAnswers(field),
     })),
   };
+}
+
+function brokenAnswers(field: (column: string) => string): number {
+  return field('mode') === 'http' ? Number(field('eresp')) : 0;
 }
 
 /** One process from `show stat` of the current worker (first) and of those that reloads left behind. */
@@ -117,17 +136,34 @@ export function sumStatistics(texts: readonly string[]): Statistics {
   for (const load of all.flatMap((one) => one.servers)) {
     const id = `${load.backend}/${load.name}`;
     const sum = servers.get(id);
-    servers.set(
-      id,
-      sum === undefined
-        ? load
-        : { ...sum, current: sum.current + load.current, queued: sum.queued + load.queued },
-    );
+    servers.set(id, sum === undefined ? load : added(sum, load));
   }
   return { servers: [...servers.values()], clients: all.reduce((sum, one) => sum + one.clients, 0) };
 }
 
-const rowTypes = { frontend: '0', server: '2' } as const;
+function added(sum: ServerLoad, load: ServerLoad): ServerLoad {
+  return {
+    ...sum,
+    current: sum.current + load.current,
+    queued: sum.queued + load.queued,
+    requests: sum.requests + load.requests,
+    failures: sum.failures + load.failures,
+  };
+}
+
+/** From `show stat` of one process. */
+export function parseTraffic(stat: string): Traffic {
+  const sum = (type: keyof typeof rowTypes, mode: 'http' | 'tcp', column: string) =>
+    statRows(stat, type)
+      .filter((field) => field('mode') === mode)
+      .reduce((all, field) => all + Number(field(column)), 0);
+  return {
+    requests: sum('frontend', 'http', 'req_tot') + sum('frontend', 'tcp', 'stot'),
+    failures: sum('frontend', 'http', 'hrsp_5xx') + sum('backend', 'tcp', 'econ'),
+  };
+}
+
+const rowTypes = { frontend: '0', backend: '1', server: '2' } as const;
 
 /** Rows of `show stat` as look-ups by column name, since the columns' order grows with versions. */
 function statRows(text: string, type: keyof typeof rowTypes): ((column: string) => string)[] {
@@ -144,6 +180,29 @@ function statRows(text: string, type: keyof typeof rowTypes): ((column: string) 
 /** The value of `maintenance` in our map, from `show map` (`0x… maintenance on`) or the file (`maintenance on`). */
 export function parseMaintenance(text: string): boolean {
   return /(^|\s)maintenance on\s*$/m.test(text);
+}
+
+/** Somebody else who takes connections on a port of ours. */
+export interface Stranger {
+  readonly port: number;
+  readonly pid: number;
+  readonly program: string;
+  /** systemd's unit or scope, with its ending. */
+  readonly unit: string;
+}
+
+/** Lines of port, pid, unit and program. */
+export function parseStrangers(text: string): Stranger[] {
+  return text
+    .split('\n')
+    .map((line) => /^(\d+) (\d+) (\S*) (.+)$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, port, pid, unit = '', program = '']) => ({
+      port: Number(port),
+      pid: Number(pid),
+      program,
+      unit,
+    }));
 }
 
 /** Pids of the workers that a reload left behind, from the master's `show proc`. */

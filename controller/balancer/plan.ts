@@ -53,11 +53,26 @@ export function planChanges(situation: Situation): readonly Step[] {
 
 /**
  * Steps while the file cannot be replaced: servers still join and leave the running process, so that nobody's wish to
- * go waits for somebody else's mistake.
+ * go waits for somebody else's mistake. Backends of which the model knows nothing go on serving: only those who leave
+ * for good leave them.
  */
 export function planAround(situation: Situation): readonly Step[] {
-  const known = new Set((situation.running?.servers ?? []).map(({ backend }) => backend));
-  const steps = situation.running === undefined ? [] : runtimeSteps(situation);
+  const { model } = situation;
+  const present = situation.running?.servers ?? [];
+  const wantedBackends = new Set(model.backends.map(({ name }) => name));
+  const wantedAddresses = new Set(
+    model.backends.flatMap(({ servers }) => servers.map(({ address }) => address)),
+  );
+  const staying = present.filter(
+    ({ backend, address }) => !wantedBackends.has(backend) && wantedAddresses.has(address),
+  );
+  const running = situation.running && {
+    ...situation.running,
+    servers: present.filter((server) => !staying.includes(server)),
+  };
+  const around = { ...situation, ...(running === undefined ? {} : { running }) };
+  const known = new Set(present.map(({ backend }) => backend));
+  const steps = running === undefined ? [] : runtimeSteps(around);
   return [
     ...flagStep(situation),
     ...steps.filter((step) => step.do !== 'add' || known.has(step.backend.name)),
@@ -96,7 +111,7 @@ function wantedServers(model: ProxyModel): ReadonlyMap<string, Wanted> {
 
 function fileStep({ model, file, running }: Situation): Extract<Step, { do: 'write' }> | undefined {
   const present = running?.servers ?? [];
-  const config = renderConfig(fileModel(model, file, present));
+  const config = nextFile(model, file, running);
   const isSame = file.base === config.base && hasSameServers(file, parseFile(config.text)) && !file.isEdited;
   // Somebody who edited the file may have reloaded it too. A process that is gone is started by the same step.
   const isStructural = running?.base !== config.base || file.isEdited || isDiverted(model, present);
@@ -105,15 +120,41 @@ function fileStep({ model, file, running }: Situation): Extract<Step, { do: 'wri
   return { do: 'write', config, reload: isStructural || hasGhosts };
 }
 
-/** The model with only those servers whose check has passed here: they are in the file already, or ready now. */
-function fileModel(model: ProxyModel, file: FileFacts, present: readonly RunningServer[]): ProxyModel {
-  const passed = new Set(present.filter((server) => server.admin === 'ready' || isPassing(server)).map(idOf));
-  const belongs = (id: string) => file.servers.has(id) || passed.has(id);
-  const backends = model.backends.map((backend) =>
-    isChecked(backend)
-      ? { ...backend, servers: backend.servers.filter(({ name }) => belongs(`${backend.name}/${name}`)) }
-      : backend,
+function nextFile(model: ProxyModel, file: FileFacts, running: Situation['running']): RenderedConfig {
+  const present = running?.servers ?? [];
+  const checked = renderConfig(fileModel(model, { file, present, assumed: none }));
+  if (running === undefined || running.base === checked.base) return checked;
+  return renderConfig(fileModel(model, { file, present, assumed: serving(model, present) }));
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Names of processes that a check found up and that get requests now. */
+function serving(model: ProxyModel, present: readonly RunningServer[]): ReadonlySet<string> {
+  const unchecked = new Set(model.backends.filter((backend) => !isChecked(backend)).map(({ name }) => name));
+  const taking = present.filter(
+    ({ backend, admin, up }) => !unchecked.has(backend) && admin === 'ready' && up,
   );
+  return new Set(taking.map(({ name }) => name));
+}
+
+interface Known {
+  readonly file: FileFacts;
+  readonly present: readonly RunningServer[];
+  /** Who may begin in a backend that is new here, which would else have nobody until the first checks have passed. */
+  readonly assumed: ReadonlySet<string>;
+}
+
+/** The model with only those servers whose check has passed here: they are in the file already, or ready now. */
+function fileModel(model: ProxyModel, { file, present, assumed }: Known): ProxyModel {
+  const passed = new Set(present.filter((server) => server.admin === 'ready' || isPassing(server)).map(idOf));
+  const known = new Set(present.map(({ backend }) => backend));
+  const backends = model.backends.map((backend) => {
+    if (!isChecked(backend)) return backend;
+    const belongs = (name: string, id = `${backend.name}/${name}`) =>
+      file.servers.has(id) || passed.has(id) || (!known.has(backend.name) && assumed.has(name));
+    return { ...backend, servers: backend.servers.filter(({ name }) => belongs(name)) };
+  });
   return { ...model, backends };
 }
 

@@ -2,7 +2,7 @@
 import type { Host } from '../shell/port.ts';
 import type { Layout } from './layout.ts';
 import type { CheckedBackend, ProxyServer } from './model.ts';
-import type { FileFacts, ProcessInfo, RunningServer, ServerLoad } from './parse.ts';
+import type { FileFacts, ProcessInfo, RunningServer, ServerLoad, Stranger, Traffic } from './parse.ts';
 import type { RenderedConfig } from './render.ts';
 
 /** Finds the Proxy of a host; it keeps the control channel open between calls. */
@@ -18,6 +18,8 @@ export interface Observation {
   readonly maintenance: boolean;
   /** Absent when HAProxy does not run. */
   readonly running?: ProxyProcess;
+  /** Processes that listen on ports of the file and are not this HAProxy; empty where the layout does not ask. */
+  readonly strangers: readonly Stranger[];
 }
 
 export interface ProxyProcess extends ProcessInfo {
@@ -28,6 +30,8 @@ export interface ProxyProcess extends ProcessInfo {
   readonly loads: readonly ServerLoad[];
   /** Connections of clients, over all workers. */
   readonly clients: number;
+  /** Of this worker only. */
+  readonly traffic: Traffic;
 }
 
 export interface FileChange {

@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { Layout } from '../../controller/balancer/layout.ts';
 import type { CheckedBackend, ProxyServer } from '../../controller/balancer/model.ts';
-import { parseFile, type FileFacts, type RunningServer } from '../../controller/balancer/parse.ts';
+import {
+  parseFile,
+  type FileFacts,
+  type RunningServer,
+  type Stranger,
+  type Traffic,
+} from '../../controller/balancer/parse.ts';
 import type {
   FileChange,
   FileOutcome,
@@ -41,11 +47,19 @@ export class FakeProxy implements Proxy {
   readonly sick = new Set<string>();
   /** Sessions that servers still have, by `backend/server`. */
   readonly sessions = new Map<string, number>();
+  /** What servers answered it, by `backend/server`. */
+  readonly answered = new Map<string, { readonly requests: number; readonly failures: number }>();
+  /** What its worker has answered. */
+  traffic: Traffic = { requests: 0, failures: 0 };
+  /** Who else listens on its ports. */
+  strangers: readonly Stranger[] = [];
   clients = 0;
   reloads = 0;
   /** Workers that reloads left behind, and that nobody has ended. */
   oldWorkers = 0;
   writes = 0;
+  /** How many writes were refused. */
+  refused = 0;
   /** Old files that were kept. */
   readonly aside: string[] = [];
   #base: string | undefined;
@@ -66,8 +80,9 @@ export class FakeProxy implements Proxy {
     this.#assertReachable();
     this.#check();
     const text = this.text ?? '';
+    const { strangers } = this;
     const facts = { fileDigest: digest(this.text), file: parseFile(text), maintenance: this.#flag };
-    return { ...facts, running: this.#process() };
+    return { ...facts, strangers, running: this.#process() };
   }
 
   async write(change: FileChange): Promise<FileOutcome> {
@@ -76,7 +91,10 @@ export class FakeProxy implements Proxy {
     if (isStale(parseFile(change.config.text), parseFile(this.text ?? ''))) {
       return { result: 'stale', message: 'the file follows a later number already' };
     }
-    if (this.refusal !== undefined) return this.refusal;
+    if (this.refusal !== undefined) {
+      this.refused += 1;
+      return this.refusal;
+    }
     if (change.setAside && this.text !== undefined) this.aside.push(this.text);
     this.text = change.config.text;
     this.writes += 1;
@@ -156,9 +174,14 @@ export class FakeProxy implements Proxy {
       servers,
       loads: servers.map(({ backend, name, up }) => {
         const current = this.sessions.get(`${backend}/${name}`) ?? 0;
-        return { backend, name, current, queued: 0, check: up ? 'L7OK' : 'L4CON' };
+        const { requests, failures } = this.answered.get(`${backend}/${name}`) ?? {
+          requests: 0,
+          failures: 0,
+        };
+        return { backend, name, current, queued: 0, check: up ? 'L7OK' : 'L4CON', requests, failures };
       }),
       clients: this.clients,
+      traffic: this.traffic,
     };
   }
 

@@ -1,6 +1,7 @@
-/** Reads what a deployment depends on: its account, its inputs and its members. */
+/** Reads what a deployment depends on: its account, its inputs, its servers and its load balancers. */
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
+import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { isAllowed } from '../../accounts/gate.ts';
 import type { Instant } from '../../base/clock.ts';
@@ -22,6 +23,8 @@ export interface Observed {
   /** Values that cannot be read. */
   readonly inputProblems: readonly Pick<InputProblem, 'reason' | 'message'>[];
   readonly servers: readonly Server[];
+  /** Oldest first. */
+  readonly balancers: readonly LoadBalancer[];
 }
 
 export async function observe(
@@ -35,14 +38,23 @@ export async function observe(
     .list(serverKind, { namespace })
     .filter((server) => server.spec.deploymentRef.name === name)
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  const balancers = ports.cache
+    .list(loadBalancerKind, { namespace })
+    .filter((balancer) => balancer.spec.deploymentRef.name === name)
+    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
   return {
     now,
     deployment,
     account,
+    balancers,
     isAllowed: account !== undefined && (await isAllowed(ports.kube, account, namespace)),
     inputProblems: await unreadableInputs(ports, deployment),
     servers,
   };
+}
+
+function age({ metadata }: LoadBalancer): string {
+  return `${metadata.creationTimestamp} ${metadata.name}`;
 }
 
 async function unreadableInputs(

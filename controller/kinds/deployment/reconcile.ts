@@ -2,6 +2,7 @@
 import { findCondition } from '../../api/conditions.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
 import { finalizer, keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
@@ -28,6 +29,7 @@ export function createDeploymentController(ports: DeploymentPorts): KindControll
     watches: [
       { resource: serverKind, wakes: (server, cache) => deploymentsOf(server as Server, cache) },
       { resource: cloudAccountKind, wakes: deploymentsUsing },
+      { resource: loadBalancerKind, wakes: deploymentOf },
     ],
     reconcile: (key, context) => reconcile(ports, key, context),
   };
@@ -91,6 +93,11 @@ function deploymentsOf({ metadata, spec }: Server, cache: Cache): readonly Objec
     (deployment.spec.inputs ?? []).some((input) => input.valueFrom?.endpointRef?.name === name);
   const waiting = cache.list(siteDeploymentKind, { namespace }).filter(waits).map(keyOf);
   return [{ namespace, name: spec.deploymentRef.name }, ...waiting];
+}
+
+function deploymentOf(balancer: AnyObject): readonly ObjectKey[] {
+  const { metadata, spec } = balancer as LoadBalancer;
+  return [{ namespace: metadata.namespace ?? '', name: spec.deploymentRef.name }];
 }
 
 function deploymentsUsing(account: AnyObject, cache: Cache): readonly ObjectKey[] {

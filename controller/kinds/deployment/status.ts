@@ -8,7 +8,7 @@ import type { Plan } from './decide.ts';
 import type { Observed } from './observe.ts';
 
 export function statusOf(
-  { deployment, now }: Observed,
+  { deployment, balancers, now }: Observed,
   { ready, inputs, counts }: Plan,
 ): SiteDeploymentStatus {
   const generation = deployment.metadata.generation ?? 0;
@@ -21,10 +21,18 @@ export function statusOf(
   return {
     ...deployment.status,
     ...counts,
+    url: urlOf(balancers),
     observedGeneration: generation,
     lastHandledReconcileAt: deployment.metadata.annotations?.[annotations.reconcileAt],
     conditions: stampConditions(deployment.status?.conditions, verdicts, stamp),
   };
+}
+
+/** Of the oldest load balancer that serves; of the oldest that has one while none serves. */
+function urlOf(balancers: Observed['balancers']): string | undefined {
+  const open = balancers.filter(({ status }) => status?.url !== undefined);
+  const serving = open.find(({ status }) => status?.frontends?.some(({ inService }) => inService === true));
+  return (serving ?? open[0])?.status?.url;
 }
 
 function isGood(reason: Plan['ready']['reason']): boolean {

@@ -2,23 +2,21 @@
 import { findCondition } from '../../api/conditions.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { Events } from '../../kube/port.ts';
-import type { Opinions } from './decide.ts';
-import type { Publication } from './dns.ts';
 import type { Observed } from './observe.ts';
-import type { SeenFrontend, View } from './view.ts';
+import type { Findings } from './status.ts';
+import type { SeenFrontend } from './view.ts';
 
-interface News {
-  readonly view: View;
-  readonly opinions: Opinions;
-  readonly dns: Publication;
-}
-
-export function announce(events: Events, { balancer }: Observed, { view, opinions, dns }: News): void {
+export function announce(events: Events, { balancer }: Observed, { view, opinions, dns }: Findings): void {
   for (const frontend of view.frontends) {
     const change = describeChange(frontend);
     if (change !== undefined) events.normal(balancer, 'ConfigApplied', change);
   }
-  const now = { ConfigApplied: opinions.config, BackendsHealthy: opinions.backends, Ready: opinions.ready };
+  const now = {
+    ConfigApplied: opinions.config,
+    BackendsHealthy: opinions.backends,
+    CertificatesValid: opinions.certificates,
+    Ready: opinions.ready,
+  };
   for (const { condition, reason, event, type } of headlines) {
     const { reason: current, message } = now[condition];
     if (current !== reason || reasonBefore(balancer, condition) === reason) continue;
@@ -35,6 +33,17 @@ export function announce(events: Events, { balancer }: Observed, { view, opinion
 const headlines = [
   { condition: 'ConfigApplied', reason: 'ConfigInvalid', type: 'Warning', event: 'ConfigRejected' },
   { condition: 'ConfigApplied', reason: 'HandEdited', type: 'Warning', event: 'HandEdited' },
+  { condition: 'ConfigApplied', reason: 'CanaryFailed', type: 'Warning', event: 'ConfigStopped' },
+  { condition: 'ConfigApplied', reason: 'PortShared', type: 'Warning', event: 'PortShared' },
+  {
+    condition: 'ConfigApplied',
+    reason: 'CertificateUnusable',
+    type: 'Warning',
+    event: 'CertificateRejected',
+  },
+  { condition: 'CertificatesValid', reason: 'ExpiresSoon', type: 'Warning', event: 'CertificateExpires' },
+  { condition: 'CertificatesValid', reason: 'Expired', type: 'Warning', event: 'CertificateExpired' },
+  { condition: 'CertificatesValid', reason: 'WrongName', type: 'Warning', event: 'CertificateOfOtherName' },
   {
     condition: 'ConfigApplied',
     reason: 'FrontendUnreachable',

@@ -1,6 +1,11 @@
 /** What a load balancer says of itself, from what its front ends report. Pure. */
+import type { LoadBalancer } from '../../api/load-balancer.ts';
+import { annotations } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
+import { certificatesOpinion, type CertificatesOpinion } from './certificates.ts';
 import type { Observed } from './observe.ts';
+import { hidesMembers } from './problems.ts';
+import type { Rollout } from './rollout.ts';
 import type { SeenFrontend, View } from './view.ts';
 
 export interface Opinion<Type extends 'Ready' | 'ConfigApplied' | 'BackendsHealthy'> {
@@ -9,6 +14,7 @@ export interface Opinion<Type extends 'Ready' | 'ConfigApplied' | 'BackendsHealt
 }
 
 export interface Opinions {
+  readonly certificates: CertificatesOpinion;
   readonly ready: Opinion<'Ready'>;
   readonly config: Opinion<'ConfigApplied'>;
   readonly backends: Opinion<'BackendsHealthy'>;
@@ -23,12 +29,15 @@ const mistakes = new Set<string>([
   'CertificateUnusable',
   'PageNotFound',
   'HandEdited',
+  'CanaryFailed',
+  'PortShared',
 ] satisfies Reason<'LoadBalancer', 'ConfigApplied'>[]);
 
-export function decide(observed: Observed, view: View): Opinions {
-  const config = configOpinion(observed, view);
+export function decide(observed: Observed, view: View, rollout: Rollout): Opinions {
+  const config = configOpinion(observed, view, rollout);
   const backends = backendsOpinion(view);
-  return { config, backends, ready: readyOpinion(observed, view, { config, backends }) };
+  const certificates = certificatesOpinion(observed);
+  return { config, backends, certificates, ready: readyOpinion(observed, view, { config, backends }) };
 }
 
 /** Whether a person has to do something. */
@@ -38,17 +47,63 @@ export function isMistake({ reason }: Opinion<'ConfigApplied'>): boolean {
 
 /** Nothing is changed on any front end. */
 export function isHandsOff({ balancer, problem }: Observed): boolean {
-  return balancer.spec.suspend || problem !== undefined;
+  return balancer.spec.suspend || (problem !== undefined && hidesMembers(problem));
 }
 
-function configOpinion({ balancer, problem, frontends }: Observed, view: View): Opinion<'ConfigApplied'> {
+function configOpinion(
+  { balancer, problem, frontends }: Observed,
+  view: View,
+  rollout: Rollout,
+): Opinion<'ConfigApplied'> {
   if (problem !== undefined)
     return { ...problem, message: `${problem.message} ${stays(balancer.status?.configHash)}` };
   if (frontends.length === 0) {
     const array = balancer.spec.frontendArrayRef.name;
     return { reason: 'NoFrontends', message: `ServerArray/${array} has no server that has booted yet.` };
   }
-  return troubleOf(view) ?? progressOf(view);
+  return troubleOf(view) ?? trialOpinion(balancer, view, rollout) ?? sharedPort(view) ?? progressOf(view);
+}
+
+/** A configuration that one front end has and the others have not. */
+function trialOpinion(
+  { metadata }: LoadBalancer,
+  view: View,
+  { current }: Rollout,
+): Opinion<'ConfigApplied'> | undefined {
+  if (current === undefined || current.configHash !== view.hash) return undefined;
+  const { canary, configHash, stopMessage } = current;
+  const waiting = view.frontends.filter(
+    ({ server, isCurrent }) => server.metadata.name !== canary && !isCurrent,
+  );
+  const others = `${waiting.length} other front ends still run the one before`;
+  if (stopMessage === undefined) {
+    const message = `${canary} is the first to run the new configuration (hash ${short(configHash)}) and is watched for 5 s; ${others}.`;
+    return { reason: 'Applying', message };
+  }
+  const again = `kubectl annotate rllb ${metadata.name} -n ${metadata.namespace} ${annotations.reconcileAt}="$(date +%s)" --overwrite`;
+  const names = waiting.slice(0, 10).map(({ server }) => server.metadata.name);
+  const message =
+    `${canary} is the first to run the new configuration (hash ${short(configHash)}): ${stopMessage}. ${others}: ${names.join(', ')}. ` +
+    `Correct the spec, or undo the change. To watch it once more: ${again}.`;
+  return { reason: 'CanaryFailed', message };
+}
+
+function sharedPort(view: View): Opinion<'ConfigApplied'> | undefined {
+  for (const { server, report } of view.frontends) {
+    const [stranger] = report.silentSince === undefined ? (report.observation?.strangers ?? []) : [];
+    if (stranger === undefined) continue;
+    const { port, pid, program, unit } = stranger;
+    const end = unit.endsWith('.service') ? `systemctl disable --now ${unit}` : `kill ${pid}`;
+    const message =
+      `${server.metadata.name}: ${program} (pid ${pid}, ${unit || 'no unit'}) listens on port ${port} too and takes a part of the requests. ` +
+      `Ridgeline ends nothing that it did not start; end it there: ${end}.`;
+    return { reason: 'PortShared', message };
+  }
+  return undefined;
+}
+
+function short(hash: string): string {
+  return hash.slice(0, 4);
 }
 
 function troubleOf(view: View): Opinion<'ConfigApplied'> | undefined {
@@ -88,7 +143,7 @@ function progressOf({ frontends }: View): Opinion<'ConfigApplied'> {
 function stays(hash: string | undefined): string {
   return hash === undefined
     ? 'Nothing is changed.'
-    : `The running configuration (hash ${hash.slice(0, 4)}) stays in force.`;
+    : `The running configuration (hash ${short(hash)}) stays in force.`;
 }
 
 function backendsOpinion({ frontends, up, down }: View): Opinion<'BackendsHealthy'> {
@@ -108,10 +163,11 @@ function backendsOpinion({ frontends, up, down }: View): Opinion<'BackendsHealth
 function readyOpinion(
   { balancer }: Observed,
   view: View,
-  { config, backends }: Omit<Opinions, 'ready'>,
+  { config, backends }: Pick<Opinions, 'config' | 'backends'>,
 ): Opinion<'Ready'> {
   if (balancer.spec.suspend)
     return { reason: 'Suspended', message: 'spec.suspend is set; nothing is changed.' };
+  if (config.reason === 'PortShared') return { reason: 'PortShared', message: config.message };
   if (mistakes.has(config.reason)) return { reason: 'ConfigInvalid', message: config.message };
   if (view.frontends.every(({ running }) => running === undefined)) {
     const message = view.frontends.length === 0 ? config.message : 'No front end answers.';

@@ -16,20 +16,29 @@ export interface Publication {
 }
 
 /** The record to publish; undefined when there is nothing to publish or no zone. */
-export function wantedRecord(
-  { balancer, deployment }: Observed,
-  { frontends }: View,
-): AddressRecord | undefined {
-  const { dns } = balancer.spec;
-  const zoneID = deployment?.spec.dns?.zoneID;
-  if (dns === undefined || zoneID === undefined) return undefined;
+export function wantedRecord(observed: Observed, { frontends }: View): AddressRecord | undefined {
+  const { balancer } = observed;
+  const head = headOf(observed);
+  if (head === undefined) return undefined;
   const mayServe = frontends.filter(({ serves, server }) => serves && !isLeaving(server));
   // Leaving or silent, an address in DNS is better than none.
   const known = balancer.status?.record?.addresses ?? [];
   const still = frontends.map(({ address }) => address).filter((address) => known.includes(address));
   const addresses = mayServe.length > 0 ? mayServe.map(({ address }) => address) : still;
   if (addresses.length === 0) return undefined;
-  return { zoneID, name: dns.name, ttlSeconds: dns.ttlSeconds, addresses: addresses.toSorted() };
+  return { ...head, addresses: addresses.toSorted() };
+}
+
+/** While something is wrong with the spec, the name stays as it was. */
+function headOf({
+  balancer,
+  deployment,
+  problem,
+}: Observed): Pick<AddressRecord, 'zoneID' | 'name' | 'ttlSeconds'> | undefined {
+  if (problem !== undefined) return balancer.status?.record;
+  const { dns } = balancer.spec;
+  const zoneID = deployment?.spec.dns?.zoneID;
+  return dns === undefined || zoneID === undefined ? undefined : { zoneID, ...dns };
 }
 
 function isLeaving(server: Server): boolean {

@@ -1,11 +1,10 @@
 /** Reads what a load balancer shows and proves itself with: certificates from Secrets, the page from a ConfigMap. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
-import type { ObjectKey } from '../../api/meta.ts';
 import { keyText } from '../../api/meta.ts';
 import { configMaps, secrets } from '../../api/resource.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { Kube } from '../../kube/port.ts';
+import { readCertificate, type Certificate } from './certificates.ts';
 import type { Problem } from './problems.ts';
 
 /** Neither kind is watched: a new certificate is seen after this long. */
@@ -19,8 +18,8 @@ const plainPage = `<!doctype html>
 
 export interface Reading {
   readonly page: string;
-  /** PEM by name of the listener. */
-  readonly certificates: ReadonlyMap<string, string>;
+  /** By name of the listener; those that can be used. */
+  readonly certificates: ReadonlyMap<string, Certificate>;
   /** Something that cannot be read or used. */
   readonly problem: Problem | undefined;
 }
@@ -38,14 +37,14 @@ export class MaterialReader {
 
   async read({ metadata, spec }: LoadBalancer, now: Instant): Promise<Reading> {
     const { namespace = '' } = metadata;
-    const certificates = new Map<string, string>();
+    const certificates = new Map<string, Certificate>();
     let problem: Problem | undefined;
     for (const { name, protocol, certificateSecretRef: ref } of spec.listeners) {
       if (protocol !== 'HTTPS' || ref === undefined) continue;
       const key = { namespace, name: ref.name };
       const read = () => this.#kube.get(secrets, key).then((secret) => decoded(secret?.data));
-      const certificate = joinPem(key, await this.#once(`Secret ${keyText(key)}`, now, read));
-      if (typeof certificate === 'string') certificates.set(name, certificate);
+      const certificate = readCertificate(ref.name, await this.#once(`Secret ${keyText(key)}`, now, read));
+      if ('pem' in certificate) certificates.set(name, certificate);
       else problem ??= { ...certificate, message: `Listener ${name}: ${certificate.message}` };
     }
     const page = await this.#page({ metadata, spec }, now);
@@ -79,25 +78,6 @@ export class MaterialReader {
     if (data !== undefined) this.#kept.set(id, { data, at: now });
     else this.#kept.delete(id);
     return data;
-  }
-}
-
-/** Chain and key as one PEM, the form HAProxy reads; checked here, since HAProxy's words would not name the Secret. */
-function joinPem(key: ObjectKey, data: Data): string | Problem {
-  const unusable = (what: string): Problem => ({
-    reason: 'CertificateUnusable',
-    message: `Secret/${key.name} ${what}. It must be of type kubernetes.io/tls: kubectl create secret tls ${key.name} --cert=… --key=….`,
-  });
-  if (data === undefined) return unusable('does not exist');
-  for (const name of ['tls.crt', 'tls.key']) if (!data[name]) return unusable(`has no key '${name}'`);
-  const [chain = '', secret = ''] = [data['tls.crt'], data['tls.key']];
-  try {
-    const isPair = new X509Certificate(chain).checkPrivateKey(createPrivateKey(secret));
-    return isPair
-      ? `${chain.trimEnd()}\n${secret.trimEnd()}\n`
-      : unusable('holds a key of another certificate');
-  } catch {
-    return unusable('holds a certificate or key that cannot be read');
   }
 }
 

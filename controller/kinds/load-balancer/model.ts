@@ -44,6 +44,11 @@ export function processName(server: Server, port: number): string {
   return `${server.status?.instanceID ?? ''}-${port}`;
 }
 
+/** Instance id in the name of a process. */
+export function machineOf(process: string): string {
+  return process.slice(0, process.lastIndexOf('-'));
+}
+
 function listenerFor(
   { certificates }: Materials,
   listener: LoadBalancer['spec']['listeners'][number],

@@ -9,6 +9,7 @@ import type { Accounts } from '../../accounts/port.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Host } from '../../shell/port.ts';
+import type { Certificate } from './certificates.ts';
 import type { MaterialReader } from './materials.ts';
 import { frontendsOf } from './members.ts';
 import type { Materials } from './model.ts';
@@ -27,6 +28,8 @@ export interface Observed {
   readonly account: CloudAccount | undefined;
   readonly problem: Problem | undefined;
   readonly materials: Materials;
+  /** By name of the listener. */
+  readonly certificates: ReadonlyMap<string, Certificate>;
   readonly frontends: readonly Frontend[];
 }
 
@@ -50,6 +53,7 @@ export async function observe(ports: ObservePorts, balancer: LoadBalancer, now: 
   const others = cache
     .list(loadBalancerKind, { namespace })
     .filter(({ metadata }) => metadata.uid !== balancer.metadata.uid);
+  const pems = new Map([...reading.certificates].map(([name, { pem }]) => [name, pem]));
   const extra = { global: extraOf(balancer, 'global'), defaults: extraOf(balancer, 'defaults') };
   return {
     now,
@@ -57,7 +61,8 @@ export async function observe(ports: ObservePorts, balancer: LoadBalancer, now: 
     deployment,
     account,
     problem: findProblem(balancer, { deployment, arrays, others }) ?? reading.problem,
-    materials: { balancer, servers, page: reading.page, certificates: reading.certificates, extra },
+    materials: { balancer, servers, page: reading.page, certificates: pems, extra },
+    certificates: reading.certificates,
     frontends: frontends.map((server) => ({
       server,
       host: account === undefined || login === undefined ? undefined : hostOf(server, account, login),

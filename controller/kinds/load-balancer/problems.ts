@@ -17,6 +17,14 @@ export interface Surroundings {
   readonly others: readonly LoadBalancer[];
 }
 
+/**
+ * Whether it leaves open which servers belong. Otherwise they go on joining and leaving the configuration that runs, so
+ * that nobody's wish to go waits for somebody else's mistake.
+ */
+export function hidesMembers({ reason }: Problem): boolean {
+  return reason === 'ArrayNotFound' || reason === 'DeploymentNotFound' || reason === 'FrontendsTaken';
+}
+
 /** The first problem, in the order in which a person would solve them. */
 export function findProblem(balancer: LoadBalancer, around: Surroundings): Problem | undefined {
   return (
@@ -53,7 +61,10 @@ function missingReference({ spec }: LoadBalancer, around: Surroundings): Problem
   return { reason: 'ArrayNotFound', message };
 }
 
-/** One file configures HAProxy on a host, so front ends belong to one LoadBalancer: the oldest. */
+/**
+ * One file configures HAProxy on a host, so front ends belong to one LoadBalancer: the one that has configured them, else
+ * the oldest. An older one that is led to them later, perhaps by a slip, takes them from nobody.
+ */
 function takenFrontends(balancer: LoadBalancer, others: readonly LoadBalancer[]): Problem | undefined {
   const array = balancer.spec.frontendArrayRef.name;
   const first = others.find(
@@ -70,7 +81,9 @@ function takenFrontends(balancer: LoadBalancer, others: readonly LoadBalancer[])
 }
 
 function isBefore(a: LoadBalancer, b: LoadBalancer): boolean {
-  return age(a) < age(b);
+  const array = b.spec.frontendArrayRef.name;
+  const [isFirst, isSecond] = [a, b].map(({ status }) => status?.frontendArray === array);
+  return isFirst === isSecond ? age(a) < age(b) : isFirst === true;
 }
 
 /** Sorts the older first. */

@@ -17,14 +17,17 @@ import { Publisher } from '../../dns/publisher.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { announce } from './announce.ts';
+import { answersOf } from './answers.ts';
 import { decide, isHandsOff } from './decide.ts';
 import { publicationOf, wantedRecord, type Publication } from './dns.ts';
 import { MaterialReader } from './materials.ts';
 import type { BalancerMetrics } from './metrics.ts';
-import { modelFor } from './model.ts';
+import { modelFor, wantedHash } from './model.ts';
 import { observe, type Observed } from './observe.ts';
+import { allowed, nextRollout, type Rollout } from './rollout.ts';
 import { statusOf } from './status.ts';
 import { frontendId, viewOf, type View } from './view.ts';
+import { Watches } from './watch.ts';
 
 export interface LoadBalancerPorts {
   readonly kube: Kube;
@@ -43,12 +46,15 @@ interface Ports extends LoadBalancerPorts {
   readonly frontends: ProxyFleet;
   readonly materials: MaterialReader;
   readonly publisher: Publisher;
+  readonly watches: Watches;
 }
 
 /** How often statistics are read and drift is looked for. */
 const restPeriod: Millis = 5_000;
 /** While servers wait for their first check or their last session. */
 const motionPeriod: Millis = 250;
+/** While a front end tries a new configuration. */
+const watchPeriod: Millis = 1_000;
 
 export function createLoadBalancerController(ports: LoadBalancerPorts): KindController {
   const own: Ports = {
@@ -56,6 +62,7 @@ export function createLoadBalancerController(ports: LoadBalancerPorts): KindCont
     frontends: new ProxyFleet(ports),
     materials: new MaterialReader(ports.kube),
     publisher: new Publisher(),
+    watches: new Watches(),
   };
   return {
     name: 'load-balancer',
@@ -84,24 +91,39 @@ async function reconcile(ports: Ports, key: ObjectKey, { now }: ReconcileContext
   }
   const observed = await observe(ports, balancer, now);
   const view = viewOf(observed, await passOn(ports, observed));
-  const opinions = decide(observed, view);
+  const rollout = nextRollout(observed, view, ports.watches);
+  const opinions = decide(observed, view, rollout);
   const dns = await publish(ports, observed, view);
   ports.loads.report(balancer.metadata.uid, view.loads);
+  ports.loads.count(answersOf(observed, view), now);
   ports.metrics.seen(balancer, view);
-  await kube.writeStatus(loadBalancerKind, balancer, statusOf(observed, { view, opinions, dns }));
-  announce(ports.events, observed, { view, opinions, dns });
-  const isMoving = view.frontends.some(({ report }) => report.isInMotion || report.done.length > 0);
-  return { after: isMoving ? motionPeriod : restPeriod };
+  const findings = { view, rollout, opinions, dns };
+  await kube.writeStatus(loadBalancerKind, balancer, statusOf(observed, findings));
+  announce(ports.events, observed, findings);
+  return { after: nextLook(balancer, view, rollout) };
+}
+
+function nextLook({ status }: LoadBalancer, { frontends, hash }: View, { current, proven }: Rollout): Millis {
+  const isNew = proven[0] !== status?.provenConfigHashes?.[0] || current?.canary !== status?.rollout?.canary;
+  const isMoving = frontends.some(({ report }) => report.isInMotion || report.done.length > 0);
+  if (isNew || isMoving) return motionPeriod;
+  return current !== undefined && current.stopMessage === undefined && current.configHash === hash
+    ? watchPeriod
+    : restPeriod;
 }
 
 /** One pass on every front end. */
 async function passOn({ frontends }: Ports, observed: Observed): Promise<ReadonlyMap<string, Report>> {
   const { balancer, materials } = observed;
+  const [first] = observed.frontends;
+  const hash = first && wantedHash(materials, first.server);
+  const mayChange = allowed(observed, hash, (frontend) => frontends.report(frontendId(observed, frontend)));
   const orders = observed.frontends.map((frontend) => ({
     id: frontendId(observed, frontend),
     host: frontend.host,
     model: modelFor(materials, frontend.server),
     handsOff: isHandsOff(observed),
+    keepStructure: !mayChange.has(frontend.server.metadata.name),
     onHandEdit: balancer.spec.onHandEdit,
   }));
   frontends.forget(balancer.metadata.uid, new Set(orders.map(({ id }) => id)));
@@ -131,7 +153,7 @@ async function dnsOf(
 
 /** Its name goes out of DNS; what runs on the front ends goes on until they do. */
 async function retire(ports: Ports, balancer: LoadBalancer): Promise<ReconcileResult> {
-  const { kube, cache, publisher, frontends, loads, metrics } = ports;
+  const { kube, cache, publisher, frontends, loads, metrics, watches } = ports;
   const { namespace = '', uid, finalizers = [] } = balancer.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const deployment = cache.get(siteDeploymentKind, { namespace, name: balancer.spec.deploymentRef.name });
@@ -139,6 +161,7 @@ async function retire(ports: Ports, balancer: LoadBalancer): Promise<ReconcileRe
   await publisher.withdraw(() => dnsOf(ports, { account, balancer }), uid, balancer.status?.record);
   frontends.forget(uid);
   loads.forget(uid);
+  watches.forget(uid);
   metrics.forget(balancer);
   const others = finalizers.filter((name) => name !== finalizer);
   await kube.setFinalizers(loadBalancerKind, balancer, others);

@@ -7,13 +7,19 @@ import { timestamp } from '../../base/clock.ts';
 import { isMistake, type Opinions } from './decide.ts';
 import type { Publication } from './dns.ts';
 import type { Observed } from './observe.ts';
+import type { Rollout } from './rollout.ts';
 import type { SeenFrontend, View } from './view.ts';
 
-export function statusOf(
-  observed: Observed,
-  { view, opinions, dns }: { readonly view: View; readonly opinions: Opinions; readonly dns: Publication },
-): LoadBalancerStatus {
-  const { balancer, now } = observed;
+/** What a pass has found out. */
+export interface Findings {
+  readonly view: View;
+  readonly rollout: Rollout;
+  readonly opinions: Opinions;
+  readonly dns: Publication;
+}
+
+export function statusOf(observed: Observed, { view, rollout, opinions, dns }: Findings): LoadBalancerStatus {
+  const { balancer, now, problem } = observed;
   const generation = balancer.metadata.generation ?? 0;
   const hasReloaded = view.frontends.some(({ report }) =>
     report.done.some((one) => one.reloadMilliseconds > 0),
@@ -28,7 +34,10 @@ export function statusOf(
     membersDown: view.down.length,
     upServers: namesOf(view.up),
     drainedServers: namesOf(view.drained),
-    url: urlOf(balancer, view),
+    url: urlOf(balancer, view, dns),
+    rollout: rollout.current,
+    provenConfigHashes: rollout.proven,
+    frontendArray: problem?.reason === 'FrontendsTaken' ? undefined : balancer.spec.frontendArrayRef.name,
     ...(hasReloaded ? { lastReloadTime: timestamp(now) } : {}),
     record: dns.record,
     frontends: view.frontends.map((frontend) => frontendStatus(observed, frontend, dns)),
@@ -71,16 +80,12 @@ function namesOf(servers: View['up']): readonly string[] {
   return servers.map(({ metadata }) => metadata.name).toSorted();
 }
 
-function verdicts({ ready, config, backends }: Opinions, dns: Publication): readonly Verdict[] {
+const goodCertificates = new Set<string>(['Valid', 'NotUsed', 'ExpiresSoon']);
+
+function verdicts({ ready, config, backends, certificates }: Opinions, dns: Publication): readonly Verdict[] {
   const isReady = ready.reason === 'Serving' || ready.reason === 'Maintenance';
   const isPublished = dns.reason === 'RecordsMatch' || dns.reason === 'NotConfigured';
-  const isSettling =
-    ready.reason === 'Applying' || ready.reason === 'NoFrontends' || ready.reason === 'NoBackendsUp';
   const isUnknown = backends.reason === 'StatsUnavailable';
-  const passing = [
-    ...(isMistake(config) ? [{ type: 'Stalled', status: 'True' as const, ...config }] : []),
-    ...(isSettling ? [{ type: 'Reconciling', status: 'True' as const, ...ready }] : []),
-  ];
   return [
     { type: 'Ready', status: isReady ? 'True' : 'False', ...ready },
     { type: 'ConfigApplied', status: config.reason === 'Applied' ? 'True' : 'False', ...config },
@@ -90,19 +95,37 @@ function verdicts({ ready, config, backends }: Opinions, dns: Publication): read
       ...backends,
     },
     {
+      type: 'CertificatesValid',
+      status: goodCertificates.has(certificates.reason) ? 'True' : 'False',
+      ...certificates,
+    },
+    {
       type: 'DNSReady',
       status: isPublished ? 'True' : 'False',
       reason: dns.reason,
       message: dns.message,
     },
-    ...passing,
+    ...kstatus(ready, config),
   ];
 }
 
-/** Of the first listener that speaks HTTP. */
-function urlOf({ spec }: LoadBalancer, { frontends }: View): string | undefined {
-  const listener = spec.listeners.find(({ protocol }) => protocol !== 'TCP');
-  const host = spec.dns?.name ?? frontends[0]?.address;
+/** Reconciling while it will pass by itself, Stalled while a person is needed. */
+function kstatus(ready: Opinions['ready'], config: Opinions['config']): readonly Verdict[] {
+  const isSettling =
+    ready.reason === 'Applying' || ready.reason === 'NoFrontends' || ready.reason === 'NoBackendsUp';
+  return [
+    ...(isMistake(config) ? [{ type: 'Stalled', status: 'True' as const, ...config }] : []),
+    ...(isSettling ? [{ type: 'Reconciling', status: 'True' as const, ...ready }] : []),
+  ];
+}
+
+/** What a person can open: the safe listener before the plain one, the name as soon as it is published. */
+function urlOf({ spec }: LoadBalancer, { frontends }: View, { record }: Publication): string | undefined {
+  const listener =
+    spec.listeners.find(({ protocol }) => protocol === 'HTTPS') ??
+    spec.listeners.find(({ protocol }) => protocol === 'HTTP');
+  const frontend = frontends.find(({ serves }) => serves) ?? frontends[0];
+  const host = record?.name ?? frontend?.address;
   if (listener === undefined || host === undefined) return undefined;
   const [scheme, usual] = listener.protocol === 'HTTPS' ? ['https', 443] : ['http', 80];
   return `${scheme}://${host}${listener.port === usual ? '' : `:${listener.port}`}/`;

@@ -5,7 +5,7 @@ import type { Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { Report } from '../../balancer/fleet.ts';
 import { arrayOf, leaversOf, membersOf } from './members.ts';
-import { processName, wantedHash } from './model.ts';
+import { machineOf, processName, wantedHash } from './model.ts';
 import type { Frontend, Observed } from './observe.ts';
 
 /** A front end with what is known of it. */
@@ -33,12 +33,12 @@ export interface View {
 }
 
 /** A front end that is silent for this long is taken out of DNS; a lost connection comes back sooner. */
-const silenceLimit: Millis = 6_000;
+export const silenceLimit: Millis = 6_000;
 
 export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>): View {
   const { balancer, materials, now } = observed;
   const [first] = observed.frontends;
-  const hash = first === undefined ? undefined : wantedHash(materials, first.server);
+  const hash = first === undefined ? undefined : hashOf(observed, first);
   const frontends = observed.frontends.flatMap((frontend): SeenFrontend[] => {
     const report = reports.get(frontendId(observed, frontend));
     return report === undefined ? [] : [seen(frontend, { report, hash, now })];
@@ -47,7 +47,11 @@ export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>)
   const members = uniqueMembers(observed);
   const isUp = (server: Server) => {
     const names = processNames(observed, server);
-    return processes.length > 0 && processes.every((process) => names.every((name) => takes(process, name)));
+    const isUpIn = (process: ProxyProcess) =>
+      process.base === hash
+        ? names.every((name) => takes(process, name))
+        : process.servers.some((one) => isProcessOf(server, one) && one.admin === 'ready' && one.up);
+    return processes.length > 0 && processes.every(isUpIn);
   };
   const leavers = leaversOf(balancer, materials.servers);
   return {
@@ -58,6 +62,16 @@ export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>)
     drained: leavers.filter((server) => isDrained(observed, frontends, server)),
     loads: loadsOf(observed, processes),
   };
+}
+
+/** While something is wrong with the spec, the structure that was wanted before. */
+function hashOf({ problem, balancer, materials }: Observed, { server }: Frontend): string | undefined {
+  return problem === undefined ? wantedHash(materials, server) : balancer.status?.configHash;
+}
+
+/** In whatever backend: a front end that does not run the wanted structure yet may call it otherwise. */
+function isProcessOf({ status }: Server, { name }: { readonly name: string }): boolean {
+  return status?.instanceID !== undefined && machineOf(name) === status.instanceID;
 }
 
 export function frontendId({ balancer }: Observed, { server }: Frontend): string {
@@ -112,23 +126,18 @@ function takes({ servers }: ProxyProcess, id: string): boolean {
 
 /** As a member it has no requests left anywhere; as a front end nobody finds it in DNS and no client is left. */
 function isDrained(observed: Observed, frontends: readonly SeenFrontend[], server: Server): boolean {
-  const names = new Set(processNames(observed, server));
   const isLetGo = frontends.every(({ running, server: { metadata } }) =>
     // A silent front end keeps nobody waiting once no client is sent to it.
-    running === undefined ? !isPublished(observed, metadata.name) : hasLetGo(running, names),
+    running === undefined ? !isPublished(observed, metadata.name) : hasLetGo(running, server),
   );
   const own = frontends.find((frontend) => frontend.server.metadata.uid === server.metadata.uid);
   return isLetGo && (own === undefined || hasLeft(observed, own));
 }
 
-/** No new requests for these processes, and none under way. */
-function hasLetGo({ servers, loads }: ProxyProcess, names: ReadonlySet<string>): boolean {
-  const takesSome = servers.some(
-    ({ backend, name, admin }) => admin === 'ready' && names.has(`${backend}/${name}`),
-  );
-  const isBusy = loads.some(
-    ({ backend, name, current, queued }) => names.has(`${backend}/${name}`) && current + queued > 0,
-  );
+/** No new requests for its processes, and none under way. */
+function hasLetGo({ servers, loads }: ProxyProcess, server: Server): boolean {
+  const takesSome = servers.some((one) => isProcessOf(server, one) && one.admin === 'ready');
+  const isBusy = loads.some((load) => isProcessOf(server, load) && load.current + load.queued > 0);
   return !takesSome && !isBusy;
 }
 
@@ -149,10 +158,7 @@ function loadsOf(observed: Observed, processes: readonly ProxyProcess[]): Readon
   if (processes.length === 0) return new Map();
   return new Map(
     uniqueMembers(observed).map((server) => {
-      const names = new Set(processNames(observed, server));
-      const loads = processes
-        .flatMap((process) => process.loads)
-        .filter(({ backend, name }) => names.has(`${backend}/${name}`));
+      const loads = processes.flatMap((process) => process.loads).filter((load) => isProcessOf(server, load));
       const sum = (of: (load: (typeof loads)[number]) => number) =>
         loads.reduce((all, one) => all + of(one), 0);
       return [

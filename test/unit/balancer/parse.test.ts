@@ -9,6 +9,7 @@ import {
   parseMaintenance,
   parseOldWorkers,
   parseServers,
+  parseTraffic,
   sumStatistics,
 } from '../../../controller/balancer/parse.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';
@@ -78,6 +79,16 @@ describe.each(['2.6', '3.0'])('HAProxy %s', (version) => {
     });
   });
 
+  test('show stat, for what was answered: requests over HTTP, connections over TCP', () => {
+    const stat = counting(said('show-stat'), [
+      ['http', 'FRONTEND', { req_tot: 1000, stot: 7, hrsp_5xx: 12 }],
+      ['echo', 'FRONTEND', { stot: 50 }],
+      ['app', 'BACKEND', { req_tot: 1000, hrsp_5xx: 12, econ: 3 }],
+      ['tcp', 'BACKEND', { stot: 50, econ: 4 }],
+    ]);
+    expect(parseTraffic(stat)).toEqual({ requests: 1050, failures: 16 });
+  });
+
   test('show map', () => {
     expect(parseMaintenance(said('show-map'))).toBe(false);
     expect(parseMaintenance(said('show-map').replace('off', 'on'))).toBe(true);
@@ -92,6 +103,32 @@ test('sessions in a worker that a reload left behind are counted', () => {
   const { servers, clients } = sumStatistics([says30('show-stat'), says30('show-stat-old')]);
   expect(servers.find(({ backend }) => backend === 'tcp')).toMatchObject({ current: 1 });
   expect(clients).toBe(1);
+});
+
+/** The same rows with these numbers in them. */
+function counting(
+  stat: string,
+  numbers: readonly (readonly [string, string, Readonly<Record<string, number>>])[],
+): string {
+  const [header = '', ...rows] = stat.split('\n');
+  const columns = header.replace(/^# /, '').split(',');
+  const changed = rows.map((row) => {
+    const values = row.split(',');
+    const found = numbers.find(([proxy, server]) => values[0] === proxy && values[1] === server);
+    for (const [column, count] of Object.entries(found?.[2] ?? {})) {
+      values[columns.indexOf(column)] = String(count);
+    }
+    return values.join(',');
+  });
+  return [header, ...changed].join('\n');
+}
+
+test('who else listens on our ports', () => {
+  const ports = '80 812 session-3.scope haproxy\n443 90  my server\n';
+  expect(readLook(`--- ports\n${ports}--- flags\n--- file\n`).strangers).toEqual([
+    { port: 80, pid: 812, unit: 'session-3.scope', program: 'haproxy' },
+    { port: 443, pid: 90, unit: '', program: 'my server' },
+  ]);
 });
 
 describe('our file', () => {

@@ -1,11 +1,14 @@
 /** The planner against the fake HAProxy: it converges, and nothing unchecked or unwanted gets traffic. */
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ProxyFleet } from '../../../controller/balancer/fleet.ts';
 import { frontEndLayout } from '../../../controller/balancer/layout.ts';
 import type { ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
 import { carryOut } from '../../../controller/balancer/carry-out.ts';
-import { isInMotion, planChanges, type Situation } from '../../../controller/balancer/plan.ts';
+import { isInMotion, planAround, planChanges, type Situation } from '../../../controller/balancer/plan.ts';
 import type { Observation } from '../../../controller/balancer/port.ts';
+import type { Host } from '../../../controller/shell/port.ts';
+import { FakeClock } from '../../fakes/clock.ts';
 import { FakeProxy } from '../../fakes/proxies.ts';
 
 function aServer(n: number, weight = 100, maxConnections = 0): ProxyServer {
@@ -230,4 +233,56 @@ test('an unchecked server that somebody takes out by hand comes back', async () 
   await proxy.retire('db', 'i-8-8000');
   await settle(proxy, model);
   expect(proxy.taking).toEqual(['db/i-8-8000']);
+});
+
+describe('while the file cannot be replaced', () => {
+  const renamed = (servers: readonly ProxyServer[]): ProxyModel => {
+    const model = aModel(servers);
+    const [listener, backend] = [model.listeners[0]!, model.backends[0]!];
+    return {
+      ...model,
+      listeners: [{ ...listener, backend: 'web' }],
+      backends: [{ ...backend, name: 'web' }],
+    };
+  };
+
+  test('servers of a backend under its old name go on, except those that leave for good', async () => {
+    const proxy = aProxy();
+    await settle(proxy, aModel([aServer(1), aServer(2)]));
+    expect(planAround(await situationOf(proxy, renamed([aServer(1), aServer(2)])))).toEqual([]);
+    const steps = planAround(await situationOf(proxy, renamed([aServer(1)])));
+    expect(steps).toEqual([{ do: 'drain', backend: 'app', server: 'i-2-8000' }]);
+  });
+
+  test('a backend with a new name begins with the servers that were up under the old one', async () => {
+    const proxy = aProxy(['10.0.0.3:8000']);
+    await settle(proxy, aModel([aServer(1), aServer(2), aServer(3)]));
+    await pass(proxy, renamed([aServer(1), aServer(2), aServer(3)]));
+    expect(proxy.taking).toEqual(['web/i-1-8000', 'web/i-2-8000']);
+  });
+});
+
+describe('a structure that has to wait', () => {
+  test('keeps its file while servers come and go', async () => {
+    const proxy = aProxy();
+    await settle(proxy, aModel([aServer(1)]));
+    const { reloads, writes } = proxy;
+    const fleet = new ProxyFleet({
+      proxies: { of: () => proxy },
+      clock: new FakeClock(),
+      failpoints: { hit: () => undefined },
+    });
+    const order = {
+      id: 'a',
+      host: {} as Host,
+      model: aModel([aServer(2)], { port: 81 }),
+      handsOff: false,
+      onHandEdit: 'Overwrite',
+    } as const;
+    for (let i = 0; i < 2; i++) await fleet.pass([{ ...order, keepStructure: true }]);
+    expect([proxy.reloads, proxy.writes, proxy.taking]).toEqual([reloads, writes, ['app/i-2-8000']]);
+    await fleet.pass([order]);
+    expect(proxy.reloads).toBe(reloads + 1);
+    expect(proxy.text).toContain('bind *:81');
+  });
 });

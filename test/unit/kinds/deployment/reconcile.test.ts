@@ -2,11 +2,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../../../controller/api/deployment.ts';
+import { loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
 import { namespaces } from '../../../../controller/api/resource.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { createDeploymentController } from '../../../../controller/kinds/deployment/reconcile.ts';
-import { condition, namespace, Site } from '../../../builders/site.ts';
+import { condition, namespace, Site, words } from '../../../builders/site.ts';
 
 const key = { namespace, name: 'shop' };
 
@@ -190,4 +191,51 @@ test('deletion waits for the members and names them', async () => {
   if (server !== undefined) await site.kube.delete(serverKind, server);
   await site.reconcile(controller, key);
   expect(site.cache.get(siteDeploymentKind, key)).toBeUndefined();
+});
+
+describe('its address', () => {
+  const www = async (name: string, status?: object, deployment = 'shop') => {
+    await site.clock.advance(1_000);
+    return site.kube.seed(loadBalancerKind, {
+      ...words(loadBalancerKind),
+      metadata: { namespace, name },
+      spec: {
+        deploymentRef: { name: deployment },
+        frontendArrayRef: { name: 'front' },
+        listeners: [{ name: 'http', port: 80, protocol: 'HTTP', backend: 'app' }],
+        backends: [{ name: 'app', members: [{ array: 'app', port: 8000 }] }],
+      } as never,
+      ...(status === undefined ? {} : { status }),
+    });
+  };
+  const serving = (url: string) => ({ url, frontends: [{ server: 'a', inService: true }] });
+
+  beforeEach(() => {
+    site.addAccount();
+    site.addDeployment();
+  });
+
+  test('is that of the oldest load balancer that serves', async () => {
+    await www('idle', {
+      url: 'http://idle/',
+      frontends: [{ server: 'b', inService: false }],
+    });
+    await www('old', serving('https://old/'));
+    await www('new', serving('http://new/'));
+    await www('other', serving('http://other/'), 'other');
+    expect((await reconcile()).status?.url).toBe('https://old/');
+  });
+
+  test('is there before anybody serves, and not without a load balancer', async () => {
+    expect((await reconcile()).status?.url).toBeUndefined();
+    await www('young');
+    await www('idle', { url: 'http://idle/' });
+    expect((await reconcile()).status?.url).toBe('http://idle/');
+  });
+
+  test('a load balancer wakes its deployment', async () => {
+    const watch = controller.watches?.find(({ resource }) => resource.kind === 'LoadBalancer');
+    const balancer = await www('www');
+    expect(watch?.wakes(balancer, site.cache)).toEqual([key]);
+  });
 });

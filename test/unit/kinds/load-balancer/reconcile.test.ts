@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { loadBalancerKind, type LoadBalancer } from '../../../../controller/api/load-balancer.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { AppError } from '../../../../controller/base/errors.ts';
+import { aCertificate } from '../../../builders/certificate.ts';
 import { condition, namespace } from '../../../builders/site.ts';
 import { key, spec, Stage } from './stage.ts';
 
@@ -285,6 +286,77 @@ describe('what cannot be used is shown, and what runs stays in force', () => {
     const message = read(await stage.reconcile(3), 'ConfigApplied')?.message;
     expect(message).toMatch(/LoadBalancer\/first runs on the front ends.* listens on port 80 too/);
   });
+
+  test('front ends are not taken by an older LoadBalancer that comes to them later', async () => {
+    stage.addArray('elsewhere');
+    stage.addBalancer({ frontendArrayRef: { name: 'elsewhere' } }, 'first');
+    await stage.site.clock.advance(1_000);
+    stage.addBalancer();
+    await stage.reconcile();
+    const first = { namespace, name: 'first' };
+    const { text } = stage.front(1);
+    stage.site.kube.edit(loadBalancerKind, first, { spec: { frontendArrayRef: { name: 'front' } } });
+    for (let i = 0; i < 3; i++) await stage.site.reconcile(stage.controller, first);
+    await stage.reconcile();
+    expect(read(stage.site.cache.get(loadBalancerKind, first)!, 'ConfigApplied')).toMatchObject({
+      reason: 'FrontendsTaken',
+      message: expect.stringMatching(/LoadBalancer\/www .*Add the listeners to it, or give this one/),
+    });
+    expect(stage.front(1).text).toBe(text);
+    await stage.site.kube.delete(loadBalancerKind, stage.balancer());
+    for (let i = 0; i < 2; i++) await stage.site.reconcile(stage.controller, key);
+    for (let i = 0; i < 3; i++) await stage.site.reconcile(stage.controller, first);
+    expect(read(stage.site.cache.get(loadBalancerKind, first)!, 'ConfigApplied')).toMatchObject({
+      reason: 'Applied',
+    });
+  });
+});
+
+test('a mistake in the spec keeps nobody from joining and leaving', async () => {
+  stage.addBalancer();
+  await stage.reconcile();
+  stage.edit({ maintenance: { enabled: false, pageConfigMapKeyRef: { name: 'page', key: 'html' } } });
+  stage.addServer('app-c', 13, 'app');
+  stage.drain('app-a');
+  const balancer = await stage.reconcile();
+  expect(read(balancer, 'ConfigApplied')).toMatchObject({ reason: 'PageNotFound' });
+  expect(balancer.status).toMatchObject({ upServers: ['app-b', 'app-c'], drainedServers: ['app-a'] });
+  expect(stage.front(1).reloads).toBe(1);
+});
+
+test('a process that shares a port of a front end is named, with what to do', async () => {
+  stage.addBalancer();
+  await stage.reconcile();
+  const stray = { port: 80, pid: 812, program: 'haproxy', unit: 'session-3.scope' };
+  stage.front(2).strangers = [stray];
+  const balancer = await stage.reconcile();
+  const says = { status: 'False', reason: 'PortShared' };
+  expect(read(balancer, 'ConfigApplied')).toMatchObject({
+    ...says,
+    message: expect.stringMatching(
+      /^front-b: haproxy \(pid 812, session-3.scope\) .* port 80 .*: kill 812\.$/,
+    ),
+  });
+  expect(read(balancer, 'Ready')).toMatchObject(says);
+  expect(read(balancer, 'Stalled')?.status).toBe('True');
+  stage.front(2).strangers = [{ ...stray, unit: 'nginx.service' }];
+  const { message } = read(await stage.reconcile(), 'ConfigApplied') ?? {};
+  expect(message).toContain('systemctl disable --now nginx.service');
+  stage.front(2).strangers = [];
+  expect(read(await stage.reconcile(), 'Ready')).toMatchObject({ reason: 'Serving' });
+});
+
+test('the address prefers what is published and what is safe', async () => {
+  await stage.putSecret(await aCertificate('www.example.com'));
+  const listeners = [
+    ...spec.listeners,
+    { name: 's', port: 8443, protocol: 'HTTPS', backend: 'app', certificateSecretRef: { name: 'tls' } },
+  ];
+  stage.addBalancer({ listeners });
+  expect((await stage.reconcile()).status?.url).toBe('https://10.0.0.1:8443/');
+  stage.edit({ dns: { name: 'www.example.com', ttlSeconds: 60 } });
+  await stage.reconcile();
+  expect((await stage.reconcile()).status?.url).toBe('https://www.example.com:8443/');
 });
 
 test('maintenance is shown and ended without a reload', async () => {

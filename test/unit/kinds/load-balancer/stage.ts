@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { drainAnnotation } from '../../../../controller/api/drain.ts';
 import { loadBalancerKind, type LoadBalancer } from '../../../../controller/api/load-balancer.ts';
 import { labels } from '../../../../controller/api/meta.ts';
+import { secrets } from '../../../../controller/api/resource.ts';
 import { serverArrayKind } from '../../../../controller/api/server-array.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { LoadReports } from '../../../../controller/balancer/load-reports.ts';
@@ -34,6 +35,7 @@ export const spec = {
 
 export class Stage {
   readonly site = new Site();
+  readonly startedAt = this.site.clock.now();
   readonly loads = new LoadReports();
   registry = new Registry();
   controller: KindController;
@@ -42,8 +44,8 @@ export class Stage {
   constructor() {
     this.site.addAccount();
     this.site.addDeployment({ dns: { zoneID: 'Z1', domain: 'example.com' } });
-    this.#addArray('front');
-    this.#addArray('app');
+    this.addArray('front');
+    this.addArray('app');
     this.addServer('front-a', 1, 'front');
     this.addServer('front-b', 2, 'front');
     this.addServer('app-a', 11, 'app');
@@ -72,6 +74,17 @@ export class Stage {
     this.site.kube.edit(serverKind, { namespace, name }, mark);
   }
 
+  /** Secret `tls`, made or replaced. */
+  async putSecret(values: Readonly<Record<string, string>>): Promise<void> {
+    const known = await this.site.kube.get(secrets, { namespace, name: 'tls' });
+    if (known !== undefined) await this.site.kube.delete(secrets, known);
+    this.site.addSecret({ namespace, name: 'tls' }, values);
+  }
+
+  annotate(name: string, value: string): void {
+    this.site.kube.edit(loadBalancerKind, key, { metadata: { annotations: { [name]: value } } });
+  }
+
   addBalancer(changes: object = {}, name = 'www'): void {
     this.site.kube.seed(loadBalancerKind, {
       ...words(loadBalancerKind),
@@ -97,12 +110,22 @@ export class Stage {
       await this.site.clock.advance(after);
       if (after === 5_000) break;
     }
+    return this.balancer();
+  }
+
+  /** One pass, and this long until the next: as soon as it asks for one, unless the test says otherwise. */
+  async pass(milliseconds?: number): Promise<void> {
+    const { after = 5_000 } = await this.site.reconcile(this.controller, key);
+    await this.site.clock.advance(milliseconds ?? after);
+  }
+
+  balancer(): LoadBalancer {
     const balancer = this.site.cache.get(loadBalancerKind, key);
     if (balancer === undefined) throw new Error('the balancer is gone');
     return balancer;
   }
 
-  #addArray(name: string): void {
+  addArray(name: string): void {
     const arraySpec = { deploymentRef: { name: 'shop' }, serverTemplateRef: { name: 'app' } };
     const metadata = { namespace, name };
     this.site.kube.seed(serverArrayKind, { ...words(serverArrayKind), metadata, spec: arraySpec as never });

@@ -57,7 +57,7 @@ export const mySQLClusterReasons = {
     Suspended: 'Suspended or paused.',
   },
   ReplicationHealthy: {
-    AllReplicasRunning: 'Every replica follows the primary.',
+    AllReplicasRunning: 'Every replica follows the primary, or stopped to a few seconds ago.',
     ReplicaStopped: 'A replica does not follow.',
     ReplicaLagging: 'A replica is further behind than maxLagSeconds.',
     ErrantTransactions: 'A replica holds transactions that the primary lacks.',

@@ -58,8 +58,10 @@ export class Hands {
       const text = 'could not do what a member needs';
       const fields = { err: error, server: deed.member.name, deed: deed.do };
       if (error instanceof AppError) {
+        // It is tried with every pass, and said once.
+        const isNew = this.#failures.get(uid)?.message !== error.message;
         this.#failures.set(uid, error);
-        work.log.warn(fields, text);
+        work.log[isNew ? 'warn' : 'debug'](fields, text);
       } else work.log.error(fields, text);
     } finally {
       this.#busy.delete(uid);

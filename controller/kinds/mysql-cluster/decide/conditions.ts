@@ -1,6 +1,7 @@
 /** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
 import { findCondition } from '../../../api/conditions.ts';
 import type { Promotion } from '../../../api/promotion.ts';
+import type { Millis } from '../../../base/clock.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
 import { currentPromotion, lastPromotion } from './past.ts';
@@ -188,13 +189,24 @@ function replication({ observed, troubles }: ConditionFacts): ClusterVerdict<'Re
   const { yes, no } = saying('ReplicationHealthy');
   const replicas = observed.members.filter((member) => isJoined(member) && !member.isPrimary);
   if (replicas.length === 0) return no('NoReplicas', 'There is no replica.');
-  const found = replicas.flatMap(({ name }) => troubles.get(name) ?? []);
+  const found = replicas.flatMap((member) => {
+    const trouble = troubles.get(member.name);
+    return trouble === undefined || isPassing(observed, member, trouble) ? [] : [trouble];
+  });
   const text = sentence(found.map(({ message }) => message));
   if (found.some(({ kind }) => kind === 'Errant')) return no('ErrantTransactions', text);
   if (found.some(({ kind }) => kind !== 'Lagging')) return no('ReplicaStopped', text);
   if (found.length > 0) return no('ReplicaLagging', text);
   const leader = observed.status.primary?.server ?? 'the primary';
   return yes('AllReplicasRunning', `${count(replicas.length, 'replica')} of ${leader} running.`);
+}
+
+/** A replica that has just joined, was led elsewhere or begins to acknowledge connects anew. */
+const connecting: Millis = 5_000;
+
+function isPassing({ now }: Observed, { record }: Member, { kind }: Trouble): boolean {
+  const isShort = now - (Date.parse(record.failingTime ?? '') || now) < connecting;
+  return isShort && (kind === 'Astray' || kind === 'Silent');
 }
 
 function backups({ cluster }: Observed): ClusterVerdict<'BackupHealthy'> {

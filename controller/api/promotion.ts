@@ -53,7 +53,7 @@ const frozenReplica = z.object({
 
 const stopProof = z.object({
   type: z
-    .enum(['Starved', 'ProcessGone', 'InstanceStopped', 'Closed', 'LeaseExpired'])
+    .enum(['Starved', 'ProcessGone', 'InstanceStopped', 'Closed'])
     .describe('Why the old primary cannot acknowledge another write.'),
   message: text(1024).describe('Evidence.'),
   time: time().describe('When it was found.'),

@@ -19,6 +19,11 @@ export function balancersOf(array: string, balancers: readonly LoadBalancer[]): 
   return balancers.filter(({ spec }) => isFrontend(array, spec) || isMember(array, spec));
 }
 
+/** Whether a load balancer sends requests to the array's servers. */
+export function isBalanced(array: string, balancers: readonly LoadBalancer[]): boolean {
+  return balancers.some(({ spec }) => isMember(array, spec));
+}
+
 /** Whether no front end sends it requests and none of its sessions is left, as far as `balancers` say. */
 export function isDrained(server: string, balancers: readonly LoadBalancer[]): boolean {
   return balancers.every(({ status }) => status?.drainedServers?.includes(server) === true);

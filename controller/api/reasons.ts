@@ -180,7 +180,7 @@ export const reasons = {
       ValidMetricFound: 'Enough servers vote.',
       NoVotes: 'There is nobody to vote, or nothing to vote on.',
       MetricUnavailable: 'Most numbers are missing or too old.',
-      ScriptUnusable: 'A Script that should measure is missing, or cannot run without inputs or files.',
+      ScriptUnusable: 'A Script that should measure is missing, or needs what measuring Scripts do not get.',
       ScheduleInvalid: 'A schedule never fires or cannot be read.',
     },
     ScalingLimited: {

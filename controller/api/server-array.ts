@@ -9,6 +9,7 @@ import {
   mapBy,
   ordered,
   ref,
+  requiredWhen,
   revisionHash,
   rules,
   setOf,
@@ -22,14 +23,20 @@ import { count, deletionProtection, inputs, statusOf, suspend, zone } from './pa
 
 const decimal = () => text(16, /^[0-9]+(\.[0-9]+)?$/);
 const cron = () => text(128, /^(\S+\s+){4}\S+$/);
+const manifold = () => count(1_000_000_000_000);
 const members = (min: number) => integer(min, 1000);
 
 const metric = rules(
   z.object({
     name: label().describe('Name of the metric.'),
     source: z
-      .enum(['CPU', 'Load', 'Memory', 'ProxyQueue', 'ProxySessions'])
+      .enum(['CPU', 'Load', 'Memory', 'ProxyQueue', 'ProxySessions', 'Script'])
       .describe('What is measured: percent for CPU and Memory, else a number; Load is the 1-minute average.'),
+    scriptRef: ref()
+      .exactOptional()
+      .describe(
+        'Script that prints the number, run on every voter once per period for at most 10 s. Its inputs have their default values; it may bring no packages or attachments.',
+      ),
     growAbove: decimal().describe('A server votes to grow above this.'),
     shrinkBelow: decimal().describe('A server votes to shrink below this.'),
   }),
@@ -39,6 +46,7 @@ const metric = rules(
     reason: 'FieldValueInvalid',
     fieldPath: '.shrinkBelow',
   },
+  requiredWhen('scriptRef', 'source', 'Script'),
 );
 
 const schedule = rules(
@@ -79,6 +87,17 @@ const step = z.object({
   approval: z.boolean().default(false).describe('The next step waits for a person.'),
 });
 
+const errorWatch = z.object({
+  maxExtraPercent: decimal()
+    .default('1')
+    .describe(
+      'Percent of requests that may fail (5xx, or a broken answer) beyond what fails on old servers.',
+    ),
+  minRequests: integer(10, 1_000_000)
+    .default(100)
+    .describe('New servers, and old ones, are judged after so many requests in the present step.'),
+});
+
 const update = rules(
   z.object({
     type: z
@@ -98,6 +117,11 @@ const update = rules(
     failureBudget: integer(0, 1000)
       .default(0)
       .describe('New servers that may fail before the update has failed.'),
+    errorWatch: errorWatch
+      .exactOptional()
+      .describe(
+        'RollingReplace only: the update has failed when new servers answer worse than the old ones.',
+      ),
     onFailure: z
       .enum(['Pause', 'Rollback'])
       .default('Pause')
@@ -176,6 +200,17 @@ const generation = z.object({
   retainedUntil: time().optional().describe('When the retained servers go.'),
 });
 
+const answers = z.object({
+  requests: manifold().describe('Requests answered.'),
+  failures: manifold().describe('Of these, answers with 5xx and broken ones.'),
+});
+
+const watch = z.object({
+  time: time().describe('Counted until then.'),
+  new: answers.describe('By servers of the new revision.'),
+  old: answers.describe('By all others.'),
+});
+
 const updateProgress = z
   .object({
     revision: revisionHash().describe('Revision that is rolled out.'),
@@ -185,6 +220,7 @@ const updateProgress = z
     step: integer(0, 20).describe('Steps that are behind it.'),
     stepTime: time().optional().describe('When the servers of the present step were all in service.'),
     failedServers: setOf(label(), 64).describe('New servers that failed.'),
+    watch: watch.optional().describe('What load balancers saw servers answer since the present step began.'),
     failure: text(512).optional().describe('Why it has failed; unset while it has not.'),
   })
   .describe('The update under way, or the one that failed.');
@@ -198,6 +234,13 @@ const failing = z.object({
 const removal = z.object({
   time: time().describe('When it was decided.'),
   count: count(1000).describe('Servers.'),
+});
+
+const measured = z.object({
+  name: label().describe('Metric.'),
+  voters: count(1000).describe('Servers that gave a number for it.'),
+  average: text(32).optional().describe('Average of their numbers.'),
+  problem: text(512).optional().describe('Why numbers are missing, and what to do.'),
 });
 
 const scale = z
@@ -241,6 +284,7 @@ const status = statusOf({
       stale: count(1000).describe('Voters whose numbers are too old to count.'),
       lastDecision: z.enum(['Grow', 'Shrink', 'Hold']).optional().describe('Outcome of the newest ballot.'),
       lastDecisionTime: time().optional().describe('When it was taken.'),
+      metrics: mapBy(['name'], measured, 8).optional().describe('What they voted on.'),
     })
     .optional()
     .describe('The newest ballot.'),

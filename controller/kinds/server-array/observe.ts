@@ -1,6 +1,5 @@
 /** Reads what an array's decision needs: its servers, their load balancers, zones, and the figures of voters. */
 import { cloudAccountKind } from '../../api/cloud-account.ts';
-import { findCondition } from '../../api/conditions.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { isPaused, keyOf, labels } from '../../api/meta.ts';
@@ -12,10 +11,10 @@ import { AppError } from '../../base/errors.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
-import { drainAnnotation } from '../../api/drain.ts';
 import { memberOf } from './decide/member.ts';
-import type { Figures, Observed } from './decide/plan.ts';
+import type { Observed } from './decide/plan.ts';
 import type { Sampler } from './sampler.ts';
+import { answersOf, votersOf } from './voters.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
@@ -33,7 +32,7 @@ export async function observe(
   ports: ObservePorts,
   array: ServerArray,
   servers: readonly Server[],
-  { now, signal }: { readonly now: Instant; readonly signal: AbortSignal },
+  now: Instant,
 ): Promise<Omit<Observed, 'allowance'>> {
   const { cache } = ports;
   const { namespace = '', name } = array.metadata;
@@ -50,7 +49,8 @@ export async function observe(
     templateRevision: template?.status?.revision,
     members: servers.map((server) => memberOf(server, { now, array: name, balancers, minReady })),
     zones: spec.zones ?? (await zonesOf(ports, deployment)),
-    voters: await votersOf(ports, array, { now, signal }),
+    ...votersOf(ports, array, now),
+    ...answersOf(ports.loads, array, servers, now),
     otherWriter: await otherWriterOf(ports.kube, array),
   };
 }
@@ -86,41 +86,6 @@ async function zonesOf(
     if (error instanceof AppError) return [];
     throw error;
   }
-}
-
-async function votersOf(
-  { cache, sampler, loads }: ObservePorts,
-  array: ServerArray,
-  { now, signal }: { readonly now: Instant; readonly signal: AbortSignal },
-): Promise<Observed['voters']> {
-  const { autoscaling } = array.spec;
-  if (autoscaling?.metrics === undefined) return [];
-  const { namespace = '', name } = array.metadata;
-  const arrays = [name, ...(autoscaling.voterArrays ?? [])];
-  const servers = cache
-    .list(serverKind, { namespace })
-    .filter((server) => arrays.includes(server.metadata.labels?.[labels.array] ?? '') && isInService(server));
-  const isRead = autoscaling.metrics.some(({ source }) => !source.startsWith('Proxy'));
-  if (isRead) await sampler.sample(servers, autoscaling.periodSeconds * 1_000, now, signal);
-  return servers.map((server) => ({
-    server: server.metadata.name,
-    figures: { ...sampler.of(server), ...proxyFigures(loads, server) },
-  }));
-}
-
-function isInService({ metadata, status }: Server): boolean {
-  const isOut =
-    metadata.annotations?.[drainAnnotation] !== undefined || metadata.deletionTimestamp !== undefined;
-  const state = findCondition(status, 'Ready')?.reason;
-  // One that was Operational and is silent now is a voter without a voice, not no voter.
-  return !isOut && status?.operationalTime !== undefined && state !== 'Terminated';
-}
-
-function proxyFigures(loads: LoadReports, { metadata }: Server): Figures {
-  const report = loads.of(metadata.uid);
-  if (report === undefined) return {};
-  const { at, queued, sessions } = report;
-  return { ProxyQueue: { at, value: queued }, ProxySessions: { at, value: sessions } };
 }
 
 /** Who wrote `spec.replicas` last, besides us; asked only when somebody overruled us lately. */

@@ -44,7 +44,6 @@ export function createServerArrayController(ports: ServerArrayPorts): KindContro
   return {
     name: 'server-array',
     resource: serverArrayKind,
-    // A look may wait seconds for hosts that do not answer.
     workers: 8,
     watches: [
       { resource: serverKind, wakes: byOwner },
@@ -63,11 +62,11 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
     sampler.tidy(context.now);
     return {};
   }
-  const first = decideNow(ports, await observe(ports, array, ownServers(cache, array), context));
+  const first = decideNow(ports, await observe(ports, array, ownServers(cache, array), context.now));
   if (!changesServers(first.plan)) return write(ports, first, context);
   // What the cache has not heard of yet would be made, or taken away, a second time.
   const servers = await listServers(kube, array);
-  return write(ports, decideNow(ports, await observe(ports, array, servers, context)), context);
+  return write(ports, decideNow(ports, await observe(ports, array, servers, context.now)), context);
 }
 
 interface Decision {

@@ -7,7 +7,24 @@ import type { Member } from './member.ts';
 
 /** One server's newest figures by source; each with the time it was taken. */
 export type Figures = Partial<Record<FigureSource, { readonly at: Instant; readonly value: number }>>;
-export type FigureSource = 'CPU' | 'Load' | 'Memory' | 'ProxyQueue' | 'ProxySessions';
+export type FigureSource = 'CPU' | 'Load' | 'Memory' | 'ProxyQueue' | 'ProxySessions' | `Script/${string}`;
+
+/** A server in service that votes. */
+export interface VotingServer {
+  readonly server: string;
+  readonly figures: Figures;
+  /** Why figures are missing, by source. */
+  readonly problems: Partial<Record<FigureSource, string>>;
+  /** A load balancer sends it requests, or should. */
+  readonly balanced: boolean;
+}
+
+/** What servers answered, as load balancers saw it. */
+export interface Answers {
+  readonly requests: number;
+  /** Answers with 5xx, and broken ones. */
+  readonly failures: number;
+}
 
 export interface Observed {
   readonly now: Instant;
@@ -20,8 +37,15 @@ export interface Observed {
   readonly members: readonly Member[];
   /** Zones to spread over; empty = let each server choose. */
   readonly zones: readonly string[];
-  /** Servers in service that vote, with their figures. */
-  readonly voters: readonly { readonly server: string; readonly figures: Figures }[];
+  readonly voters: readonly VotingServer[];
+  /** Answers of voters are still awaited, for seconds at most. */
+  readonly measuring: boolean;
+  /** Scripts that cannot measure anywhere, and why. */
+  readonly unusableScripts: Readonly<Record<string, string>>;
+  /** By name of the server: what was answered since `status.update.watch` was counted; none while nothing is watched. */
+  readonly answers: ReadonlyMap<string, Answers>;
+  /** Until when `answers` are counted. */
+  readonly answersUntil: Instant;
   /** Who else writes `spec.replicas`; known only when it was asked for. */
   readonly otherWriter: string | undefined;
   /** Servers the breaker lets go now without a person having asked. */

@@ -6,9 +6,10 @@
  */
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
-import type { ArrayVerdict, EventNote, Figures, Observed } from './plan.ts';
-import { boundsAt, nextChange, problemsOf, type Bounds } from './schedule.ts';
-import { decideBallot, type Outcome, type Voter, type VoteReason } from './votes.ts';
+import { activeVerdict, metricsOf, voterOf } from './measures.ts';
+import type { ArrayVerdict, EventNote, Observed } from './plan.ts';
+import { boundsAt, nextChange, type Bounds } from './schedule.ts';
+import { decideBallot, type Outcome, type VoteReason } from './votes.ts';
 
 type Scale = NonNullable<ServerArrayStatus['scale']>;
 type ScaleRecord = Pick<ServerArrayStatus, 'scale' | 'lastScaleTime' | 'votes' | 'bounds'>;
@@ -27,7 +28,9 @@ export interface ScalePlan {
 
 /** Overruled twice (so changed four times) within the window: the array lets the other have its way. */
 const contention = { times: 2, window: 10 * 60_000 };
-const freshPeriods = 2;
+
+/** A ballot that is due waits so long for answers of hosts. */
+const patience: Millis = 15_000;
 
 const unlimited: ArrayVerdict = {
   status: 'False',
@@ -110,27 +113,36 @@ interface Scaled extends Observed {
 }
 
 function vote(observed: Scaled, plan: Undecided, shrinks: boolean): ScalePlan {
-  const { array, now, status, autoscaling, bounds } = observed;
+  const { array, now, autoscaling } = observed;
   const { replicas } = array.spec;
   const period = autoscaling.periodSeconds * 1_000;
-  const last = Date.parse(status.votes?.lastDecisionTime ?? '');
-  const isOutside = replicas < bounds.minReplicas || replicas > bounds.maxReplicas;
-  if (now < last + period && !isOutside) return between(observed, plan, last + period);
+  const nextBallot = ballotAfter(observed, period);
+  if (nextBallot !== undefined) return between(observed, plan, nextBallot);
   const outcome = ballotOf(observed, plan);
   const isHeld = outcome.decision === 'Shrink' && outcome.reason === 'Voted' && !shrinks;
   const votes = {
     ...outcome.tally,
     lastDecision: isHeld ? 'Hold' : outcome.decision,
     lastDecisionTime: timestamp(now),
+    metrics: metricsOf(observed),
   } as const;
   const counted: ScalePlan = {
     ...plan,
     record: { ...plan.record, votes },
     nextAt: now + period,
-    active: activeVerdict(observed, outcome),
+    active: activeVerdict(observed, outcome.tally),
     limited: isHeld ? paused : limitedVerdict(observed, outcome),
   };
   return isHeld || outcome.desired === replicas ? counted : resized(observed, counted, outcome);
+}
+
+/** When to look again; undefined = the ballot is due now. */
+function ballotAfter({ array, now, status, bounds, measuring }: Scaled, period: Millis): Instant | undefined {
+  const { replicas } = array.spec;
+  if (replicas < bounds.minReplicas || replicas > bounds.maxReplicas) return undefined;
+  const due = Date.parse(status.votes?.lastDecisionTime ?? '') + period;
+  if (now < due) return due;
+  return measuring && now < due + patience ? now + 1_000 : undefined;
 }
 
 /** Between two ballots only a schedule can change anything. */
@@ -173,7 +185,7 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
     bounds,
     period,
     desired: replicas,
-    voters: observed.voters.map(({ server, figures }) => voterOf(server, figures, metrics, { now, period })),
+    voters: observed.voters.map((one) => voterOf(one, metrics, { now, period })),
     metrics: metrics.map(({ name, growAbove, shrinkBelow }) => ({
       name,
       growAbove: Number(growAbove),
@@ -189,26 +201,6 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
   });
 }
 
-type Metrics = NonNullable<Autoscaling['metrics']>;
-
-/** A figure that is too old is as good as none. */
-function voterOf(
-  server: string,
-  figures: Figures,
-  metrics: Metrics,
-  { now, period }: { readonly now: Instant; readonly period: Millis },
-): Voter {
-  const fresh = metrics.flatMap(({ name, source }) => {
-    const figure = figures[source];
-    return figure !== undefined && now - figure.at <= freshPeriods * period ? [{ name, ...figure }] : [];
-  });
-  return {
-    server,
-    reportedAt: fresh.length === 0 ? undefined : Math.max(...fresh.map(({ at }) => at)),
-    readings: Object.fromEntries(fresh.map(({ name, value }) => [name, value])),
-  };
-}
-
 /** Between two ballots the verdicts stay, except what a resize by somebody ended. */
 function unchanged({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> {
   const before = (type: string) => status.conditions?.find((condition) => condition.type === type);
@@ -217,29 +209,6 @@ function unchanged({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> 
     active: before('ScalingActive') ?? manual,
     limited: limited === undefined || limited.reason === 'ReplicasContended' ? unlimited : limited,
   };
-}
-
-function activeVerdict({ autoscaling, now, voters }: Scaled, { tally }: Outcome): ArrayVerdict {
-  const { schedules = [], metrics = [] } = autoscaling;
-  const problems = problemsOf(schedules, now);
-  if (problems.length > 0) {
-    const text = problems.map(({ schedule, message }) => `Schedule ${schedule}: ${message}.`).join(' ');
-    return { status: 'False', reason: 'ScheduleInvalid', message: `${text} It is left out.` };
-  }
-  const total = voters.length;
-  if (total === 0 || metrics.length === 0) {
-    const text = metrics.length === 0 ? 'There are no metrics to vote on.' : 'No server in service votes.';
-    return { status: 'False', reason: 'NoVotes', message: text };
-  }
-  const message = `${total - tally.stale} of ${total} servers vote.`;
-  const isQuorum = (total - tally.stale) * 2 >= total;
-  return isQuorum
-    ? { status: 'True', reason: 'ValidMetricFound', message }
-    : {
-        status: 'False',
-        reason: 'MetricUnavailable',
-        message: `${message} Nothing is changed without numbers.`,
-      };
 }
 
 function limitedVerdict({ array, bounds }: Scaled, { reason, tally }: Outcome): ArrayVerdict {

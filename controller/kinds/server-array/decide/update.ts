@@ -6,12 +6,14 @@
  * | OnRelaunch                              | new servers get the wanted revision, others stay     |
  * | wanted revision runs everywhere         | it is the active one: the way back of later updates  |
  * | a revision other than the active one    | an update: steps, bake times, approvals              |
+ * | new servers answer worse (error-watch)  | the update has failed                                |
  * | update failed, `onFailure: Pause`       | as it is; missing servers get the active revision    |
  * | update failed, `onFailure: Rollback`    | back to the active revision, without steps           |
  */
 import { annotations } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Instant } from '../../../base/clock.ts';
+import { beginWatch, counted, watchPeriod, worse } from './error-watch.ts';
 import type { Failing } from './failing.ts';
 import { isFailing, type Member } from './member.ts';
 import type { EventNote, Observed } from './plan.ts';
@@ -116,11 +118,23 @@ function progressed(observed: Observed, failing: Failing, before: Update): Updat
     const names = failedServers.slice(0, 5).join(', ');
     return { ...update, failure: `${failedServers.length} new servers failed: ${names}.` };
   }
-  const stepped = passStep(observed, update);
+  const watched = watching(observed, update);
+  if (watched.failure !== undefined) return watched;
+  const stepped = passStep(observed, watched);
   const deadline = Date.parse(stepped.progressTime) + rules.progressDeadlineSeconds * 1_000;
   if (stepped.stepTime !== undefined || now < deadline) return stepped;
   const text = `No progress for ${rules.progressDeadlineSeconds} s with ${available} new servers in service.`;
   return { ...stepped, failure: text };
+}
+
+/** The update with what load balancers counted; failed when new servers answer worse than the old ones. */
+function watching(observed: Observed, update: Update): Update {
+  const { type, errorWatch } = observed.array.spec.update;
+  if (errorWatch === undefined || type !== 'RollingReplace') return { ...update, watch: undefined };
+  const before = update.watch ?? beginWatch(observed);
+  const watch = counted(observed, before, update.revision);
+  const failure = worse(watch, errorWatch);
+  return { ...update, watch, ...(failure === undefined ? {} : { failure }) };
 }
 
 function hasFailed(member: Member, { overdue }: Failing): boolean {
@@ -146,7 +160,8 @@ function passStep(observed: Observed, update: Update): Update {
   const isBaked = now >= Date.parse(stepTime) + step.bakeSeconds * 1_000;
   const isAgreed = !step.approval || isApproved(observed, update);
   if (!isBaked || !isAgreed) return { ...update, stepTime };
-  return { ...update, step: update.step + 1, stepTime: undefined, progressTime: timestamp(now) };
+  const watch = update.watch === undefined ? undefined : beginWatch(observed);
+  return { ...update, step: update.step + 1, stepTime: undefined, progressTime: timestamp(now), watch };
 }
 
 function stepsOf({ array }: Observed) {
@@ -171,7 +186,6 @@ function under(observed: Observed, update: Update, active: string): Course {
     stepTime === undefined ? undefined : Date.parse(stepTime) + (current?.bakeSeconds ?? 0) * 1_000;
   const isWaiting = current?.approval === true && baked !== undefined && now >= baked;
   const progress = `${update.available} of ${array.spec.replicas} servers run revision ${revision}.`;
-  const deadline = Date.parse(update.progressTime) + array.spec.update.progressDeadlineSeconds * 1_000;
   return {
     goal: revision,
     base: active,
@@ -181,8 +195,14 @@ function under(observed: Observed, update: Update, active: string): Course {
     state: isWaiting ? 'WaitingForApproval' : 'Updating',
     message: isWaiting ? `${progress} To go on: ${approveCommand(observed, update)}.` : progress,
     events: [],
-    nextAt: baked ?? deadline,
+    nextAt: nextMove(observed, update, baked),
   };
+}
+
+function nextMove({ array, now }: Observed, update: Update, baked: Instant | undefined): Instant {
+  const deadline = Date.parse(update.progressTime) + array.spec.update.progressDeadlineSeconds * 1_000;
+  const count = update.watch === undefined ? [] : [now + watchPeriod];
+  return Math.min(...[baked ?? deadline, ...count].filter((at) => at > now));
 }
 
 function approveCommand({ array }: Observed, { revision, step }: Update): string {

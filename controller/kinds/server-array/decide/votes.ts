@@ -8,6 +8,9 @@
  * | fewer than half of them fresh             | hold: missing numbers never shrink an array |
  * | share for growth reaches the threshold    | grow, unless calm; growth wins a tie        |
  * | share for shrinking reaches the threshold | shrink, unless calm or still launching      |
+ *
+ * Who has not said everything may want to grow: a voter with a missing number never votes to shrink, and an array shrinks
+ * only if it would also do so were all those voters for growth.
  */
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { Bounds } from './schedule.ts';
@@ -17,8 +20,10 @@ export interface Voter {
   readonly server: string;
   /** When it was last heard; undefined = never. */
   readonly reportedAt: Instant | undefined;
-  /** By metric name. A metric without a number does not vote. */
+  /** By metric name. */
   readonly readings: Readonly<Record<string, number>>;
+  /** Metrics that should have a number here and have none that is new enough. */
+  readonly missing: readonly string[];
 }
 
 /** Numbers, as parsed from the spec's decimal strings. */
@@ -73,11 +78,11 @@ export interface Outcome {
 }
 
 /** A report older than this many periods does not count. */
-const freshPeriods = 2;
+export const freshPeriods = 2;
 const quorum = 0.5;
 
 export function decideBallot(ballot: Ballot): Outcome {
-  const tally = tallyOf(ballot);
+  const { doubtful, ...tally } = countVotes(ballot);
   const { desired, bounds } = ballot;
   const inside = Math.min(Math.max(desired, bounds.minReplicas), bounds.maxReplicas);
   if (inside !== desired) {
@@ -93,7 +98,8 @@ export function decideBallot(ballot: Ballot): Outcome {
   if (total === 0) return held('NoVotes');
   if ((total - tally.stale) / total < quorum) return held('StaleVotes');
   if (reaches(tally.grow, ballot)) return resize(ballot, tally, 'Grow');
-  if (reaches(tally.shrink, ballot)) return resize(ballot, tally, 'Shrink');
+  const isSure = !reaches(tally.grow + doubtful, ballot);
+  if (isSure && reaches(tally.shrink, ballot)) return resize(ballot, tally, 'Shrink');
   return held('NoMajority');
 }
 
@@ -115,17 +121,24 @@ function resize(ballot: Ballot, tally: Tally, decision: 'Grow' | 'Shrink'): Outc
   return { tally, decision, desired: next, reason: 'Voted' };
 }
 
-function tallyOf({ voters, metrics, now, period }: Ballot): Tally {
-  const tally = { grow: 0, shrink: 0, none: 0, stale: 0 };
+interface Count extends Tally {
+  /** Voters that said nothing, or not everything, and were not for growth. */
+  readonly doubtful: number;
+}
+
+function countVotes({ voters, metrics, now, period }: Ballot): Count {
+  const count = { grow: 0, shrink: 0, none: 0, stale: 0, doubtful: 0 };
   for (const voter of voters) {
     const isFresh = voter.reportedAt !== undefined && now - voter.reportedAt <= freshPeriods * period;
-    tally[isFresh ? voteOf(voter, metrics) : 'stale'] += 1;
+    const vote = isFresh ? voteOf(voter, metrics) : 'stale';
+    count[vote] += 1;
+    if (vote === 'stale' || (vote !== 'grow' && voter.missing.length > 0)) count.doubtful += 1;
   }
-  return tally;
+  return count;
 }
 
 /** The sign of all its metrics together, as RightScale summed alerts; no reading at all is as good as no report. */
-function voteOf({ readings }: Voter, metrics: readonly VoteMetric[]): keyof Tally {
+function voteOf({ readings, missing }: Voter, metrics: readonly VoteMetric[]): keyof Tally {
   let sum = 0;
   let heard = 0;
   for (const { name, growAbove, shrinkBelow } of metrics) {
@@ -136,6 +149,6 @@ function voteOf({ readings }: Voter, metrics: readonly VoteMetric[]): keyof Tall
     else if (reading < shrinkBelow) sum -= 1;
   }
   if (heard === 0) return 'stale';
-  if (sum === 0) return 'none';
-  return sum > 0 ? 'grow' : 'shrink';
+  if (sum > 0) return 'grow';
+  return sum < 0 && missing.length === 0 ? 'shrink' : 'none';
 }

@@ -15,6 +15,7 @@ function voter(cpu: number | undefined, age = 0): Voter {
     server: 's',
     reportedAt: cpu === undefined ? undefined : now - age,
     readings: cpu === undefined ? {} : { cpu },
+    missing: cpu === undefined ? ['cpu'] : [],
   };
 }
 
@@ -53,6 +54,23 @@ describe('a ballot', () => {
   test('moves into the bounds at once, calm or not, votes or not', () => {
     const outside = { ...ballot, desired: 12, voters: [], resizedAt: now };
     expect(decideBallot(outside)).toMatchObject({ desired: 10, reason: 'OutsideBounds' });
+  });
+
+  test('lets a voter with a missing number vote to grow, never to shrink', () => {
+    const metrics = [...ballot.metrics, { name: 'jobs', growAbove: 10, shrinkBelow: 1 }];
+    const partly = (cpu: number) => [{ ...voter(cpu), missing: ['jobs'] }];
+    expect(decideBallot({ ...ballot, metrics, voters: partly(90) }).decision).toBe('Grow');
+    expect(decideBallot({ ...ballot, metrics, voters: partly(1) })).toMatchObject({
+      reason: 'NoMajority',
+      tally: { none: 1, shrink: 0 },
+    });
+  });
+
+  test('does not shrink while those who are silent could outvote it', () => {
+    const voters = [voter(1), voter(1), voter(undefined), voter(undefined)];
+    const eager = { ...ballot, voters, decisionPercent: 40 };
+    expect(decideBallot(eager)).toMatchObject({ decision: 'Hold', reason: 'NoMajority' });
+    expect(decideBallot({ ...eager, voters: voters.slice(0, 3) }).decision).toBe('Shrink');
   });
 
   test('grows from zero by the votes of others', () => {
@@ -98,10 +116,11 @@ function expected(one: Ballot): number {
   });
   const count = (what: string) => said.filter((word) => word === what).length;
   if (said.length === 0 || count('stale') * 2 > said.length) return desired;
-  const wins = (what: string) => count(what) > 0 && count(what) * 100 >= decisionPercent * said.length;
+  const isEnough = (votes: number) => votes > 0 && votes * 100 >= decisionPercent * said.length;
+  const wins = (what: string) => isEnough(count(what));
   const rested = (calm: number) => one.resizedAt === undefined || now >= one.resizedAt + calm;
   if (wins('grow')) return rested(one.calmUp) && one.launching === 0 ? clamp(desired + one.growBy) : desired;
-  if (wins('shrink'))
+  if (wins('shrink') && !isEnough(count('grow') + count('stale')))
     return rested(one.calmDown) && one.launching === 0 ? clamp(desired - one.shrinkBy) : desired;
   return desired;
 }
@@ -125,6 +144,37 @@ test('never shrinks below what it is when the numbers are missing', () => {
   );
 });
 
+const metrics = ['cpu', 'jobs', 'queue'].map((name) => ({ name, growAbove: 70, shrinkBelow: 25 }));
+const number = fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined });
+const partial = fc.record({ cpu: number, jobs: number, queue: number, age: fc.nat(4 * period) });
+
+function partialVoter({ age, ...numbers }: Readonly<Record<string, number | undefined>>): Voter {
+  const heard = Object.entries(numbers).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return {
+    server: 's',
+    reportedAt: heard.length === 0 ? undefined : now - (age ?? 0),
+    readings: Object.fromEntries(heard),
+    missing: metrics.map(({ name }) => name).filter((name) => numbers[name] === undefined),
+  };
+}
+
+test('numbers that stop never make an array smaller than it would be with them', () => {
+  const cases = fc.array(fc.tuple(partial, fc.subarray(['cpu', 'jobs', 'queue', 'all'])), { maxLength: 8 });
+  fc.assert(
+    fc.property(ballots, cases, (one, pairs) => {
+      const full = pairs.map(([numbers]) => partialVoter(numbers));
+      const less = pairs.map(([numbers, gone]) => {
+        const names = gone.includes('all') ? ['cpu', 'jobs', 'queue'] : gone;
+        return partialVoter({ ...numbers, ...Object.fromEntries(names.map((name) => [name, undefined])) });
+      });
+      const before = decideBallot({ ...one, metrics, voters: full });
+      const after = decideBallot({ ...one, metrics, voters: less });
+      if (after.decision === 'Shrink') expect(after.desired).toBe(before.desired);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
 test('a flapping load resizes no more often than the calm times allow', () => {
   fc.assert(
     fc.property(fc.array(fc.boolean(), { minLength: 60, maxLength: 60 }), (loads) => {
@@ -133,7 +183,7 @@ test('a flapping load resizes no more often than the calm times allow', () => {
       let resizes = 0;
       loads.forEach((isHigh, minute) => {
         const at = now + minute * period;
-        const each = { server: 's', reportedAt: at, readings: { cpu: isHigh ? 90 : 5 } };
+        const each = { server: 's', reportedAt: at, readings: { cpu: isHigh ? 90 : 5 }, missing: [] };
         const outcome = decideBallot({ ...ballot, now: at, voters: [each], desired, resizedAt });
         if (outcome.desired === desired) return;
         ({ desired } = outcome);

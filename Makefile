@@ -34,9 +34,9 @@ bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-
 	@node test/bench/main.ts
 
 .PHONY: bench-site
-bench-site: setup ## Scale and reload the scalable site under wrk and print what it counted
+bench-site: setup ## Scale, roll, reload and cut the scalable site under wrk and print what it counted: 10 min (args='--parts scale,joins --frontends 8')
 	command -v wrk >/dev/null || { echo 'Installing wrk, the load tool.'; apt-get install -y -qq wrk >/dev/null; }
-	@node test/bench/scalable-site.ts
+	@node test/bench/scalable-site.ts $(args)
 
 .PHONY: chaos
 chaos: node_modules/.installed ## Play 500 random scenarios of faults and crashes from one seed: about a minute, no root (args='--seed N --runs N')

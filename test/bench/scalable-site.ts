@@ -1,101 +1,94 @@
-/** `make bench-site`: the scalable site under wrk, an outside load tool; what fails while arrays and HAProxy change. */
-import { spawn } from 'node:child_process';
+/** `make bench-site`: the scalable site under wrk, an outside load tool; what fails, and how soon front ends react. */
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { openInstallation, type Installation } from '../e2e/setup.ts';
-import { root } from '../source-tree.ts';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { joins, memberships, type Reaction } from './reactions.ts';
+import { blueGreen, cutPower, reload, roll, scale, type Step } from './site-parts.ts';
+import { judge, reactionRows, stepRows } from './site-report.ts';
+import { WebSite } from './web-site.ts';
 
-const example = path.join(root, 'examples', 'scalable-site', 'site.yaml');
-const namespace = ['--namespace', 'site'];
-
-/** wrk's own words, for each front end and kind of client. */
-interface Judge {
-  readonly name: string;
-  end(): Promise<string>;
+interface Results {
+  readonly steps: Step[];
+  readonly reactions: Reaction[];
 }
 
-function judge(address: string, keepAlive: boolean): Judge {
-  // Two connections and the lowest priority: the machine has other work.
-  const options = [
-    '-t1',
-    '-c2',
-    '-d1h',
-    '--timeout',
-    '10s',
-    ...(keepAlive ? [] : ['-H', 'Connection: close']),
-  ];
-  const wrk = spawn('nice', ['-n', '19', 'wrk', ...options, `http://${address}/`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const said: string[] = [];
-  wrk.stdout.setEncoding('utf8').on('data', (text: string) => said.push(text));
-  const ended = new Promise<void>((resolve, reject) => {
-    wrk.once('close', () => resolve());
-    wrk.once('error', () => reject(new Error('wrk is missing: apt-get install -y wrk')));
-  });
+type Part = (site: WebSite, plan: Plan) => Promise<Partial<Results>>;
+
+interface Plan {
+  readonly parts: readonly PartName[];
+  /** How many there are in `crowd`. */
+  readonly frontends: number;
+}
+
+/** In the order in which they are played. */
+const partNames = [
+  'scale',
+  'roll',
+  'blue-green',
+  'reload',
+  'power-cut',
+  'joins',
+  'membership',
+  'crowd',
+] as const;
+type PartName = (typeof partNames)[number];
+
+const parts: Readonly<Record<PartName, Part>> = {
+  scale: async (site) => ({ steps: [await scale(site)] }),
+  roll: async (site) => ({ steps: [await roll(site)] }),
+  'blue-green': async (site) => ({ steps: [await blueGreen(site)] }),
+  reload: async (site) => ({ steps: [await reload(site)] }),
+  'power-cut': async (site) => ({ steps: [await cutPower(site)] }),
+  joins: async (site) => {
+    const { step, reaction } = await joins(site);
+    return { steps: [step], reactions: [reaction] };
+  },
+  membership: async (site) => ({ reactions: await memberships(site, 2) }),
+  crowd: async (site, { frontends }) => ({ reactions: await memberships(site, frontends) }),
+};
+
+/** Of the controller, for whoever asks why. */
+const logFile = path.join(tmpdir(), 'ridgeline-bench-site.log');
+
+/** @throws when an option is unknown or has no such value. */
+function parsePlan(args: readonly string[]): Plan {
+  const options = {
+    parts: { type: 'string', default: partNames.join(',') },
+    frontends: { type: 'string', default: '20' },
+  } as const;
+  const { values } = parseArgs({ args: [...args], options });
+  const wanted = z.array(z.enum(partNames)).parse(values.parts.split(','));
   return {
-    name: `${address} ${keepAlive ? 'keep-alive' : 'a connection per request'}`,
-    end: async () => {
-      wrk.kill('SIGINT');
-      await ended;
-      return said.join('');
-    },
+    parts: partNames.filter((name) => wanted.includes(name)),
+    frontends: z.coerce.number().int().min(2).max(50).parse(values.frontends),
   };
 }
 
-/** What wrk reports of requests and failures; it names only those kinds that occurred. */
-function verdict(said: string): string {
-  const lines = said.split('\n').filter((line) => /requests in|Socket errors|Non-2xx/.test(line));
-  const hasFailed = lines.length > 1;
-  return `${lines.map((line) => line.trim()).join('; ')}${hasFailed ? '' : '; no failures'}`;
+/** Adds to the results as parts end: what was seen before a part broke off counts. */
+async function playAll(plan: Plan, results: Results): Promise<void> {
+  const site = await WebSite.open();
+  try {
+    for (const name of plan.parts) {
+      console.log(name);
+      const { steps = [], reactions = [] } = await parts[name](site, plan);
+      results.steps.push(...steps);
+      results.reactions.push(...reactions);
+    }
+  } finally {
+    writeFileSync(logFile, site.log());
+    await site.close();
+  }
 }
 
-async function until(what: string, isTrue: () => Promise<boolean>): Promise<number> {
-  const began = performance.now();
-  while (!(await isTrue())) {
-    if (performance.now() - began > 300_000) throw new Error(`${what}: not within 5 min`);
-    await sleep(200);
-  }
-  return (performance.now() - began) / 1000;
+const results: Results = { steps: [], reactions: [] };
+const end = await playAll(parsePlan(process.argv.slice(2)), results).catch((error: unknown) => error);
+for (const rows of [stepRows(results.steps), reactionRows(results.reactions)]) {
+  if (rows.length > 0) console.table(rows);
 }
-
-async function measure(site: Installation): Promise<void> {
-  const kubectl = (...args: string[]) => site.kubectl.run([...namespace, ...args]);
-  const membersUp = async () =>
-    Number(await kubectl('get', 'rllb', 'www', '--output=jsonpath={.status.membersUp}'));
-  await kubectl('apply', '--server-side', '--filename', example);
-  await until('the site', async () => (await membersUp()) === 4);
-  const front = ['--selector=ridgeline.dev/array=front', '--output=jsonpath={.items[*].status.privateIP}'];
-  const addresses = (await kubectl('get', 'rlsrv', ...front)).split(' ');
-  const judges = addresses.flatMap((address) => [judge(address, true), judge(address, false)]);
-  for (const replicas of [6, 0, 3]) {
-    await kubectl('scale', 'rla/app', `--replicas=${replicas}`);
-    const seconds = await until(`${replicas} servers`, async () => (await membersUp()) === replicas + 2);
-    console.log(`scaled to ${replicas} in ${seconds.toFixed(1)} s`);
-  }
-  for (let i = 0; i < 30; i++) {
-    const patch = JSON.stringify({ spec: { haproxyExtra: { defaults: `timeout check ${1000 + i}ms` } } });
-    const before = await kubectl('get', 'rllb', 'www', '--output=jsonpath={.status.configHash}');
-    await kubectl('patch', 'rllb', 'www', '--type=merge', '--patch', patch);
-    await until('a reload', async () => {
-      const now = await kubectl(
-        'get',
-        'rllb',
-        'www',
-        '--output=jsonpath={.status.configHash} {.status.frontendsApplied}',
-      );
-      return now.endsWith(' 2') && !now.startsWith(before);
-    });
-  }
-  console.log('30 reloads on each front end');
-  for (const one of judges) console.log(`${one.name}: ${verdict(await one.end())}`);
-}
-
-const site = await openInstallation();
-try {
-  await site.startController();
-  await measure(site);
-} finally {
-  await site.close();
-}
-process.exit(0);
+const { lines, hasFailed } = judge(results.steps, results.reactions);
+for (const line of lines) console.log(line);
+console.log(`The controller's log: ${logFile}`);
+if (end !== undefined) console.error(end);
+process.exit(hasFailed || end !== undefined ? 1 : 0);

@@ -43,9 +43,9 @@ describe('plan', () => {
 
 describe('summary', () => {
   it('is made of values that were measured', () => {
-    expect(summaryOf([5, 1, 4, 2, 3])).toEqual({ count: 5, p50: 3, p99: 5, max: 5 });
+    expect(summaryOf([5, 1, 4, 2, 3])).toEqual({ count: 5, p50: 3, p95: 5, p99: 5, max: 5 });
     const hundred = Array.from({ length: 200 }, (_, index) => index + 1);
-    expect(summaryOf(hundred)).toEqual({ count: 200, p50: 100, p99: 198, max: 200 });
+    expect(summaryOf(hundred)).toEqual({ count: 200, p50: 100, p95: 190, p99: 198, max: 200 });
   });
 
   it('of nothing is nothing', () => {

@@ -134,6 +134,17 @@ function tellTheRest(): void {
     await acker();
   });
 
+  it('shuts nobody out who comes only for its greeting, as witnesses do all the time', async () => {
+    // After 100 such visits (max_connect_errors) a server that resolves names would refuse the host.
+    for (let visit = 0; visit < 110; visit += 10) {
+      const visits = Array.from({ length: 10 }, () => replica.witness.reaches(primary.address, 2_000));
+      expect(await Promise.all(visits)).not.toContain(false);
+    }
+    await replica.database.freeze(stamp(1));
+    await replica.database.thaw(stamp(1));
+    await acker();
+  });
+
   it('tells what is wrong with its source', async () => {
     await replica.database.follow({ ...(await primary.source(true)), password: 'wrong' }, stamp(1));
     const denied = async () => (await look(replica)).replication?.receiverError?.number;

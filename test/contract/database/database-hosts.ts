@@ -10,7 +10,7 @@ import { SshShell } from '../../../controller/shell/jobs.ts';
 import type { Host, Job } from '../../../controller/shell/port.ts';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { LabUnderTest, until, type Host as Machine } from '../../lab/hosts/lab.ts';
-import type { DatabaseFixture, TestServer, WriteOutcome } from './suite.ts';
+import type { DatabaseFixture, TestServer, WriteOutcome } from './story.ts';
 
 export interface Engine {
   readonly flavor: Flavor;

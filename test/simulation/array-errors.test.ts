@@ -3,7 +3,7 @@ import { expect, it, test, vi } from 'vitest';
 import { findCondition } from '../../controller/api/conditions.ts';
 import { World, type WorldOptions } from './world.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Requests per second of each server. */
 const pace = 4;

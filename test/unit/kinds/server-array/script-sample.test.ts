@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { FrozenScript } from '../../../../controller/api/template-revision.ts';
 import {
   judgeScript,
@@ -12,6 +12,9 @@ import {
   timeLimit,
   unfitness,
 } from '../../../../controller/kinds/server-array/script-sample.ts';
+
+/** A busy computer takes its time to start a process. */
+vi.setConfig({ testTimeout: 60_000 });
 
 let folder = '';
 
@@ -38,7 +41,7 @@ function script(text: string, more: Partial<FrozenScript> = {}): FrozenScript {
   };
 }
 
-function measure(one: FrozenScript, limit = 1_000) {
+function measure(one: FrozenScript, limit = 20_000) {
   const env = { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}`, TMPDIR: folder };
   const { status, stdout } = spawnSync('sh', ['-c', scriptCommand(one, limit)], { env, encoding: 'utf8' });
   return judgeScript({ exitCode: status ?? -1, stdout }, limit);
@@ -74,22 +77,25 @@ describe('what is no number is told', () => {
     ['echo NaN', 'printed "NaN" instead of one number'],
     ['echo 0x10', 'printed "0x10" instead of one number'],
     ['echo 5; exit 3', 'exited 3'],
-    ['sleep 5; echo 1', 'no answer within 1 s'],
   ])('%s', (text, problem) => {
     expect(measure(script(text))).toEqual({ problem });
   });
 
+  test('also that it took too long', () => {
+    expect(measure(script('sleep 30; echo 1'), 1_000)).toEqual({ problem: 'no answer within 1 s' });
+  });
+
   test('and cut short, however much it is', () => {
-    const started = performance.now();
-    const found = measure(script('yes yes | tr -d "\\n"'), 5_000);
-    expect(found).toMatchObject({ problem: expect.stringMatching(/^(printed "(yes)+y?e?…"|exited 141)/) });
-    expect(performance.now() - started).toBeLessThan(4_000);
+    // A time limit that was reached would be another problem.
+    expect(measure(script('yes yes | tr -d "\\n"'))).toMatchObject({
+      problem: expect.stringMatching(/^(printed "(yes)+y?e?…"|exited 141)/),
+    });
   });
 
   test('what it leaves running holds nobody up', () => {
     const started = performance.now();
-    expect(measure(script('setsid sleep 8 & echo 3'))).toEqual({ value: 3 });
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(measure(script('setsid sleep 60 & echo 3'), 2_000)).toEqual({ value: 3 });
+    expect(performance.now() - started).toBeLessThan(45_000);
   });
 });
 

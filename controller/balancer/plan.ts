@@ -196,9 +196,23 @@ function runtimeSteps({ model, running }: Situation): Step[] {
   }
   const fixed = new Set(model.backends.filter((backend) => !isChecked(backend)).map(({ name }) => name));
   const unwanted = [...present.values()].filter(
-    (server) => !wanted.has(idOf(server)) && !fixed.has(server.backend),
+    (server) => !wanted.has(idOf(server)) && !fixed.has(server.backend) && !isNeeded(server, wanted, present),
   );
   return [...steps, ...unwanted.flatMap((server) => departure(server, running?.loads ?? []))];
+}
+
+/** Another port of its machine is wanted, and nothing that is wanted can take its place yet, or ever. */
+function isNeeded(
+  { backend, address, admin }: RunningServer,
+  wanted: ReadonlyMap<string, Wanted>,
+  present: ReadonlyMap<string, RunningServer>,
+): boolean {
+  const successors = [...wanted].filter(([, one]) => one.backend.name === backend);
+  return (
+    admin === 'ready' &&
+    successors.some(([, { server }]) => server.address === address) &&
+    !successors.some(([id]) => present.get(id)?.admin === 'ready' && present.get(id)?.up === true)
+  );
 }
 
 function departure({ backend, name, admin }: RunningServer, loads: readonly ServerLoad[]): Step[] {

@@ -235,6 +235,18 @@ test('an unchecked server that somebody takes out by hand comes back', async () 
   expect(proxy.taking).toEqual(['db/i-8-8000']);
 });
 
+test('servers keep their requests until the other port that is wanted of them answers', async () => {
+  const proxy = aProxy(['10.0.0.1:9', '10.0.0.2:9']);
+  await settle(proxy, aModel([aServer(1), aServer(2)]));
+  const other = (n: number): ProxyServer => ({ ...aServer(n), name: `i-${n}-9`, port: 9 });
+  const wrong = aModel([other(1), other(2)]);
+  await settle(proxy, wrong);
+  expect(proxy.taking).toEqual(['app/i-1-8000', 'app/i-2-8000']);
+  proxy.sick.delete('10.0.0.1:9');
+  await settle(proxy, wrong);
+  expect(proxy.taking).toEqual(['app/i-1-9']);
+});
+
 describe('while the file cannot be replaced', () => {
   const renamed = (servers: readonly ProxyServer[]): ProxyModel => {
     const model = aModel(servers);

@@ -1,5 +1,5 @@
 /** Checks objects on their way in against the kind's schema, fills defaults, and keeps what does not fit. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Kind } from '../api/kind.ts';
 import type { AnyObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
@@ -20,13 +20,19 @@ export function decode<O extends AnyObject>(resource: Resource<O>, received: O):
   delete metadata.managedFields;
   const raw = { ...received, metadata };
   if (!isKind(resource)) return { object: raw };
-  const { spec, status } = resource.options;
-  const parsed = z
-    .object({ spec, status: status.optional() })
-    .safeParse({ spec: fieldOf(raw, 'spec'), status: fieldOf(raw, 'status') });
-  if (!parsed.success) return { object: raw, problem: describeProblem(parsed.error) };
-  const { status: parsedStatus, ...rest } = parsed.data;
-  return { object: { ...raw, ...rest, ...(parsedStatus === undefined ? {} : { status: parsedStatus }) } };
+  const { spec, status } = parse(resource, raw);
+  if (!spec.success) return { object: raw, problem: describeProblem('spec', spec.error) };
+  if (status?.success === false) return { object: raw, problem: describeProblem('status', status.error) };
+  return { object: { ...raw, spec: spec.data, ...(status === undefined ? {} : { status: status.data }) } };
+}
+
+/** Each schema by itself: putting both into one is dearer than the check, and would be done for every object. */
+function parse({ options }: Kind<unknown, unknown>, object: AnyObject) {
+  const status = fieldOf(object, 'status');
+  return {
+    spec: options.spec.safeParse(fieldOf(object, 'spec')),
+    status: status === undefined ? undefined : options.status.safeParse(status),
+  };
 }
 
 /** Whether the resource is one of our kinds, which have schemas. */
@@ -38,9 +44,9 @@ function fieldOf(object: AnyObject, name: 'spec' | 'status'): unknown {
   return (object as unknown as Readonly<Record<string, unknown>>)[name];
 }
 
-function describeProblem(error: z.ZodError): string {
+function describeProblem(field: 'spec' | 'status', error: z.ZodError): string {
   const [first, ...others] = error.issues;
   if (first === undefined) return 'does not fit the schema';
   const more = others.length === 0 ? '' : ` (and ${String(others.length)} more)`;
-  return `${first.path.join('.')}: ${first.message}${more}`;
+  return `${[field, ...first.path].join('.')}: ${first.message}${more}`;
 }

@@ -44,6 +44,22 @@ test('while EC2 gives no certain answer, the Server says so', async () => {
   expect(world.state('web-1')).toBe('Pending');
 });
 
+test('the API server is asked for all claims only while a server has none', async () => {
+  const world = new World();
+  const lists = () =>
+    world.site.kube.calls.filter(({ verb, plural }) => verb === 'list' && plural === launchBatchKind.plural)
+      .length;
+  machinesOf(world).faults.failNext('launch', 'cloud.ambiguous', 1_000);
+  world.addServer('web-1');
+  await world.until(() => world.condition('web-1', 'InstanceRunning')?.reason === 'LaunchOutcomeUnknown');
+  const before = lists();
+  await world.pass(10);
+  expect(lists()).toBe(before);
+  world.addServer('web-2');
+  await world.pass(10);
+  expect(lists()).toBeGreaterThan(before);
+});
+
 test.each<ErrorCode>(['cloud.throttled', 'cloud.unreachable', 'cloud.credentials', 'cloud.denied'])(
   '%s for a while: Operational afterwards, once',
   async (code) => {

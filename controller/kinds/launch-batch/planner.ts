@@ -67,7 +67,9 @@ async function reconcile(
   const { kube, cache, accounts, namespaces } = ports;
   const account = cache.get(cloudAccountKind, key);
   const servers = cache.list(serverKind).filter((server) => server.status?.accountRef?.name === key.name);
-  if (account === undefined || waitingServers(servers, []).length === 0) return {};
+  // A server waits for its machine long after its claim was made, and news of it come often: the live list is dear.
+  const claimed = cache.list(launchBatchKind);
+  if (account === undefined || waitingServers(servers, claimed).length === 0) return {};
   const opened = await accounts.open(account);
   // Live and complete: a claim missed here could launch a second machine for the same slot.
   const all = await listInScope(kube, launchBatchKind, namespaces);

@@ -164,7 +164,9 @@ test('objects of our kinds get defaults; a misfit is kept as it came, with the p
   store.apply('', 'MODIFIED', gadget(2, { size: 'big' }));
   expect(store.get(key('a'))).toMatchObject({ spec: { size: 'big' } });
   expect(store.problem(key('a'))).toMatch(/^spec\.size: /);
-  store.apply('', 'MODIFIED', gadget(3, { size: 2 }));
+  store.apply('', 'MODIFIED', { ...gadget(3, { size: 2 }), status: { seen: 'long ago' } } as never);
+  expect(store.problem(key('a'))).toMatch(/^status\.seen: /);
+  store.apply('', 'MODIFIED', gadget(4, { size: 2 }));
   expect(store.problem(key('a'))).toBeUndefined();
 });
 

@@ -33,6 +33,10 @@ check: node_modules/.installed ## Formatting, lint, types, dead code, generated 
 bench: setup ## Boot 50 servers and report seconds, EC2 calls, memory and event-loop delay
 	@node test/bench/main.ts
 
+.PHONY: bench-fleet
+bench-fleet: setup ## Bring 100 and 1,000 servers to a cloud without hosts and print time, EC2 calls, memory and the slope (args='--servers 100,1000 --rest 60 --profile DIR')
+	@node test/bench/fleet.ts $(args)
+
 .PHONY: bench-site
 bench-site: setup ## Scale, roll, reload and cut the scalable site under wrk and print what it counted: 10 min (args='--parts scale,joins --frontends 8')
 	command -v wrk >/dev/null || { echo 'Installing wrk, the load tool.'; apt-get install -y -qq wrk >/dev/null; }

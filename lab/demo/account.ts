@@ -14,9 +14,11 @@ const groupName = 'ridgeline-site';
 /** Open to the lab's own network: SSH for the controller, HTTP for visitors. Servers may talk among themselves. */
 const openPorts = [22, 80];
 
-/** Creates what is missing in the lab's EC2 and applies CloudAccount `default`. */
-export async function createAccount(kubectl: Kubectl): Promise<void> {
-  const env = labEnvironment();
+/** Creates what is missing in the lab's EC2, or another that `env` names, and applies CloudAccount `default`. */
+export async function createAccount(
+  kubectl: Kubectl,
+  env: NodeJS.ProcessEnv = labEnvironment(),
+): Promise<void> {
   const ec2 = new EC2Client({
     region,
     endpoint: env['AWS_ENDPOINT_URL']!,

@@ -16,6 +16,8 @@ export interface ControllerOptions {
   readonly dir: string;
   readonly kubeconfig: string;
   readonly lifetime: Lifetime;
+  /** The cloud it works on, as AWS's SDK reads it; the lab when left out. */
+  readonly aws?: NodeJS.ProcessEnv;
   /** Added to the environment, e.g. a failpoint. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -42,7 +44,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       KUBECONFIG: options.kubeconfig,
       METRICS_ADDRESS: `127.0.0.1:${ports.metrics}`,
       HEALTH_ADDRESS: `127.0.0.1:${ports.health}`,
-      ...labEnvironment(),
+      ...(options.aws ?? labEnvironment()),
       ...options.env,
     },
     dir,

@@ -24,7 +24,6 @@ import { createLaunchPlanner } from './kinds/launch-batch/planner.ts';
 import { createLaunchBatchController } from './kinds/launch-batch/reconcile.ts';
 import { createBalancerMetrics } from './kinds/load-balancer/metrics.ts';
 import { createLoadBalancerController } from './kinds/load-balancer/reconcile.ts';
-import { recordedReplacements } from './kinds/mysql-cluster/history.ts';
 import { createClusterMetrics } from './kinds/mysql-cluster/metrics.ts';
 import { createMySQLClusterController } from './kinds/mysql-cluster/reconcile.ts';
 import { Routes } from './kinds/mysql-cluster/router.ts';
@@ -34,13 +33,13 @@ import { createOrphanController } from './kinds/orphans/reconcile.ts';
 import { createPromotionController } from './kinds/promotion/reconcile.ts';
 import { createScriptRunController } from './kinds/script-run/reconcile.ts';
 import { createScriptController } from './kinds/script/reconcile.ts';
-import { recordedRemovals } from './kinds/server-array/history.ts';
 import { createArrayMetrics } from './kinds/server-array/metrics.ts';
 import { createServerArrayController } from './kinds/server-array/reconcile.ts';
 import { createServerTemplateController } from './kinds/server-template/reconcile.ts';
 import { wakeByInstance } from './kinds/server/instances.ts';
 import { createServerMetrics } from './kinds/server/metrics.ts';
 import { createServerController } from './kinds/server/reconcile.ts';
+import { recordedRemovals } from './owned-servers/removals.ts';
 import { Dispatcher } from './kube/dispatcher.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { Rest } from './kube/rest.ts';
@@ -152,7 +151,7 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
   const namespaces = config.watchNamespaces;
   const launch = { ...ports, metrics: createLaunchMetrics(registry), namespaces };
   // One for all: what nobody in person asked for is counted together.
-  const breaker = new Breaker(() => [...recordedRemovals(ports.cache), ...recordedReplacements(ports.cache)]);
+  const breaker = new Breaker(() => recordedRemovals(ports.cache));
   const loads = new LoadReports();
   return [
     createCloudAccountController({ ...ports, controllerNamespace: config.namespace }),

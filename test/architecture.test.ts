@@ -37,6 +37,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
   accounts: ['base', 'api', 'kube/port', 'cloud/port', 'shell/port'],
+  'owned-servers': ['base', 'api', 'kube/port', 'accounts/port', 'breaker/limits'],
   runtime: ['base', 'api', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
   kinds: [
     'base',
@@ -48,6 +49,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'database',
     'dns',
     'failover',
+    'owned-servers',
     'supervision/port',
     'kube/port',
     'kube/reconciler',

@@ -11,7 +11,7 @@ import { createFailoverMetrics } from '../../controller/failover/metrics.ts';
 import { createClusterMetrics } from '../../controller/kinds/mysql-cluster/metrics.ts';
 import { createMySQLClusterController } from '../../controller/kinds/mysql-cluster/reconcile.ts';
 import { Routes } from '../../controller/kinds/mysql-cluster/router.ts';
-import { recordedReplacements } from '../../controller/kinds/mysql-cluster/history.ts';
+import { recordedRemovals } from '../../controller/owned-servers/removals.ts';
 import { createPromotionController } from '../../controller/kinds/promotion/reconcile.ts';
 import type { KindController } from '../../controller/kube/reconciler.ts';
 import type { Job } from '../../controller/shell/port.ts';
@@ -149,7 +149,7 @@ export class ClusterWorld {
       createPromotionController(watched),
       createMySQLClusterController({
         ...watched,
-        breaker: new Breaker(() => recordedReplacements(cache)),
+        breaker: new Breaker(() => recordedRemovals(cache)),
         routes: new Routes({ ...ports, proxies: new FakeProxies() }),
         metrics: createClusterMetrics(new Registry()),
         failoverMetrics: createFailoverMetrics(new Registry()),

@@ -18,7 +18,7 @@ import { createLaunchMetrics } from '../../controller/kinds/launch-batch/metrics
 import { createLaunchPlanner } from '../../controller/kinds/launch-batch/planner.ts';
 import { createLaunchBatchController } from '../../controller/kinds/launch-batch/reconcile.ts';
 import { createScriptRunController } from '../../controller/kinds/script-run/reconcile.ts';
-import { recordedRemovals } from '../../controller/kinds/server-array/history.ts';
+import { recordedRemovals } from '../../controller/owned-servers/removals.ts';
 import { createArrayMetrics } from '../../controller/kinds/server-array/metrics.ts';
 import { createServerArrayController } from '../../controller/kinds/server-array/reconcile.ts';
 import { createServerMetrics } from '../../controller/kinds/server/metrics.ts';

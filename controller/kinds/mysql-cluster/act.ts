@@ -1,11 +1,9 @@
 /** Makes, labels, stops and deletes the servers of a cluster; every action is safe to repeat. */
-import { apiVersion, labels } from '../../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
-import { serverKind, type Server } from '../../api/server.ts';
-import { hasCode } from '../../base/errors.ts';
-import { randomName } from '../../base/random-name.ts';
-import type { Kube, NewObject } from '../../kube/port.ts';
-import type { Member } from './decide/member.ts';
+import { labels } from '../../api/meta.ts';
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import { serverKind } from '../../api/server.ts';
+import type { Kube } from '../../kube/port.ts';
+import { createServer } from '../../owned-servers/servers.ts';
 import type { ServerDeed } from './decide/plan.ts';
 
 export async function changeServers(
@@ -19,7 +17,7 @@ export async function changeServers(
 async function change(kube: Kube, cluster: MySQLCluster, deed: ServerDeed): Promise<void> {
   switch (deed.do) {
     case 'create':
-      return await create(kube, cluster, deed.zone);
+      return await createServer(kube, cluster, { zone: deed.zone, labels: { [labels.role]: 'joining' } });
     case 'label':
       await kube.patch(serverKind, deed.member.server, {
         metadata: { labels: { [labels.role]: deed.role } },
@@ -34,63 +32,4 @@ async function change(kube: Kube, cluster: MySQLCluster, deed: ServerDeed): Prom
     case 'delete':
       return await kube.delete(serverKind, deed.member.server);
   }
-}
-
-/** Lets servers live on without the cluster. */
-export async function releaseServers(
-  kube: Kube,
-  cluster: MySQLCluster,
-  members: readonly Member[],
-): Promise<void> {
-  for (const { server } of members) {
-    const ownerReferences = (server.metadata.ownerReferences ?? []).filter(
-      (owner) => owner.uid !== cluster.metadata.uid,
-    );
-    const marks = { [labels.cluster]: null, [labels.role]: null };
-    await kube.patch(serverKind, server, { metadata: { ownerReferences, labels: marks } });
-  }
-}
-
-async function create(kube: Kube, cluster: MySQLCluster, zone: string | undefined): Promise<void> {
-  try {
-    await kube.create(serverKind, draft(cluster, zone));
-  } catch (error) {
-    // The name is taken, one time in millions; the next look sees one server too few.
-    if (!hasCode(error, 'kube.already-exists')) throw error;
-  }
-}
-
-function draft(cluster: MySQLCluster, zone: string | undefined): NewObject<Server> {
-  const { name, namespace, uid } = cluster.metadata;
-  const { deploymentRef, serverTemplateRef } = cluster.spec;
-  const owner = {
-    apiVersion,
-    kind: mySQLClusterKind.kind,
-    name,
-    uid,
-    controller: true,
-    blockOwnerDeletion: false,
-  };
-  return {
-    apiVersion,
-    kind: serverKind.kind,
-    metadata: {
-      name: randomName(name),
-      ...(namespace === undefined ? {} : { namespace }),
-      labels: {
-        [labels.cluster]: name,
-        [labels.deployment]: deploymentRef.name,
-        [labels.role]: 'joining',
-      },
-      ownerReferences: [owner],
-    },
-    spec: {
-      deploymentRef,
-      serverTemplateRef,
-      ...(zone === undefined ? {} : { zone }),
-      power: 'Running',
-      deletionProtection: false,
-      deletionPolicy: 'Terminate',
-    },
-  };
 }

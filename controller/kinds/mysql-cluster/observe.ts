@@ -1,8 +1,8 @@
 /** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
-import { isPaused, labels } from '../../api/meta.ts';
+import { isPaused } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import type { Server } from '../../api/server.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { within } from '../../base/abort.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
@@ -10,6 +10,7 @@ import { AppError, hasCode } from '../../base/errors.ts';
 import { refusals } from '../../database/settings-refusals.ts';
 import type { Look } from '../../database/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
 import { memberOf, type Member, type MemberRecord } from './decide/member.ts';
@@ -70,7 +71,7 @@ export async function observe(
     suspended,
     problem: problemOf(scene, members),
     members,
-    zones: isFull ? await zonesOf(ports, site) : [],
+    zones: isFull ? await zonesOf(ports.accounts, site.deployment, site.account) : [],
     jobs: new Map(jobs.flatMap((one) => (one === undefined ? [] : [one]))),
     hindrances: new Map(
       servers.flatMap(({ metadata: { name, uid } }) => {
@@ -81,18 +82,6 @@ export async function observe(
     finding,
     promotions: promotionsOf(ports.cache, cluster),
   };
-}
-
-/** The cluster's own servers, as far as the cache has heard. */
-export function ownServers(cache: Cache, { metadata }: MySQLCluster): readonly Server[] {
-  return cache.list(serverKind, { namespace: metadata.namespace ?? '', ownerUid: metadata.uid });
-}
-
-/** The same from the API server itself: a server overlooked here could be made twice. */
-export async function listServers(kube: Kube, { metadata }: MySQLCluster): Promise<readonly Server[]> {
-  const { namespace = '', name, uid } = metadata;
-  const found = await kube.list(serverKind, { namespace, labelSelector: `${labels.cluster}=${name}` });
-  return found.filter((server) => (server.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid));
 }
 
 /** Of this cluster, oldest first. */
@@ -275,15 +264,3 @@ const failureReasons = {
   RefusedSettings: 'InvalidSpec',
   ForeignData: undefined,
 } as const satisfies Record<NonNullable<MemberRecord['failure']>, Problem['reason'] | undefined>;
-
-/** The zones of the subnets servers may be launched into; none while they are not known. */
-async function zonesOf(
-  { accounts }: ObservePorts,
-  { deployment, account }: Site,
-): Promise<readonly string[]> {
-  const ids = deployment?.spec.network?.subnetIDs ?? account?.spec.network.subnetIDs ?? [];
-  // With one subnet there is nothing to spread over.
-  if (account === undefined || ids.length < 2) return [];
-  const subnets = (await answer(accounts.subnets(account, ids))) ?? [];
-  return [...new Set(subnets.map(({ zone }) => zone))];
-}

@@ -1,14 +1,12 @@
 /** Makes, marks and deletes the servers of an array; every action is safe to repeat. */
 import { drainAnnotation } from '../../api/drain.ts';
-import { annotations, apiVersion, labels } from '../../api/meta.ts';
-import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { annotations } from '../../api/meta.ts';
+import type { ServerArray } from '../../api/server-array.ts';
+import { serverKind } from '../../api/server.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
-import { hasCode } from '../../base/errors.ts';
-import { randomName } from '../../base/random-name.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Kube, NewObject } from '../../kube/port.ts';
-import type { Member } from './decide/member.ts';
+import type { Kube } from '../../kube/port.ts';
+import { createServer, type ServerWish } from '../../owned-servers/servers.ts';
 import type { Admission, Changes, Removal, Wish } from './decide/plan.ts';
 
 export interface ActPorts {
@@ -24,7 +22,10 @@ export async function change(
   now: Instant,
 ): Promise<void> {
   const { kube, failpoints } = ports;
-  for (const wish of changes.create) await create(ports, array, wish, now);
+  for (const wish of changes.create) {
+    await createServer(kube, array, serverWish(wish, now));
+    failpoints.hit('array.after-server-created');
+  }
   for (const admission of changes.admit) {
     await kube.patch(serverKind, admission.member.server, admitPatch(admission));
     failpoints.hit('array.after-server-admitted');
@@ -41,67 +42,9 @@ export async function change(
   }
 }
 
-/** Lets servers live on without the array. */
-export async function release(
-  { kube }: ActPorts,
-  array: ServerArray,
-  members: readonly Member[],
-): Promise<void> {
-  for (const { server } of members) {
-    const ownerReferences = (server.metadata.ownerReferences ?? []).filter(
-      (owner) => owner.uid !== array.metadata.uid,
-    );
-    await kube.patch(serverKind, server, { metadata: { ownerReferences, labels: { [labels.array]: null } } });
-  }
-}
-
-async function create(
-  { kube, failpoints }: ActPorts,
-  array: ServerArray,
-  wish: Wish,
-  now: Instant,
-): Promise<void> {
-  try {
-    await kube.create(serverKind, draft(array, wish, now));
-  } catch (error) {
-    // The name is taken, one time in millions; the next look sees one server too few.
-    if (!hasCode(error, 'kube.already-exists')) throw error;
-  }
-  failpoints.hit('array.after-server-created');
-}
-
-function draft(array: ServerArray, { revision, zone, candidate }: Wish, now: Instant): NewObject<Server> {
-  const { name, namespace, uid } = array.metadata;
-  const { deploymentRef, serverTemplateRef } = array.spec;
-  const owner = {
-    apiVersion,
-    kind: serverArrayKind.kind,
-    name,
-    uid,
-    controller: true,
-    blockOwnerDeletion: false,
-  };
+function serverWish({ revision, zone, candidate }: Wish, now: Instant): ServerWish {
   const marks = { [annotations.candidate]: 'true', [drainAnnotation]: timestamp(now) };
-  return {
-    apiVersion,
-    kind: serverKind.kind,
-    metadata: {
-      name: randomName(name),
-      ...(namespace === undefined ? {} : { namespace }),
-      labels: { [labels.array]: name, [labels.deployment]: deploymentRef.name },
-      ...(candidate ? { annotations: marks } : {}),
-      ownerReferences: [owner],
-    },
-    spec: {
-      deploymentRef,
-      serverTemplateRef,
-      templateRevision: revision,
-      ...(zone === undefined ? {} : { zone }),
-      power: 'Running',
-      deletionProtection: false,
-      deletionPolicy: 'Terminate',
-    },
-  };
+  return { revision, zone, ...(candidate ? { annotations: marks } : {}) };
 }
 
 function admitPatch({ as }: Admission): object {

@@ -1,16 +1,16 @@
 /** Reads what an array's decision needs: its servers, their load balancers, zones, and the figures of voters. */
 import { cloudAccountKind } from '../../api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { isPaused, keyOf, labels } from '../../api/meta.ts';
+import { isPaused, keyOf } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import type { Server } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import { zonesOf } from '../../owned-servers/zones.ts';
 import { memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import type { Sampler } from './sampler.ts';
@@ -38,6 +38,7 @@ export async function observe(
   const { namespace = '', name } = array.metadata;
   const { spec } = array;
   const deployment = cache.get(siteDeploymentKind, { namespace, name: spec.deploymentRef.name });
+  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
   const template = cache.get(serverTemplateKind, { namespace, name: spec.serverTemplateRef.name });
   const balancers = cache.list(loadBalancerKind, { namespace });
   const minReady = spec.update.minReadySeconds * 1_000;
@@ -48,44 +49,11 @@ export async function observe(
     suspended: spec.suspend || isPaused(array) || deployment?.spec.suspend === true,
     templateRevision: template?.status?.revision,
     members: servers.map((server) => memberOf(server, { now, array: name, balancers, minReady })),
-    zones: spec.zones ?? (await zonesOf(ports, deployment)),
+    zones: spec.zones ?? (await zonesOf(ports.accounts, deployment, account)),
     ...votersOf(ports, array, now),
     ...answersOf(ports.loads, array, servers, now),
     otherWriter: await otherWriterOf(ports.kube, array),
   };
-}
-
-/** The array's own servers: labeled, and owned by this very object. */
-export function ownServers(cache: Cache, { metadata }: ServerArray): readonly Server[] {
-  const { namespace = '', uid } = metadata;
-  return cache.list(serverKind, { namespace, ownerUid: uid });
-}
-
-/** The same from the API server itself: a server overlooked here could be made twice. */
-export async function listServers(kube: Kube, { metadata }: ServerArray): Promise<readonly Server[]> {
-  const { namespace = '', name, uid } = metadata;
-  const found = await kube.list(serverKind, { namespace, labelSelector: `${labels.array}=${name}` });
-  return found.filter((server) => (server.metadata.ownerReferences ?? []).some((owner) => owner.uid === uid));
-}
-
-/** The zones of the subnets servers may be launched into; none while they are not known. */
-async function zonesOf(
-  { cache, accounts }: ObservePorts,
-  deployment: SiteDeployment | undefined,
-): Promise<readonly string[]> {
-  const account =
-    deployment === undefined
-      ? undefined
-      : cache.get(cloudAccountKind, { name: deployment.spec.accountRef.name });
-  const ids = deployment?.spec.network?.subnetIDs ?? account?.spec.network.subnetIDs ?? [];
-  // With one subnet there is nothing to spread over.
-  if (account === undefined || ids.length < 2) return [];
-  try {
-    return [...new Set((await accounts.subnets(account, ids)).map(({ zone }) => zone))];
-  } catch (error) {
-    if (error instanceof AppError) return [];
-    throw error;
-  }
 }
 
 /** Who wrote `spec.replicas` last, besides us; asked only when somebody overruled us lately. */

@@ -12,13 +12,14 @@ import type { Breaker } from '../../breaker/breaker.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { Shell } from '../../shell/port.ts';
-import { change, release } from './act.ts';
+import { scopeOf } from '../../owned-servers/removals.ts';
+import { listServers, ownServers, releaseServers } from '../../owned-servers/servers.ts';
+import { change } from './act.ts';
 import { decide } from './decide/index.ts';
 import { noChanges, type Observed, type Plan } from './decide/plan.ts';
 import { isAutomatic } from './decide/roster.ts';
-import { scopeOf } from './history.ts';
 import type { ArrayMetrics } from './metrics.ts';
-import { listServers, observe, ownServers, scaleManager } from './observe.ts';
+import { observe, scaleManager } from './observe.ts';
 import { Sampler } from './sampler.ts';
 import { statusOf } from './status.ts';
 import { byBalancer, byDeployment, byOwner, byTemplate } from './wakes.ts';
@@ -103,7 +104,8 @@ async function write(
     // What the servers need now is decided from the new number.
     return { after: 0 };
   }
-  await release(ports, array, plan.release ?? []);
+  const released = (plan.release ?? []).map(({ server }) => server);
+  await releaseServers(kube, array, released);
   await change(ports, array, plan.changes, now);
   if (plan.changes !== noChanges && changesServers(plan))
     log.info(summaryOf(plan), 'changed the servers of an array');

@@ -120,10 +120,14 @@ export class SshDatabase implements Database {
   }
 
   async detach(stamp: Stamp): Promise<void> {
-    const { replication } = (await this.#observe(patience)).look;
-    await this.#stopReceiver(stamp, replication?.source);
-    if (replication === undefined) return;
-    if (!this.#hasAppliedAll(await this.#observe(patience))) {
+    let observation = await this.#observe(patience);
+    const { replication } = observation.look;
+    if (replication?.receiver !== 'Stopped') {
+      await this.#stopReceiver(stamp, replication?.source);
+      if (replication === undefined) return;
+      observation = await this.#observe(patience);
+    }
+    if (!this.#hasAppliedAll(observation)) {
       throw this.#failed('it has not applied all that it received');
     }
     await this.#order(stamp, this.#dialect.detach);

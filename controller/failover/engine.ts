@@ -8,7 +8,7 @@ import { isPlanned, Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
 import { openPrimary, repoint } from './repoint.ts';
 import { goBack } from './roll-back.ts';
-import { updateDNS, updateProxies, verifyWrites } from './route.ts';
+import { moveAhead, updateDNS, updateProxies, verifyWrites } from './route.ts';
 import { lookAt, openRun, type Next, type Run } from './run.ts';
 import { blockWrites, preflight, settle } from './switchover.ts';
 
@@ -120,6 +120,7 @@ async function goOn(run: Run): Promise<Next> {
     return 'ended';
   }
   stopOldAside(run);
+  if (journal.step('Promote')?.startTime === undefined) moveAhead(run);
   for (const [name, step] of forward) {
     const state = journal.step(name)?.state;
     if (state === 'Succeeded' || state === 'Skipped' || state === 'Failed') continue;

@@ -70,17 +70,15 @@ async function lead(run: Run, { primary, sibling, results }: Lead): Promise<void
     const acknowledges = durabilityOf(run).ackers.includes(sibling.server);
     if (follows(look, primary, acknowledges)) return;
     const held = look.replication?.received ?? look.executed;
-    const { executed } = await timely(
-      run,
-      limits.look,
-      `asking ${primary.server}`,
-      primary.database.look(limits.look),
-    );
+    const asking = primary.database.look(limits.look);
+    const [{ executed }, source] = await Promise.all([
+      timely(run, limits.look, `asking ${primary.server}`, asking),
+      ports.sourceOf(primary, acknowledges),
+    ]);
     if (!algebra.contains(executed, held)) {
       results.set(sibling.server, 'holds transactions that the new primary lacks');
       return;
     }
-    const source = await ports.sourceOf(primary, acknowledges);
     const following = sibling.database.follow(source, stampOf(run));
     await timely(run, limits.follow, `repointing ${sibling.server}`, following);
     ports.failpoints.hit('failover.after-follow');

@@ -1,20 +1,37 @@
 /** UpdateProxies, UpdateDNS and VerifyWrites: clients are led to the new primary, and a write proves that it serves. */
 import type { Instant } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
+import type { Member } from '../database/port.ts';
 import { beatPeriod } from '../supervision/port.ts';
 import { newPrimary } from './commit.ts';
 import { isPlanned } from './journal.ts';
+import type { Moved } from './port.ts';
 import { attempt, limits, timely, type Next, type Run } from './run.ts';
+
+/**
+ * Begins to lead clients to the new primary while it is still made ready: whatever happens, nobody else takes writes in this
+ * epoch, and until then they can write nowhere.
+ */
+export function moveAhead(run: Run): void {
+  const primary = newPrimary(run);
+  if (primary === undefined) return;
+  run.moving = move(run, primary);
+  // It is waited for later, or by the next pass not at all.
+  run.moving.catch(() => undefined);
+}
+
+function move({ ports, epoch }: Run, { server, address }: Member): Promise<Moved> {
+  return ports.router.move({ server, address }, epoch, limits.route);
+}
 
 /** Asks every local proxy once; one that does not answer is a warning, the cluster asks it again later. */
 export async function updateProxies(run: Run): Promise<Next> {
-  const { journal, ports, epoch } = run;
+  const { journal, ports } = run;
   await journal.enter('UpdateProxies');
   const primary = newPrimary(run);
   if (primary === undefined) return { after: limits.retry };
   try {
-    const { server, address } = primary;
-    const moving = ports.router.move({ server, address }, epoch, limits.route);
+    const moving = run.moving ?? move(run, primary);
     const { moved, missing } = await timely(run, 2 * limits.route, 'moving the local proxies', moving);
     ports.failpoints.hit('failover.after-move');
     const count = `${moved.length} of ${moved.length + missing.length} local proxies`;

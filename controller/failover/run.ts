@@ -5,7 +5,7 @@ import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
 import type { Look, Member, Stamp } from '../database/port.ts';
 import { Journal, type StepName } from './journal.ts';
-import type { FailoverPorts, Order } from './port.ts';
+import type { FailoverPorts, Moved, Order } from './port.ts';
 import type { Durability } from './proof.ts';
 
 /** `go`: the next step. `ended`: the Promotion has. Else it is tried again after a while. */
@@ -60,6 +60,8 @@ export interface Run {
   readonly old: Member | undefined;
   /** Work that nobody waits for; it never rejects. */
   readonly aside: Promise<void>[];
+  /** Clients are led to the new primary already, or were not. */
+  moving?: Promise<Moved>;
 }
 
 export function openRun(ports: FailoverPorts, order: Order, journal: Journal): Run {

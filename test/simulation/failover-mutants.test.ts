@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { mutants } from './failover-mutants.ts';
 import { playFailover } from './failover-scenarios.ts';
 
-const seeds = 250;
+const seeds = 400;
 
 it.each(Object.entries(mutants))('%s: caught', { timeout: 120_000 }, async (name, variant) => {
   for (let seed = 1; seed <= seeds; seed += 1) {

@@ -302,6 +302,26 @@ test('of two controllers the one that was paused while it ended the wait cannot 
   await judge(world);
 });
 
+test('clients are led to the new primary while it is made ready', async () => {
+  const { world, controller } = await stage();
+  const moves: number[] = [];
+  const router = { ...world.router };
+  world.router.move = async (...parameters) => {
+    moves.push(world.clock.now());
+    return await router.move(...parameters);
+  };
+  controller();
+  await world.clock.advance(1_000);
+  world.databases.crash('db-1');
+  await world.clock.advance(8_000);
+  const { steps = [] } = world.promotions[0]!.status!;
+  const promotion = steps.find(({ name }) => name === 'Promote')!;
+  expect(moves).toHaveLength(1);
+  expect(moves[0]).toBeLessThanOrEqual(Date.parse(promotion.startTime!));
+  expect(steps.find(({ name }) => name === 'UpdateProxies')).toMatchObject({ state: 'Succeeded' });
+  await judge(world);
+});
+
 test('two changes cannot run at once', async () => {
   const { world, controller } = await stage();
   controller();

@@ -4,7 +4,7 @@ import { failpointNames } from '../../controller/base/failpoints.ts';
 import { object } from '../e2e/story.ts';
 import { harm, healAfter, kill, whileCloud, type Death } from './harm.ts';
 import type { Round, Scenario } from './round.ts';
-import { Writer } from './writer.ts';
+import { startWriter } from './writer.ts';
 
 /** Longer than any failover may take. */
 const endTimeout = '--timeout=60s';
@@ -33,7 +33,7 @@ export async function staleReads(round: Round): Promise<void> {
 export async function zombie(round: Round): Promise<void> {
   const { site, primary, record } = round;
   const loyal = await site.connectTo(primary.server);
-  const writer = new Writer(loyal, { firstProcess: 200, clients: 2, pauseMs: 10 }, record);
+  const writer = startWriter(loyal, { firstProcess: 200, clients: 2, pauseMs: 10 }, record);
   try {
     await sleep(1_000);
     await freezeAndThaw(round);

@@ -1,24 +1,25 @@
 /** All clients of one round: the outage meter, inserts and registers, through one local proxy. */
+import type { Clients } from './clients.ts';
 import type { HistoryEvent } from './history.ts';
 import { OutageMeter, type Outage } from './outage-meter.ts';
 import type { ProxyClient } from './proxy-client.ts';
-import { RegisterClients } from './register-clients.ts';
-import { Writer } from './writer.ts';
+import { startRegisterClients } from './register-clients.ts';
+import { startWriter } from './writer.ts';
 
 const inserting = { firstProcess: 0, clients: 4, pauseMs: 20 };
 const registering = { firstProcess: 100, clients: 3, pauseMs: 50 };
 
 export class Workload {
   readonly #meter: OutageMeter;
-  readonly #writer: Writer;
-  readonly #registers: RegisterClients;
+  readonly #writer: Clients;
+  readonly #registers: Clients;
 
   /** Starts at once; `round` is a name no other round has. */
   constructor(client: ProxyClient, round: string, record: (event: HistoryEvent) => void) {
     this.#meter = new OutageMeter(client);
-    this.#writer = new Writer(client, inserting, record);
+    this.#writer = startWriter(client, inserting, record);
     const keys = [`${round}-a`, `${round}-b`];
-    this.#registers = new RegisterClients(client, { ...registering, keys }, record);
+    this.#registers = startRegisterClients(client, { ...registering, keys }, record);
   }
 
   /** Acknowledged canary writes so far. */

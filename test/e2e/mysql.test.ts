@@ -11,7 +11,7 @@ import { OutageMeter, type Outage } from '../chaos/outage-meter.ts';
 import { findOverlaps } from '../chaos/overlap-checker.ts';
 import { ProxyClient } from '../chaos/proxy-client.ts';
 import { checkSet } from '../chaos/set-checker.ts';
-import { readEntries, Writer, writerTables } from '../chaos/writer.ts';
+import { readEntries, startWriter, writerTables } from '../chaos/writer.ts';
 import { until } from '../lab/hosts/lab.ts';
 import { openInstallation, type Installation } from './setup.ts';
 import { object, script, Story, template } from './story.ts';
@@ -90,7 +90,7 @@ async function connect(): Promise<ProxyClient> {
 async function underWrites(work: () => Promise<void>): Promise<Outage> {
   const meter = new OutageMeter(client);
   const options = { firstProcess: history.length, clients: 4, pauseMs: 10 };
-  const writer = new Writer(client, options, (event) => history.push(event));
+  const writer = startWriter(client, options, (event) => history.push(event));
   await sleep(2_000);
   await work();
   await sleep(2_000);

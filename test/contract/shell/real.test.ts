@@ -12,15 +12,16 @@ import { SshShell } from '../../../controller/shell/jobs.ts';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
 import type { Host, Job, JobState } from '../../../controller/shell/port.ts';
 import { LabUnderTest, until } from '../../lab/hosts/lab.ts';
+import { jobMaker } from './jobs.ts';
 import { describeShell } from './suite.ts';
 
 type LabHost = Awaited<ReturnType<LabUnderTest['boot']>>;
 
 const key = generateKeyPair('contract');
+const aJob = jobMaker('real');
 let lab: LabUnderTest;
 let machine: LabHost;
 let host: Host;
-let serial = 0;
 
 beforeAll(async () => {
   lab = await LabUnderTest.start();
@@ -40,21 +41,6 @@ async function reboot(): Promise<void> {
     const now = await upSince().catch(() => before);
     return now === before ? undefined : now;
   });
-}
-
-function aJob(script: string, changes: Partial<Job> = {}): Job {
-  serial += 1;
-  return {
-    id: `real-${Date.now()}-${serial}`,
-    interpreter: '/bin/bash',
-    script,
-    environment: {},
-    attachments: [],
-    packages: [],
-    runAs: 'root',
-    timeoutSeconds: 60,
-    ...changes,
-  };
 }
 
 describeShell('SSH adapter on a host of the lab', async () => ({

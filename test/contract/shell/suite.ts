@@ -1,6 +1,7 @@
 /** What every Shell does, fake or real: run by the unit tests on the fake, by this folder's tests on hosts of the lab. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Host, Job, JobState, Shell } from '../../../controller/shell/port.ts';
+import type { Host, JobState, Shell } from '../../../controller/shell/port.ts';
+import { jobMaker } from './jobs.ts';
 
 /** Scripts whose effect the suite knows; a fake is told what they do. */
 export const scripts = {
@@ -26,7 +27,7 @@ const decoder = new TextDecoder();
 export function describeShell(title: string, open: () => Promise<ShellWorld>): void {
   describe(title, () => {
     let world: ShellWorld;
-    let serial = 0;
+    const aJob = jobMaker('suite');
 
     beforeAll(async () => {
       world = await open();
@@ -34,21 +35,6 @@ export function describeShell(title: string, open: () => Promise<ShellWorld>): v
     afterAll(async () => {
       await world.close();
     });
-
-    const aJob = (script: string, changes: Partial<Job> = {}): Job => {
-      serial += 1;
-      return {
-        id: `suite-${Date.now()}-${serial}`,
-        interpreter: '/bin/bash',
-        script,
-        environment: {},
-        attachments: [],
-        packages: [],
-        runAs: 'root',
-        timeoutSeconds: 60,
-        ...changes,
-      };
-    };
 
     const ended = async (id: string): Promise<JobState> => {
       for (let attempt = 0; attempt < 300; attempt += 1) {

@@ -5,6 +5,7 @@ import { Observer } from '../../../controller/cloud/observer.ts';
 import type { Delta } from '../../../controller/cloud/picture.ts';
 import type { CloudTarget, LaunchRequest } from '../../../controller/cloud/port.ts';
 import { ObservedViews } from '../../../controller/cloud/views.ts';
+import { aLaunch } from '../../builders/launch-request.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeClouds } from '../../fakes/clouds.ts';
 import { FakeMachines } from '../../fakes/machines.ts';
@@ -12,19 +13,7 @@ import { FakeMachines } from '../../fakes/machines.ts';
 const log = pino({ level: 'silent' });
 
 function aRequest(count = 1): LaunchRequest {
-  return {
-    clientToken: `token-${count}`,
-    minCount: count,
-    maxCount: count,
-    imageId: 'ami-0123456789abcdef0',
-    instanceType: 't3.small',
-    subnetId: 'subnet-a',
-    securityGroupIds: [],
-    spot: false,
-    metadataHopLimit: 1,
-    userData: '',
-    tags: { 'ridgeline:installation': 'us' },
-  };
+  return aLaunch('us', { clientToken: `token-${count}`, minCount: count, maxCount: count });
 }
 
 function target(region: string): CloudTarget {

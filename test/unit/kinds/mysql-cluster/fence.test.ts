@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { createFence } from '../../../../controller/kinds/mysql-cluster/fence.ts';
 import type { OpenAccount } from '../../../../controller/accounts/port.ts';
 import type { Fence } from '../../../../controller/failover/port.ts';
+import { aLaunch } from '../../../builders/launch-request.ts';
 import { FakeClock } from '../../../fakes/clock.ts';
 import { FakeKube } from '../../../fakes/kube.ts';
 import { FakeMachines } from '../../../fakes/machines.ts';
@@ -20,19 +21,7 @@ beforeEach(async () => {
   view = new FakeView(machines, clock);
   const opened = { cloud: { machines }, view } as unknown as OpenAccount;
   fence = createFence({ kube: new FakeKube(clock), clock, open: async () => opened, servers: [] });
-  const [machine] = await machines.launch({
-    clientToken: 'token',
-    minCount: 1,
-    maxCount: 1,
-    imageId: 'ami-0123456789abcdef0',
-    instanceType: 't3.small',
-    subnetId: 'subnet-a',
-    securityGroupIds: [],
-    spot: false,
-    metadataHopLimit: 1,
-    userData: '',
-    tags: { 'ridgeline:installation': 'installation' },
-  });
+  const [machine] = await machines.launch(aLaunch('installation'));
   id = machine!.id;
   machines.settle();
 });

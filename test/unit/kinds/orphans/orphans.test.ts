@@ -9,6 +9,7 @@ import { createOrphanMetrics } from '../../../../controller/kinds/orphans/metric
 import { ownedIds } from '../../../../controller/kinds/orphans/observe.ts';
 import { Breaker } from '../../../../controller/breaker/breaker.ts';
 import { createOrphanController } from '../../../../controller/kinds/orphans/reconcile.ts';
+import { aLaunch } from '../../../builders/launch-request.ts';
 import { aBatch, aServer, at, t0 } from '../../../builders/server.ts';
 import { namespace, Site } from '../../../builders/site.ts';
 
@@ -92,18 +93,11 @@ test('an orphan is marked with an event, and terminated an hour later', async ()
   const site = new Site();
   site.addAccount();
   const { machines } = site.cloud;
-  const [orphan] = await machines.launch({
-    clientToken: 't',
-    minCount: 1,
-    maxCount: 1,
-    imageId: 'ami-0123456789abcdef0',
-    instanceType: 't3.small',
-    securityGroupIds: [],
-    spot: false,
-    metadataHopLimit: 1,
-    userData: '',
-    tags: { 'ridgeline:installation': site.installation, 'ridgeline:namespace': namespace, Name: 'lost' },
-  });
+  const [orphan] = await machines.launch(
+    aLaunch(site.installation, {
+      tags: { 'ridgeline:installation': site.installation, 'ridgeline:namespace': namespace, Name: 'lost' },
+    }),
+  );
   const { kube, cache, events, accounts } = site;
   const metrics = createOrphanMetrics(new Registry());
   const controller = createOrphanController({

@@ -1,6 +1,7 @@
 /** What counts as evidence that a machine is gone: absence alone never does. */
 import { expect, test } from 'vitest';
 import { observeMachine } from '../../../../controller/kinds/server/observe-machine.ts';
+import { aLaunch } from '../../../builders/launch-request.ts';
 import { FakeClock } from '../../../fakes/clock.ts';
 import { FakeClouds } from '../../../fakes/clouds.ts';
 import { FakeView } from '../../../fakes/view.ts';
@@ -13,18 +14,7 @@ async function aMachine() {
     credentials: { type: 'Ambient' },
     installation: 'one',
   });
-  const [machine] = await cloud.machines.launch({
-    clientToken: 't',
-    minCount: 1,
-    maxCount: 1,
-    imageId: 'ami-0123456789abcdef0',
-    instanceType: 't3.small',
-    securityGroupIds: [],
-    spot: false,
-    metadataHopLimit: 1,
-    userData: '',
-    tags: { 'ridgeline:installation': 'one' },
-  });
+  const [machine] = await cloud.machines.launch(aLaunch('one'));
   const instanceID = machine?.id ?? '';
   const status = { instanceID, launchTime: new Date(clock.now()).toISOString() };
   const view = new FakeView(cloud.machines, clock);

@@ -3,9 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { applyChanges, type Change } from '../../../../lab/api/route53/change-batch.ts';
 import { compareRecords } from '../../../../lab/api/route53/records.ts';
 import { createZone } from '../../../../lab/api/route53/zones.ts';
-import { openWorld } from '../world/world-fixture.ts';
+import { Draft } from '../../../../lab/world/draft.ts';
+import { emptyState } from '../../../../lab/world/state.ts';
 
-const born = createZone(openWorld().draft(), { name: 'site.test.', callerReference: 'r', comment: '' });
+const born = createZone(new Draft(emptyState(), 'seed', 0), {
+  name: 'site.test.',
+  callerReference: 'r',
+  comment: '',
+});
 const TTL = 60;
 const change = (action: Change['action'], name: string, type: string, values: readonly string[]): Change => ({
   action,

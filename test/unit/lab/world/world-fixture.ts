@@ -1,7 +1,8 @@
 /** A small world on a scratch folder with a clock the test owns. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { Region, Subnet } from '../../../../lab/world/model.ts';
 import type { LaunchOrder } from '../../../../lab/world/launches.ts';
 import { labRegion } from '../../../../lab/world/region.ts';
@@ -15,8 +16,11 @@ export const REGION: Region = labRegion({
   images: [{ id: 'ami-0d13000000000001a', name: 'debian', creationDate: '2026-11-01T00:00:00.000Z' }],
 });
 
+/** Gone when the test that asks for it has ended. */
 export function scratchDir(): string {
-  return mkdtempSync(join(tmpdir(), 'ridgeline-world-'));
+  const dir = mkdtempSync(join(tmpdir(), 'ridgeline-world-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  return dir;
 }
 
 export function openWorld(dir = scratchDir(), now: () => number = () => 1_000_000): World {

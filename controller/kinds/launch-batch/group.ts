@@ -47,13 +47,15 @@ export function waitingServers(
     .toSorted(byAge);
 }
 
-/** Groups at most `room` servers; none before the window has closed. `waiting` is sorted oldest first. */
+/** Groups at most `room` servers, each group when its own window has closed. `waiting` is sorted oldest first. */
 export function groupWaiting(waiting: readonly Waiting[], room: number, now: Instant): Grouping {
-  if (waiting.length === 0) return { groups: [] };
-  const left = waiting.length >= maxSlots ? 0 : windowLeft(waiting, now);
-  if (left > 0) return { groups: [], recheckAfter: left };
-  const groups = Map.groupBy(waiting.slice(0, Math.max(0, room)), groupKey);
-  return { groups: [...groups.values()].flatMap((group) => chunks(group, maxSlots)) };
+  const alike = Map.groupBy(waiting.slice(0, Math.max(0, room)), groupKey);
+  const groups = [...alike.values()].flatMap((servers) => chunks(servers, maxSlots));
+  const left = groups.map((group) => windowLeft(group, now)).filter((ms) => ms > 0);
+  return {
+    groups: groups.filter((group) => windowLeft(group, now) <= 0),
+    ...(left.length > 0 && { recheckAfter: Math.min(...left) }),
+  };
 }
 
 /** What a server asks for, when it still does. */
@@ -80,8 +82,10 @@ function groupKey({ server, wish }: Waiting): string {
   ].join(' ');
 }
 
-function windowLeft(waiting: readonly Waiting[], now: Instant): Millis {
-  const ages = waiting.map(({ wish }) => now - Date.parse(wish.requestTime));
+/** A full batch waits for nobody. */
+function windowLeft(group: readonly Waiting[], now: Instant): Millis {
+  if (group.length >= maxSlots) return 0;
+  const ages = group.map(({ wish }) => now - Date.parse(wish.requestTime));
   const idle = idleWindow - Math.min(...ages);
   const longest = longestWait - Math.max(...ages);
   return Math.min(idle, longest);

@@ -29,6 +29,14 @@ test('a full batch does not wait', () => {
   expect(group(servers, { seconds: 0 }).groups[0]).toHaveLength(maxSlots);
 });
 
+test('a full batch in one zone does not cut short the wait of those in another', () => {
+  const full = Array.from({ length: maxSlots }, (_, index) => asking(`s${index}`));
+  const other = asking('b', { subnetID: 'subnet-b' });
+  const { groups, recheckAfter } = group([...full, other], { seconds: 0 });
+  expect(groups.map(({ length }) => length)).toEqual([maxSlots]);
+  expect(recheckAfter).toBe(100);
+});
+
 test.each([
   ['without our finalizer', aServer().asking().metadata({ finalizers: [] })],
   ['on its way out', aServer().asking().deleting()],

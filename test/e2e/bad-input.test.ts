@@ -10,6 +10,24 @@ const password = (sensitive: boolean) => ({
 const fromSecret = (name: string, key: string) => ({
   inputs: [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name, key } } }],
 });
+const listener = { name: 'web', port: 80, protocol: 'HTTP', backend: 'app' };
+const backend = (name: string) => ({ name: 'app', members: [{ array: name, port: 8000 }] });
+const everyDay = { name: 'never', minReplicas: 0, maxReplicas: 1 };
+const array = (name: string, autoscaling?: object) =>
+  object('ServerArray', name, {
+    deploymentRef: { name: 'site' },
+    serverTemplateRef: { name: 'good' },
+    replicas: 0,
+    ...(autoscaling === undefined ? {} : { autoscaling }),
+  });
+const balancer = (name: string, changes: object = {}) =>
+  object('LoadBalancer', name, {
+    deploymentRef: { name: 'site' },
+    frontendArrayRef: { name: 'front' },
+    listeners: [listener],
+    backends: [backend('app')],
+    ...changes,
+  });
 let site: Installation;
 let story: Story;
 
@@ -35,6 +53,22 @@ beforeAll(async () => {
     object('Deployment', 'full', { accountRef: { name: 'full' } }),
   );
   await story.apply(
+    secret('no-key', { 'tls.crt': 'a certificate' }),
+    array('front'),
+    array('app'),
+    array('other'),
+    array('never', { minReplicas: 0, maxReplicas: 1, schedules: [{ ...everyDay, cron: '0 0 30 2 *' }] }),
+    balancer('unknown-array', { frontendArrayRef: { name: 'other' }, backends: [backend('nothing')] }),
+    balancer('first'),
+  );
+  // Objects made within one second are told apart by their names only.
+  await story.waitFor('rllb/first', 'NoFrontends', 'ConfigApplied');
+  await story.apply(
+    balancer('second'),
+    balancer('secure', {
+      frontendArrayRef: { name: 'app' },
+      listeners: [{ ...listener, protocol: 'HTTPS', certificateSecretRef: { name: 'no-key' } }],
+    }),
     server('unknown-template', 'nothing'),
     server('unknown-deployment', 'good', { deploymentRef: { name: 'nothing' } }),
     server('no-secret', 'secretive', fromSecret('nothing', 'password')),
@@ -101,6 +135,30 @@ test('a failing boot script strands its server, with the log and the way out', a
   await site.kubectl.run(wordsOf(retryCommand));
   await story.waitOperational('failing');
   expect(await site.launchedFor('failing')).toHaveLength(1);
+});
+
+test.each([
+  ['rllb/unknown-array', 'ConfigApplied', 'ArrayNotFound', 'ServerArray/nothing (a member of backend app)'],
+  ['rllb/second', 'ConfigApplied', 'FrontendsTaken', 'LoadBalancer/first runs on the front ends'],
+  ['rllb/secure', 'ConfigApplied', 'CertificateUnusable', "Secret/no-key has no key 'tls.key'"],
+  ['rla/never', 'ScalingActive', 'ScheduleInvalid', 'never'],
+])('%s is stalled: %s is %s and says: %s', async (what, type, reason, words) => {
+  const { message } = await story.waitFor(what, reason, type);
+  expect(message).toContain(words);
+});
+
+test.each([
+  [
+    balancer('refused', { listeners: [{ ...listener, backend: 'nothing' }] }),
+    /must name an entry of `backends`/,
+  ],
+  [
+    balancer('refused', { backends: [{ name: 'app', members: [{ array: 'app', port: 8000, weight: 0 }] }] }),
+    /at least one entry must have a `weight` greater than 0/,
+  ],
+  [array('refused', { minReplicas: 3, maxReplicas: 2 }), /must be less than or equal to `maxReplicas`/],
+])('the API server refuses %s', async (wrong, words) => {
+  await expect(story.apply(wrong)).rejects.toThrow(words);
 });
 
 /** The arguments of a command that a message tells people to paste. */

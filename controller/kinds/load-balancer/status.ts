@@ -19,7 +19,7 @@ export interface Findings {
 }
 
 export function statusOf(observed: Observed, { view, rollout, opinions, dns }: Findings): LoadBalancerStatus {
-  const { balancer, now, problem } = observed;
+  const { balancer, now } = observed;
   const generation = balancer.metadata.generation ?? 0;
   const hasReloaded = view.frontends.some(({ report }) =>
     report.done.some((one) => one.reloadMilliseconds > 0),
@@ -37,7 +37,7 @@ export function statusOf(observed: Observed, { view, rollout, opinions, dns }: F
     url: urlOf(balancer, view, dns),
     rollout: rollout.current,
     provenConfigHashes: rollout.proven,
-    frontendArray: problem?.reason === 'FrontendsTaken' ? undefined : balancer.spec.frontendArrayRef.name,
+    frontendArray: holding(observed),
     ...(hasReloaded ? { lastReloadTime: timestamp(now) } : {}),
     record: dns.record,
     frontends: view.frontends.map((frontend) => frontendStatus(observed, frontend, dns)),
@@ -46,6 +46,12 @@ export function statusOf(observed: Observed, { view, rollout, opinions, dns }: F
       at: timestamp(now),
     }),
   };
+}
+
+/** A mistake in the spec takes nothing from anybody, and gives nothing away but what others hold. */
+function holding({ balancer, problem }: Observed): string | undefined {
+  if (problem === undefined) return balancer.spec.frontendArrayRef.name;
+  return problem.reason === 'FrontendsTaken' ? undefined : balancer.status?.frontendArray;
 }
 
 type FrontendStatus = NonNullable<LoadBalancerStatus['frontends']>[number];

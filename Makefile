@@ -26,7 +26,7 @@ test: setup ## Run every test, on the lab too
 	@node test/run.ts
 
 .PHONY: check
-check: node_modules/.installed ## Formatting, lint, types, dead code, generated files, unit tests: seconds, no root
+check: node_modules/.installed ## Formatting, lint, types, dead code, generated files, unit tests: a few minutes, no root
 	@$(npm) run --silent check
 
 .PHONY: bench

@@ -28,6 +28,8 @@ export const limits = {
   kill: 2_000,
   /** One round of waiting for what is not applied yet. */
   catchUp: 1_000,
+  /** Planned: servers that do not answer are asked again for so long. */
+  answers: 10_000,
   /** Planned: a target that is behind may come close before writes are blocked. */
   closeIn: 30_000,
   /** Planned: the old primary takes no more writes and its sessions have ended. */

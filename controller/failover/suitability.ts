@@ -80,5 +80,11 @@ function problemOf({ problem, lag }: Replica, { spec }: MySQLCluster): string | 
 
 function candidatesText(request: Request): string {
   const names = suitable(request).map(({ server, lag }) => `${server} (${lag ?? 0} s)`);
-  return names.length === 0 ? 'There is no healthy candidate.' : `Healthy candidates: ${names.join(', ')}.`;
+  if (names.length > 0) return `Healthy candidates: ${names.join(', ')}.`;
+  const { promotion, cluster, replicas } = request;
+  const others = replicas.filter(({ server }) => server !== promotion.spec.target);
+  const reasons = others.map((replica) => `${replica.server}: ${problemOf(replica, cluster)}`);
+  return reasons.length === 0
+    ? 'There is no healthy candidate.'
+    : `There is no healthy candidate (${reasons.join('; ')}).`;
 }

@@ -18,13 +18,22 @@ import {
 import { addProof } from './stop-old.ts';
 import { refusalOf, suitable, type Refusal, type Replica } from './suitability.ts';
 
+interface Survey {
+  readonly found: Replica | Refusal;
+  /** Whether everybody has answered: connections may have been lost, or this process may have just begun. */
+  readonly isComplete: boolean;
+}
+
 /** Nothing is touched: whatever speaks against it ends it here. */
 export async function preflight(run: Run): Promise<Next> {
   const { journal } = run;
   if (journal.status.newPrimary !== undefined) return 'go';
   await journal.enter('Preflight');
-  const found = await survey(run);
-  if ('reason' in found) return await refused(run, found);
+  const { found, isComplete } = await survey(run);
+  if ('reason' in found) {
+    if (!isComplete && journal.elapsed('Preflight') < limits.answers) return { after: limits.retry };
+    return await refused(run, found);
+  }
   const { server, lag = 0 } = found;
   if (lag > 1 && journal.elapsed('Preflight') < limits.closeIn) {
     await journal.enter('Preflight', `${server} is ${lag} s behind; writes are blocked when it is close.`);
@@ -36,7 +45,7 @@ export async function preflight(run: Run): Promise<Next> {
 }
 
 /** Looks at everybody and chooses the target, or finds a reason against the change. */
-async function survey(run: Run): Promise<Replica | Refusal> {
+async function survey(run: Run): Promise<Survey> {
   const { order, ports, old, oldName } = run;
   const members = replicasOf(run);
   const looks = await Promise.all(members.map((member) => lookAt(run, member)));
@@ -45,17 +54,18 @@ async function survey(run: Run): Promise<Replica | Refusal> {
   if (oldLook === undefined || oldLook.readOnly) {
     const state = oldLook === undefined ? 'does not answer' : 'takes no writes';
     const message = `${oldName} ${state}, and a planned change needs it. Nothing was changed; mode Forced does without it.`;
-    return { reason: 'PreconditionFailed', message };
+    return { found: { reason: 'PreconditionFailed', message }, isComplete: oldLook !== undefined };
   }
+  const isComplete = !looks.includes(undefined);
   const replicas = members.map((member, at) => judge(run, { member, look: looks[at], oldLook }));
   const { promotion, cluster } = order;
   const refusal = refusalOf({ promotion, cluster, replicas, now: ports.clock.now() });
-  if (refusal !== undefined) return refusal;
+  if (refusal !== undefined) return { found: refusal, isComplete };
   const fit = suitable({ cluster, replicas });
   const { ackers } = durabilityOf(run);
   const wanted = promotion.spec.target ?? fit.find(({ server }) => ackers.includes(server))?.server;
   // A refusal has ruled out that nobody fits.
-  return fit.find(({ server }) => server === wanted) ?? fit[0]!;
+  return { found: fit.find(({ server }) => server === wanted) ?? fit[0]!, isComplete };
 }
 
 async function refused(run: Run, { reason, message }: Refusal): Promise<Next> {

@@ -85,6 +85,20 @@ describe.each(['MySQL', 'MariaDB'] as const)('%s', (flavor) => {
   });
 });
 
+test('a planned change waits some seconds for a target that does not answer', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.partition('controller', 'db-3');
+  world.request('swap', { target: 'db-3' });
+  await world.clock.advance(4_000);
+  expect(world.endings).toEqual({ swap: 'Running' });
+  world.databases.heal();
+  await world.clock.advance(6_000);
+  expect(world.endings).toEqual({ swap: 'Completed' });
+  await judge(world);
+});
+
 test('the chosen one applies late: nothing it received is thrown away', async () => {
   const { world, controller } = await stage();
   controller();

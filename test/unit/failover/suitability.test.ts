@@ -71,7 +71,7 @@ describe('a request', () => {
       spec: { mode: 'Graceful', startDeadlineSeconds: 300 },
     } as Promotion;
     expect(refusalOf({ promotion, cluster, replicas: replicas.slice(2), now })?.message).toBe(
-      'No replica can be promoted. There is no healthy candidate.',
+      'No replica can be promoted. There is no healthy candidate (db-4: it is 312 s behind (limit 30 s); db-5: it does not follow db-3).',
     );
   });
 });

@@ -200,7 +200,7 @@ describe('a request that may not', () => {
     world.ask({ target: 'db-2' });
     await world.pass();
     expect(world.succeeded().message).toBe(
-      "db-2 cannot be promoted: it stopped: 1062 Duplicate entry '7' for key 'PRIMARY'. There is no healthy candidate.",
+      "db-2 cannot be promoted: it stopped: 1062 Duplicate entry '7' for key 'PRIMARY'. There is no healthy candidate (db-3: it does not answer).",
     );
   });
 

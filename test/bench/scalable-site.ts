@@ -9,12 +9,17 @@ import { blueGreen, cutPower, reload, roll, scale, type Step } from './site-part
 import { judge, reactionRows, stepRows } from './site-report.ts';
 import { WebSite } from './web-site.ts';
 
+interface Found {
+  readonly steps?: readonly Step[];
+  readonly reactions?: readonly Reaction[];
+}
+
 interface Results {
   readonly steps: Step[];
   readonly reactions: Reaction[];
 }
 
-type Part = (site: WebSite, plan: Plan) => Promise<Partial<Results>>;
+type Part = (site: WebSite, plan: Plan) => Promise<Found>;
 
 interface Plan {
   readonly parts: readonly PartName[];

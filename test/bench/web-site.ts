@@ -211,11 +211,16 @@ export class WebSite {
   }
 }
 
-/** Throws when it does not come true within minutes. */
+/** Throws when it does not come true within minutes; an API server that cannot answer now is asked again. */
 export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
   const began = performance.now();
-  while (!(await isTrue())) {
+  while (!(await isTrue().catch(notYet))) {
     if (performance.now() - began > patienceMs) throw new Error(`${what}: not within ${patienceMs / 1000} s`);
     await sleep(200);
   }
+}
+
+function notYet(error: unknown): false {
+  if (hasCode(error, 'kube.unavailable')) return false;
+  throw error;
 }

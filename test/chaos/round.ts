@@ -38,6 +38,8 @@ export class Round {
   readonly violations: string[] = [];
   promotion?: PromotionStatus;
   harmedAt = 0;
+  /** Whether the Promotion can know the outage as well as clients do. */
+  comparable = true;
 
   constructor(site: DatabaseSite, draw: Draw, primary: Round['primary'], record: HistoryFile['record']) {
     this.site = site;
@@ -114,9 +116,9 @@ async function leaderOf(site: DatabaseSite): Promise<Leaders> {
   return { [epoch]: `ip-${address.replaceAll('.', '-')}` };
 }
 
-function compare({ promotion, violations }: Round, outageMs: number): void {
+function compare({ promotion, comparable, violations }: Round, outageMs: number): void {
   const { writeOutageMilliseconds } = promotion ?? {};
-  if (writeOutageMilliseconds === undefined) return;
+  if (!comparable || writeOutageMilliseconds === undefined) return;
   if (Math.abs(outageMs - writeOutageMilliseconds) < agreementMs) return;
   violations.push(`clients saw ${outageMs} ms without a write, the Promotion ${writeOutageMilliseconds} ms`);
 }

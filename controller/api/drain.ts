@@ -1,6 +1,6 @@
 /** How a server leaves service: whoever wants it gone marks it, every LoadBalancer lets go of it and says so. Pure. */
 import type { LoadBalancer } from './load-balancer.ts';
-import { group } from './meta.ts';
+import { group, labels } from './meta.ts';
 import type { Server } from './server.ts';
 
 /**
@@ -9,9 +9,20 @@ import type { Server } from './server.ts';
  */
 export const drainAnnotation = `${group}/drain-since`;
 
-/** Since when the server should get no requests; undefined while it should. A server that is being deleted should not. */
-export function drainSince({ metadata }: Server): string | undefined {
-  return metadata.annotations?.[drainAnnotation] ?? metadata.deletionTimestamp;
+/**
+ * On a Server: the ScriptRun that keeps it out of service while it works there, as `<uid> <name>`. Only ScriptRuns write
+ * it; arrays leave such a server alone, because it comes back.
+ */
+export const operationAnnotation = `${group}/drained-for`;
+
+/** Whether it should get no requests, for good or for a while. */
+export function isOutOfService(server: Server): boolean {
+  return isLeaving(server) || server.metadata.annotations?.[operationAnnotation] !== undefined;
+}
+
+/** Whether it is marked to get no requests by whoever owns it, or is being deleted. */
+export function isLeaving({ metadata }: Server): boolean {
+  return metadata.annotations?.[drainAnnotation] !== undefined || metadata.deletionTimestamp !== undefined;
 }
 
 /** The load balancers that send requests to the array's servers, or run on them. */
@@ -36,6 +47,37 @@ export function isServing(server: string, array: string, balancers: readonly Loa
     const isUp = status?.upServers?.includes(server) === true;
     return (!isFrontend(array, spec) || serves === true) && (!isMember(array, spec) || isUp);
   });
+}
+
+/**
+ * Whether the server serves and a load balancer would have nobody else for a backend, or no other front end, without it.
+ * `others`: who else may be counted on.
+ */
+export function isLastInService(
+  server: Server,
+  others: readonly Server[],
+  balancers: readonly LoadBalancer[],
+): boolean {
+  const left = others.filter(
+    (other) => other.metadata.name !== server.metadata.name && !isOutOfService(other),
+  );
+  return balancers.some(({ spec, status = {} }) => {
+    const fronts = (status.frontends ?? []).flatMap((one) => (one.inService ? [one.server] : []));
+    const backends = spec.backends.map(({ members }) => members.map(({ array }) => array));
+    return [
+      { arrays: [spec.frontendArrayRef.name], serving: fronts },
+      ...backends.map((arrays) => ({ arrays, serving: status.upServers ?? [] })),
+    ].some(({ arrays, serving }) => {
+      const serves = (one: Server) =>
+        serving.includes(one.metadata.name) && arrays.includes(arrayOf(one) ?? '');
+      return serves(server) && !left.some(serves);
+    });
+  });
+}
+
+/** The array a server belongs to. */
+export function arrayOf({ metadata }: Server): string | undefined {
+  return metadata.labels?.[labels.array];
 }
 
 function isFrontend(array: string, spec: LoadBalancer['spec']): boolean {

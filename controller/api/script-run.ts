@@ -48,6 +48,11 @@ const spec = rules(
       .describe('Boot and Decommission run the steps of the template and are made by the controller.'),
     inputs: immutable(inputs()).exactOptional().describe('Values for this run; override all others.'),
     parallelism: immutable(integer(1, 1000)).default(1).describe('Servers at a time.'),
+    drain: immutable(z.boolean())
+      .default(false)
+      .describe(
+        'Each server first leaves all its load balancers, and the next one goes only when it serves again; the last one that serves stays, and waits.',
+      ),
     maxFailures: immutable(integer(0, 1000))
       .default(0)
       .describe('When more servers have failed, no further one is started.'),
@@ -74,6 +79,12 @@ const spec = rules(
     reason: 'FieldValueInvalid',
     fieldPath: '.phase',
   },
+  {
+    rule: "!self.drain || self.phase == 'Operational' && (has(self.target.array) || has(self.target.server))",
+    message: 'may only be set for operations on an array or on one server',
+    reason: 'FieldValueForbidden',
+    fieldPath: '.drain',
+  },
 );
 
 const step = z.object({
@@ -92,8 +103,18 @@ const step = z.object({
 const result = z.object({
   server: label().describe('Server.'),
   state: z
-    .enum(['Queued', 'Running', 'Succeeded', 'Failed', 'TimedOut', 'Canceled', 'Interrupted', 'Unreachable'])
-    .describe('How far it is.'),
+    .enum([
+      'Queued',
+      'Running',
+      'Succeeded',
+      'Failed',
+      'TimedOut',
+      'Canceled',
+      'Interrupted',
+      'Unreachable',
+      'Skipped',
+    ])
+    .describe('How far it is; Skipped: it was deleted meanwhile.'),
   exitCode: integer(0, 255).optional().describe('Exit status of the last step.'),
   message: text(1024).optional().describe('Why it is not Succeeded.'),
   steps: listOf(step, 50).optional().describe('Steps begun so far, in order.'),
@@ -103,6 +124,11 @@ const result = z.object({
     .optional()
     .describe('Length of the log before the step that runs now.'),
   instanceID: instanceID().optional().describe('Machine it began on; no other is touched.'),
+  drain: z
+    .enum(['Draining', 'Drained', 'Returning'])
+    .optional()
+    .describe('Around the script: leaving its load balancers, out of service, or coming back.'),
+  drainTime: time().optional().describe('Since when that is so.'),
   ...span,
 });
 
@@ -137,9 +163,16 @@ export const scriptRunKind = defineKind({
     { name: 'Operation', type: 'string', jsonPath: '.status.operation' },
     { name: 'Target', type: 'string', jsonPath: '.status.target' },
     reasonColumn('Succeeded'),
+    { name: 'Of', type: 'integer', jsonPath: '.status.total' },
     { name: 'OK', type: 'integer', jsonPath: '.status.succeeded' },
     { name: 'Failed', type: 'integer', jsonPath: '.status.failed' },
     { name: 'Secs', type: 'integer', jsonPath: '.status.durationSeconds' },
+    {
+      name: 'Message',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Succeeded")].message',
+      priority: 1,
+    },
     {
       name: 'By',
       type: 'string',

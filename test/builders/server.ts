@@ -169,7 +169,14 @@ export function aRun(name: string, status: ScriptRun['status'] = {}, ownerUid = 
       creationTimestamp: at(0),
       ownerReferences: [{ apiVersion: serverKind.apiVersion, kind: 'Server', name: 'web', uid: ownerUid }],
     },
-    spec: { target: { server: 'web' }, phase: 'Boot', parallelism: 1, maxFailures: 0, cancel: false },
+    spec: {
+      target: { server: 'web' },
+      phase: 'Boot',
+      parallelism: 1,
+      drain: false,
+      maxFailures: 0,
+      cancel: false,
+    },
     status,
   };
 }

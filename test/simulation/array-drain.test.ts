@@ -1,8 +1,9 @@
 /** Arrays behind a load balancer: nobody goes before it is drained, and a roll waits for who really serves. */
 import { expect, it, test } from 'vitest';
-import { drainSince } from '../../controller/api/drain.ts';
+import { drainAnnotation, isLeaving, operationAnnotation } from '../../controller/api/drain.ts';
 import { findCondition } from '../../controller/api/conditions.ts';
 import { loadBalancerKind } from '../../controller/api/load-balancer.ts';
+import { serverKind } from '../../controller/api/server.ts';
 import { namespace, words } from '../builders/site.ts';
 import { World } from './world.ts';
 
@@ -25,12 +26,12 @@ function addBalancer(world: World): void {
 /** It lets go of marked servers after `seconds`, and uses the Operational others. */
 function follow(world: World, seconds: number): void {
   const drained = world.servers.filter((server) => {
-    const since = drainSince(server);
+    const { annotations, deletionTimestamp } = server.metadata;
+    const since = annotations?.[drainAnnotation] ?? deletionTimestamp;
     return since !== undefined && world.site.clock.now() >= Date.parse(since) + seconds * 1_000;
   });
   const used = world.servers.filter(
-    (server) =>
-      drainSince(server) === undefined && findCondition(server.status, 'Ready')?.reason === 'Operational',
+    (server) => !isLeaving(server) && findCondition(server.status, 'Ready')?.reason === 'Operational',
   );
   const names = (servers: typeof used) => servers.map(({ metadata }) => metadata.name);
   world.site.kube.edit(loadBalancerKind, key, {
@@ -83,4 +84,24 @@ test('a roll stops while nobody new gets requests, and goes on when they do', as
   expect(world.servers).toHaveLength(3);
   world.onStep = () => follow(world, 10);
   await world.until(() => world.array().status?.activeRevision === '00000002');
+});
+
+test('a server that a ScriptRun keeps out of service is not taken away before it is back', async () => {
+  const world = await arrayOf(2, { drainSeconds: 60 });
+  const [first, second] = world.servers.toSorted(
+    ({ metadata: a }, { metadata: b }) => Date.parse(a.creationTimestamp) - Date.parse(b.creationTimestamp),
+  );
+  const held = { namespace, name: first?.metadata.name ?? '' };
+  const mark = (value: string | null) =>
+    world.site.kube.edit(serverKind, held, { metadata: { annotations: { [operationAnnotation]: value } } });
+  mark('uid deploy');
+  world.editArray({ spec: { replicas: 1 } });
+  await world.until(() => world.servers.length === 1);
+  expect(world.servers[0]?.metadata.name).toBe(held.name);
+  expect(world.servers[0]?.metadata.name).not.toBe(second?.metadata.name);
+
+  world.editArray({ spec: { replicas: 0 } });
+  await expect(world.until(() => world.servers.some(isLeaving))).rejects.toThrow();
+  mark(null);
+  await world.until(() => world.servers.length === 0);
 });

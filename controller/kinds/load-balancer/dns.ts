@@ -1,8 +1,7 @@
 /** Which A record a load balancer wants, never without an address once it has one, and what to say of it. Pure. */
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { Reason } from '../../api/reasons.ts';
-import { drainSince } from '../../api/drain.ts';
-import type { Server } from '../../api/server.ts';
+import { isOutOfService } from '../../api/drain.ts';
 import type { AppError } from '../../base/errors.ts';
 import type { AddressRecord, Published } from '../../dns/publisher.ts';
 import type { Observed } from './observe.ts';
@@ -20,7 +19,7 @@ export function wantedRecord(observed: Observed, { frontends }: View): AddressRe
   const { balancer } = observed;
   const head = headOf(observed);
   if (head === undefined) return undefined;
-  const mayServe = frontends.filter(({ serves, server }) => serves && !isLeaving(server));
+  const mayServe = frontends.filter(({ serves, server }) => serves && !isOutOfService(server));
   // Leaving or silent, an address in DNS is better than none.
   const known = balancer.status?.record?.addresses ?? [];
   const still = frontends.map(({ address }) => address).filter((address) => known.includes(address));
@@ -39,10 +38,6 @@ function headOf({
   const { dns } = balancer.spec;
   const zoneID = deployment?.spec.dns?.zoneID;
   return dns === undefined || zoneID === undefined ? undefined : { zoneID, ...dns };
-}
-
-function isLeaving(server: Server): boolean {
-  return drainSince(server) !== undefined;
 }
 
 /** What to tell of what became of it. */

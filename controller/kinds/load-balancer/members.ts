@@ -1,8 +1,7 @@
 /** Which servers belong to a load balancer: its front ends, and those behind them. Pure. */
 import { findCondition } from '../../api/conditions.ts';
-import { drainSince } from '../../api/drain.ts';
+import { arrayOf, isOutOfService } from '../../api/drain.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
-import { labels } from '../../api/meta.ts';
 import type { Server } from '../../api/server.ts';
 
 /**
@@ -32,7 +31,7 @@ export function membersOf(
     (server) =>
       arrayOf(server) === array &&
       isStanding(server) &&
-      drainSince(server) === undefined &&
+      !isOutOfService(server) &&
       !isQuarantined(server.metadata.name),
   );
 }
@@ -43,11 +42,7 @@ export function leaversOf({ spec }: LoadBalancer, servers: readonly Server[]): r
     spec.frontendArrayRef.name,
     ...spec.backends.flatMap(({ members }) => members.map(({ array }) => array)),
   ]);
-  return servers.filter((server) => arrays.has(arrayOf(server) ?? '') && drainSince(server) !== undefined);
-}
-
-export function arrayOf({ metadata }: Server): string | undefined {
-  return metadata.labels?.[labels.array];
+  return servers.filter((server) => arrays.has(arrayOf(server) ?? '') && isOutOfService(server));
 }
 
 function isStanding({ status }: Server): boolean {

@@ -1,10 +1,11 @@
 /** What the front ends' reports amount to: who serves, who is up, who is drained, how busy they are. Pure. */
 import type { LoadReport } from '../../balancer/load-reports.ts';
 import type { ProxyProcess } from '../../balancer/port.ts';
+import { arrayOf } from '../../api/drain.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { Report } from '../../balancer/fleet.ts';
-import { arrayOf, leaversOf, membersOf } from './members.ts';
+import { leaversOf, membersOf } from './members.ts';
 import { machineOf, processName, wantedHash } from './model.ts';
 import type { Frontend, Observed } from './observe.ts';
 

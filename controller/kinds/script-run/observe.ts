@@ -1,12 +1,15 @@
 /** Reads what a run depends on: its servers, their scripts, and what the hosts say about the jobs. */
 import type { ScriptRun } from '../../api/script-run.ts';
+import { serverKind } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import type { Cache } from '../../kube/port.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Look, Observed, TargetFacts } from './decide/facts.ts';
 import type { Result } from './decide/record.ts';
 import type { JobMemory } from './memory.ts';
 import { findPlace, jobPrefix, type NoPlace, type Place, type PlacePorts } from './place.ts';
+import { serviceOf } from './service.ts';
 
 export interface ObservePorts extends PlacePorts {
   readonly shell: Shell;
@@ -37,7 +40,10 @@ export async function observe(ports: ObservePorts, run: ScriptRun, now: Instant)
     ],
   );
   const sites = new Map(await Promise.all(looked));
-  const targets = [...sites].map(([server, site]) => factsOf(run, server, site));
+  const targets = [...sites].map(([server, site]) => ({
+    ...factsOf(run, server, site),
+    ...standingOf(ports.cache, run, server),
+  }));
   return { now, run, targets, sites };
 }
 
@@ -67,7 +73,14 @@ function unreachable(message: string, final: boolean): Look {
   return { state: 'unreachable', final, message };
 }
 
-function factsOf(run: ScriptRun, server: string, { place, look }: Site): TargetFacts {
+/** Whether it stays, and how it stands with its load balancers. */
+function standingOf(cache: Cache, run: ScriptRun, name: string): Pick<TargetFacts, 'isGone' | 'service'> {
+  const server = cache.get(serverKind, { namespace: run.metadata.namespace ?? '', name });
+  const isGone = server === undefined || server.metadata.deletionTimestamp !== undefined;
+  return run.spec.drain ? { isGone, service: serviceOf(cache, run, server) } : { isGone };
+}
+
+function factsOf(run: ScriptRun, server: string, { place, look }: Site): Omit<TargetFacts, 'isGone'> {
   const common = { server, jobPrefix: jobPrefix(run, server), ...(look === undefined ? {} : { look }) };
   if (!('host' in place)) {
     const { instanceID, message, final } = place;

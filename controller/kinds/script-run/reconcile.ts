@@ -1,6 +1,6 @@
 /** Runs scripts on servers: boot and decommission steps, operations, or any Script. */
 import { isTrue } from '../../api/conditions.ts';
-import type { ObjectKey } from '../../api/meta.ts';
+import { keyOf, type ObjectKey } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun, type ScriptRunStatus } from '../../api/script-run.ts';
 import { serverKind } from '../../api/server.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
@@ -12,13 +12,16 @@ import type { Shell } from '../../shell/port.ts';
 import { act, forget } from './act.ts';
 import type { ActPorts } from './deed.ts';
 import { decide, type Plan } from './decide/index.ts';
-import { isFinal, queue, type Result } from './decide/record.ts';
+import { isFinal, isOut, queue, type Result } from './decide/record.ts';
 import { inputProblems } from './job.ts';
+import { byMark, writeMarks } from './marks.ts';
 import { JobMemory } from './memory.ts';
 import { observe, type Observation } from './observe.ts';
 import { findPlace } from './place.ts';
 import { operationText, refusedStatus, serversText, statusOf } from './status.ts';
+import { surplusOf } from './surplus.ts';
 import { selectServers, targetText, type Refusal } from './targets.ts';
+import { Turns } from './turns.ts';
 
 export interface ScriptRunPorts {
   readonly kube: Kube;
@@ -29,37 +32,44 @@ export interface ScriptRunPorts {
   readonly failpoints: Failpoints;
 }
 
-interface Ports extends ScriptRunPorts, ActPorts {}
+interface Ports extends ScriptRunPorts, ActPorts {
+  readonly turns: Turns;
+}
 
 /** How soon a run that cannot begin yet is looked at again. */
 const waitingPeriod = 1_000;
 
 export function createScriptRunController(ports: ScriptRunPorts): KindController {
-  const own: Ports = { ...ports, memory: new JobMemory() };
+  const own: Ports = { ...ports, memory: new JobMemory(), turns: new Turns() };
   return {
     name: 'script-run',
     resource: scriptRunKind,
     // A pass waits for hosts, not for the processor; one that does not answer may hold its worker for seconds.
     workers: 64,
-    watches: [],
+    watches: [{ resource: serverKind, wakes: byMark }],
     reconcile: (key, context) => reconcile(own, key, context),
   };
 }
 
 async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
   const run = ports.cache.get(scriptRunKind, key);
-  if (run === undefined || run.metadata.deletionTimestamp !== undefined) return {};
+  if (run === undefined || run.metadata.deletionTimestamp !== undefined) {
+    await writeMarks(ports, key, undefined);
+    return {};
+  }
   if (isTrue({ ...run, metadata: {} }, 'Finished')) return cleanUp(ports, run, context.now);
   return run.status?.results === undefined ? open(ports, run, context) : proceed(ports, run, context);
 }
 
-/** Deletes a finished run when its time is over. */
-async function cleanUp({ kube }: Ports, run: ScriptRun, now: Instant): Promise<ReconcileResult> {
+/** Puts back what a crash has left out of service, and deletes a finished run when its time is over. */
+async function cleanUp(ports: Ports, run: ScriptRun, now: Instant): Promise<ReconcileResult> {
+  if (run.spec.drain) await writeMarks(ports, keyOf(run), undefined);
+  for (const old of surplusOf(ports.cache, run)) await ports.kube.delete(scriptRunKind, old);
   const { ttlSecondsAfterFinished } = run.spec;
   if (ttlSecondsAfterFinished === undefined) return {};
   const left = Date.parse(run.status?.completionTime ?? '') + ttlSecondsAfterFinished * 1000 - now;
   if (left > 0) return { after: left };
-  await kube.delete(scriptRunKind, run);
+  await ports.kube.delete(scriptRunKind, run);
   return {};
 }
 
@@ -87,6 +97,8 @@ async function prepare(ports: Ports, run: ScriptRun, now: Instant): Promise<Scri
   const all = ports.cache.list(serverKind, { namespace: run.metadata.namespace ?? '' });
   const selection = selectServers(run, all, now);
   if ('reason' in selection) return selection;
+  const busy = ports.turns.take(ports.cache, run);
+  if (busy !== undefined) return busy;
   let refusal: Refusal | undefined;
   for (const server of selection.servers) {
     const place = await findPlace(ports, run, server.metadata.name);
@@ -123,12 +135,16 @@ async function proceed(ports: Ports, run: ScriptRun, context: ReconcileContext):
     }),
   );
   const status = statusOf(run, results, now);
-  await ports.kube.writeStatus(scriptRunKind, run, status);
+  const written = await ports.kube.writeStatus(scriptRunKind, run, status);
   if (plan.moves.some((move) => move.do === 'collect')) ports.failpoints.hit('boot.after-step-recorded');
   for (const move of plan.moves) {
     if (move.do !== 'nothing') log.info({ server: move.after.server, do: move.do }, 'worked on a script run');
   }
   announce(ports.events, run, status);
+  if (run.spec.drain) {
+    if (results.some(isOut)) ports.failpoints.hit('operation.after-drain-recorded');
+    await writeMarks(ports, keyOf(run), written);
+  }
   await tidy(ports, run, observed, results);
   return afterPass(run, plan, results, status);
 }

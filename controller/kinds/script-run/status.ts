@@ -22,6 +22,7 @@ const order: Readonly<Record<Result['state'], number>> = {
   Running: 2,
   Queued: 3,
   Succeeded: 4,
+  Skipped: 5,
 };
 
 const reasonOfState: Readonly<Partial<Record<Result['state'], SucceededReason>>> = {
@@ -43,7 +44,7 @@ export function statusOf(run: ScriptRun, results: readonly Result[], now: Instan
     total: results.length,
     active,
     succeeded,
-    failed: results.length - succeeded - active - count('Queued', 'Canceled'),
+    failed: results.length - succeeded - active - count('Queued', 'Canceled', 'Skipped'),
     ...(run.spec.cancel ? { cancelTime: run.status?.cancelTime ?? timestamp(now) } : {}),
     results: arrange(results),
   };
@@ -121,15 +122,21 @@ function progress(results: readonly Result[]): Outcome {
   }
   const done = results.filter(isFinal).length;
   const active = results.filter((result) => result.state === 'Running').length;
-  return { reason: 'Running', message: `${done} of ${results.length} servers done, ${active} under way.` };
+  const told = results.find((result) => !isFinal(result) && result.message !== undefined);
+  const detail = told === undefined ? '' : ` ${told.server}: ${told.message ?? ''}`;
+  const message = `${done} of ${results.length} servers done, ${active} under way.${detail}`;
+  return { reason: 'Running', message };
 }
 
 /** The first failure gives the reason; a wish to stop, when it had any effect, explains the rest. */
 function verdictOf(run: ScriptRun, results: readonly Result[]): Outcome {
-  const total = results.length;
-  const bad = results.filter((result) => result.state !== 'Succeeded');
+  const skipped = results.filter((result) => result.state === 'Skipped').length;
+  const total = results.length - skipped;
+  if (total === 0) return { reason: 'TargetNotFound', message: 'All its servers were deleted meanwhile.' };
+  const bad = results.filter((result) => result.state !== 'Succeeded' && result.state !== 'Skipped');
   if (bad.length === 0) {
-    return { reason: 'Completed', message: `Succeeded on ${serversText(total)}.` };
+    const rest = skipped === 0 ? '' : ` ${skipped} deleted meanwhile.`;
+    return { reason: 'Completed', message: `Succeeded on ${serversText(total)}.${rest}` };
   }
   const stopped = bad.filter((result) => result.state === 'Canceled');
   const [first] = bad
@@ -151,9 +158,12 @@ function verdictOf(run: ScriptRun, results: readonly Result[]): Outcome {
 }
 
 function arrange(results: readonly Result[]): Result[] {
-  return results
-    .toSorted((a, b) => order[a.state] - order[b.state] || (a.server < b.server ? -1 : 1))
-    .map(({ logTail, ...result }, at) =>
-      logTail === undefined || at >= tailsKept ? result : { ...result, logTail },
-    );
+  return (
+    results
+      // Among equals the order of the run stays: the next to begin stands first.
+      .toSorted((a, b) => order[a.state] - order[b.state])
+      .map(({ logTail, ...result }, at) =>
+        logTail === undefined || at >= tailsKept ? result : { ...result, logTail },
+      )
+  );
 }

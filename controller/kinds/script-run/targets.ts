@@ -24,7 +24,7 @@ export function targetText({ spec: { target } }: ScriptRun): string {
   return `deployment/${target.deployment ?? ''}`;
 }
 
-/** The servers, by name, from all those of the namespace. */
+/** The servers, oldest first, from all those of the namespace: what goes wrong goes wrong where people expect it. */
 export function selectServers(
   run: ScriptRun,
   servers: readonly Server[],
@@ -43,7 +43,7 @@ export function selectServers(
     const names = members.map((server) => server.metadata.name).join(', ');
     return { reason: 'NoOperationalServers', message: `Not Operational: ${names}.`, final };
   }
-  return { servers: ready.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)) };
+  return { servers: ready.toSorted(byAge) };
 }
 
 function isMember({ spec: { target } }: ScriptRun, server: Server): boolean {
@@ -55,6 +55,11 @@ function isMember({ spec: { target } }: ScriptRun, server: Server): boolean {
     return own[labels.cluster] === target.cluster && isInRole;
   }
   return server.spec.deploymentRef.name === target.deployment;
+}
+
+function byAge({ metadata: a }: Server, { metadata: b }: Server): number {
+  if (a.creationTimestamp !== b.creationTimestamp) return a.creationTimestamp < b.creationTimestamp ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
 }
 
 /** Its boot scripts are done and it is not on its way out; it may be unhealthy, which is when people run scripts. */

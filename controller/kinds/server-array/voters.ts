@@ -1,6 +1,6 @@
 /** Who votes on an array's size, with the newest figures, and what servers answered while an update is watched. */
 import { findCondition } from '../../api/conditions.ts';
-import { drainAnnotation, isBalanced } from '../../api/drain.ts';
+import { isBalanced, isOutOfService } from '../../api/drain.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { labels } from '../../api/meta.ts';
 import type { ServerArray } from '../../api/server-array.ts';
@@ -75,12 +75,11 @@ function arrayOf({ metadata }: Server): string {
   return metadata.labels?.[labels.array] ?? '';
 }
 
-function isInService({ metadata, status }: Server): boolean {
-  const isOut =
-    metadata.annotations?.[drainAnnotation] !== undefined || metadata.deletionTimestamp !== undefined;
+function isInService(server: Server): boolean {
+  const { status } = server;
   const state = findCondition(status, 'Ready')?.reason;
   // One that was Operational and is silent now is a voter without a voice, not no voter.
-  return !isOut && status?.operationalTime !== undefined && state !== 'Terminated';
+  return !isOutOfService(server) && status?.operationalTime !== undefined && state !== 'Terminated';
 }
 
 function problemsOf(

@@ -77,6 +77,7 @@ function draftRun(server: Server, wish: RunWish): NewObject<ScriptRun> {
       target: { server: name },
       phase: wish.phase,
       parallelism: 1,
+      drain: false,
       maxFailures: 0,
       cancel: false,
       ...(wish.timeoutSeconds === undefined ? {} : { timeoutSeconds: wish.timeoutSeconds }),

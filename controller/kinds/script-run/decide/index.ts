@@ -1,8 +1,10 @@
 /** What to do next on each server of a run. Pure: the record in status and what was seen decide, nothing else. */
+import type { ScriptRun } from '../../../api/script-run.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
-import { advance, decommissionLimit, firstAttempt, startPatience } from './advance.ts';
+import { advance, decommissionLimit, firstAttempt, startPatience, type Context } from './advance.ts';
+import { afterScripts, comeBack, stayOut, whyKept } from './drain.ts';
 import type { Move, Observed, Stop, TargetFacts } from './facts.ts';
-import { end, isFinal, withMessage, withoutMessage, type Ending, type Result } from './record.ts';
+import { end, isFinal, withDrain, withMessage, withoutMessage, type Ending, type Result } from './record.ts';
 
 export interface Plan {
   readonly moves: readonly Move[];
@@ -11,6 +13,8 @@ export interface Plan {
 
 const firstPoll: Millis = 200;
 const lastPoll: Millis = 2_000;
+/** Looks at the cache only. */
+const drainPoll: Millis = 500;
 
 export function decide(observed: Observed): Plan {
   const { now, run, targets } = observed;
@@ -19,10 +23,36 @@ export function decide(observed: Observed): Plan {
   const moves = (run.status?.results ?? []).map((result): Move => {
     const target = facts.get(result.server);
     if (result.state !== 'Running' || target === undefined) return { do: 'nothing', after: result };
-    return advance(result, target, { now, run, stop });
+    return pardon(run, target, now, moveOf(result, target, { now, run, stop }));
   });
   const scheduled = schedule(observed, moves, stop);
   return { moves: scheduled, recheckAfter: recheckAfter(now, scheduled) };
+}
+
+function moveOf(result: Result, target: TargetFacts, context: Context): Move {
+  const { service } = target;
+  if (service === undefined) return advance(result, target, context);
+  if (result.drain === 'Draining') {
+    return { do: 'nothing', after: stayOut({ result, target, service }, context) };
+  }
+  if (result.drain === 'Returning') {
+    return { do: 'nothing', after: comeBack({ result, target, service }, context) };
+  }
+  return afterScripts(result, advance(result, target, context), context);
+}
+
+/** A server of many that was deleted meanwhile is no failure of the run. */
+function pardon(run: ScriptRun, target: TargetFacts, now: Instant, move: Move): Move {
+  const { after } = move;
+  const isFailure = isFinal(after) && after.state !== 'Succeeded' && after.state !== 'Canceled';
+  if (!isFailure || !isSkippable(run, target)) return move;
+  return { ...move, after: end(after, skipped, now) };
+}
+
+const skipped: Ending = { state: 'Skipped', message: 'It was deleted meanwhile.' };
+
+function isSkippable({ spec }: ScriptRun, { isGone }: TargetFacts): boolean {
+  return isGone && spec.target.server === undefined;
 }
 
 function stopOf({ now, run }: Observed): Stop | undefined {
@@ -35,9 +65,11 @@ function stopOf({ now, run }: Observed): Stop | undefined {
 /** Lets waiting servers begin while there is room, or ends them when nothing more may start. */
 function schedule(observed: Observed, moves: readonly Move[], stop: Stop | undefined): readonly Move[] {
   const { now, run, targets } = observed;
-  const failures = moves.filter(({ after }) => isFinal(after) && after.state !== 'Succeeded').length;
+  const failures = moves.filter(({ after }) => isFailed(after)).length;
   const verdict = noBeginning(stop, failures, run.spec.maxFailures);
-  let room = run.spec.parallelism - moves.filter(({ after }) => after.state === 'Running').length;
+  const free = run.spec.parallelism - moves.filter(({ after }) => after.state === 'Running').length;
+  // Who may leave service is known only when the others have left.
+  let room = run.spec.drain ? Math.min(free, 1) : free;
   return moves.map((move): Move => {
     const { after } = move;
     if (after.state !== 'Queued') return move;
@@ -49,6 +81,10 @@ function schedule(observed: Observed, moves: readonly Move[], stop: Stop | undef
   });
 }
 
+function isFailed(result: Result): boolean {
+  return isFinal(result) && result.state !== 'Succeeded' && result.state !== 'Skipped';
+}
+
 /** Why no further server may begin. */
 function noBeginning(stop: Stop | undefined, failures: number, limit: number): Ending | undefined {
   if (stop !== undefined) return { state: stop, message: 'It had not begun.' };
@@ -58,7 +94,8 @@ function noBeginning(stop: Stop | undefined, failures: number, limit: number): E
 }
 
 function begin(result: Result, target: TargetFacts, { now, run }: Observed): Result {
-  const { instanceID, problem } = target;
+  const { instanceID, problem, service } = target;
+  if (isSkippable(run, target)) return end(result, skipped, now);
   const begun: Result = { ...withoutMessage(result), startTime: timestamp(now) };
   if (instanceID === undefined) {
     return end(begun, { state: 'Unreachable', message: 'The server has no machine.' }, now);
@@ -70,7 +107,10 @@ function begin(result: Result, target: TargetFacts, { now, run }: Observed): Res
     return end(begun, { state: final ? 'Failed' : 'Unreachable', message }, now);
   }
   if (target.steps.length === 0) return end(begun, { state: 'Succeeded' }, now);
-  return { ...begun, state: 'Running', instanceID, logBytes: 0, steps: [firstAttempt(target, now)] };
+  const opened: Result = { ...begun, state: 'Running', instanceID, logBytes: 0 };
+  if (service === undefined) return { ...opened, steps: [firstAttempt(target, now)] };
+  const why = whyKept(service);
+  return why === undefined ? withDrain(opened, 'Draining', now) : withMessage(result, why);
 }
 
 /** Fast while a step is young, slower the longer it takes; at once when a new record is waiting to be acted on. */
@@ -81,6 +121,8 @@ function recheckAfter(now: Instant, moves: readonly Move[]): Millis | undefined 
 
 function waitFor(now: Instant, move: Move): Millis {
   const step = move.after.steps?.at(-1);
+  const { drain } = move.after;
+  if (drain === 'Draining' || drain === 'Returning') return drainPoll;
   if (step === undefined) return lastPoll;
   if (step.state === 'Queued' && move.do !== 'start' && move.after.message === undefined) {
     return step.retryTime === undefined ? 0 : Math.max(0, Date.parse(step.retryTime) - now);

@@ -44,9 +44,20 @@ export function withoutMessage(result: Result): Result {
   return rest;
 }
 
+/** On its way out of service and back. */
+export function withDrain(result: Result, drain: NonNullable<Result['drain']>, now: Instant): Result {
+  return { ...withoutMessage(result), state: 'Running', drain, drainTime: timestamp(now) };
+}
+
+/** Whether the run keeps the server out of service: its mark is on the server while, and only while, this is on record. */
+export function isOut({ state, drain }: Result): boolean {
+  return state === 'Running' && (drain === 'Draining' || drain === 'Drained');
+}
+
 /** Nothing more happens on this server. */
 export function end(result: Result, ending: Ending, now: Instant): Result {
-  const ended = { ...withoutMessage(result), state: ending.state, completionTime: timestamp(now) };
+  const { drain: _drain, drainTime: _drainTime, ...rest } = withoutMessage(result);
+  const ended = { ...rest, state: ending.state, completionTime: timestamp(now) };
   return ending.message === undefined ? ended : withMessage(ended, ending.message);
 }
 
@@ -54,6 +65,7 @@ export function end(result: Result, ending: Ending, now: Instant): Result {
 export function endStep(result: Result, ending: Ending, now: Instant): Result {
   const last = result.steps?.at(-1);
   if (last === undefined) return end(result, ending, now);
-  const state = ending.state === 'Unreachable' ? 'Interrupted' : ending.state;
+  const isCut = ending.state === 'Unreachable' || ending.state === 'Skipped';
+  const state = isCut ? 'Interrupted' : ending.state;
   return end(replaceStep(result, { ...last, state, completionTime: timestamp(now) }), ending, now);
 }

@@ -83,7 +83,7 @@ function rosterOf(observed: Observed, { failing, scale, course }: Omit<Facts, 'c
   const isHeld = failing.meltdown && isVoted;
   return {
     now,
-    members,
+    members: members.map((member) => (member.held ? { ...member, locked: true } : member)),
     zones,
     allowance,
     // A vote may be an answer to what is broken: nothing shrinks by it now.

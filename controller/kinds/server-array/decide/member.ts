@@ -1,6 +1,12 @@
 /** What one server is to its array: its place in the roster, its state, and whether it serves. Pure. */
 import { findCondition } from '../../../api/conditions.ts';
-import { balancersOf, drainAnnotation, isDrained, isServing } from '../../../api/drain.ts';
+import {
+  balancersOf,
+  drainAnnotation,
+  isDrained,
+  isServing,
+  operationAnnotation,
+} from '../../../api/drain.ts';
 import type { LoadBalancer } from '../../../api/load-balancer.ts';
 import { annotations } from '../../../api/meta.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
@@ -42,6 +48,8 @@ export interface Member {
   /** Its machine has been told to end, or never was. */
   readonly ending: boolean;
   readonly locked: boolean;
+  /** Out of service for a ScriptRun that brings it back: it stays until then. */
+  readonly held: boolean;
 }
 
 export interface MemberScope {
@@ -72,6 +80,7 @@ export function memberOf(server: Server, scope: MemberScope): Member {
     ...timesOf(server),
     ending: place === 'Lost' || status.terminationTime !== undefined,
     locked: spec.deletionProtection,
+    held: metadata.annotations?.[operationAnnotation] !== undefined,
   };
 }
 

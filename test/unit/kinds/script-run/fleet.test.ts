@@ -154,6 +154,25 @@ describe('many servers', () => {
   });
 });
 
+test('of the boots of a server the newest five stay, and whatever people ran', async () => {
+  const { metadata } = site.addServer('web', 1);
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Server', name: 'web', uid: metadata.uid }];
+  const over = { conditions: [condition('Finished', 'Completed')] };
+  for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    site.kube.seed(scriptRunKind, {
+      ...words(scriptRunKind),
+      metadata: { namespace, name: `web-boot-${number}`, ownerReferences },
+      spec: { target: { server: 'web' }, phase: number === 1 ? 'Operational' : 'Boot' } as never,
+      status: number === 2 ? {} : over,
+    });
+    await site.clock.advance(60_000);
+  }
+  await site.reconcile(createScriptRunController(site), { namespace, name: 'web-boot-8' });
+  const left = site.cache.list(scriptRunKind).map((one) => one.metadata.name);
+  // The second has not finished: somebody may still wait for it.
+  expect(left.toSorted()).toEqual([1, 2, 4, 5, 6, 7, 8].map((number) => `web-boot-${number}`));
+});
+
 describe('runs that cannot begin', () => {
   const server = { target: { server: 'web' } };
 

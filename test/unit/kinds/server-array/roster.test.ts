@@ -71,6 +71,7 @@ class Cloud {
         keptUntil: machine.keptUntil,
         ending: false,
         locked: false,
+        held: false,
       };
     });
   }

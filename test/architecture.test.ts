@@ -78,7 +78,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that decide: the same input must give the same output, in a test as in production. */
 const pureFile =
-  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/(judge|eyes|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts)/;
+  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/(judge|eyes|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts|owned-servers\/removals\.ts)/;
 const impure =
   /\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bperformance\.|\bfetch\(/;
 

@@ -1,8 +1,9 @@
-/** The automatic removals that owners wrote into their status: what a new process starts its breaker from. Pure. */
+/** The automatic removals that owners keep in their status: what a new process starts its breaker from. Pure. */
 import { keyText } from '../api/meta.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { serverArrayKind } from '../api/server-array.ts';
-import type { Removal } from '../breaker/limits.ts';
+import { timestamp, type Instant } from '../base/clock.ts';
+import { breakerWindow, type Removal } from '../breaker/limits.ts';
 import type { Cache } from '../kube/port.ts';
 import type { ServerOwner } from './servers.ts';
 
@@ -20,4 +21,19 @@ export function recordedRemovals(cache: Cache): readonly Removal[] {
       count,
     })),
   );
+}
+
+type Recorded = NonNullable<ServerOwner['status']>['automaticRemovals'];
+
+/**
+ * The record once `count` more Servers go. At most 32 entries: older ones are added up under the later time, which only
+ * makes the breaker stricter.
+ */
+export function removalsAfter(recorded: Recorded, count: number, now: Instant): Recorded {
+  const recent = (recorded ?? []).filter(({ time }) => now - Date.parse(time) < breakerWindow);
+  const all = count === 0 ? recent : [...recent, { time: timestamp(now), count }];
+  if (all.length === 0) return undefined;
+  const [first, second, ...rest] = all;
+  const isFull = all.length > 32 && first !== undefined && second !== undefined;
+  return isFull ? [{ time: second.time, count: first.count + second.count }, ...rest] : all;
 }

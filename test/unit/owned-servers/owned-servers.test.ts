@@ -5,7 +5,8 @@ import { labels } from '../../../controller/api/meta.ts';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import { serverArrayKind } from '../../../controller/api/server-array.ts';
 import { serverKind, type Server } from '../../../controller/api/server.ts';
-import { recordedRemovals } from '../../../controller/owned-servers/removals.ts';
+import { timestamp } from '../../../controller/base/clock.ts';
+import { recordedRemovals, removalsAfter } from '../../../controller/owned-servers/removals.ts';
 import {
   createServer,
   listServers,
@@ -90,6 +91,15 @@ test('removals of arrays and clusters are told apart', () => {
     { at: Date.parse(at), scope: 'ServerArray/shop/db', count: 1 },
     { at: Date.parse(at), scope: 'MySQLCluster/shop/db', count: 2 },
   ]);
+});
+
+test('a record forgets what is ten minutes old, and adds up what is too much', () => {
+  const now = Date.parse(at);
+  const entry = (secondsAgo: number, count = 1) => ({ time: timestamp(now - secondsAgo * 1_000), count });
+  expect(removalsAfter([entry(600), entry(599)], 2, now)).toEqual([entry(599), entry(0, 2)]);
+  expect(removalsAfter([entry(600)], 0, now)).toBeUndefined();
+  const full = Array.from({ length: 32 }, (_, index) => entry(32 - index));
+  expect(removalsAfter(full, 3, now)).toEqual([entry(31, 2), ...full.slice(2), entry(0, 3)]);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 /** What to do for a cluster next, apart from changes of primary and of what commits wait for. Pure. */
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { timestamp, type Instant } from '../../../base/clock.ts';
+import { timestamp } from '../../../base/clock.ts';
+import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
@@ -34,7 +35,7 @@ export function decide(observed: Observed): Decision {
     ...(isStill || durability === undefined ? {} : { durability }),
     members: recordsOf(observed, joining.records, upkeep.troubles),
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
-    automaticRemovals: removalsAfter(status, roster.replaced.length, observed.now),
+    automaticRemovals: removalsAfter(status.automaticRemovals, roster.replaced.length, observed.now),
   };
   const isMoving = joining.deeds.length > 0 || roster.deeds.length > 0 || joining.isUnderWay;
   return {
@@ -155,17 +156,6 @@ function lagOf(member: Member, maxLagSeconds: number): MemberRecord['lag'] {
   if (replication.lagSeconds === undefined) return 'Unknown';
   if (replication.lagSeconds === 0) return 'None';
   return replication.lagSeconds <= maxLagSeconds ? 'UnderLimit' : 'OverLimit';
-}
-
-/** At most 32 entries; older ones count for the breaker no more. */
-function removalsAfter(
-  { automaticRemovals = [] }: MySQLClusterStatus,
-  count: number,
-  now: Instant,
-): MySQLClusterStatus['automaticRemovals'] {
-  const recent = automaticRemovals.filter(({ time }) => now - Date.parse(time) < 10 * 60_000);
-  const all = count === 0 ? recent : [...recent, { time: timestamp(now), count }];
-  return all.length === 0 ? undefined : all.slice(-32);
 }
 
 function rosterEvents(

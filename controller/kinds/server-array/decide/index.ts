@@ -10,7 +10,8 @@
  */
 import { finalizer } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
-import { timestamp, type Instant } from '../../../base/clock.ts';
+import type { Instant } from '../../../base/clock.ts';
+import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { decideDeletion } from './deletion.ts';
 import { decideFailing, type Failing } from './failing.ts';
 import type { EventNote, Observed, Plan } from './plan.ts';
@@ -56,7 +57,7 @@ function decideLife(observed: Observed): Plan {
     ...scale.record,
     ...course.record,
     failing: failing.record.length === 0 ? undefined : failing.record,
-    automaticRemovals: removalsAfter(status, automatic, now),
+    automaticRemovals: removalsAfter(status.automaticRemovals, automatic, now),
   };
   const recheckAfter = recheck(observed, facts);
   return {
@@ -111,20 +112,6 @@ function rosterOf(observed: Observed, { failing, scale, course }: Omit<Facts, 'c
     },
     drain: drainSeconds * 1_000,
   };
-}
-
-/** At most 32 entries: older ones are added up under the later time, which only makes the breaker stricter. */
-function removalsAfter(
-  { automaticRemovals = [] }: ServerArrayStatus,
-  count: number,
-  now: Instant,
-): ServerArrayStatus['automaticRemovals'] {
-  const recent = automaticRemovals.filter(({ time }) => now - Date.parse(time) < 10 * 60_000);
-  const all = count === 0 ? recent : [...recent, { time: timestamp(now), count }];
-  if (all.length === 0) return undefined;
-  const [first, second, ...rest] = all;
-  const isFull = all.length > 32 && first !== undefined && second !== undefined;
-  return isFull ? [{ time: second.time, count: first.count + second.count }, ...rest] : all;
 }
 
 function removalEvents({ remove }: RosterPlan): readonly EventNote[] {

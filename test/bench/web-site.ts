@@ -144,10 +144,9 @@ export class WebSite {
   /** Without the copies on front ends: many front ends would otherwise do little but check each other. */
   async serveFromArray(): Promise<void> {
     const { backends } = (await this.balancer()).spec;
-    const lean = backends.map(({ members, check, ...backend }) => ({
+    const lean = backends.map(({ members, ...backend }) => ({
       ...backend,
       members: members.filter(({ array }) => array !== 'front'),
-      check: { ...check, periodMilliseconds: 5_000 },
     }));
     await this.patch('rllb/www', { spec: { backends: lean } });
   }

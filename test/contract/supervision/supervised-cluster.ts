@@ -117,7 +117,8 @@ export class SupervisedCluster {
   }
 
   async lead(replica: DatabaseHost): Promise<void> {
-    await replica.database.follow(await this.primary.source(false), stamp(epoch));
+    const order = stamp(epoch, this.record.serial);
+    await replica.database.follow(await this.primary.source(false), order);
   }
 
   get #object(): MySQLCluster {

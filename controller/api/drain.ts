@@ -1,7 +1,7 @@
 /** How a server leaves service: whoever wants it gone marks it, every LoadBalancer lets go of it and says so. Pure. */
 import type { LoadBalancer } from './load-balancer.ts';
-import { group, labels } from './meta.ts';
-import type { Server } from './server.ts';
+import { group } from './meta.ts';
+import { arrayOf, type Server } from './server.ts';
 
 /**
  * On a Server: since when it should get no new requests (RFC 3339). Also on servers that must not get any yet, or that
@@ -73,11 +73,6 @@ export function isLastInService(
       return serves(server) && !left.some(serves);
     });
   });
-}
-
-/** The array a server belongs to. */
-export function arrayOf({ metadata }: Server): string | undefined {
-  return metadata.labels?.[labels.array];
 }
 
 function isFrontend(array: string, spec: LoadBalancer['spec']): boolean {

@@ -29,6 +29,15 @@ export const annotations = {
   candidate: `${group}/candidate`,
 } as const;
 
+/** Sorts older objects first. */
+export function ageOf({
+  metadata,
+}: {
+  readonly metadata: Pick<ObjectMeta, 'creationTimestamp' | 'name'>;
+}): string {
+  return `${metadata.creationTimestamp} ${metadata.name}`;
+}
+
 /** Whether a person has asked to leave the object as it is. */
 export function isPaused({ metadata }: { readonly metadata: Pick<ObjectMeta, 'annotations'> }): boolean {
   const paused = metadata.annotations?.[annotations.paused];

@@ -15,7 +15,7 @@ import {
 } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import type { KubeObject } from './meta.ts';
+import { labels, type KubeObject } from './meta.ts';
 import {
   address,
   count,
@@ -152,3 +152,8 @@ export const serverKind = defineKind({
 export type ServerSpec = SpecOf<typeof serverKind>;
 export type ServerStatus = StatusOf<typeof serverKind>;
 export type Server = KubeObject<ServerSpec, ServerStatus>;
+
+/** The array a server belongs to. */
+export function arrayOf({ metadata }: Server): string | undefined {
+  return metadata.labels?.[labels.array];
+}

@@ -4,6 +4,11 @@ import type { Operation } from './history.ts';
 /** Host name of the server that led each epoch. */
 export type Leaders = Readonly<Record<number, string>>;
 
+/** Host name of the lab's machine at an address. */
+export function nodeAt(address: string): string {
+  return `ip-${address.replaceAll('.', '-')}`;
+}
+
 /** Epochs that one server led without another in between: a change of primary that was given up costs an epoch too. */
 interface Term {
   readonly node: string;

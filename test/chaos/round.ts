@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PromotionStatus } from '../../controller/api/promotion.ts';
 import type { DatabaseSite } from './database-site.ts';
-import type { Leaders } from './epochs.ts';
+import { nodeAt, type Leaders } from './epochs.ts';
 import type { Draw } from './failover-options.ts';
 import type { HistoryFile } from './history-file.ts';
 import type { Outage } from './outage-meter.ts';
@@ -113,7 +113,7 @@ export async function playRound(
 async function leaderOf(site: DatabaseSite): Promise<Leaders> {
   const { server, epoch } = await site.primary();
   const address = await site.addressOf(server);
-  return { [epoch]: `ip-${address.replaceAll('.', '-')}` };
+  return { [epoch]: nodeAt(address) };
 }
 
 function compare({ promotion, comparable, violations }: Round, outageMs: number): void {

@@ -5,7 +5,7 @@ import type { MySQLClusterStatus } from '../../controller/api/mysql-cluster.ts';
 import type { PromotionStatus } from '../../controller/api/promotion.ts';
 import { control } from '../../lab/cli/control.ts';
 import { timelineOf } from '../../lab/demo/timeline.ts';
-import { withTrueEpochs } from '../chaos/epochs.ts';
+import { nodeAt, withTrueEpochs } from '../chaos/epochs.ts';
 import type { HistoryEvent } from '../chaos/history.ts';
 import { operationsOf } from '../chaos/history.ts';
 import { OutageMeter, type Outage } from '../chaos/outage-meter.ts';
@@ -93,7 +93,7 @@ const leaders: Record<number, string> = {};
 async function noteLeader(): Promise<void> {
   const { server = '', epoch = 0 } = (await statusOf()).primary ?? {};
   const address = await story.field(`rlsrv/${server}`, '{.status.privateIP}');
-  leaders[epoch] = `ip-${address.replaceAll('.', '-')}`;
+  leaders[epoch] = nodeAt(address);
 }
 
 /** Writes and canaries while `work` goes on; returns the longest outage, and checks the history. */
@@ -167,7 +167,7 @@ describe('a new cluster', () => {
     const { primary } = await statusOf();
     const session = await client.session();
     const address = await story.field(`rlsrv/${primary?.server}`, '{.status.privateIP}');
-    expect(session.node).toBe(`ip-${address.replaceAll('.', '-')}`);
+    expect(session.node).toBe(nodeAt(address));
     session.destroy();
   }, 60_000);
 });

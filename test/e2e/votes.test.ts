@@ -9,7 +9,7 @@ import { until } from '../lab/hosts/lab.ts';
 import { openInstallation, type Installation } from './setup.ts';
 import { object, script, Story, template } from './story.ts';
 
-/** A busy computer takes its time; a quiet one needs 70 s for the whole file. */
+/** Of one wait: a busy computer takes its time. */
 const limit = 180_000;
 const testLimit = 2 * limit;
 const period = 5_000;

@@ -2,6 +2,7 @@
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
+import { ageOf } from '../../api/meta.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { isAllowed } from '../../accounts/gate.ts';
 import type { Instant } from '../../base/clock.ts';
@@ -41,7 +42,7 @@ export async function observe(
   const balancers = ports.cache
     .list(loadBalancerKind, { namespace })
     .filter((balancer) => balancer.spec.deploymentRef.name === name)
-    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+    .toSorted((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1));
   return {
     now,
     deployment,
@@ -51,10 +52,6 @@ export async function observe(
     inputProblems: await unreadableInputs(ports, deployment),
     servers,
   };
-}
-
-function age({ metadata }: LoadBalancer): string {
-  return `${metadata.creationTimestamp} ${metadata.name}`;
 }
 
 async function unreadableInputs(

@@ -1,8 +1,8 @@
 /** Which servers belong to a load balancer: its front ends, and those behind them. Pure. */
 import { findCondition } from '../../api/conditions.ts';
-import { arrayOf, isOutOfService } from '../../api/drain.ts';
+import { isOutOfService } from '../../api/drain.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
-import type { Server } from '../../api/server.ts';
+import { arrayOf, type Server } from '../../api/server.ts';
 
 /**
  * States in which a server that has booted stays where it is. Whether an unhealthy or silent one gets requests is

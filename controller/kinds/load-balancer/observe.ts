@@ -12,7 +12,7 @@ import type { Host } from '../../shell/port.ts';
 import type { Certificate } from './certificates.ts';
 import type { MaterialReader } from './materials.ts';
 import { frontendsOf } from './members.ts';
-import type { Materials } from './model.ts';
+import { wantedHash, type Materials } from './model.ts';
 import { extraOf, findProblem, type Problem } from './problems.ts';
 
 export interface ObservePorts {
@@ -31,6 +31,8 @@ export interface Observed {
   /** By name of the listener. */
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly frontends: readonly Frontend[];
+  /** Of the wanted structure; while something is wrong with the spec, of the one wanted before. Undefined without front ends. */
+  readonly hash: string | undefined;
 }
 
 export interface Frontend {
@@ -55,13 +57,17 @@ export async function observe(ports: ObservePorts, balancer: LoadBalancer, now: 
     .filter(({ metadata }) => metadata.uid !== balancer.metadata.uid);
   const pems = new Map([...reading.certificates].map(([name, { pem }]) => [name, pem]));
   const extra = { global: extraOf(balancer, 'global'), defaults: extraOf(balancer, 'defaults') };
+  const problem = findProblem(balancer, { deployment, arrays, others }) ?? reading.problem;
+  const materials = { balancer, servers, page: reading.page, certificates: pems, extra };
+  const [first] = frontends;
   return {
     now,
     balancer,
     deployment,
     account,
-    problem: findProblem(balancer, { deployment, arrays, others }) ?? reading.problem,
-    materials: { balancer, servers, page: reading.page, certificates: pems, extra },
+    problem,
+    materials,
+    hash: first && (problem === undefined ? wantedHash(materials, first) : balancer.status?.configHash),
     certificates: reading.certificates,
     frontends: frontends.map((server) => ({
       server,

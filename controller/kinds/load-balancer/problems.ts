@@ -2,6 +2,7 @@
 import { readExtraLines, type ExtraLines } from '../../balancer/words.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
+import { ageOf } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
 
 export interface Problem {
@@ -83,12 +84,7 @@ function takenFrontends(balancer: LoadBalancer, others: readonly LoadBalancer[])
 function isBefore(a: LoadBalancer, b: LoadBalancer): boolean {
   const array = b.spec.frontendArrayRef.name;
   const [isFirst, isSecond] = [a, b].map(({ status }) => status?.frontendArray === array);
-  return isFirst === isSecond ? age(a) < age(b) : isFirst === true;
-}
-
-/** Sorts the older first. */
-function age({ metadata }: LoadBalancer): string {
-  return `${metadata.creationTimestamp} ${metadata.name}`;
+  return isFirst === isSecond ? ageOf(a) < ageOf(b) : isFirst === true;
 }
 
 function mixedProtocols({ spec }: LoadBalancer): Problem | undefined {

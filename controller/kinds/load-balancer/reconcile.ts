@@ -2,9 +2,10 @@
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
-import { finalizer, keyOf, labels, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import { balancersOf } from '../../api/drain.ts';
+import { finalizer, keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
@@ -22,7 +23,7 @@ import { decide, isHandsOff } from './decide.ts';
 import { publicationOf, wantedRecord, type Publication } from './dns.ts';
 import { MaterialReader } from './materials.ts';
 import type { BalancerMetrics } from './metrics.ts';
-import { modelFor, wantedHash } from './model.ts';
+import { modelFor } from './model.ts';
 import { observe, type Observed } from './observe.ts';
 import { allowed, nextRollout, type Rollout } from './rollout.ts';
 import { statusOf } from './status.ts';
@@ -115,9 +116,7 @@ function nextLook({ status }: LoadBalancer, { frontends, hash }: View, { current
 /** One pass on every front end. */
 async function passOn({ frontends }: Ports, observed: Observed): Promise<ReadonlyMap<string, Report>> {
   const { balancer, materials } = observed;
-  const [first] = observed.frontends;
-  const hash = first && wantedHash(materials, first.server);
-  const mayChange = allowed(observed, hash, (frontend) => frontends.report(frontendId(observed, frontend)));
+  const mayChange = allowed(observed, (frontend) => frontends.report(frontendId(observed, frontend)));
   const orders = observed.frontends.map((frontend) => ({
     id: frontendId(observed, frontend),
     host: frontend.host,
@@ -169,12 +168,8 @@ async function retire(ports: Ports, balancer: LoadBalancer): Promise<ReconcileRe
 }
 
 function balancersWith(server: Server, cache: Cache): readonly ObjectKey[] {
-  const array = server.metadata.labels?.[labels.array];
-  if (array === undefined) return [];
-  const concerns = ({ spec }: LoadBalancer) =>
-    spec.frontendArrayRef.name === array ||
-    spec.backends.some(({ members }) => members.some((member) => member.array === array));
-  return inNamespace(server, cache).filter(concerns).map(keyOf);
+  const array = arrayOf(server);
+  return array === undefined ? [] : balancersOf(array, inNamespace(server, cache)).map(keyOf);
 }
 
 function ofNamespace(object: AnyObject, cache: Cache): readonly ObjectKey[] {

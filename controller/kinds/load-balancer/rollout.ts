@@ -26,8 +26,7 @@ const deadline: Millis = 30_000;
 
 /** Names of the front ends whose structure may be changed in this pass. */
 export function allowed(
-  { balancer, frontends, problem }: Observed,
-  hash: string | undefined,
+  { balancer, frontends, problem, hash }: Observed,
   reportOf: (frontend: Frontend) => Report | undefined,
 ): ReadonlySet<string> {
   const { rollout } = balancer.status ?? {};

@@ -1,12 +1,11 @@
 /** What the front ends' reports amount to: who serves, who is up, who is drained, how busy they are. Pure. */
 import type { LoadReport } from '../../balancer/load-reports.ts';
 import type { ProxyProcess } from '../../balancer/port.ts';
-import { arrayOf } from '../../api/drain.ts';
-import type { Server } from '../../api/server.ts';
+import { arrayOf, type Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { Report } from '../../balancer/fleet.ts';
 import { leaversOf, membersOf } from './members.ts';
-import { machineOf, processName, wantedHash } from './model.ts';
+import { machineOf, processName } from './model.ts';
 import type { Frontend, Observed } from './observe.ts';
 
 /** A front end with what is known of it. */
@@ -37,9 +36,7 @@ export interface View {
 export const silenceLimit: Millis = 6_000;
 
 export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>): View {
-  const { balancer, materials, now } = observed;
-  const [first] = observed.frontends;
-  const hash = first === undefined ? undefined : hashOf(observed, first);
+  const { balancer, materials, now, hash } = observed;
   const frontends = observed.frontends.flatMap((frontend): SeenFrontend[] => {
     const report = reports.get(frontendId(observed, frontend));
     return report === undefined ? [] : [seen(frontend, { report, hash, now })];
@@ -63,11 +60,6 @@ export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>)
     drained: leavers.filter((server) => isDrained(observed, frontends, server)),
     loads: loadsOf(observed, processes),
   };
-}
-
-/** While something is wrong with the spec, the structure that was wanted before. */
-function hashOf({ problem, balancer, materials }: Observed, { server }: Frontend): string | undefined {
-  return problem === undefined ? wantedHash(materials, server) : balancer.status?.configHash;
 }
 
 /** In whatever backend: a front end that does not run the wanted structure yet may call it otherwise. */

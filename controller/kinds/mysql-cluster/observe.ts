@@ -1,5 +1,5 @@
 /** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
-import { isPaused } from '../../api/meta.ts';
+import { ageOf, isPaused } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Server } from '../../api/server.ts';
@@ -89,11 +89,7 @@ function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promot
   return cache
     .list(promotionKind, { namespace: metadata.namespace ?? '' })
     .filter(({ spec }) => spec.clusterRef.name === metadata.name)
-    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
-}
-
-function age({ metadata }: Promotion): string {
-  return `${metadata.creationTimestamp} ${metadata.name}`;
+    .toSorted((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1));
 }
 
 /** What supervision saw, and what those say that it does not watch yet. */

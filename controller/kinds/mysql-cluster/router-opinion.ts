@@ -1,5 +1,6 @@
 /** What to say of the ways to a cluster: its local proxies and its names. Pure. */
 import type { SiteDeployment } from '../../api/deployment.ts';
+import { ageOf } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { Report } from '../../balancer/fleet.ts';
@@ -79,12 +80,7 @@ function holderOf(
 }
 
 function isBefore(a: MySQLCluster, b: MySQLCluster): boolean {
-  return age(a) < age(b);
-}
-
-/** Sorts the older first. */
-function age({ metadata }: MySQLCluster): string {
-  return `${metadata.creationTimestamp} ${metadata.name}`;
+  return ageOf(a) < ageOf(b);
 }
 
 function proxyTrouble({ proxies }: Ways): Opinion | undefined {

@@ -1,6 +1,5 @@
 /** How a server stands with its load balancers, as far as a run that drains must know. Reads the cache only. */
 import {
-  arrayOf,
   balancersOf,
   isDrained,
   isLastInService,
@@ -11,7 +10,7 @@ import {
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { ServiceFacts } from './decide/facts.ts';
 import { isOut } from './decide/record.ts';

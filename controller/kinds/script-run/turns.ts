@@ -1,9 +1,8 @@
 /** Of the runs that take servers of one array out of service, one works at a time. */
 import { isTrue } from '../../api/conditions.ts';
-import { arrayOf } from '../../api/drain.ts';
 import { keyText } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
-import { serverKind } from '../../api/server.ts';
+import { arrayOf, serverKind } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Refusal } from './targets.ts';
 

@@ -2,13 +2,12 @@
 import { findCondition } from '../../api/conditions.ts';
 import { isBalanced, isOutOfService } from '../../api/drain.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { labels } from '../../api/meta.ts';
 import type { ServerArray } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
-import type { LoadReports } from '../../balancer/load-reports.ts';
+import type { Answers, LoadReports } from '../../balancer/load-reports.ts';
 import type { Cache } from '../../kube/port.ts';
-import type { Answers, Figures, FigureSource, Observed, VotingServer } from './decide/plan.ts';
+import type { Figures, FigureSource, Observed, VotingServer } from './decide/plan.ts';
 import { scriptSource, type Sampler } from './sampler.ts';
 
 interface VoterPorts {
@@ -32,7 +31,7 @@ export function votersOf(
   const arrays = [name, ...(autoscaling.voterArrays ?? [])];
   const servers = cache
     .list(serverKind, { namespace })
-    .filter((server) => arrays.includes(arrayOf(server)) && isInService(server));
+    .filter((server) => arrays.includes(arrayOf(server) ?? '') && isInService(server));
   const balancers = cache.list(loadBalancerKind, { namespace });
   const scripts = [...new Set(autoscaling.metrics.flatMap(({ scriptRef }) => scriptRef?.name ?? []))];
   const host = autoscaling.metrics.some(({ source }) => source !== 'Script' && !source.startsWith('Proxy'));
@@ -48,7 +47,7 @@ export function votersOf(
       server: server.metadata.name,
       figures: { ...sampler.of(server, scripts), ...proxyFigures(loads, server) },
       problems: problemsOf(sampler, server, sources),
-      balanced: isBalanced(arrayOf(server), balancers),
+      balanced: isBalanced(arrayOf(server) ?? '', balancers),
     }),
   );
   return { voters, measuring, unusableScripts: Object.fromEntries(unusable) };
@@ -69,10 +68,6 @@ export function answersOf(
     loads.answers(metadata.uid, from, until),
   ]);
   return { answers: new Map(watch === undefined ? [] : answers), answersUntil: Math.max(from, until) };
-}
-
-function arrayOf({ metadata }: Server): string {
-  return metadata.labels?.[labels.array] ?? '';
 }
 
 function isInService(server: Server): boolean {

@@ -2,6 +2,7 @@
 import type { Verdict } from '../../../api/conditions.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
+import type { Answers } from '../../../balancer/load-reports.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { Member } from './member.ts';
 
@@ -17,13 +18,6 @@ export interface VotingServer {
   readonly problems: Partial<Record<FigureSource, string>>;
   /** A load balancer sends it requests, or should. */
   readonly balanced: boolean;
-}
-
-/** What servers answered, as load balancers saw it. */
-export interface Answers {
-  readonly requests: number;
-  /** Answers with 5xx, and broken ones. */
-  readonly failures: number;
 }
 
 export interface Observed {

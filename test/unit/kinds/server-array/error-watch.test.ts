@@ -1,5 +1,6 @@
 /** When new servers count as worse than old ones, in numbers, and what is counted until then. */
 import { describe, expect, test } from 'vitest';
+import type { Answers } from '../../../../controller/balancer/load-reports.ts';
 import {
   beginWatch,
   counted,
@@ -7,7 +8,7 @@ import {
   worse,
 } from '../../../../controller/kinds/server-array/decide/error-watch.ts';
 import type { Member } from '../../../../controller/kinds/server-array/decide/member.ts';
-import type { Answers, Observed } from '../../../../controller/kinds/server-array/decide/plan.ts';
+import type { Observed } from '../../../../controller/kinds/server-array/decide/plan.ts';
 
 const rules = { maxExtraPercent: '1', minRequests: 100 };
 

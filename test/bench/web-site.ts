@@ -198,11 +198,15 @@ export class WebSite {
       this.array('app'),
       this.array('front'),
     ]);
-    const hasCopies = spec.backends.some(({ members }) => members.some(({ array }) => array === 'front'));
+    const members = new Set(spec.backends.flatMap((backend) => backend.members.map(({ array }) => array)));
+    const up = status?.upServers ?? [];
+    const upIn = (array: string) => up.filter((name) => name.startsWith(`${array}-`)).length;
     const counts = [
       [status?.frontends?.filter(({ inService }) => inService === true).length, size.front],
       [status?.frontendsApplied, size.front],
-      [status?.upServers?.length, size.app + (hasCopies ? size.front : 0)],
+      // By array: as many servers of the other one must not pass for these.
+      [upIn('app'), size.app],
+      [upIn('front'), members.has('front') ? size.front : 0],
       [app.status?.replicas, size.app],
       [front.status?.replicas, size.front],
     ];

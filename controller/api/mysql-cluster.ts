@@ -124,12 +124,31 @@ const member = z.object({
     .optional()
     .describe('Its kind, when trying again does not help.'),
   failingTime: time().optional().describe('Since when it is not well, or does not follow.'),
+  settings: text(12)
+    .optional()
+    .describe('Digest of the settings it runs with; `outdated` when they are only known to be others.'),
+  tools: text(12).optional().describe('Digest of the files the controller keeps on its host.'),
   healthy: z.boolean().optional().describe('It counts as ready.'),
   lag: z
     .enum(['None', 'UnderLimit', 'OverLimit', 'Stopped', 'Unknown'])
     .optional()
     .describe('How far behind it is; the number is a metric.'),
   since: time().optional().describe('Since when.'),
+});
+
+const rollout = z.object({
+  server: label().describe('Server that is brought in step now.'),
+  step: z
+    .enum(['Checking', 'Restarting'])
+    .describe('Checking: it keeps running. Restarting: it starts again with changed settings.'),
+  settings: text(12).describe('Digest of the settings it is to run with.'),
+  tools: text(12).describe('Digest of the files its host is to have.'),
+  startTime: time().describe('When this was begun.'),
+  refused: z
+    .boolean()
+    .optional()
+    .describe('It does not run with these settings; nothing is restarted until they change.'),
+  message: text(512).optional().describe('Why it could not be done.'),
 });
 
 const record = z.object({
@@ -160,6 +179,7 @@ const status = statusOf({
     .describe('Published addresses.'),
   records: mapBy(['name'], record, 4).optional().describe('What is published in DNS.'),
   members: mapBy(['server'], member, 18).optional().describe('Per server.'),
+  rollout: rollout.optional().describe('How changed settings get to the servers, one at a time.'),
   currentPromotionRef: ref().optional().describe('Promotion that runs now.'),
   lastPromotionRef: ref().optional().describe('Newest finished Promotion.'),
   lastPromotionTime: time().optional().describe('When it ended.'),

@@ -63,6 +63,17 @@ export const mySQLClusterReasons = {
     ErrantTransactions: 'A replica holds transactions that the primary lacks.',
     NoReplicas: 'There is no replica.',
   },
+  SettingsApplied: {
+    Current: 'Every server runs with spec.settings.',
+    Checking: 'It is not known yet which settings some servers run with.',
+    RestartPending:
+      'Servers are to be restarted with changed settings; the message says what that waits for.',
+    Restarting: 'A server is being restarted with changed settings.',
+    SwitchingOver: 'All replicas run with changed settings; one of them becomes the primary.',
+    RestartFailed: 'A server does not run with the changed settings; the others were not touched.',
+    SwitchoverFailed: 'The primary could not change places, and is not restarted in place.',
+    NoServers: 'No server has joined yet.',
+  },
   BackupHealthy: {
     NotConfigured: 'spec.backup is unset.',
     NoBackupYet: 'No backup was taken yet.',

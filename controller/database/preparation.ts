@@ -1,7 +1,8 @@
 /** The job that makes a host a database server of its cluster: checked, configured, read-only, with data or ready for it. */
+import { createHash } from 'node:crypto';
 import type { Job } from '../shell/port.ts';
 import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
-import type { Flavor } from './port.ts';
+import type { Flavor, Stamp } from './port.ts';
 import { nodeScript, nodeScriptPath } from './node-script.ts';
 import { firstStatements } from './preparation-accounts.ts';
 import { renderSettings, type ServerSettings } from './settings.ts';
@@ -19,8 +20,13 @@ export interface Passwords {
 
 export interface Preparation extends ServerSettings, Owner {
   readonly passwords: Passwords;
-  /** Restart a server that runs with other settings than it should. */
-  readonly restart: boolean;
+  /** Write the settings over those that are there; else a server keeps what it has, and only the facts tell. */
+  readonly rewrite: boolean;
+  /**
+   * Restart a replica that runs with other settings than it should, unless its host has seen a later stamp. It must have
+   * applied all that it received. Where it does not start with them it gets its former settings back.
+   */
+  readonly restart?: Stamp;
   /** Make the cluster's first data where there is none. Of one server of a cluster, ever. */
   readonly initialise: boolean;
 }
@@ -32,7 +38,7 @@ export interface PreparationFacts {
   /** `whole`: the cluster's data; `unfinished`: a first filling or copy that was cut short. */
   readonly holding: 'whole' | 'unfinished' | 'nothing';
   readonly running: boolean;
-  /** It runs with other settings than it should. */
+  /** It runs with other settings than this job brought. */
   readonly restartPending: boolean;
 }
 
@@ -55,7 +61,7 @@ export function fillingJob(
     readonly timeoutSeconds: number;
   },
 ): Job {
-  const { flavor, series, privateAddress, passwords, restart, initialise } = preparation;
+  const { flavor, series, privateAddress, passwords, rewrite, restart, initialise } = preparation;
   return databaseJob(
     {
       id,
@@ -77,12 +83,32 @@ export function fillingJob(
       series,
       oldest: oldestRelease(flavor, series) ?? series,
       address: privateAddress,
-      restart: restart ? 'yes' : 'no',
+      rewrite: rewrite ? 'yes' : 'no',
+      stamp: restart === undefined ? '' : `${restart.epoch}.${restart.serial}`,
       initialise: initialise ? 'yes' : 'no',
       node_script: nodeScriptPath,
       ...firstStatements(flavor, series),
     },
   );
+}
+
+/** Digests of what a host is prepared with; that they differ is all there is to know. */
+export interface PreparationDigests {
+  /** Of its settings file. A change takes effect when the server starts again. */
+  readonly settings: string;
+  /** Of our own files beside it; replaced while it runs. */
+  readonly tools: string;
+}
+
+export function preparationDigests(server: ServerSettings): PreparationDigests {
+  return {
+    settings: digestOf(renderSettings(server)),
+    tools: digestOf(nodeScript + unitChanges(server.flavor)),
+  };
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 /** The facts in a job's log; undefined when it did not come that far. */
@@ -159,12 +185,17 @@ make_certificate() {
   mv "$certificate.new" "$certificate"
 }
 
-configure() {
+check_settings() {
   local said
   if [ "$flavor" = MariaDB ]; then set -- --help --verbose; else set -- --validate-config; fi
   said=$("$server" --defaults-file="$ATTACH_DIR/settings.cnf" --user=mysql "$@" 2>&1 > /dev/null) ||
     fail ${jobExit.refusedSettings} "$flavor $version does not accept the settings: $(errors_in <<< "$said")"
   put 644 "$ATTACH_DIR/settings.cnf" "$config"
+}
+
+configure() {
+  local said
+  if [ "$rewrite" = yes ] || [ ! -e "$config" ]; then check_settings; fi
   said=$(tail -n 1 "$config" | tr -d ' ')
   case $("$server" --print-defaults) in
     *"--$said" | *"--$said ") ;;
@@ -203,6 +234,25 @@ initialize() {
   holding=whole
 }
 
+# What differs by name, for people.
+differing() { { diff "$1" "$2" || true; } | sed -n 's/^[<>] \([a-z][a-z0-9_]*\) = .*/\1/p' | sort -u | paste -s -d ' '; }
+
+# Its host has seen nothing later than the order to restart, so that it has not been made the primary since.
+restart_replica() {
+  local said names
+  said=$("$node_script" "$stamp" sql 5 2>&1 <<< 'DO 0;') || fail 1 "is not restarted: $(last_words 1 <<< "$said")"
+  [ "$(sql --execute "SELECT @@GLOBAL.read_only NOT IN ('0', 'OFF')")" = 1 ] || fail 1 "takes writes and is not restarted"
+  cp "$running_config" former.cnf
+  names=$(differing former.cnf "$config")
+  stop_server
+  if ! (start_server) 2> refused; then
+    systemctl stop "$unit" || true
+    put 644 former.cnf "$config"
+    start_server
+    fail ${jobExit.refusedSettings} "does not start with the changed $names: $(last_words 1 < refused). It runs with its former settings again"
+  fi
+}
+
 claim
 changed=
 check_software
@@ -215,14 +265,13 @@ if [ "$holding" != whole ]; then
   stop_server
 elif ! is_running; then
   start_server
-elif [ "$restart" = yes ] && ! cmp -s "$config" "$running_config"; then
-  stop_server
-  start_server
+elif [ -n "$stamp" ] && ! cmp -s "$config" "$running_config"; then
+  restart_replica
 fi
 running=false pending=false
 if is_running; then
   running=true
-  cmp -s "$config" "$running_config" || pending=true
+  cmp -s "$ATTACH_DIR/settings.cnf" "$running_config" || pending=true
 fi
 [ -z "$changed" ] || echo "wrote $changed"
 printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s}\n' "$version" "$holding" "$running" "$pending"

@@ -32,6 +32,8 @@ export class ClusterWorld {
   onJob: (step: string, job: Job, address: string) => Outcome = () => ({ takes: 1_000 });
   /** Jobs that were started, as `address step`. */
   readonly jobs: string[] = [];
+  /** Base64 of what each server was started with, by address. */
+  readonly settings = new Map<string, string>();
   #databases: FakeDatabases | undefined;
   #supervisor: Supervisor | undefined;
 
@@ -177,15 +179,33 @@ export class ClusterWorld {
   }
 
   #run(job: Job, address: string): Outcome {
-    const [, step = ''] = /-(preparing|loading|cloning|revival)-\d+(?:-donor)?$/.exec(job.id) ?? [];
+    const [, step = ''] = /-(preparing|loading|cloning|revival|rollout)-\d+(?:-donor)?$/.exec(job.id) ?? [];
     if (step === '') return {};
     this.jobs.push(`${address} ${step}`);
+    const isFilled = step === 'preparing' || step === 'loading';
+    if (isFilled)
+      this.settings.set(address, job.attachments.find(({ name }) => name === 'settings.cnf')?.content ?? '');
     const outcome = this.onJob(step, job, address);
     if ((outcome.exitCode ?? 0) !== 0 || job.id.endsWith('-donor')) return outcome;
     if (step === 'cloning')
       this.databases.server(address).cloneFrom(this.databases.server(this.#donorOf(address)));
     if (step === 'revival') this.databases.restart(address);
+    if (step === 'rollout') return { ...this.#roll(job, address), ...outcome };
     return outcome;
+  }
+
+  /** A job with a stamp restarts its server, with the settings it brings. */
+  #roll(job: Job, address: string): Outcome {
+    const settings = job.attachments.find(({ name }) => name === 'settings.cnf')?.content;
+    const isRestart = !job.script.includes("stamp=''");
+    if (isRestart) {
+      this.databases.crash(address);
+      this.databases.restart(address);
+      this.settings.set(address, settings ?? '');
+    }
+    const restartPending = this.settings.get(address) !== settings;
+    const facts = { version: '11.8.6', holding: 'whole', running: true, restartPending };
+    return { lines: [`ridgeline-facts ${JSON.stringify(facts)}`] };
   }
 
   #donorOf(address: string): string {

@@ -4,11 +4,11 @@ import { within } from '../../base/abort.ts';
 import type { Clock, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Member as DatabaseMember, Source } from '../../database/port.ts';
+import type { Member as DatabaseMember, Source, Stamp } from '../../database/port.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { JoinDeed } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
-import { jobsOf, revivalOf } from './jobs.ts';
+import { jobsOf, revivalOf, rolloutOf } from './jobs.ts';
 import type { Site } from './site.ts';
 
 export interface HandsPorts {
@@ -25,6 +25,8 @@ export interface Work {
 
 /** How long a pass waits for its deeds; what takes longer goes on alone. */
 const patience: Millis = 2_000;
+/** A replica that is hardly behind has applied the rest long before. */
+const drainTime: Millis = 10_000;
 
 /** One deed at a time on each host, whatever pass it came from. */
 export class Hands {
@@ -78,6 +80,10 @@ export class Hands {
         return await follow(work, deed);
       case 'revive':
         return await this.#revive(work, deed);
+      case 'check':
+        return await this.#roll(work, deed);
+      case 'restart':
+        return await this.#roll(work, deed, await drained(work, deed));
     }
   }
 
@@ -99,6 +105,17 @@ export class Hands {
     if (host !== undefined) await this.#ports.shell.startJob(host, own);
   }
 
+  async #roll(
+    { cluster, site }: Work,
+    { member, since }: JoinDeed & { readonly do: 'check' | 'restart' },
+    restart?: Stamp,
+  ): Promise<void> {
+    const host = site.host(member.server);
+    if (host === undefined) return;
+    const turn = { member, since, ...(restart === undefined ? {} : { restart }) };
+    await this.#ports.shell.startJob(host, rolloutOf(cluster, site, turn));
+  }
+
   async #cancel({ cluster, site }: Work, deed: JoinDeed & { readonly do: 'cancel' }): Promise<void> {
     const ids = jobIDs(cluster, deed.member.record);
     const host = site.host(deed.member.server);
@@ -106,6 +123,23 @@ export class Hands {
     if (host !== undefined) await this.#ports.shell.cancelJob(host, ids.own);
     if (donorHost !== undefined) await this.#ports.shell.cancelJob(donorHost, ids.donor);
   }
+}
+
+/**
+ * A replica that has applied all it has received forgets nothing when it stops (MariaDB, MDEV-4698). Returns the stamp
+ * under which it was told to receive no more.
+ */
+async function drained({ cluster, site }: Work, { member: { server, name } }: JoinDeed): Promise<Stamp> {
+  const { primary, durability } = cluster.status ?? {};
+  const database = site.member(server)?.database;
+  if (primary === undefined || database === undefined) {
+    throw new AppError('shell.unreachable', `${name} cannot be reached`);
+  }
+  const stamp = { epoch: primary.epoch, serial: durability?.serial ?? 0 };
+  const { received } = await database.freeze(stamp);
+  if (await database.catchUp(received, drainTime)) return stamp;
+  await database.thaw(stamp);
+  throw new AppError('database.failed', `${name} has not applied what it received within 10 s`);
 }
 
 /** Acknowledges only who is recorded to: the record never lags behind the truth. */

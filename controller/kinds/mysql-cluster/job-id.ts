@@ -16,6 +16,15 @@ export function jobIDs({ metadata }: MySQLCluster, record: MemberRecord): JobIDs
   return { own: base, donor: `${base}-donor` };
 }
 
+/** The job that brings a member's settings in step. */
+export function rolloutID(
+  { metadata }: MySQLCluster,
+  { instanceID = 'none' }: MemberRecord,
+  since: Instant,
+): string {
+  return `mysql-${metadata.uid}-${instanceID}-rollout-${String(Math.floor(since / 1_000))}`;
+}
+
 /** The job that starts the database of a member again. */
 export function revivalID(
   { metadata }: MySQLCluster,

@@ -4,11 +4,13 @@ import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { donorJob, joinerJob } from '../../database/cloning.ts';
 import { loadingJob, newestDump } from '../../database/loading.ts';
+import type { Stamp } from '../../database/port.ts';
 import { preparationJob } from '../../database/preparation.ts';
 import type { Job } from '../../shell/port.ts';
 import type { Member } from './decide/member.ts';
+import { settingsOf } from './decide/wanted.ts';
 import type { JoinDeed } from './decide/plan.ts';
-import { jobIDs, revivalID } from './job-id.ts';
+import { jobIDs, revivalID, rolloutID } from './job-id.ts';
 import type { Site } from './site.ts';
 
 /** The job that starts a database whose process has ended; once per trouble, told by its time. */
@@ -18,7 +20,20 @@ export function revivalOf(
   { member, since }: { readonly member: Member; readonly since: Instant },
 ): Job {
   const id = revivalID(cluster, member.record, since);
-  return preparationJob(id, { ...preparationOf(cluster, site, member), initialise: false });
+  // Changed settings come in their turn: a server that has just failed is no place to try them.
+  return preparationJob(id, { ...preparationOf(cluster, site, member), initialise: false, rewrite: false });
+}
+
+/** The job that brings our files to a member; with a stamp it also restarts it, if its settings have changed. */
+export function rolloutOf(
+  cluster: MySQLCluster,
+  site: Site,
+  { member, since, restart }: { readonly member: Member; readonly since: Instant; readonly restart?: Stamp },
+): Job {
+  const preparation = { ...preparationOf(cluster, site, member), initialise: false };
+  const id = rolloutID(cluster, member.record, since);
+  if (restart === undefined) return preparationJob(id, { ...preparation, rewrite: false });
+  return preparationJob(id, { ...preparation, restart });
 }
 
 type Dump = NonNullable<MySQLCluster['spec']['bootstrap']['dump']>;
@@ -60,17 +75,11 @@ async function dumpURL(site: Site, { bucket, prefix }: Dump): Promise<string> {
 }
 
 function preparationOf(cluster: MySQLCluster, site: Site, member: Member) {
-  const { engine, settings = [], durability } = cluster.spec;
   return {
-    flavor: engine.flavor,
-    series: engine.version,
+    ...settingsOf(cluster, member),
     clusterUID: cluster.metadata.uid,
-    instanceID: member.instanceID ?? '',
-    privateAddress: member.address ?? '',
-    durability,
-    settings,
     passwords: passwordsOf(site),
-    restart: false,
+    rewrite: true,
   };
 }
 

@@ -27,7 +27,7 @@ import { planUpkeep } from './decide/upkeep.ts';
 import type { Hands } from './hands.ts';
 import type { ClusterMetrics } from './metrics.ts';
 import { observe, type Depth, type Scene } from './observe.ts';
-import { noteRedundant } from './promote.ts';
+import { askForSwitchover, noteRedundant } from './promote.ts';
 import type { Routes } from './router.ts';
 import { openSite, type Site } from './site.ts';
 import { statusOf } from './status.ts';
@@ -72,6 +72,7 @@ export async function maintain(
   await changeServers(kube, written, decision.servers);
   const site = await openSite(ports, written, scene.site.credentials);
   await hands.carryOut({ cluster: written, site, log }, decision.joins);
+  if (decision.switchover !== undefined) await askForSwitchover(kube, written, decision.switchover);
   try {
     if (opening !== undefined) await open(scene, opening);
     else if (written.status?.currentPromotionRef !== undefined)
@@ -177,9 +178,11 @@ async function keepPromises(
 ): Promise<void> {
   const now = { ...observed, cluster: written, status: written.status ?? {} };
   const { changeTime } = now.status.durability ?? {};
-  // A look from before the last step shows what that step has changed.
+  // A look from before the last step shows what that step has changed: a replica that acknowledges, and does no more.
   const leader = observed.members.find(({ isPrimary }) => isPrimary);
-  if ((leader?.lookedAt ?? 0) < Date.parse(changeTime ?? '')) return;
+  const looked = observed.members.filter(({ look: seen, isPrimary }) => seen !== undefined && !isPrimary);
+  const oldest = Math.min(leader?.lookedAt ?? 0, ...looked.map(({ lookedAt }) => lookedAt));
+  if (oldest <= Date.parse(changeTime ?? '')) return;
   const step = decideDurability(now, decision);
   if (step === undefined) return;
   const databases = observed.members.flatMap(({ name, server }) => {

@@ -15,7 +15,7 @@ import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
 import { memberOf, type Member, type MemberRecord } from './decide/member.ts';
 import type { JobFacts, JobLook, Observed, Problem } from './decide/plan.ts';
-import { jobIDs } from './job-id.ts';
+import { jobIDs, rolloutID } from './job-id.ts';
 import type { Site } from './site.ts';
 
 export interface ObservePorts {
@@ -132,6 +132,13 @@ async function jobFacts(
   members: readonly Member[],
 ): Promise<readonly [string, JobFacts] | undefined> {
   const { record, server, name } = member;
+  const { rollout } = cluster.status ?? {};
+  if (rollout?.server === name && rollout.message === undefined) {
+    const side = { server, id: rolloutID(cluster, record, Date.parse(rollout.startTime)) };
+    const own = await pollJob(ports, site, side);
+    const lastLine = own.state === 'exited' ? await lastLineOf(ports, site, side, own) : undefined;
+    return [name, { own, ...(lastLine === undefined ? {} : { lastLine }) }];
+  }
   const isJob = record.step === 'Preparing' || record.step === 'Loading' || record.step === 'Cloning';
   if (!isJob || now < Date.parse(record.stepTime ?? '')) return undefined;
   const ids = jobIDs(cluster, record);

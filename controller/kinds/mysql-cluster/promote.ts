@@ -126,6 +126,20 @@ function formerPrimaries(promotions: readonly Promotion[], { status }: MySQLClus
   return [...new Set([...led, status?.primary?.server])].filter((name) => name !== undefined);
 }
 
+/** A planned change of primary, as a person would ask for one; who asks twice gets the same. */
+export async function askForSwitchover(kube: Kube, cluster: MySQLCluster, name: string): Promise<void> {
+  const { server: expectedPrimary } = cluster.status?.primary ?? {};
+  const why = 'The primary is to be restarted with changed settings.';
+  const { spec, ...rest } = draft(cluster, { do: 'create', name, why });
+  const planned = { ...spec, mode: 'Graceful', trigger: 'Manual' } as const;
+  const expected = expectedPrimary === undefined ? {} : { expectedPrimary };
+  try {
+    await kube.create(promotionKind, { ...rest, spec: { ...planned, ...expected } });
+  } catch (error) {
+    if (!hasCode(error, 'kube.already-exists')) throw error;
+  }
+}
+
 function draft(
   cluster: MySQLCluster,
   { name, why }: Change & { readonly do: 'create' },

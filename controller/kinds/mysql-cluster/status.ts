@@ -64,7 +64,7 @@ function endpointsOf({ cluster, members }: Observed): MySQLClusterStatus['endpoi
 }
 
 function verdictsOf(observed: Observed, conditions: Conditions): readonly Verdict[] {
-  const { Ready: ready, FailingOver: failingOver } = conditions;
+  const { Ready: ready, FailingOver: failingOver, SettingsApplied: settings } = conditions;
   const { problem, members, cluster } = observed;
   const passing: Verdict[] = [];
   if (failingOver.reason === 'FailoverBlocked') {
@@ -78,6 +78,8 @@ function verdictsOf(observed: Observed, conditions: Conditions): readonly Verdic
     passing.push({ type: 'Stalled', status: 'True', reason: 'DeletionBlocked', message: ready.message });
   } else if (problem !== undefined && problem.reason !== 'TemplateNotReady') {
     passing.push({ type: 'Stalled', status: 'True', reason: problem.reason, message: problem.message });
+  } else if (problem === undefined && ready.reason === 'ConfigurationPending') {
+    passing.push({ type: 'Stalled', status: 'True', reason: 'InvalidSpec', message: settings.message });
   }
   const isComing = members.filter(isJoined).length < cluster.spec.instances;
   const isWorking = working.includes(ready.reason) || (isComing && ready.reason === 'PrimaryDown');

@@ -149,7 +149,7 @@ export class DatabaseHost implements TestServer {
       settings: [],
       clusterUID,
       passwords,
-      restart: false,
+      rewrite: true,
       initialise,
     } as const;
     return await this.runJob((id) => preparationJob(id, preparation));

@@ -50,7 +50,7 @@ function preparation(host: DatabaseHost, changes: Partial<Preparation> = {}): Pr
     settings: [],
     clusterUID,
     passwords,
-    restart: false,
+    rewrite: true,
     initialise: false,
     ...changes,
   };
@@ -245,12 +245,56 @@ describe('settings', () => {
     ];
     expect((await prepare(first, { settings })).facts).toMatchObject({ restartPending: true });
     expect(await first.sql('SELECT @@max_connections')).toBe('151');
-    expect((await prepare(first, { settings, restart: true })).facts).toMatchObject({
+    expect((await prepare(first, { settings, restart: { epoch: 0, serial: 0 } })).facts).toMatchObject({
       restartPending: false,
     });
     expect(await first.sql('SELECT @@max_connections, HEX(@@init_connect), @@read_only')).toBe(
       `77\t${Buffer.from(settings[1]!.value).toString('hex').toUpperCase()}\t1`,
     );
+  });
+
+  it('that a server does not start with give way to its former ones', async () => {
+    const former = [{ name: 'max_connections', value: '77' }];
+    const restart = { epoch: 0, serial: 0 };
+    await prepare(first, { settings: former, restart });
+    const settings = [...former, { name: 'innodb_page_size', value: '8k' }];
+    expect(await prepare(first, { settings, restart })).toMatchObject({
+      exitCode: jobExit.refusedSettings,
+      lastLine: expect.stringMatching(
+        /does not start with the changed innodb_page_size: .*page.*It runs with its former settings again$/i,
+      ),
+    });
+    expect(await first.sql('SELECT @@max_connections, @@innodb_page_size, @@read_only')).toBe('77\t16384\t1');
+    expect((await prepare(first, { settings: former })).facts).toMatchObject({ restartPending: false });
+  });
+
+  it('are kept while only our own files are brought', async () => {
+    const settings = [{ name: 'max_connections', value: '78' }];
+    expect((await prepare(first, { settings, rewrite: false })).facts).toMatchObject({
+      restartPending: true,
+    });
+    expect(await first.asRoot('grep max_connections /etc/mysql/mariadb.conf.d/zz-ridgeline.cnf')).toContain(
+      '77',
+    );
+  });
+
+  it('do not restart a server whose host has seen a later order, or one that takes writes', async () => {
+    const settings = [{ name: 'max_connections', value: '79' }];
+    await first.asRoot('mkdir -p /var/lib/ridgeline; echo 5.2 > /var/lib/ridgeline/stamp');
+    expect(await prepare(first, { settings, restart: { epoch: 5, serial: 1 } })).toMatchObject({
+      exitCode: 1,
+      lastLine: expect.stringContaining(
+        'is not restarted: this host has seen orders of epoch 5, serial 2, not 5.1',
+      ),
+    });
+    await first.sql('SET GLOBAL read_only = OFF');
+    expect(await prepare(first, { settings, restart: { epoch: 5, serial: 3 } })).toMatchObject({
+      exitCode: 1,
+      lastLine: expect.stringContaining('takes writes and is not restarted'),
+    });
+    await first.sql('SET GLOBAL read_only = ON');
+    expect(await first.sql('SELECT @@max_connections')).toBe('77');
+    await first.asRoot('rm /var/lib/ridgeline/stamp');
   });
 
   it('that come after ours are found before they make a server writable', async () => {

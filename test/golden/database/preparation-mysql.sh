@@ -8,7 +8,8 @@ cluster='4d1b0f9c-6f5e-4f0b-8f0e-2d5a3c7e9b10'
 series='9.7'
 oldest='9.7.0'
 address='10.77.0.9'
-restart='no'
+rewrite='yes'
+stamp=''
 initialise='yes'
 node_script='/usr/local/sbin/ridgeline-node'
 unlock='SET GLOBAL super_read_only = OFF;'
@@ -174,12 +175,17 @@ make_certificate() {
   mv "$certificate.new" "$certificate"
 }
 
-configure() {
+check_settings() {
   local said
   if [ "$flavor" = MariaDB ]; then set -- --help --verbose; else set -- --validate-config; fi
   said=$("$server" --defaults-file="$ATTACH_DIR/settings.cnf" --user=mysql "$@" 2>&1 > /dev/null) ||
     fail 13 "$flavor $version does not accept the settings: $(errors_in <<< "$said")"
   put 644 "$ATTACH_DIR/settings.cnf" "$config"
+}
+
+configure() {
+  local said
+  if [ "$rewrite" = yes ] || [ ! -e "$config" ]; then check_settings; fi
   said=$(tail -n 1 "$config" | tr -d ' ')
   case $("$server" --print-defaults) in
     *"--$said" | *"--$said ") ;;
@@ -218,6 +224,25 @@ initialize() {
   holding=whole
 }
 
+# What differs by name, for people.
+differing() { { diff "$1" "$2" || true; } | sed -n 's/^[<>] \([a-z][a-z0-9_]*\) = .*/\1/p' | sort -u | paste -s -d ' '; }
+
+# Its host has seen nothing later than the order to restart, so that it has not been made the primary since.
+restart_replica() {
+  local said names
+  said=$("$node_script" "$stamp" sql 5 2>&1 <<< 'DO 0;') || fail 1 "is not restarted: $(last_words 1 <<< "$said")"
+  [ "$(sql --execute "SELECT @@GLOBAL.read_only NOT IN ('0', 'OFF')")" = 1 ] || fail 1 "takes writes and is not restarted"
+  cp "$running_config" former.cnf
+  names=$(differing former.cnf "$config")
+  stop_server
+  if ! (start_server) 2> refused; then
+    systemctl stop "$unit" || true
+    put 644 former.cnf "$config"
+    start_server
+    fail 13 "does not start with the changed $names: $(last_words 1 < refused). It runs with its former settings again"
+  fi
+}
+
 claim
 changed=
 check_software
@@ -230,14 +255,13 @@ if [ "$holding" != whole ]; then
   stop_server
 elif ! is_running; then
   start_server
-elif [ "$restart" = yes ] && ! cmp -s "$config" "$running_config"; then
-  stop_server
-  start_server
+elif [ -n "$stamp" ] && ! cmp -s "$config" "$running_config"; then
+  restart_replica
 fi
 running=false pending=false
 if is_running; then
   running=true
-  cmp -s "$config" "$running_config" || pending=true
+  cmp -s "$ATTACH_DIR/settings.cnf" "$running_config" || pending=true
 fi
 [ -z "$changed" ] || echo "wrote $changed"
 printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s}\n' "$version" "$holding" "$running" "$pending"

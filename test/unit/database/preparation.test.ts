@@ -43,10 +43,14 @@ describe('the preparation of a host', () => {
   });
 
   it('makes the first data, and restarts, only where it is told to', () => {
-    const { script } = preparationJob('prepare-1', { ...mariaDB, initialise: false, restart: true });
+    const { script } = preparationJob('prepare-1', {
+      ...mariaDB,
+      initialise: false,
+      restart: { epoch: 3, serial: 7 },
+    });
     expect(script).toContain("initialise='no'\n");
-    expect(script).toContain("restart='yes'\n");
-    expect(preparationJob('prepare-1', mariaDB).script).toContain("restart='no'\ninitialise='yes'\n");
+    expect(script).toContain("stamp='3.7'\n");
+    expect(preparationJob('prepare-1', mariaDB).script).toContain("stamp=''\ninitialise='yes'\n");
   });
 
   it('cannot be escaped from by what users write', () => {

@@ -13,7 +13,7 @@ export const mariaDB: Preparation = {
     { name: 'init_connect', value: String.raw`SET @a = "#1\2"` },
   ],
   passwords: { admin: 'admin-secret', replication: 'replication-secret' },
-  restart: false,
+  rewrite: true,
   initialise: true,
 };
 

@@ -5,6 +5,7 @@ import type { Millis } from '../../../base/clock.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
 import { currentPromotion, lastPromotion } from './past.ts';
+import { settingsVerdict } from './rolling-verdict.ts';
 import type { ClusterVerdict, Observed } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 import { count, saying } from './words.ts';
@@ -24,6 +25,7 @@ export interface Conditions {
   readonly FailingOver: ClusterVerdict<'FailingOver'>;
   readonly FailoverArmed: ClusterVerdict<'FailoverArmed'>;
   readonly ReplicationHealthy: ClusterVerdict<'ReplicationHealthy'>;
+  readonly SettingsApplied: ClusterVerdict<'SettingsApplied'>;
   readonly BackupHealthy: ClusterVerdict<'BackupHealthy'>;
   readonly EndpointsReady: ClusterVerdict<'EndpointsReady'>;
 }
@@ -38,6 +40,7 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
     FailingOver: failingOver,
     FailoverArmed: armed,
     ReplicationHealthy: replication(facts),
+    SettingsApplied: settingsVerdict(observed, facts.troubles),
     BackupHealthy: backups(observed),
     EndpointsReady: endpoints(routing),
   };
@@ -223,7 +226,7 @@ function endpoints({ reason, message }: ConditionFacts['routing']): ClusterVerdi
 
 function readiness(
   { observed, troubles }: ConditionFacts,
-  { Available, FailingOver }: Pick<Conditions, 'Available' | 'FailingOver'>,
+  { Available, FailingOver, SettingsApplied }: Omit<Conditions, 'Ready'>,
 ): ClusterVerdict<'Ready'> {
   const { yes, no } = saying('Ready');
   const { problem, suspended, cluster, members } = observed;
@@ -238,6 +241,8 @@ function readiness(
   }
   if (Available.reason === 'Initializing') return initializing(observed);
   if (Available.status === 'Unknown') return { ...no('PrimaryDown', Available.message), status: 'Unknown' };
+  if (observed.status.rollout?.refused === true)
+    return no('ConfigurationPending', `${Available.message} ${SettingsApplied.message}`);
   const coming = members.filter((member) => member.place === 'Active' && !isJoined(member));
   const joined = members.filter(isJoined).length;
   const serving = Available.message;

@@ -7,6 +7,7 @@ import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './past.ts';
+import { planRolling, restartingServer, type Rolling } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 import { normal, warning } from './words.ts';
@@ -19,6 +20,8 @@ export interface Decision extends Plan {
   readonly troubles: Upkeep['troubles'];
   /** Members that are to leave; they acknowledge nothing from now on. */
   readonly leaving: readonly string[];
+  /** Name of a planned change of primary to ask for. */
+  readonly switchover: string | undefined;
 }
 
 export function decide(observed: Observed): Decision {
@@ -28,26 +31,46 @@ export function decide(observed: Observed): Decision {
   const isStill = suspended || isChanging(observed);
   const joining = isStill ? standStill(observed) : planAllJoining(observed);
   const roster = isStill ? noRoster(status) : rosterOf(observed, upkeep);
+  const rolling = isStill ? pausedRolling(status) : planRolling(observed, upkeep.troubles);
   const { waiting, durability } = planForgotten(observed);
-  const mending = upkeep.deeds.filter((deed) => deed.do !== 'follow' || !waiting.has(deed.member.name));
+  const restarting = restartingServer(observed);
+  const mending = upkeep.deeds.filter(
+    ({ do: what, member: { name } }) => name !== restarting && (what !== 'follow' || !waiting.has(name)),
+  );
   const record: MySQLClusterStatus = {
     ...joining.record,
     ...(isStill || durability === undefined ? {} : { durability }),
-    members: recordsOf(observed, joining.records, upkeep.troubles),
+    members: recordsOf(observed, withKnown(joining.records, rolling), upkeep.troubles),
+    rollout: rolling.rollout,
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
     automaticRemovals: removalsAfter(status.automaticRemovals, roster.replaced.length, observed.now),
   };
-  const isMoving = joining.deeds.length > 0 || roster.deeds.length > 0 || joining.isUnderWay;
+  const isRolling = rolling.rollout !== undefined && rolling.rollout.message === undefined;
+  const isMoving = joining.deeds.length > 0 || roster.deeds.length > 0 || joining.isUnderWay || isRolling;
   return {
     record,
     servers: isStill ? [] : [...roster.deeds, ...labelsOf(observed, roster)],
-    joins: isStill ? [] : [...joining.deeds, ...mending],
+    joins: isStill ? [] : [...joining.deeds, ...mending, ...rolling.deeds],
     automaticRemovals: roster.replaced.length,
-    events: [...joining.events, ...rosterEvents(roster, upkeep.troubles)],
+    events: [...joining.events, ...rosterEvents(roster, upkeep.troubles), ...rolling.events],
     recheckAfter: isMoving ? busyPeriod : restPeriod,
     troubles: upkeep.troubles,
-    leaving: roster.leaving.map(({ name }) => name),
+    leaving: [...roster.leaving.map(({ name }) => name), ...rolling.leaving],
+    switchover: rolling.switchover,
   };
+}
+
+function pausedRolling({ rollout }: MySQLClusterStatus): Rolling {
+  return { rollout, deeds: [], leaving: [], events: [] };
+}
+
+function withKnown(
+  records: ReadonlyMap<string, MemberRecord>,
+  { known }: Rolling,
+): ReadonlyMap<string, MemberRecord> {
+  const before = known === undefined ? undefined : records.get(known.server);
+  if (known === undefined || before === undefined) return records;
+  return new Map([...records, [known.server, { ...before, ...known }]]);
 }
 
 interface AllJoining {

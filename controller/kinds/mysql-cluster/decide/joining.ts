@@ -13,6 +13,7 @@ import { jobExit } from '../../../database/job-script.ts';
 import type { Look, Replication } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import { purgedOrDiverged } from './upkeep.ts';
+import { wantedOf } from './wanted.ts';
 import type { EventNote, JobFacts, JobLook, JoinDeed, Observed } from './plan.ts';
 
 export interface Joining {
@@ -80,10 +81,18 @@ function byOutcome(observed: Observed, member: Member, { step, donor, taken, spe
     succeeded: () => succeed(observed, member, taken),
     failed: () => fail(observed, member, facts?.lastLine ?? 'its log is empty', cancel),
     late: () => fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, cancel),
-    missing: () => ({ ...stay(member.record), deeds: [{ do: 'start', job: step, ...who } as const] }),
+    missing: () => ({
+      ...stay(preparedBy(observed, member, step)),
+      deeds: [{ do: 'start', job: step, ...who } as const],
+    }),
     open: () => stay(member.record),
   };
   return byState[outcomeOf(facts, spent > limits[step])]();
+}
+
+/** The jobs that write settings are made from what is wanted now. */
+function preparedBy({ cluster }: Observed, member: Member, step: Attempt['step']): MemberRecord {
+  return step === 'Cloning' ? member.record : { ...member.record, ...wantedOf(cluster, member) };
 }
 
 /** Of both jobs, if there are two: one that failed fails the step, and the copy counts when it has arrived. */
@@ -200,12 +209,14 @@ function cloneAgain(observed: Observed, member: Member, message: string): Joinin
 }
 
 function enter({ now }: { readonly now: Instant }, { record, instanceID }: Member, step: Step): Joining {
-  const { server, role } = record;
+  const { server, role, settings, tools } = record;
   return stay({
     server,
     ...(role === undefined ? {} : { role }),
     ...(instanceID === undefined ? {} : { instanceID }),
     step,
+    ...(settings === undefined ? {} : { settings }),
+    ...(tools === undefined ? {} : { tools }),
     ...(step === 'Joined' ? {} : { attempt: 1, stepTime: timestamp(now) }),
   });
 }

@@ -22,7 +22,7 @@ export interface JobFacts {
   readonly own: JobLook;
   /** The donor's job while it hands over its data. */
   readonly donor?: JobLook;
-  /** Last line of the log of whichever failed. */
+  /** Last line of the log of whichever failed; of a job about settings in any case. */
   readonly lastLine?: string;
 }
 
@@ -65,7 +65,11 @@ export type JoinDeed =
   | { readonly do: 'cancel'; readonly member: Member; readonly donor?: Member }
   | { readonly do: 'follow'; readonly member: Member }
   /** Its database is to be started again; `since` tells one trouble from the next. */
-  | { readonly do: 'revive'; readonly member: Member; readonly since: Instant };
+  | { readonly do: 'revive'; readonly member: Member; readonly since: Instant }
+  /** Its host gets our files, and tells which settings its server runs with. */
+  | { readonly do: 'check'; readonly member: Member; readonly since: Instant }
+  /** It applies what it has received, and starts again with the settings that are wanted. */
+  | { readonly do: 'restart'; readonly member: Member; readonly since: Instant };
 
 /** What a job is for; one script each. */
 export type JobKind = 'Preparing' | 'Loading' | 'Cloning';
@@ -83,6 +87,7 @@ export type ConditionType =
   | 'FailingOver'
   | 'FailoverArmed'
   | 'ReplicationHealthy'
+  | 'SettingsApplied'
   | 'BackupHealthy'
   | 'EndpointsReady';
 

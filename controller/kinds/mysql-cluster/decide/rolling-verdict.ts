@@ -1,0 +1,64 @@
+/** What is told of changed settings on their way to the servers. Pure. */
+import { findCondition } from '../../../api/conditions.ts';
+import type { Member } from './member.ts';
+import type { ClusterVerdict, Observed } from './plan.ts';
+import { obstacleOf, outdatedMembers, switchoverOf, uncheckedMembers, type Rollout } from './rolling.ts';
+import type { Trouble } from './upkeep.ts';
+import { count, saying } from './words.ts';
+
+export function settingsVerdict(
+  observed: Observed,
+  troubles: ReadonlyMap<string, Trouble>,
+): ClusterVerdict<'SettingsApplied'> {
+  const { yes, no, unknown } = saying('SettingsApplied');
+  const { members, status } = observed;
+  const { rollout } = status;
+  const joined = members.filter(({ record }) => record.step === 'Joined');
+  if (joined.length === 0) return unknown('NoServers', 'No server has joined yet.');
+  const outdated = outdatedMembers(observed);
+  if (rollout?.message !== undefined) return no('RestartFailed', failureText(rollout, outdated));
+  if (rollout?.step === 'Restarting') {
+    const others = outdated.filter(({ name }) => name !== rollout.server);
+    const next = others.length === 0 ? '' : ` Then: ${names(others)}.`;
+    return no('Restarting', `${rollout.server} is being restarted with changed settings.${next}`);
+  }
+  if (outdated.length > 0) return pending(observed, outdated, troubles);
+  const unchecked = uncheckedMembers(observed);
+  return unchecked.length > 0
+    ? unknown('Checking', `Which settings ${names(unchecked)} runs with is being looked at.`)
+    : yes('Current', `${count(joined.length, 'server')} with spec.settings.`);
+}
+
+function failureText({ server, message = '', refused }: Rollout, outdated: readonly Member[]): string {
+  const others = outdated.filter(({ name }) => name !== server);
+  const rest = others.length === 0 ? '' : ` ${names(others)}: not touched.`;
+  const advice =
+    refused === true ? 'Correct spec.settings: that is tried at once.' : 'It is tried again in 5 min.';
+  return `${server} ${message}.${rest} ${advice}`;
+}
+
+function pending(
+  observed: Observed,
+  outdated: readonly Member[],
+  troubles: ReadonlyMap<string, Trouble>,
+): ClusterVerdict<'SettingsApplied'> {
+  const { no } = saying('SettingsApplied');
+  const [first] = outdated;
+  const promotion = first?.isPrimary === true ? switchoverOf(observed) : undefined;
+  if (promotion !== undefined) {
+    const { name } = promotion.metadata;
+    const ended = findCondition(promotion.status, 'Succeeded');
+    if (ended?.status === 'False') {
+      const text = `Promotion ${name}: ${ended.message} Delete it to have it tried again.`;
+      return no('SwitchoverFailed', `${names(outdated)} is not restarted while it takes writes. ${text}`);
+    }
+    return no('SwitchingOver', `Promotion ${name} runs; then ${names(outdated)} is restarted.`);
+  }
+  const why = observed.suspended ? 'suspended or paused' : obstacleOf(observed, troubles);
+  const wait = why === undefined ? '' : ` It waits: ${why}.`;
+  return no('RestartPending', `To be restarted with changed settings: ${names(outdated)}.${wait}`);
+}
+
+function names(members: readonly Member[]): string {
+  return members.map(({ name }) => name).join(', ');
+}

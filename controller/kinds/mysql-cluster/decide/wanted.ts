@@ -1,0 +1,18 @@
+/** What a member is to be prepared with. Pure. */
+import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
+import { preparationDigests, type PreparationDigests } from '../../../database/preparation.ts';
+import type { ServerSettings } from '../../../database/settings.ts';
+import type { Member } from './member.ts';
+
+export function settingsOf(
+  { spec }: MySQLCluster,
+  { instanceID = '', address = '' }: Pick<Member, 'instanceID' | 'address'>,
+): ServerSettings {
+  const { engine, settings = [], durability } = spec;
+  const { flavor, version: series } = engine;
+  return { flavor, series, instanceID, privateAddress: address, durability, settings };
+}
+
+export function wantedOf(cluster: MySQLCluster, member: Member): PreparationDigests {
+  return preparationDigests(settingsOf(cluster, member));
+}

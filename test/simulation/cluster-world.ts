@@ -182,26 +182,31 @@ export class ClusterWorld {
     const [, step = ''] = /-(preparing|loading|cloning|revival|rollout)-\d+(?:-donor)?$/.exec(job.id) ?? [];
     if (step === '') return {};
     this.jobs.push(`${address} ${step}`);
-    const isFilled = step === 'preparing' || step === 'loading';
-    if (isFilled)
-      this.settings.set(address, job.attachments.find(({ name }) => name === 'settings.cnf')?.content ?? '');
+    if (step === 'preparing' || step === 'loading') this.settings.set(address, settingsIn(job));
     const outcome = this.onJob(step, job, address);
-    if ((outcome.exitCode ?? 0) !== 0 || job.id.endsWith('-donor')) return outcome;
+    const hasFailed = (outcome.exitCode ?? 0) !== 0;
+    return hasFailed || job.id.endsWith('-donor')
+      ? outcome
+      : { ...this.#effectOf(step, job, address), ...outcome };
+  }
+
+  /** What a job does that succeeds, and what it prints. */
+  #effectOf(step: string, job: Job, address: string): Outcome {
     if (step === 'cloning')
       this.databases.server(address).cloneFrom(this.databases.server(this.#donorOf(address)));
     if (step === 'revival') this.databases.restart(address);
-    if (step === 'rollout') return { ...this.#roll(job, address), ...outcome };
-    return outcome;
+    if (step === 'rollout') return this.#roll(job, address);
+    return {};
   }
 
   /** A job with a stamp restarts its server, with the settings it brings. */
   #roll(job: Job, address: string): Outcome {
-    const settings = job.attachments.find(({ name }) => name === 'settings.cnf')?.content;
+    const settings = settingsIn(job);
     const isRestart = !job.script.includes("stamp=''");
     if (isRestart) {
       this.databases.crash(address);
       this.databases.restart(address);
-      this.settings.set(address, settings ?? '');
+      this.settings.set(address, settings);
     }
     const restartPending = this.settings.get(address) !== settings;
     const facts = { version: '11.8.6', holding: 'whole', running: true, restartPending };
@@ -214,4 +219,9 @@ export class ClusterWorld {
     const record = this.cluster.status?.members?.find(({ server }) => byAddress(server) === address);
     return byAddress(record?.donor);
   }
+}
+
+/** Of its attachments; in base64. */
+function settingsIn({ attachments }: Job): string {
+  return attachments.find(({ name }) => name === 'settings.cnf')?.content ?? '';
 }

@@ -72,7 +72,7 @@ export async function maintain(
   await changeServers(kube, written, decision.servers);
   const site = await openSite(ports, written, scene.site.credentials);
   await hands.carryOut({ cluster: written, site, log }, decision.joins);
-  if (decision.switchover !== undefined) await askForSwitchover(kube, written, decision.switchover);
+  await askForSwitchover(kube, written, decision.switchover);
   try {
     if (opening !== undefined) await open(scene, opening);
     else if (written.status?.currentPromotionRef !== undefined)

@@ -13,7 +13,7 @@ import type { Cache, Kube } from '../../kube/port.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
-import { memberOf, type Member, type MemberRecord } from './decide/member.ts';
+import { isJoined, memberOf, type Member, type MemberRecord } from './decide/member.ts';
 import type { JobFacts, JobLook, Observed, Problem } from './decide/plan.ts';
 import { jobIDs, rolloutID } from './job-id.ts';
 import type { Site } from './site.ts';
@@ -63,7 +63,11 @@ export async function observe(
   const jobs =
     suspended || !isFull
       ? []
-      : await Promise.all(members.map((member) => jobFacts(ports, scene, member, members)));
+      : await Promise.all(
+          members.map((member) =>
+            isJoined(member) ? rolloutFacts(ports, scene, member) : jobFacts(ports, scene, member, members),
+          ),
+        );
   return {
     now,
     cluster,
@@ -132,13 +136,6 @@ async function jobFacts(
   members: readonly Member[],
 ): Promise<readonly [string, JobFacts] | undefined> {
   const { record, server, name } = member;
-  const { rollout } = cluster.status ?? {};
-  if (rollout?.server === name && rollout.message === undefined) {
-    const side = { server, id: rolloutID(cluster, record, Date.parse(rollout.startTime)) };
-    const own = await pollJob(ports, site, side);
-    const lastLine = own.state === 'exited' ? await lastLineOf(ports, site, side, own) : undefined;
-    return [name, { own, ...(lastLine === undefined ? {} : { lastLine }) }];
-  }
   const isJob = record.step === 'Preparing' || record.step === 'Loading' || record.step === 'Cloning';
   if (!isJob || now < Date.parse(record.stepTime ?? '')) return undefined;
   const ids = jobIDs(cluster, record);
@@ -159,6 +156,21 @@ async function jobFacts(
       ...(lastLine === undefined ? {} : { lastLine }),
     },
   ];
+}
+
+/** How the job that brings a member's settings in step stands. */
+async function rolloutFacts(
+  ports: ObservePorts,
+  { cluster, site }: Scene,
+  { server, record, name }: Member,
+): Promise<readonly [string, JobFacts] | undefined> {
+  const { rollout } = cluster.status ?? {};
+  if (rollout?.server !== name || rollout.message !== undefined) return undefined;
+  const side = { server, id: rolloutID(cluster, record, Date.parse(rollout.startTime)) };
+  const own = await pollJob(ports, site, side);
+  const hasEnded = own.state === 'exited' || own.state === 'interrupted';
+  const lastLine = hasEnded ? await lastLineOf(ports, site, side, own) : undefined;
+  return [name, { own, ...(lastLine === undefined ? {} : { lastLine }) }];
 }
 
 interface Side {

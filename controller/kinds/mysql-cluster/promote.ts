@@ -127,7 +127,12 @@ function formerPrimaries(promotions: readonly Promotion[], { status }: MySQLClus
 }
 
 /** A planned change of primary, as a person would ask for one; who asks twice gets the same. */
-export async function askForSwitchover(kube: Kube, cluster: MySQLCluster, name: string): Promise<void> {
+export async function askForSwitchover(
+  kube: Kube,
+  cluster: MySQLCluster,
+  name: string | undefined,
+): Promise<void> {
+  if (name === undefined) return;
   const { server: expectedPrimary } = cluster.status?.primary ?? {};
   const why = 'The primary is to be restarted with changed settings.';
   const { spec, ...rest } = draft(cluster, { do: 'create', name, why });

@@ -6,7 +6,7 @@ import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
 import { currentPromotion, lastPromotion } from './past.ts';
 import { settingsVerdict } from './rolling-verdict.ts';
-import type { ClusterVerdict, Observed } from './plan.ts';
+import type { ClusterVerdict, Observed, Problem } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 import { count, saying } from './words.ts';
 
@@ -233,12 +233,7 @@ function readiness(
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
   if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
   if (Available.status === 'False') return no('PrimaryDown', Available.message);
-  if (problem !== undefined) {
-    return no(
-      problem.reason === 'TemplateNotReady' ? 'TemplateNotReady' : 'ConfigurationPending',
-      problem.message,
-    );
-  }
+  if (problem !== undefined) return no(wordOf(problem), problem.message);
   if (Available.reason === 'Initializing') return initializing(observed);
   if (Available.status === 'Unknown') return { ...no('PrimaryDown', Available.message), status: 'Unknown' };
   if (observed.status.rollout?.refused === true)
@@ -256,6 +251,10 @@ function readiness(
   if (ill.length > 0)
     return no('ReplicaUnhealthy', `${serving} ${sentence(ill.map(({ message }) => message))}`);
   return yes('Healthy', serving);
+}
+
+function wordOf({ reason }: Problem): 'TemplateNotReady' | 'ConfigurationPending' {
+  return reason === 'TemplateNotReady' ? reason : 'ConfigurationPending';
 }
 
 function initializing(observed: Observed): ClusterVerdict<'Ready'> {

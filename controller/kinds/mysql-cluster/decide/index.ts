@@ -7,7 +7,7 @@ import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './past.ts';
-import { planRolling, restartingServer, type Rolling } from './rolling.ts';
+import { isRolling, planRolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 import { normal, warning } from './words.ts';
@@ -31,12 +31,9 @@ export function decide(observed: Observed): Decision {
   const isStill = suspended || isChanging(observed);
   const joining = isStill ? standStill(observed) : planAllJoining(observed);
   const roster = isStill ? noRoster(status) : rosterOf(observed, upkeep);
-  const rolling = isStill ? pausedRolling(status) : planRolling(observed, upkeep.troubles);
+  const rolling = planRolling(observed, upkeep.troubles, isStill);
   const { waiting, durability } = planForgotten(observed);
-  const restarting = restartingServer(observed);
-  const mending = upkeep.deeds.filter(
-    ({ do: what, member: { name } }) => name !== restarting && (what !== 'follow' || !waiting.has(name)),
-  );
+  const mending = mendingOf(observed, upkeep, waiting);
   const record: MySQLClusterStatus = {
     ...joining.record,
     ...(isStill || durability === undefined ? {} : { durability }),
@@ -45,8 +42,7 @@ export function decide(observed: Observed): Decision {
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
     automaticRemovals: removalsAfter(status.automaticRemovals, roster.replaced.length, observed.now),
   };
-  const isRolling = rolling.rollout !== undefined && rolling.rollout.message === undefined;
-  const isMoving = joining.deeds.length > 0 || roster.deeds.length > 0 || joining.isUnderWay || isRolling;
+  const isMoving = joining.deeds.length + roster.deeds.length > 0 || joining.isUnderWay || isRolling(rolling);
   return {
     record,
     servers: isStill ? [] : [...roster.deeds, ...labelsOf(observed, roster)],
@@ -60,17 +56,11 @@ export function decide(observed: Observed): Decision {
   };
 }
 
-function pausedRolling({ rollout }: MySQLClusterStatus): Rolling {
-  return { rollout, deeds: [], leaving: [], events: [] };
-}
-
-function withKnown(
-  records: ReadonlyMap<string, MemberRecord>,
-  { known }: Rolling,
-): ReadonlyMap<string, MemberRecord> {
-  const before = known === undefined ? undefined : records.get(known.server);
-  if (known === undefined || before === undefined) return records;
-  return new Map([...records, [known.server, { ...before, ...known }]]);
+function mendingOf(observed: Observed, { deeds }: Upkeep, waiting: ReadonlySet<string>): readonly JoinDeed[] {
+  const restarting = restartingServer(observed);
+  return deeds.filter(
+    ({ do: what, member: { name } }) => name !== restarting && (what !== 'follow' || !waiting.has(name)),
+  );
 }
 
 interface AllJoining {

@@ -38,17 +38,40 @@ const drainLimit: Millis = 10 * 60_000;
 /** A replica so little behind is in step. */
 const stepLagSeconds = 1;
 
+const hasEnded: readonly string[] = ['exited', 'interrupted'];
+
 /** A server whose settings nobody knows but that they are not those. */
 const outdatedMark = 'outdated';
 
-export function planRolling(observed: Observed, troubles: ReadonlyMap<string, Trouble>): Rolling {
+/** `isStill`: nothing may be changed now. */
+export function planRolling(
+  observed: Observed,
+  troubles: ReadonlyMap<string, Trouble>,
+  isStill: boolean,
+): Rolling {
   const { rollout } = observed.status;
+  if (isStill) return rest(rollout);
   return rollout === undefined ? begin(observed, troubles) : goOn(observed, rollout);
 }
 
 /** The server that is being restarted: nothing else may start its replication, or the server itself. */
 export function restartingServer({ status: { rollout } }: Observed): string | undefined {
   return rollout?.step === 'Restarting' && rollout.message === undefined ? rollout.server : undefined;
+}
+
+/** It was begun, and has neither ended nor failed. */
+export function isRolling({ rollout }: Rolling): boolean {
+  return rollout !== undefined && rollout.message === undefined;
+}
+
+/** With what is known of the server that was brought in step. */
+export function withKnown(
+  records: ReadonlyMap<string, MemberRecord>,
+  { known }: Rolling,
+): ReadonlyMap<string, MemberRecord> {
+  const before = known === undefined ? undefined : records.get(known.server);
+  if (known === undefined || before === undefined) return records;
+  return new Map([...records, [known.server, { ...before, ...known }]]);
 }
 
 function begin(observed: Observed, troubles: ReadonlyMap<string, Trouble>): Rolling {
@@ -78,25 +101,23 @@ function entry({ cluster, now }: Observed, member: Member, step: Rollout['step']
 }
 
 function goOn(observed: Observed, rollout: Rollout): Rolling {
-  const { members, now, jobs } = observed;
+  const { members, jobs } = observed;
   const member = members.find(({ name }) => name === rollout.server);
   const since = Date.parse(rollout.startTime);
   if (member === undefined || !isJoined(member)) return rest(undefined);
-  if (rollout.message !== undefined) {
-    const mayRetry = rollout.refused !== true && now - since >= retryPause;
-    return rest(mayRetry || hasChanged(observed, member, rollout) ? undefined : rollout);
-  }
+  if (rollout.message !== undefined) return rest(mayRetry(observed, member, rollout) ? undefined : rollout);
   const facts = jobs.get(member.name);
-  switch (facts?.own.state) {
-    case 'exited':
-    case 'interrupted':
-      return end(rollout, facts);
-    case 'running':
-    case 'silent':
-      return { ...rest(rollout), leaving: leavingIn(rollout) };
-    default:
-      return start(observed, { member, rollout, since });
-  }
+  const { state } = facts?.own ?? { state: 'unknown' };
+  if (facts !== undefined && hasEnded.includes(state)) return end(rollout, facts);
+  const isOpen = state === 'running' || state === 'silent';
+  return isOpen
+    ? { ...rest(rollout), leaving: leavingIn(rollout) }
+    : start(observed, { member, rollout, since });
+}
+
+function mayRetry(observed: Observed, member: Member, rollout: Rollout): boolean {
+  const isPaused = rollout.refused === true || observed.now - Date.parse(rollout.startTime) < retryPause;
+  return !isPaused || hasChanged(observed, member, rollout);
 }
 
 function hasChanged({ cluster }: Observed, member: Member, { settings }: Rollout): boolean {
@@ -190,26 +211,34 @@ function recordOf({ status }: Observed, { name, record }: Member): MemberRecord 
 
 /** Why no server is restarted now; a sentence without its end. */
 export function obstacleOf(observed: Observed, troubles: ReadonlyMap<string, Trouble>): string | undefined {
-  const { cluster, members, finding, problem } = observed;
-  const { instances, durability: wanted } = cluster.spec;
+  const { members, finding, problem } = observed;
   if (problem !== undefined) return problem.message;
   const joined = members.filter(isJoined);
-  const isWhole =
-    joined.length >= instances && members.every((one) => one.place !== 'Active' || isJoined(one));
-  if (!isWhole) return `${String(joined.length)} of ${count(instances, 'server')} joined`;
-  if (joined.length === 1) {
-    return 'there is no replica that could take writes meanwhile; set spec.instances to 2';
-  }
+  const gap = gapIn(observed, joined);
+  if (gap !== undefined) return gap;
   const [trouble] = troubles.values();
   if (trouble !== undefined) return trouble.message;
   if (finding?.verdict !== 'Healthy') return finding?.evidence ?? 'the primary has not been looked at yet';
-  const armed = armedVerdict(observed, troubles);
-  // What a person has chosen is no sign of trouble.
-  const isChosen =
-    armed.reason === 'ModeManual' || (armed.reason === 'PossibleDataLoss' && wanted === 'Async');
-  if (armed.status !== 'True' && !isChosen) return armed.message.replace(/\.$/, '');
   const late = joined.find((member) => !member.isPrimary && !isInStep(observed, member));
-  return late === undefined ? undefined : `${late.name} is not in step yet`;
+  return unarmed(observed, troubles) ?? (late === undefined ? undefined : `${late.name} is not in step yet`);
+}
+
+function gapIn({ cluster, members }: Observed, joined: readonly Member[]): string | undefined {
+  const { instances } = cluster.spec;
+  const isWhole =
+    joined.length >= instances && members.every((one) => one.place !== 'Active' || isJoined(one));
+  if (!isWhole) return `${String(joined.length)} of ${count(instances, 'server')} joined`;
+  return joined.length === 1
+    ? 'there is no replica that could take writes meanwhile; set spec.instances to 2'
+    : undefined;
+}
+
+/** Why a primary that died now would not be replaced; what a person has chosen is no sign of trouble. */
+function unarmed(observed: Observed, troubles: ReadonlyMap<string, Trouble>): string | undefined {
+  const { status, reason, message } = armedVerdict(observed, troubles);
+  const isAsync = observed.cluster.spec.durability === 'Async';
+  const isChosen = reason === 'ModeManual' || (reason === 'PossibleDataLoss' && isAsync);
+  return status === 'True' || isChosen ? undefined : message.replace(/\.$/, '');
 }
 
 function isInStep({ cluster, status }: Observed, { name, look }: Member): boolean {

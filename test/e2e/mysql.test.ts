@@ -279,3 +279,28 @@ describe('a planned change of primary', () => {
     await story.waitFor('rlm/db', 'Healthy');
   }, 120_000);
 });
+
+describe('changed settings', () => {
+  test('reach every server by one restart each, the primary last, and no write is lost', async () => {
+    const { primary: old, members = [] } = await statusOf();
+    const servers = members.filter(({ healthy }) => healthy === true).map(({ server }) => server);
+    const settings = [...cluster.settings, { name: 'max_connections', value: '177' }];
+    const outage = await underWrites(async () => {
+      await story.apply(object('MySQLCluster', 'db', { ...cluster, settings }));
+      await story.waitFor('rlm/db', 'Restarting', 'SettingsApplied');
+      await story.waitFor('rlm/db', 'SwitchingOver', 'SettingsApplied');
+      await story.waitFor('rlm/db', 'Current', 'SettingsApplied');
+    });
+    console.log(`settings: no write for ${seconds(outage)} s at most`);
+    const epoch = (old?.epoch ?? 0) + 1;
+    expect(await promotion(`db-settings-${epoch}`)).toMatchObject({
+      oldPrimary: old?.server,
+      dataLoss: 'None',
+    });
+    expect((await statusOf()).primary?.epoch).toBe(epoch);
+    const ask = 'mariadb --skip-column-names --execute "SELECT @@max_connections"';
+    const seen = await Promise.all(servers.map((server) => story.onMachine(server, ask)));
+    expect(seen.map((text) => text.trim())).toEqual(servers.map(() => '177'));
+    await story.waitFor('rlm/db', 'Healthy');
+  }, 300_000);
+});

@@ -261,7 +261,7 @@ describe('settings', () => {
     expect(await prepare(first, { settings, restart })).toMatchObject({
       exitCode: jobExit.refusedSettings,
       lastLine: expect.stringMatching(
-        /does not start with the changed innodb_page_size: .*page.*It runs with its former settings again$/i,
+        /does not start with the changed innodb_page_size: .*InnoDB.*It runs with its former settings again$/,
       ),
     });
     expect(await first.sql('SELECT @@max_connections, @@innodb_page_size, @@read_only')).toBe('77\t16384\t1');

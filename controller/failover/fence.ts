@@ -5,7 +5,7 @@ import { elect, type Elected, type NotElected } from './elect.ts';
 import { candidatesOf, freezeAll, type Freeze } from './freeze.ts';
 import { ackersAmong, dataProof, hasForgotten, type DataFacts } from './proof.ts';
 import { rollBack } from './roll-back.ts';
-import { durabilityOf, isRestart, limits, lookAt, type Next, type Run } from './run.ts';
+import { durabilityOf, isRestart, limits, lookAt, waited, type Next, type Run } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
 import { choiceText, lossText, type Doubt } from './words.ts';
 
@@ -207,7 +207,7 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
 async function accepted(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next | Choice> {
   const { journal, order, oldName } = run;
   const isAll = freeze.failures.size === 0;
-  if (!isAll && journal.elapsed('Fence') < limits.richer) return { after: limits.retry };
+  if (!isAll && waited(run, 'Fence') < limits.richer) return { after: limits.retry };
   if ('reason' in result) return await giveUp(run, result);
   const failures = isRestart(run) ? [] : await stopOld(run);
   const hasStopped = hasProof(run, 'Starved', 'Closed', 'ProcessGone', 'InstanceStopped');
@@ -239,7 +239,7 @@ async function refuse(run: Run, freeze: Freeze, result: Elected | NotElected): P
   const frozen = (journal.status.frozen ?? []).map(({ server }) => server);
   const couldBeProven = durability.ackers.length >= ports.rules.needed(durability);
   const isWaiting = durability.ackers.some((acker) => !frozen.includes(acker)) || 'reason' in result;
-  if (couldBeProven && isWaiting && journal.elapsed('Fence') < limits.proof) {
+  if (couldBeProven && isWaiting && waited(run, 'Fence') < limits.proof) {
     await journal.enter('Fence', lossText(doubtOf(run, freeze)));
     return { after: limits.retry };
   }
@@ -249,8 +249,7 @@ async function refuse(run: Run, freeze: Freeze, result: Elected | NotElected): P
 }
 
 async function giveUp(run: Run, { reason, message }: NotElected): Promise<Next> {
-  if (reason === 'NoCandidate' && run.journal.elapsed('Fence') < limits.richer)
-    return { after: limits.retry };
+  if (reason === 'NoCandidate' && waited(run, 'Fence') < limits.richer) return { after: limits.retry };
   return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${message}.`);
 }
 

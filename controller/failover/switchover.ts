@@ -12,6 +12,7 @@ import {
   rethrowOurs,
   stampOf,
   timely,
+  waited,
   type Next,
   type Run,
 } from './run.ts';
@@ -31,7 +32,7 @@ export async function preflight(run: Run): Promise<Next> {
   await journal.enter('Preflight');
   const { found, isComplete } = await survey(run);
   if ('reason' in found) {
-    if (!isComplete && journal.elapsed('Preflight') < limits.answers) return { after: limits.retry };
+    if (!isComplete && waited(run, 'Preflight') < limits.answers) return { after: limits.retry };
     return await refused(run, found);
   }
   const { server, lag = 0 } = found;

@@ -33,6 +33,8 @@ export class FailoverController {
   readonly #stop = new AbortController();
   /** Since when which primary in which epoch has not answered. */
   #silence: { readonly of: string; readonly since: Instant; readonly verdict: Verdict } | undefined;
+  /** What supervision says while it has found no failure: it holds since this process began to look. */
+  readonly #noFailure: Finding;
   #isDismissed = false;
   #triedAt = Number.NEGATIVE_INFINITY;
 
@@ -56,6 +58,8 @@ export class FailoverController {
       sourceOf: async ({ server }, acknowledges) => world.databases.sourceOf(server, acknowledges),
       rules: world.rules,
     };
+    const since = this.#clock.now();
+    this.#noFailure = { verdict: 'Suspected', since, evidence: 'no failure was found', looks: new Map() };
     this.#upkeep = new Upkeep(world, process, { ...this.#ports, members: this.#members });
   }
 
@@ -104,7 +108,7 @@ export class FailoverController {
       cluster,
       promotion: promotion!,
       members: this.#members,
-      finding: this.#finding(cluster),
+      finding: this.#finding(cluster) ?? this.#noFailure,
       formerPrimaries: formers.filter((former) => former !== undefined),
       signal: this.#stop.signal,
     });

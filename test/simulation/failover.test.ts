@@ -277,6 +277,22 @@ describe.each(Object.entries(ways))('a controller that dies on account of %s', (
   });
 });
 
+test('a controller that comes back late gives the replicas time to answer before it gives up', async () => {
+  const { world, controller } = await stage();
+  const first = controller((process) => armFailpoint('failover.after-catch-up', () => process.kill()));
+  await world.clock.advance(1_000);
+  world.databases.crash('db-1');
+  for (let waited = 0; first.isRunning && waited < 20_000; waited += 500) await world.clock.advance(500);
+  await world.clock.advance(15_000);
+  for (const name of ['db-2', 'db-3']) world.databases.partition('controller', name);
+  controller();
+  await world.clock.advance(5_000);
+  world.databases.heal();
+  await world.clock.advance(8_000);
+  expect(world.endings).toEqual({ 'db-epoch-2': 'Completed' });
+  await judge(world);
+});
+
 test('of two controllers the one that was paused is refused', async () => {
   const { world, controller } = await stage();
   const first = controller((process) => armFailpoint('failover.after-commit', () => process.pause()));

@@ -111,8 +111,10 @@ export async function blockWrites(run: Run): Promise<Next> {
   const isLate = journal.elapsed('BlockWrites') > limits.close + limits.settle;
   if (isLate) return await rollBack(run, 'RolledBack', `It took too long; ${oldName} takes writes again.`);
   if (journal.status.targetGTIDs !== undefined) return 'go';
-  if (journal.status.lastWriteTime === undefined) journal.add({ lastWriteTime: journal.now() });
+  // A controller before this one may have closed it.
+  const begun = journal.step('BlockWrites')?.startTime;
   await journal.enter('BlockWrites');
+  if (journal.status.lastWriteTime === undefined) journal.add({ lastWriteTime: begun ?? journal.now() });
   if (old === undefined) return await rollBack(run, 'StepFailed', `${oldName} is gone.`);
   try {
     const closing = old.database.close(stampOf(run), limits.close);

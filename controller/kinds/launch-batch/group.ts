@@ -20,10 +20,28 @@ export interface Grouping {
   readonly recheckAfter?: Millis;
 }
 
-/** A batch closes when nobody joined for this long … */
-const idleWindow: Millis = 100;
-/** … or when its first server has waited this long. */
-const longestWait: Millis = 1_000;
+export interface Situation {
+  /** So many more machines the account may have. */
+  readonly room: number;
+  /** Batches of the account that were created lately. */
+  readonly recent: number;
+  readonly now: Instant;
+}
+
+interface Window {
+  /** A batch closes when nobody joined for this long … */
+  readonly idle: Millis;
+  /** … or when its first server has waited this long. */
+  readonly longest: Millis;
+}
+
+const shortWindow: Window = { idle: 100, longest: 1_000 };
+/** While many servers are made: EC2 answers two launch requests a second, of however many machines each. */
+const longWindow: Window = { idle: 1_000, longest: 3_000 };
+/** So many recent batches mean that more servers are on their way than come within a short window. */
+const burst = 3;
+/** Batches this young are recent. */
+export const recentSpan: Millis = 10_000;
 
 /**
  * Servers that wait for a launch and have no batch yet. A server without our finalizer is never launched: deleting it
@@ -48,12 +66,13 @@ export function waitingServers(
 }
 
 /** Groups at most `room` servers, each group when its own window has closed. `waiting` is sorted oldest first. */
-export function groupWaiting(waiting: readonly Waiting[], room: number, now: Instant): Grouping {
+export function groupWaiting(waiting: readonly Waiting[], { room, recent, now }: Situation): Grouping {
+  const window = recent >= burst ? longWindow : shortWindow;
   const alike = Map.groupBy(waiting.slice(0, Math.max(0, room)), groupKey);
   const groups = [...alike.values()].flatMap((servers) => chunks(servers, maxSlots));
-  const left = groups.map((group) => windowLeft(group, now)).filter((ms) => ms > 0);
+  const left = groups.map((group) => windowLeft(group, window, now)).filter((ms) => ms > 0);
   return {
-    groups: groups.filter((group) => windowLeft(group, now) <= 0),
+    groups: groups.filter((group) => windowLeft(group, window, now) <= 0),
     ...(left.length > 0 && { recheckAfter: Math.min(...left) }),
   };
 }
@@ -83,11 +102,11 @@ function groupKey({ server, wish }: Waiting): string {
 }
 
 /** A full batch waits for nobody. */
-function windowLeft(group: readonly Waiting[], now: Instant): Millis {
+function windowLeft(group: readonly Waiting[], window: Window, now: Instant): Millis {
   if (group.length >= maxSlots) return 0;
   const ages = group.map(({ wish }) => now - Date.parse(wish.requestTime));
-  const idle = idleWindow - Math.min(...ages);
-  const longest = longestWait - Math.max(...ages);
+  const idle = window.idle - Math.min(...ages);
+  const longest = window.longest - Math.max(...ages);
   return Math.min(idle, longest);
 }
 

@@ -16,7 +16,7 @@ import { countServers } from '../../accounts/spending.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { draftBatch, nameOf } from './draft.ts';
-import { groupWaiting, waitingServers, type Waiting } from './group.ts';
+import { groupWaiting, recentSpan, waitingServers, type Waiting } from './group.ts';
 import type { LaunchMetrics } from './metrics.ts';
 import { addressesThatFit } from './user-data.ts';
 
@@ -79,7 +79,11 @@ async function reconcile(
   const room = account.spec.maxServers - countServers({ now, machines: opened.view.all(), batches });
   const waiting = waitingServers(servers, batches);
   if (waiting.length === 0) return {};
-  const { groups, recheckAfter } = groupWaiting(waiting, room, now);
+  const { groups, recheckAfter } = groupWaiting(waiting, {
+    room,
+    recent: batches.filter((batch) => isRecent(batch, now)).length,
+    now,
+  });
   const failures: unknown[] = [];
   for (const group of groups) {
     // What keeps one group from being launched must not delay the others.
@@ -153,6 +157,10 @@ function signAddresses(
 
 function hasOutcome({ status }: LaunchBatch): boolean {
   return status?.outcome === 'Completed' || status?.outcome === 'Failed';
+}
+
+function isRecent({ metadata }: LaunchBatch, now: Instant): boolean {
+  return now - Date.parse(metadata.creationTimestamp ?? '') < recentSpan;
 }
 
 /** Launches begun by an earlier process are repeated before anything new is launched. */

@@ -13,8 +13,8 @@ function asking(name: string, offering: object = {}, attempt = 1): Server {
     .asking(attempt, { instanceType: 't3.small', subnetID: 'subnet-a', ...offering }).observed.server;
 }
 
-function group(servers: readonly Server[], { room = 1_000, seconds = 1 } = {}) {
-  return groupWaiting(waitingServers(servers, []), room, t0 + seconds * 1_000);
+function group(servers: readonly Server[], { room = 1_000, seconds = 1, recent = 0 } = {}) {
+  return groupWaiting(waitingServers(servers, []), { room, recent, now: t0 + seconds * 1_000 });
 }
 
 test('a batch waits a moment for others to join', () => {
@@ -22,6 +22,17 @@ test('a batch waits a moment for others to join', () => {
   expect(group([asking('a')], { seconds: 0.1 }).groups).toHaveLength(1);
   const late = asking('b', { requestTime: at(0.99) });
   expect(group([asking('a'), late], { seconds: 1 }).groups.flat()).toHaveLength(2);
+});
+
+test('a batch waits longer while many are made', () => {
+  expect(group([asking('a')], { seconds: 0.4, recent: 2 }).groups).toHaveLength(1);
+  expect(group([asking('a')], { seconds: 0.4, recent: 3 })).toEqual({ groups: [], recheckAfter: 600 });
+  const others = [1, 2, 2.9].map((second) => asking(`s${second}`, { requestTime: at(second) }));
+  expect(group([asking('a'), ...others], { seconds: 2.95, recent: 3 })).toEqual({
+    groups: [],
+    recheckAfter: 50,
+  });
+  expect(group([asking('a'), ...others], { seconds: 3, recent: 3 }).groups.flat()).toHaveLength(4);
 });
 
 test('a full batch does not wait', () => {

@@ -1,6 +1,6 @@
 /** What HAProxy says about itself, as data: its `show` commands and our own file. Pure. */
 import type { Term } from './model.ts';
-import { digest } from './words.ts';
+import { digest } from '../base/digest.ts';
 
 /** From `show info`. */
 export interface ProcessInfo {

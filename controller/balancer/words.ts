@@ -1,5 +1,4 @@
 /** What may stand in HAProxy's file and on its command line: the guard against values that would become commands. Pure. */
-import { createHash } from 'node:crypto';
 import { AppError } from '../base/errors.ts';
 
 const safe = /^[A-Za-z0-9._:-]+$/;
@@ -15,11 +14,6 @@ const sections = new Set(
 );
 /** Lines that Ridgeline must own: it finds the process, its sockets and its state by them. */
 const ours = ['description', 'stats socket', 'server-state-file', 'load-server-state-from-file', 'daemon'];
-
-/** Twelve hexadecimal digits that tell texts apart. */
-export function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
 
 export type ExtraLines = { readonly lines: readonly string[] } | { readonly problem: string };
 

@@ -2,7 +2,7 @@
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
-import { nodeExit, nodeScriptPath, ownCertificate } from './node-script.ts';
+import { nodeExit, nodeScriptPath, ownCertificate, stampWord } from './node-script.ts';
 import type { Inspection, Stamp } from './port.ts';
 import { failureIn } from './sql-errors.ts';
 
@@ -49,11 +49,11 @@ export class NodeCommands {
 
   /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
   async trust(certificate: string, stamp: Stamp): Promise<boolean> {
-    return (await this.#call([wordOf(stamp), 'trust'], allowance, certificate)) !== '';
+    return (await this.#call([stampWord(stamp), 'trust'], allowance, certificate)) !== '';
   }
 
   async kill(stamp: Stamp): Promise<void> {
-    await this.#call([wordOf(stamp), 'kill'], allowance);
+    await this.#call([stampWord(stamp), 'kill'], allowance);
   }
 
   async inspect(timeout: Millis): Promise<Inspection> {
@@ -75,7 +75,7 @@ export class NodeCommands {
     sql: string,
     { stamp, limit, tolerated }: ClientRun,
   ): Promise<readonly string[]> {
-    const words = [stamp === undefined ? '-' : wordOf(stamp), verb, String(limit / 1_000), ...rest];
+    const words = [stamp === undefined ? '-' : stampWord(stamp), verb, String(limit / 1_000), ...rest];
     // Our literals count on backslash escapes, whatever the server's default is.
     const stdin = `SET SESSION sql_mode = '';\n${sql}\n`;
     const stdout = await this.#call(words, limit + allowance, stdin, tolerated);
@@ -109,9 +109,4 @@ export class NodeCommands {
   #hostFailed(said: string): AppError {
     return new AppError('shell.host-failed', `${this.#name}: ${said}`);
   }
-}
-
-/** As the script compares it. */
-function wordOf({ epoch, serial }: Stamp): string {
-  return `${epoch}.${serial}`;
 }

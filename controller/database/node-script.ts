@@ -1,4 +1,5 @@
 /** The script through which a database host is changed: it knows the latest stamp and refuses whoever has an earlier one. */
+import type { Stamp } from './port.ts';
 
 /** Where preparation installs `nodeScript`, owned by root, mode 755. */
 export const nodeScriptPath = '/usr/local/sbin/ridgeline-node';
@@ -18,6 +19,11 @@ export const nodeExit = {
   staleEpoch: 77,
   timedOut: 124,
 } as const;
+
+/** A stamp as the script compares it. */
+export function stampWord({ epoch, serial }: Stamp): string {
+  return `${epoch}.${serial}`;
+}
 
 /**
  * `ridgeline-node <epoch>.<serial> <verb>`; this stamp is remembered before anything is done, `-` stands for whatever it

@@ -1,9 +1,9 @@
 /** The job that makes a host a database server of its cluster: checked, configured, read-only, with data or ready for it. */
-import { createHash } from 'node:crypto';
+import { digest } from '../base/digest.ts';
 import type { Job } from '../shell/port.ts';
 import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
 import type { Flavor, Stamp } from './port.ts';
-import { nodeScript, nodeScriptPath } from './node-script.ts';
+import { nodeScript, nodeScriptPath, stampWord } from './node-script.ts';
 import { firstStatements } from './preparation-accounts.ts';
 import { renderSettings, type ServerSettings } from './settings.ts';
 import { oldestRelease } from './settings-refusals.ts';
@@ -84,7 +84,7 @@ export function fillingJob(
       oldest: oldestRelease(flavor, series) ?? series,
       address: privateAddress,
       rewrite: rewrite ? 'yes' : 'no',
-      stamp: restart === undefined ? '' : `${restart.epoch}.${restart.serial}`,
+      stamp: restart === undefined ? '' : stampWord(restart),
       initialise: initialise ? 'yes' : 'no',
       node_script: nodeScriptPath,
       ...firstStatements(flavor, series),
@@ -100,15 +100,16 @@ export interface PreparationDigests {
   readonly tools: string;
 }
 
+const toolsDigests: Readonly<Record<Flavor, string>> = {
+  MariaDB: digest(nodeScript + unitChanges('MariaDB')),
+  MySQL: digest(nodeScript + unitChanges('MySQL')),
+};
+
 export function preparationDigests(server: ServerSettings): PreparationDigests {
   return {
-    settings: digestOf(renderSettings(server)),
-    tools: digestOf(nodeScript + unitChanges(server.flavor)),
+    settings: digest(renderSettings(server)),
+    tools: toolsDigests[server.flavor],
   };
-}
-
-function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 /** The facts in a job's log; undefined when it did not come that far. */

@@ -8,22 +8,15 @@ import {
 } from '@aws-sdk/client-ec2';
 import { network, region, stateBucket } from '../config.ts';
 import type { Kubectl } from '../kube/kubectl.ts';
-import { labEnvironment } from './controller.ts';
+import { labAccess } from './controller.ts';
 
 const groupName = 'ridgeline-site';
 /** Open to the lab's own network: SSH for the controller, HTTP for visitors. Servers may talk among themselves. */
 const openPorts = [22, 80];
 
 /** Creates what is missing in the lab's EC2, or another that `env` names, and applies CloudAccount `default`. */
-export async function createAccount(
-  kubectl: Kubectl,
-  env: NodeJS.ProcessEnv = labEnvironment(),
-): Promise<void> {
-  const ec2 = new EC2Client({
-    region,
-    endpoint: env['AWS_ENDPOINT_URL']!,
-    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
-  });
+export async function createAccount(kubectl: Kubectl, env?: NodeJS.ProcessEnv): Promise<void> {
+  const ec2 = new EC2Client(labAccess(env));
   try {
     const { Subnets: subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
     const vpcId = subnets[0]!.VpcId!;

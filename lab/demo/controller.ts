@@ -1,7 +1,7 @@
 /** Runs the controller as a process of this machine, with the rights its manifests give it and the lab as its AWS. */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { paths } from '../config.ts';
+import { paths, region } from '../config.ts';
 import { stablePorts } from '../ports.ts';
 import { runningPid, startProcess, stopProcess, waitForProcess, type Lifetime } from '../process.ts';
 
@@ -63,9 +63,18 @@ export async function stopController(dir: string): Promise<void> {
 }
 
 /** The `export` lines of `.lab/aws.env`: endpoint, region and keys. */
-export function labEnvironment(): Readonly<Record<string, string>> {
+function labEnvironment(): Readonly<Record<string, string>> {
   const lines = readFileSync(paths.environment, 'utf8').matchAll(/^export (\w+)=(.*)$/gm);
   return Object.fromEntries([...lines].map(([, key, value]) => [key!, value!]));
+}
+
+/** What an AWS client of the lab is made with. */
+export function labAccess(env: NodeJS.ProcessEnv = labEnvironment()) {
+  return {
+    region,
+    endpoint: env['AWS_ENDPOINT_URL']!,
+    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
+  };
 }
 
 /** Whether a source file is newer than the running process: who edits the controller wants to see the new one. */

@@ -5,7 +5,8 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import ssh2 from 'ssh2';
 import { attestationKey } from '../../controller/api/launch-batch.ts';
 import type { Server } from '../../controller/api/server.ts';
-import { region, stateBucket } from '../../lab/config.ts';
+import { stateBucket } from '../../lab/config.ts';
+import { labAccess } from '../../lab/demo/controller.ts';
 import { generateKeyPair } from '../fakes/key-pair.ts';
 
 /** Uploads at a time. */
@@ -27,12 +28,7 @@ export class FleetHosts {
 
   /** What user data does on a real machine, for all of them: the host key goes to where the controller looks. */
   async handIn(aws: NodeJS.ProcessEnv, servers: readonly Server[]): Promise<void> {
-    const s3 = new S3Client({
-      region,
-      endpoint: aws['AWS_ENDPOINT_URL']!,
-      forcePathStyle: true,
-      credentials: { accessKeyId: aws['AWS_ACCESS_KEY_ID']!, secretAccessKey: aws['AWS_SECRET_ACCESS_KEY']! },
-    });
+    const s3 = new S3Client({ ...labAccess(aws), forcePathStyle: true });
     const left = servers.map(({ status }) =>
       attestationKey('', status?.launchBatchRef?.name ?? '', status?.launchIndex ?? 0),
     );

@@ -2,12 +2,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DescribeInstancesCommand, EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  DescribeInstancesCommand,
+  EC2Client,
+  type Instance,
+  type InstanceStateName,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
 import type { LaunchBatch } from '../../controller/api/launch-batch.ts';
-import { region } from '../../lab/config.ts';
 import { createAccount } from '../../lab/demo/account.ts';
 import {
-  labEnvironment,
+  labAccess,
   startController,
   stopController,
   type RunningController,
@@ -33,8 +38,8 @@ export interface Installation {
   killController(): Promise<void>;
   /** Everything the controller processes have logged. */
   controllerLog(): string;
-  /** Ids of this installation's instances that are not terminated. */
-  instances(): Promise<string[]>;
+  /** Ids of this installation's instances that are not terminated, or only of those in these states. */
+  instances(...states: readonly InstanceStateName[]): Promise<string[]>;
   /** Every instance that was ever launched for a Server, terminated ones included. */
   launchedFor(server: string): Promise<InstanceView[]>;
   /** The objects of its state store as text, by key. */
@@ -56,7 +61,7 @@ export async function openInstallation(): Promise<Installation> {
   const kubectl = new Kubectl(binaries.kubectl, plane.kubeconfig);
   await installManifests(kubectl);
   await createAccount(kubectl);
-  const ec2 = labClient();
+  const ec2 = new EC2Client(labAccess());
   const tag = await kubectl.run(['get', 'namespace', 'kube-system', '--output=jsonpath={.metadata.uid}']);
   // All installations of a lab share one bucket.
   const stateStore = { prefix: `${tag}/` };
@@ -64,7 +69,10 @@ export async function openInstallation(): Promise<Installation> {
   await kubectl.run(['patch', 'cloudaccount', 'default', '--type=merge', `--patch=${ownPrefix}`]);
   const controller = { dir: path.join(dir, 'controller'), kubeconfig: plane.controllerKubeconfig };
   const controllerRuns = () => runningPid(controller.dir, 'controller') !== undefined;
-  const instances = () => liveInstances(ec2, tag);
+  const instances: Installation['instances'] = async (...states) => {
+    const found = await instancesOf(ec2, tag);
+    return found.flatMap(({ InstanceId, State }) => (isMeant(State?.Name, states) ? [InstanceId!] : []));
+  };
   return {
     kubectl,
     plane,
@@ -96,24 +104,18 @@ export async function openInstallation(): Promise<Installation> {
   };
 }
 
-function labClient(): EC2Client {
-  const env = labEnvironment();
-  return new EC2Client({
-    region,
-    endpoint: env['AWS_ENDPOINT_URL']!,
-    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
-  });
-}
-
 /** The Server an instance was launched for: its place in its batch says so, its Name tag does not when a batch has many. */
 function serverOf({ tags, launchIndex }: InstanceView, batches: readonly LaunchBatch[]): string | undefined {
   const batch = batches.find(({ metadata }) => metadata.uid === tags['ridgeline:batch']);
   return batch?.spec.slots.find(({ index }) => index === launchIndex)?.server;
 }
 
-async function liveInstances(ec2: EC2Client, installation: string): Promise<string[]> {
+async function instancesOf(ec2: EC2Client, installation: string): Promise<readonly Instance[]> {
   const Filters = [{ Name: 'tag:ridgeline:installation', Values: [installation] }];
   const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({ Filters }));
-  const all = Reservations.flatMap(({ Instances = [] }) => Instances);
-  return all.flatMap(({ State, InstanceId }) => (State?.Name === 'terminated' ? [] : [InstanceId!]));
+  return Reservations.flatMap(({ Instances = [] }) => Instances);
+}
+
+function isMeant(state: InstanceStateName | undefined, states: readonly InstanceStateName[]): boolean {
+  return states.length === 0 ? state !== 'terminated' : state !== undefined && states.includes(state);
 }

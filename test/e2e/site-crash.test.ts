@@ -1,16 +1,15 @@
 /** The controller is killed wherever it changes a site: it converges, within its promises, and no request is lost. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { DescribeInstancesCommand } from '@aws-sdk/client-ec2';
-import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isOutOfService } from '../../controller/api/drain.ts';
 import type { LoadBalancer } from '../../controller/api/load-balancer.ts';
 import type { Server } from '../../controller/api/server.ts';
 import { failpointNames, type FailpointName } from '../../controller/base/failpoints.ts';
-import { dnsZone, region } from '../../lab/config.ts';
-import { labEnvironment } from '../../lab/demo/controller.ts';
+import { dnsZone } from '../../lab/config.ts';
+import { labAccess } from '../../lab/demo/controller.ts';
 import { BoundedLoad } from '../../lab/demo/load.ts';
+import { hostedZoneID } from '../lab/cloud/hosted-zone.ts';
 import { until } from '../lab/hosts/lab.ts';
 import { root } from '../source-tree.ts';
 import { openInstallation, type Installation } from './setup.ts';
@@ -33,7 +32,7 @@ beforeAll(async () => {
   await site.kubectl.run(['apply', '--server-side', '--force-conflicts', '--filename=-'], text);
   await serving(1);
   front = await story.field('rllb/www', '{.status.frontends[0].server}');
-  watch = await Watch.start(await story.field(`rlsrv/${front}`, '{.status.privateIP}'));
+  watch = new Watch(await story.field(`rlsrv/${front}`, '{.status.privateIP}'));
 }, 2 * limit);
 
 afterAll(async () => {
@@ -44,28 +43,13 @@ afterAll(async () => {
 class Watch {
   readonly #load: readonly BoundedLoad[];
   readonly #timer: NodeJS.Timeout;
-  readonly #filters: { readonly Name: string; readonly Values: string[] }[];
   #most = 0;
 
-  private constructor(address: string, installation: string) {
-    this.#filters = [
-      { Name: 'tag:ridgeline:installation', Values: [installation] },
-      { Name: 'instance-state-name', Values: ['pending', 'running'] },
-    ];
+  constructor(address: string) {
     this.#load = [true, false].map(
       (keepAlive) => new BoundedLoad(`http://${address}/`, { rate: 100, keepAlive }),
     );
     this.#timer = setInterval(() => void this.#count(), 250);
-  }
-
-  static async start(address: string): Promise<Watch> {
-    const uid = await site.kubectl.run([
-      'get',
-      'namespace',
-      'kube-system',
-      '--output=jsonpath={.metadata.uid}',
-    ]);
-    return new Watch(address, uid);
   }
 
   /** The most machines at once since the last call. */
@@ -81,10 +65,7 @@ class Watch {
   }
 
   async #count(): Promise<void> {
-    const { Reservations = [] } = await site.ec2.send(
-      new DescribeInstancesCommand({ Filters: this.#filters }),
-    );
-    const now = Reservations.flatMap(({ Instances = [] }) => Instances).length;
+    const { length: now } = await site.instances('pending', 'running');
     this.#most = Math.max(this.#most, now);
   }
 }
@@ -133,15 +114,7 @@ async function deploy(name: string): Promise<void> {
 }
 
 async function publish(): Promise<void> {
-  const env = labEnvironment();
-  const route53 = new Route53Client({
-    region,
-    endpoint: env['AWS_ENDPOINT_URL']!,
-    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
-  });
-  const { HostedZones = [] } = await route53.send(new ListHostedZonesByNameCommand({ DNSName: dnsZone }));
-  route53.destroy();
-  const zoneID = HostedZones[0]?.Id?.replace('/hostedzone/', '');
+  const zoneID = await hostedZoneID(labAccess(), dnsZone);
   await patch('rld/site', { dns: { zoneID, domain: dnsZone } });
   // All installations of a lab share one zone.
   await patch('rllb/www', { dns: { name: `crash-${process.pid}.${dnsZone}` } });

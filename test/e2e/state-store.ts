@@ -1,17 +1,11 @@
 /** What one installation has put into the lab's bucket. */
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { region, stateBucket } from '../../lab/config.ts';
-import { labEnvironment } from '../../lab/demo/controller.ts';
+import { stateBucket } from '../../lab/config.ts';
+import { labAccess } from '../../lab/demo/controller.ts';
 
 /** Every object below the prefix as text, by its key without the prefix. */
 export async function readStateStore(prefix: string): Promise<ReadonlyMap<string, string>> {
-  const env = labEnvironment();
-  const s3 = new S3Client({
-    region,
-    endpoint: env['AWS_ENDPOINT_URL']!,
-    forcePathStyle: true,
-    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
-  });
+  const s3 = new S3Client({ ...labAccess(), forcePathStyle: true });
   try {
     const { Contents = [] } = await s3.send(
       new ListObjectsV2Command({ Bucket: stateBucket, Prefix: prefix }),

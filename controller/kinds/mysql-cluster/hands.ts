@@ -130,12 +130,11 @@ export class Hands {
  * under which it was told to receive no more.
  */
 async function drained({ cluster, site }: Work, { member: { server, name } }: JoinDeed): Promise<Stamp> {
-  const { primary, durability } = cluster.status ?? {};
+  const stamp = stampOf(cluster);
   const database = site.member(server)?.database;
-  if (primary === undefined || database === undefined) {
+  if (stamp === undefined || database === undefined) {
     throw new AppError('shell.unreachable', `${name} cannot be reached`);
   }
-  const stamp = { epoch: primary.epoch, serial: durability?.serial ?? 0 };
   const { received } = await database.freeze(stamp);
   if (await database.catchUp(received, drainTime)) return stamp;
   await database.thaw(stamp);
@@ -144,13 +143,18 @@ async function drained({ cluster, site }: Work, { member: { server, name } }: Jo
 
 /** Acknowledges only who is recorded to: the record never lags behind the truth. */
 async function follow({ cluster, site }: Work, { member: { server, name } }: JoinDeed): Promise<void> {
-  const { primary, durability } = cluster.status ?? {};
+  const stamp = stampOf(cluster);
   const member = site.member(server);
   const leader = site.leader();
-  if (primary === undefined || member === undefined || leader === undefined) return;
-  const acknowledges = durability?.ackers.includes(name) === true;
-  const stamp = { epoch: primary.epoch, serial: durability?.serial ?? 0 };
+  if (stamp === undefined || member === undefined || leader === undefined) return;
+  const acknowledges = cluster.status?.durability?.ackers.includes(name) === true;
   await member.database.follow(await sourceOf(site, leader, acknowledges), stamp);
+}
+
+/** Of the record in force; undefined before the first primary. */
+function stampOf({ status }: MySQLCluster): Stamp | undefined {
+  const { primary, durability } = status ?? {};
+  return primary === undefined ? undefined : { epoch: primary.epoch, serial: durability?.serial ?? 0 };
 }
 
 /** How a member follows `primary`. */

@@ -1,4 +1,4 @@
-/** Names of the jobs that bring a member in: the same step and attempt of the same machine is the same job. Pure. */
+/** Names of the jobs of members: of those that bring one in, the same step and attempt of the same machine is the same job. Pure. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { MemberRecord } from './decide/member.ts';
@@ -16,20 +16,11 @@ export function jobIDs({ metadata }: MySQLCluster, record: MemberRecord): JobIDs
   return { own: base, donor: `${base}-donor` };
 }
 
-/** The job that brings a member's settings in step. */
-export function rolloutID(
+/** A job on a joined member, told from the next of its kind by its time: its database is started again, or its settings come. */
+export function upkeepJobID(
   { metadata }: MySQLCluster,
   { instanceID = 'none' }: MemberRecord,
-  since: Instant,
+  { what, since }: { readonly what: 'revival' | 'rollout'; readonly since: Instant },
 ): string {
-  return `mysql-${metadata.uid}-${instanceID}-rollout-${String(Math.floor(since / 1_000))}`;
-}
-
-/** The job that starts the database of a member again. */
-export function revivalID(
-  { metadata }: MySQLCluster,
-  { instanceID = 'none' }: MemberRecord,
-  since: Instant,
-): string {
-  return `mysql-${metadata.uid}-${instanceID}-revival-${String(Math.floor(since / 1_000))}`;
+  return `mysql-${metadata.uid}-${instanceID}-${what}-${String(Math.floor(since / 1_000))}`;
 }

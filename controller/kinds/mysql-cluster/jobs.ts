@@ -10,7 +10,7 @@ import type { Job } from '../../shell/port.ts';
 import type { Member } from './decide/member.ts';
 import { settingsOf } from './decide/wanted.ts';
 import type { JoinDeed } from './decide/plan.ts';
-import { jobIDs, revivalID, rolloutID } from './job-id.ts';
+import { jobIDs, upkeepJobID } from './job-id.ts';
 import type { Site } from './site.ts';
 
 /** The job that starts a database whose process has ended; once per trouble, told by its time. */
@@ -19,7 +19,7 @@ export function revivalOf(
   site: Site,
   { member, since }: { readonly member: Member; readonly since: Instant },
 ): Job {
-  const id = revivalID(cluster, member.record, since);
+  const id = upkeepJobID(cluster, member.record, { what: 'revival', since });
   // Changed settings come in their turn: a server that has just failed is no place to try them.
   return preparationJob(id, { ...preparationOf(cluster, site, member), initialise: false, rewrite: false });
 }
@@ -31,7 +31,7 @@ export function rolloutOf(
   { member, since, restart }: { readonly member: Member; readonly since: Instant; readonly restart?: Stamp },
 ): Job {
   const preparation = { ...preparationOf(cluster, site, member), initialise: false };
-  const id = rolloutID(cluster, member.record, since);
+  const id = upkeepJobID(cluster, member.record, { what: 'rollout', since });
   if (restart === undefined) return preparationJob(id, { ...preparation, rewrite: false });
   return preparationJob(id, { ...preparation, restart });
 }

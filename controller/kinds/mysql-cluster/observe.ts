@@ -14,8 +14,9 @@ import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
 import { isJoined, memberOf, type Member, type MemberRecord } from './decide/member.ts';
+import { hasEnded, hasFailed } from './decide/job-look.ts';
 import type { JobFacts, JobLook, Observed, Problem } from './decide/plan.ts';
-import { jobIDs, rolloutID } from './job-id.ts';
+import { jobIDs, upkeepJobID } from './job-id.ts';
 import type { Site } from './site.ts';
 
 export interface ObservePorts {
@@ -143,9 +144,7 @@ async function jobFacts(
   const sides = [{ server, id: ids.own }, ...(donor === undefined ? [] : [{ server: donor, id: ids.donor }])];
   const looks = await Promise.all(sides.map((side) => pollJob(ports, site, side)));
   const [own = { state: 'silent' }, ofDonor] = looks;
-  const failed = looks.findIndex(
-    (look) => look.state === 'interrupted' || (look.state === 'exited' && look.exitCode !== 0),
-  );
+  const failed = looks.findIndex(hasFailed);
   const side = sides[failed];
   const lastLine = side === undefined ? undefined : await lastLineOf(ports, site, side, looks[failed]);
   return [
@@ -166,10 +165,10 @@ async function rolloutFacts(
 ): Promise<readonly [string, JobFacts] | undefined> {
   const { rollout } = cluster.status ?? {};
   if (rollout?.server !== name || rollout.message !== undefined) return undefined;
-  const side = { server, id: rolloutID(cluster, record, Date.parse(rollout.startTime)) };
+  const since = Date.parse(rollout.startTime);
+  const side = { server, id: upkeepJobID(cluster, record, { what: 'rollout', since }) };
   const own = await pollJob(ports, site, side);
-  const hasEnded = own.state === 'exited' || own.state === 'interrupted';
-  const lastLine = hasEnded ? await lastLineOf(ports, site, side, own) : undefined;
+  const lastLine = hasEnded(own) ? await lastLineOf(ports, site, side, own) : undefined;
   return [name, { own, ...(lastLine === undefined ? {} : { lastLine }) }];
 }
 

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../controller/base/clock.ts';
 import { AwsClouds } from '../../../controller/cloud/clouds.ts';
 import { startCloud } from '../../../lab/api/server.ts';
 import { FakeRuntime } from '../../../lab/world/fake-runtime.ts';
 import { labRegion } from '../../../lab/world/region.ts';
+import { hostedZoneID } from '../../lab/cloud/hosted-zone.ts';
 import { type CloudWorld, describeCloud } from './suite.ts';
 
 const imageId = 'ami-00000000000007213';
@@ -45,7 +45,7 @@ async function openLab(): Promise<CloudWorld> {
     cloud,
     installation: 'contract',
     bucket: 'state',
-    zoneId: await zoneIdOf(endpoint, 'lab.test'),
+    zoneId: await hostedZoneID({ region: 'us-east-1', endpoint, credentials }, 'lab.test'),
     zoneName: 'lab.test',
     subnetId: region.subnets[0]?.id ?? '',
     imageId,
@@ -66,12 +66,6 @@ async function openLab(): Promise<CloudWorld> {
       rmSync(dir, { recursive: true });
     },
   };
-}
-
-async function zoneIdOf(endpoint: string, name: string): Promise<string> {
-  const client = new Route53Client({ region: 'us-east-1', endpoint, credentials });
-  const { HostedZones = [] } = await client.send(new ListHostedZonesByNameCommand({ DNSName: name }));
-  return (HostedZones[0]?.Id ?? '').replace('/hostedzone/', '');
 }
 
 describeCloud('AWS adapter on the lab', openLab);

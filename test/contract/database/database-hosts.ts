@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { systemClock, type Millis } from '../../../controller/base/clock.ts';
 import { SshDatabases } from '../../../controller/database/databases.ts';
-import { preparationJob } from '../../../controller/database/preparation.ts';
+import { type Preparation, preparationJob } from '../../../controller/database/preparation.ts';
 import type { Database, Flavor, Source, Witness } from '../../../controller/database/port.ts';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
-import type { Host, Job } from '../../../controller/shell/port.ts';
+import type { Host, Job, JobState } from '../../../controller/shell/port.ts';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { LabUnderTest, until, type Host as Machine } from '../../lab/hosts/lab.ts';
 import type { DatabaseFixture, TestServer, WriteOutcome } from './story.ts';
@@ -137,10 +137,10 @@ export class DatabaseHost implements TestServer {
     return { address: this.address, password: passwords.replication, certificate, acknowledges };
   }
 
-  /** Runs the product's own preparation; with its log as the error when it fails. */
-  async prepare(initialise: boolean): Promise<string> {
+  /** What the product would prepare it with. */
+  preparation(changes: Partial<Preparation> = {}): Preparation {
     const { flavor, series } = this.#all.engine;
-    const preparation = {
+    return {
       flavor,
       series,
       instanceID: this.name,
@@ -150,13 +150,25 @@ export class DatabaseHost implements TestServer {
       clusterUID,
       passwords,
       rewrite: true,
-      initialise,
-    } as const;
-    return await this.runJob((id) => preparationJob(id, preparation));
+      initialise: false,
+      ...changes,
+    };
   }
 
-  /** Runs a job to its end; its log. */
+  /** Runs the product's own preparation; with its log as the error when it fails. */
+  async prepare(initialise: boolean): Promise<string> {
+    return await this.runJob((id) => preparationJob(id, this.preparation({ initialise })));
+  }
+
+  /** Runs a job that has to succeed; its log. */
   async runJob(make: (id: string) => Job): Promise<string> {
+    const { state, log } = await this.tryJob(make);
+    if (state.state !== 'exited' || state.exitCode !== 0) throw new Error(`${JSON.stringify(state)}\n${log}`);
+    return log;
+  }
+
+  /** Runs a job to its end, whatever that is. */
+  async tryJob(make: (id: string) => Job): Promise<{ readonly state: JobState; readonly log: string }> {
     const job = make(`job-${this.name}-${(this.#jobs += 1)}`);
     const { shell } = this.#all;
     await shell.startJob(this.host, job);
@@ -168,9 +180,8 @@ export class DatabaseHost implements TestServer {
       },
       60_000,
     );
-    const log = Buffer.from(await shell.readLog(this.host, job.id, 0, 65_536)).toString('utf8');
-    if (state.state !== 'exited' || state.exitCode !== 0) throw new Error(`${JSON.stringify(state)}\n${log}`);
-    return log;
+    const log = Buffer.from(await shell.readLog(this.host, job.id, 0, 100_000)).toString('utf8');
+    return { state, log };
   }
 
   async commit(word: string, limit: Millis): Promise<WriteOutcome> {

@@ -27,7 +27,6 @@ let hosts: DatabaseHosts;
 let first: DatabaseHost;
 let second: DatabaseHost;
 const dumps: string[] = [];
-let serial = 0;
 
 beforeAll(async () => {
   hosts = await DatabaseHosts.start(engine);
@@ -40,41 +39,14 @@ afterAll(async () => {
   await hosts.end();
 });
 
-function preparation(host: DatabaseHost, changes: Partial<Preparation> = {}): Preparation {
-  return {
-    flavor: engine.flavor,
-    series: engine.series,
-    instanceID: host.name,
-    privateAddress: host.address,
-    durability: 'Balanced',
-    settings: [],
-    clusterUID,
-    passwords,
-    rewrite: true,
-    initialise: false,
-    ...changes,
-  };
-}
-
 interface Ended {
   readonly exitCode: number | undefined;
   readonly lastLine: string;
   readonly facts: PreparationFacts | undefined;
 }
 
-/** Starts a job; resolves when it has ended. */
 async function run(host: DatabaseHost, make: (id: string) => Job): Promise<Ended> {
-  const job = make(`preparation-${(serial += 1)}`);
-  await hosts.shell.startJob(host.host, job);
-  const state = await until(
-    job.id,
-    async () => {
-      const now = await hosts.shell.pollJob(host.host, job.id);
-      return now.state === 'running' ? undefined : now;
-    },
-    70_000,
-  );
-  const log = Buffer.from(await hosts.shell.readLog(host.host, job.id, 0, 100_000)).toString();
+  const { state, log } = await host.tryJob(make);
   for (const password of Object.values(passwords)) expect(log).not.toContain(password);
   return {
     exitCode: state.state === 'exited' ? state.exitCode : undefined,
@@ -84,7 +56,7 @@ async function run(host: DatabaseHost, make: (id: string) => Job): Promise<Ended
 }
 
 const prepare = (host: DatabaseHost, changes: Partial<Preparation> = {}) =>
-  run(host, (id) => preparationJob(id, preparation(host, changes)));
+  run(host, (id) => preparationJob(id, host.preparation(changes)));
 
 async function dump(name: string, body: Uint8Array): Promise<string> {
   const place = { Bucket: stateBucket, Key: `preparation-test/${name}` };
@@ -94,7 +66,7 @@ async function dump(name: string, body: Uint8Array): Promise<string> {
 }
 
 async function load(host: DatabaseHost, url: string): Promise<Ended> {
-  const { initialise: _, ...rest } = preparation(host);
+  const { initialise: _, ...rest } = host.preparation();
   return await run(host, (id) => loadingJob(id, rest, url));
 }
 
@@ -245,7 +217,7 @@ describe('settings', () => {
     ];
     expect((await prepare(first, { settings })).facts).toMatchObject({ restartPending: true });
     expect(await first.sql('SELECT @@max_connections')).toBe('151');
-    expect((await prepare(first, { settings, restart: { epoch: 0, serial: 0 } })).facts).toMatchObject({
+    expect((await prepare(first, { settings, restart: stamp(0) })).facts).toMatchObject({
       restartPending: false,
     });
     expect(await first.sql('SELECT @@max_connections, HEX(@@init_connect), @@read_only')).toBe(
@@ -255,7 +227,7 @@ describe('settings', () => {
 
   it('that a server does not start with give way to its former ones', async () => {
     const former = [{ name: 'max_connections', value: '77' }];
-    const restart = { epoch: 0, serial: 0 };
+    const restart = stamp(0);
     await prepare(first, { settings: former, restart });
     const settings = [...former, { name: 'innodb_page_size', value: '8k' }];
     expect(await prepare(first, { settings, restart })).toMatchObject({
@@ -281,14 +253,14 @@ describe('settings', () => {
   it('do not restart a server whose host has seen a later order, or one that takes writes', async () => {
     const settings = [{ name: 'max_connections', value: '79' }];
     await first.asRoot('mkdir -p /var/lib/ridgeline; echo 5.2 > /var/lib/ridgeline/stamp');
-    expect(await prepare(first, { settings, restart: { epoch: 5, serial: 1 } })).toMatchObject({
+    expect(await prepare(first, { settings, restart: stamp(5, 1) })).toMatchObject({
       exitCode: 1,
       lastLine: expect.stringContaining(
         'is not restarted: this host has seen orders of epoch 5, serial 2, not 5.1',
       ),
     });
     await first.sql('SET GLOBAL read_only = OFF');
-    expect(await prepare(first, { settings, restart: { epoch: 5, serial: 3 } })).toMatchObject({
+    expect(await prepare(first, { settings, restart: stamp(5, 3) })).toMatchObject({
       exitCode: 1,
       lastLine: expect.stringContaining('takes writes and is not restarted'),
     });

@@ -14,7 +14,8 @@ import type { Look, Replication } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import { purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
-import type { EventNote, JobFacts, JobLook, JoinDeed, Observed } from './plan.ts';
+import { hasFailed, hasSucceeded } from './job-look.ts';
+import type { EventNote, JobFacts, JoinDeed, Observed } from './plan.ts';
 
 export interface Joining {
   readonly record: MemberRecord;
@@ -101,20 +102,12 @@ function outcomeOf(
   isOverdue: boolean,
 ): 'succeeded' | 'failed' | 'late' | 'missing' | 'open' {
   const all = facts === undefined ? [] : [facts.own, ...(facts.donor === undefined ? [] : [facts.donor])];
-  if (facts !== undefined && isSuccess(facts.own)) return 'succeeded';
-  if (all.some(isFailure)) return 'failed';
+  if (facts !== undefined && hasSucceeded(facts.own)) return 'succeeded';
+  if (all.some(hasFailed)) return 'failed';
   if (isOverdue) return 'late';
   // Who does not answer may have it; nothing is started on a guess.
   if (all.some(({ state }) => state === 'silent')) return 'open';
   return all.some(({ state }) => state === 'unknown') ? 'missing' : 'open';
-}
-
-function isSuccess(job: JobLook): boolean {
-  return job.state === 'exited' && job.exitCode === 0;
-}
-
-function isFailure(job: JobLook): boolean {
-  return job.state === 'interrupted' || (job.state === 'exited' && job.exitCode !== 0);
 }
 
 function succeed(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {

@@ -12,6 +12,7 @@ import { jobExit } from '../../../database/job-script.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
 import type { JobFacts, JoinDeed, EventNote, Observed } from './plan.ts';
 import { armedVerdict } from './change.ts';
+import { hasEnded, hasFailed } from './job-look.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { Trouble } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
@@ -37,8 +38,6 @@ const retryPause: Millis = 5 * 60_000;
 const drainLimit: Millis = 10 * 60_000;
 /** A replica so little behind is in step. */
 const stepLagSeconds = 1;
-
-const hasEnded: readonly string[] = ['exited', 'interrupted'];
 
 /** A server whose settings nobody knows but that they are not those. */
 const outdatedMark = 'outdated';
@@ -107,9 +106,8 @@ function goOn(observed: Observed, rollout: Rollout): Rolling {
   if (member === undefined || !isJoined(member)) return rest(undefined);
   if (rollout.message !== undefined) return rest(mayRetry(observed, member, rollout) ? undefined : rollout);
   const facts = jobs.get(member.name);
-  const { state } = facts?.own ?? { state: 'unknown' };
-  if (facts !== undefined && hasEnded.includes(state)) return end(rollout, facts);
-  const isOpen = state === 'running' || state === 'silent';
+  if (facts !== undefined && hasEnded(facts.own)) return end(rollout, facts);
+  const isOpen = facts !== undefined && facts.own.state !== 'unknown';
   return isOpen
     ? { ...rest(rollout), leaving: leavingIn(rollout) }
     : start(observed, { member, rollout, since });
@@ -158,7 +156,7 @@ function isNeeded({ members, status }: Observed, { name }: Member): boolean {
 
 function end(rollout: Rollout, { own, lastLine }: JobFacts): Rolling {
   const { server, settings, tools } = rollout;
-  if (own.state !== 'exited' || own.exitCode !== 0) {
+  if (hasFailed(own)) {
     const isRefused = own.state === 'exited' && own.exitCode === jobExit.refusedSettings;
     return failed(rollout, lastLine ?? 'the log of its job is empty', isRefused);
   }

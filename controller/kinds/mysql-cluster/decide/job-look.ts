@@ -1,0 +1,14 @@
+/** What became of a job on a host. Pure. */
+import type { JobLook } from './plan.ts';
+
+export function hasEnded({ state }: JobLook): boolean {
+  return state === 'exited' || state === 'interrupted';
+}
+
+export function hasSucceeded(job: JobLook): boolean {
+  return job.state === 'exited' && job.exitCode === 0;
+}
+
+export function hasFailed(job: JobLook): boolean {
+  return hasEnded(job) && !hasSucceeded(job);
+}

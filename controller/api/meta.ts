@@ -6,6 +6,9 @@ export const apiVersion = `${group}/${version}`;
 
 export const finalizer = `${group}/cleanup`;
 
+/** Who we are to the API server: it names the owner of a field so (`kubectl get --show-managed-fields`). */
+export const fieldManager = 'ridgeline-controller';
+
 export const labels = {
   deployment: `${group}/deployment`,
   array: `${group}/array`,

@@ -62,8 +62,6 @@ const held: readonly AnyKind[] = [
 ];
 /** Kinds the controller makes and removes itself. */
 const made: readonly AnyKind[] = [serverKind, scriptRunKind, launchBatchKind, promotionKind];
-/** Kinds the controller scales as an autoscaler does. */
-const scaled: readonly AnyKind[] = [serverArrayKind];
 
 /** What a person who only starts things may create. */
 const requests: readonly AnyKind[] = [scriptRunKind, backupKind, promotionKind];
@@ -86,7 +84,6 @@ function controllerRules(): readonly PolicyRule[] {
     ours(kinds, read),
     ours(reconciled, ['patch'], '/status'),
     ours(held, ['patch']),
-    ours(scaled, ['patch'], '/scale'),
     // An owner reference that blocks deletion needs this where the API server checks such references.
     ours(held, ['update'], '/finalizers'),
     ours(made, ['create', 'delete']),

@@ -37,16 +37,6 @@ export interface Kube {
   ): Promise<O>;
   /** JSON merge patch of anything but status, guarded by `object`'s resourceVersion. */
   patch<O extends AnyObject>(resource: Resource<O>, object: O, patch: object): Promise<O>;
-  /**
-   * Writes `spec.replicas` through the scale subresource under a field manager of its own, as an autoscaler does, and
-   * reads the object again. Guarded by `object`'s resourceVersion.
-   */
-  scale<O extends AnyObject>(
-    resource: Resource<O>,
-    object: O,
-    replicas: number,
-    fieldManager: string,
-  ): Promise<O>;
   /** Sets the finalizers to exactly this list, guarded by resourceVersion. No write when equal. */
   setFinalizers<O extends AnyObject>(
     resource: Resource<O>,

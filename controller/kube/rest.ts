@@ -101,28 +101,6 @@ export class Rest implements Kube, ListWatch {
     return this.sendPatch(resource, object, patch);
   }
 
-  async scale<O extends AnyObject>(
-    resource: Resource<O>,
-    object: O,
-    replicas: number,
-    fieldManager: string,
-  ): Promise<O> {
-    const { uid, resourceVersion } = object.metadata;
-    const key = keyOf(object);
-    await this.call<AnyObject>({
-      doing: doing('scaling', resource, key),
-      method: 'PATCH',
-      path: `${pathOf(resource, key)}/scale`,
-      query: { fieldManager },
-      contentType: mergePatch,
-      body: { metadata: { uid, resourceVersion }, spec: { replicas } },
-    });
-    const scaled = await this.get(resource, key);
-    if (scaled === undefined)
-      throw new AppError('kube.not-found', `${resource.kind} ${keyText(key)} is gone`);
-    return this.wrote(resource, scaled);
-  }
-
   async setFinalizers<O extends AnyObject>(
     resource: Resource<O>,
     object: O,

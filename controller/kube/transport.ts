@@ -1,5 +1,6 @@
 /** One HTTP exchange with the API server: send, check the status, read JSON or hand over the stream. */
 import { type Dispatcher as Undici, request } from 'undici';
+import { fieldManager } from '../api/meta.ts';
 import { Pool } from '../base/pool.ts';
 import { AppError } from '../base/errors.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -50,6 +51,7 @@ export class Transport {
       headers: {
         ...headers,
         accept: 'application/json',
+        'user-agent': fieldManager,
         'content-type': call.contentType ?? 'application/json',
       },
       body: call.body === undefined ? null : JSON.stringify(call.body),

@@ -154,7 +154,7 @@ test(
 );
 
 test(
-  'who keeps writing replicas against the votes has his way, and the condition says so',
+  'who keeps writing replicas against the votes is named, and has his way',
   async () => {
     await story.apply(backlog('50'));
     await setLoad(5);
@@ -168,7 +168,9 @@ test(
     }
     await story.waitFor('rla/app', 'ReplicasContended', 'ScalingLimited');
     const limited = findCondition((await array()).status, 'ScalingLimited');
-    expect(limited?.message).toMatch(/has overruled the autoscaler 2 times in 10 min; spec\.replicas is 1/);
+    expect(limited?.message).toMatch(
+      /^kubectl has overruled the autoscaler 2 times in 10 min; spec\.replicas is 1/,
+    );
     await sleep(2 * period);
     expect((await array()).spec.replicas).toBe(1);
   },

@@ -11,7 +11,7 @@ import { AppError, type ErrorCode } from '../../controller/base/errors.ts';
 import type { Cache, Events, Kube, ListOptions, NewObject } from '../../controller/kube/port.ts';
 import { selects } from './selectors.ts';
 
-export type Verb = 'get' | 'list' | 'create' | 'writeStatus' | 'patch' | 'scale' | 'setFinalizers' | 'delete';
+export type Verb = 'get' | 'list' | 'create' | 'writeStatus' | 'patch' | 'setFinalizers' | 'delete';
 
 type Body = AnyObject & { readonly spec?: unknown; readonly status?: unknown };
 
@@ -151,12 +151,6 @@ export class FakeKube implements Kube {
         ...(applyMergePatch(current, patch) as Body),
         status: current.status,
       }),
-    );
-  }
-
-  async scale<O extends AnyObject>(resource: Resource<O>, object: O, replicas: number): Promise<O> {
-    return this.change('scale', resource, object, (current) =>
-      this.update(resource, current, applyMergePatch(current, { spec: { replicas } }) as Body),
     );
   }
 

@@ -2,7 +2,7 @@
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { isPaused, keyOf } from '../../api/meta.ts';
+import { fieldManager, isPaused, keyOf } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
@@ -23,9 +23,6 @@ export interface ObservePorts {
   readonly loads: LoadReports;
   readonly sampler: Sampler;
 }
-
-/** The field manager of scaling, as `kubectl get --show-managed-fields` shows it. */
-export const scaleManager = 'ridgeline-autoscaler';
 
 /** Everything but the breaker's word. `servers`: from the cache, or live when something is about to be changed. */
 export async function observe(
@@ -61,7 +58,7 @@ async function otherWriterOf(kube: Kube, array: ServerArray): Promise<string | u
   if ((array.status?.scale?.overruled.length ?? 0) === 0) return undefined;
   const live = await kube.get(serverArrayKind, keyOf(array));
   const writers = (live?.metadata.managedFields ?? [])
-    .filter(({ manager, fieldsV1 }) => manager !== scaleManager && ownsReplicas(fieldsV1))
+    .filter(({ manager, fieldsV1 }) => manager !== fieldManager && ownsReplicas(fieldsV1))
     .toSorted((a, b) => ((a.time ?? '') < (b.time ?? '') ? 1 : -1));
   return writers[0]?.manager;
 }

@@ -19,7 +19,7 @@ import { decide } from './decide/index.ts';
 import { noChanges, type Observed, type Plan } from './decide/plan.ts';
 import { isAutomatic } from './decide/roster.ts';
 import type { ArrayMetrics } from './metrics.ts';
-import { observe, scaleManager } from './observe.ts';
+import { observe } from './observe.ts';
 import { Sampler } from './sampler.ts';
 import { statusOf } from './status.ts';
 import { byBalancer, byDeployment, byOwner, byTemplate } from './wakes.ts';
@@ -99,7 +99,7 @@ async function write(
   if (plan.finalizer !== undefined) await setFinalizer(ports, written, plan.finalizer);
   if (plan.scaleTo !== undefined) {
     failpoints.hit('array.after-scale-recorded');
-    await kube.scale(serverArrayKind, written, plan.scaleTo, scaleManager);
+    await kube.patch(serverArrayKind, written, { spec: { replicas: plan.scaleTo } });
     failpoints.hit('array.after-scale-written');
     // What the servers need now is decided from the new number.
     return { after: 0 };

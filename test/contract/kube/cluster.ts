@@ -95,10 +95,7 @@ async function installWidgets(kube: Kube): Promise<void> {
           name: version,
           served: true,
           storage: true,
-          subresources: {
-            status: {},
-            scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
-          },
+          subresources: { status: {} },
           schema: { openAPIV3Schema: { type: 'object', properties: { spec: anything, status: anything } } },
         },
       ],

@@ -1,11 +1,11 @@
 /** The real client against a real API server keeps the same contract as the fake. */
-import { afterAll } from 'vitest';
-import type { AnyObject, ObjectKey } from '../../../controller/api/meta.ts';
+import { afterAll, expect, test } from 'vitest';
+import { type AnyObject, fieldManager, type ObjectKey } from '../../../controller/api/meta.ts';
 import type { Resource } from '../../../controller/api/resource.ts';
 import { hasCode } from '../../../controller/base/errors.ts';
 import type { Kube } from '../../../controller/kube/port.ts';
 import { type Cluster, openCluster } from './cluster.ts';
-import { kubeContract } from './suite.ts';
+import { kubeContract, widgets } from './suite.ts';
 
 let cluster: Cluster | undefined;
 
@@ -19,6 +19,21 @@ kubeContract('the API server', async () => {
     namespace: await cluster.namespace('contract'),
     edit: (resource, key, patch) => edit(rest, { resource, key, patch }),
   };
+});
+
+test('fields that are written belong to the controller, by name', async () => {
+  const { rest } = cluster!.connect();
+  const namespace = await cluster!.namespace('owners');
+  const created = await rest.create(widgets, {
+    apiVersion: 'contract.ridgeline.dev/v1',
+    kind: 'Widget',
+    metadata: { name: 'owned', namespace },
+    spec: { size: 1 },
+  });
+  const patched = await rest.patch(widgets, created, { spec: { size: 2 } });
+  const [owner, ...others] = patched.metadata.managedFields ?? [];
+  expect(owner).toMatchObject({ manager: fieldManager, fieldsV1: { 'f:spec': { 'f:size': {} } } });
+  expect(others).toEqual([]);
 });
 
 interface Edit<O extends AnyObject> {

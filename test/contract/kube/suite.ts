@@ -8,7 +8,7 @@ import type { Kube } from '../../../controller/kube/port.ts';
 
 /** A kind made for this suite: a free-form spec and a status subresource. */
 export type Widget = KubeObject<
-  { readonly size: number; readonly replicas?: number; readonly tags?: Readonly<Record<string, string>> },
+  { readonly size: number; readonly tags?: Readonly<Record<string, string>> },
   {
     readonly seen?: number;
     readonly notes?: Readonly<Record<string, string>>;
@@ -118,14 +118,6 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       expect(patched.status).toBeUndefined();
       const written = await kube.writeStatus(widgets, patched, { seen: 3 });
       expect(written.status).toEqual({ seen: 3 });
-    });
-
-    test('scale writes the wanted number, counts as a change of the spec, and is guarded', async () => {
-      const created = await newWidget();
-      const scaled = await kube.scale(widgets, created, 4, 'contract');
-      expect(scaled).toMatchObject({ metadata: { generation: 2 }, spec: { replicas: 4 } });
-      expect(await kube.get(widgets, keyFor(created))).toEqual(scaled);
-      expect(await codeOf(kube.scale(widgets, created, 5, 'contract'))).toBe('kube.conflict');
     });
 
     test('writeStatus replaces: keys that are gone are removed, and the generation stays', async () => {

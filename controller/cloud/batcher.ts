@@ -3,7 +3,7 @@ import type { Clock, Millis } from '../base/clock.ts';
 
 export interface BatchOptions<Item, Result> {
   readonly clock: Clock;
-  /** A batch leaves when nothing joined it for this long … */
+  /** A batch leaves when nothing joined it for this long and no call is under way … */
   readonly idle: Millis;
   /** … or this long after its first item … */
   readonly max: Millis;
@@ -28,6 +28,8 @@ interface Open<Item, Result> {
 export class Batcher<Item, Result> {
   readonly #options: BatchOptions<Item, Result>;
   #open: Open<Item, Result> | undefined;
+  /** Calls under way: one that waits for its rate limit gives others the time to join the next. */
+  #running = 0;
 
   constructor(options: BatchOptions<Item, Result>) {
     this.#options = options;
@@ -57,9 +59,11 @@ export class Batcher<Item, Result> {
   async #sendWhenRipe(batch: Open<Item, Result>): Promise<void> {
     const { clock, idle, max } = this.#options;
     while (this.#open === batch) {
-      const ripe = Math.min(batch.touched + idle, batch.since + max);
-      if (ripe <= clock.monotonic()) this.#send(batch);
-      else await clock.sleep(ripe - clock.monotonic());
+      const now = clock.monotonic();
+      const last = batch.since + max;
+      const ripe = Math.min(this.#running === 0 ? batch.touched + idle : last, last);
+      if (ripe <= now) this.#send(batch);
+      else await clock.sleep(Math.min(ripe - now, idle));
     }
   }
 
@@ -69,6 +73,7 @@ export class Batcher<Item, Result> {
   }
 
   async #deliver(waiting: readonly Waiting<Item, Result>[]): Promise<void> {
+    this.#running += 1;
     try {
       const results = await this.#options.run(waiting.map(({ item }) => item));
       for (const [index, { resolve, reject }] of waiting.entries()) {
@@ -78,6 +83,8 @@ export class Batcher<Item, Result> {
       }
     } catch (error) {
       for (const { reject } of waiting) reject(error);
+    } finally {
+      this.#running -= 1;
     }
   }
 }

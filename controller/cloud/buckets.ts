@@ -16,6 +16,8 @@ const requestRates: Readonly<Record<string, Rate>> = {
   StartInstances: { perSecond: 2.5, burst: 50 },
   CreateTags: { perSecond: 5, burst: 50 },
   ChangeResourceRecordSets: { perSecond: 2.5, burst: 5 },
+  // S3 answers thousands a second, and every machine that boots is waited for here.
+  GetObject: { perSecond: 1_000, burst: 1_000 },
 };
 const readRate: Rate = { perSecond: 10, burst: 50 };
 

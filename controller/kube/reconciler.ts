@@ -25,6 +25,8 @@ export interface KindController {
   readonly resource: Resource;
   /** Parallel reconciles; one key is never worked on twice at once. */
   readonly workers: number;
+  /** News of other objects wait until a key has rested so long since its last pass; edits of the object do not. */
+  readonly rest?: Millis;
   /** Other resources whose changes wake objects of this kind. */
   readonly watches: readonly Watch[];
   /** Throws AppError; its retry verdict decides when the key comes back. */
@@ -35,6 +37,8 @@ export interface Watch {
   readonly resource: Resource;
   /** Which keys of the watching kind to wake for `object`. Must not throw. */
   wakes(object: AnyObject, cache: Cache): readonly ObjectKey[];
+  /** What the watching kind reads of `object`: an update that leaves it equal wakes nobody. Absent = any part of it. */
+  readonly heeds?: (object: AnyObject) => unknown;
 }
 
 /** Lets things that are not Kubernetes objects (EC2 snapshot, job polls, probes) wake a key. */

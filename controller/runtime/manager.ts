@@ -130,7 +130,7 @@ export class Manager {
 
   private prepare(kind: KindController): Controller {
     const { stores, kube, clock, log, metrics } = this.options;
-    const queue = new Queue({ name: kind.name, clock, metrics: metrics.queue });
+    const queue = new Queue({ name: kind.name, clock, metrics: metrics.queue, rest: kind.rest ?? 0 });
     const id = idOf(kind.resource);
     this.queues.set(id, [...(this.queues.get(id) ?? []), queue]);
     connect(kind, queue, stores, log);

@@ -24,6 +24,8 @@ export interface QueueOptions {
   readonly clock: Clock;
   readonly metrics: QueueMetrics;
   readonly random?: Random;
+  /** A key that was worked on with success is not handed out again for so long, unless it is asked for afresh. */
+  readonly rest?: Millis;
 }
 
 interface Ready {
@@ -38,6 +40,17 @@ interface Entry {
   workingSince?: Millis | undefined;
   /** Added while being worked on: runs again afterwards; `echo` only if the work succeeds. */
   again?: Priority | 'echo' | undefined;
+  /** Added afresh while being worked on: does not rest afterwards. */
+  isUrged?: boolean;
+  resting?: Rest | undefined;
+}
+
+/** What happens when the rest is over. */
+interface Rest {
+  /** Runs again, because something was added. */
+  next?: Priority | undefined;
+  /** Runs again at this moment anyway. */
+  readonly dueAt?: Millis;
 }
 
 interface Alarm {
@@ -52,6 +65,7 @@ export class Queue {
   private readonly metrics: QueueMetrics;
   private readonly labels: { readonly name: string; readonly controller: string };
   private readonly random: Random | undefined;
+  private readonly rest: Millis;
   private readonly entries = new Map<string, Entry>();
   /** Keys in order of arrival. */
   private readonly lists: Readonly<Record<Priority, Set<string>>> = {
@@ -69,21 +83,25 @@ export class Queue {
     this.metrics = options.metrics;
     this.labels = { name: options.name, controller: options.name };
     this.random = options.random;
+    this.rest = options.rest ?? 0;
   }
 
-  /** Asks for work on the key now, whatever it waits for. */
+  /** Asks for work on the key now, whatever it waits for; only its rest is not disturbed, except for `high`. */
   add(key: ObjectKey, priority: Priority = 'normal'): void {
     const entry = this.open(key);
     if (entry === undefined) return;
     this.metrics.adds.inc(this.labels);
-    if (entry.workingSince === undefined) this.makeReady(entry, priority);
-    else entry.again = moreUrgent(entry.again, priority);
+    if (entry.workingSince !== undefined) entry.again = moreUrgent(entry.again, priority);
+    else if (entry.resting === undefined || priority === 'high') this.makeReady(entry, priority);
+    else entry.resting.next = moreUrgent(entry.resting.next, priority);
   }
 
   /** Like `add`, and forgets past failures: somebody changed what is asked for. */
   addAfresh(key: ObjectKey): void {
     const entry = this.open(key);
-    if (entry !== undefined) entry.failures = 0;
+    if (entry !== undefined) {
+      Object.assign(entry, { failures: 0, resting: undefined, isUrged: entry.workingSince !== undefined });
+    }
     this.add(key);
   }
 
@@ -113,15 +131,18 @@ export class Queue {
     const entry = this.entries.get(keyText(key));
     if (entry?.workingSince === undefined) return;
     this.metrics.workSeconds.observe(this.labels, (this.clock.monotonic() - entry.workingSince) / 1000);
-    const { again } = entry;
+    const { again, isUrged } = entry;
     entry.workingSince = undefined;
     entry.again = undefined;
+    entry.isUrged = false;
     entry.failures = outcome.type === 'failed' ? entry.failures + 1 : 0;
     if (outcome.type === 'failed') this.metrics.retries.inc(this.labels);
-    const runsAgain = again !== undefined && (again !== 'echo' || outcome.type === 'done');
+    const next = followUp(again, outcome);
     const delay = this.delayFor(entry, outcome);
+    const rests = this.rest > 0 && outcome.type === 'done' && outcome.after !== 0 && isUrged !== true;
     if (this.closing.signal.aborted) this.dropIfIdle(entry);
-    else if (runsAgain) this.makeReady(entry, again === 'echo' ? 'normal' : again);
+    else if (rests) this.startRest(entry, next, delay);
+    else if (next !== undefined) this.makeReady(entry, next);
     else if (delay !== undefined) this.delay(entry, delay);
     else this.dropIfIdle(entry);
   }
@@ -146,8 +167,23 @@ export class Queue {
     return outcome.type === 'done' ? outcome.after : undefined;
   }
 
+  private startRest(entry: Entry, next: Priority | undefined, delay: Millis | undefined): void {
+    const dueAt = delay === undefined ? {} : { dueAt: this.clock.monotonic() + delay };
+    entry.resting = { next, ...dueAt };
+    this.delay(entry, Math.min(this.rest, delay ?? this.rest));
+  }
+
+  /** What was added meanwhile runs now; what was due later waits on. */
+  private endRest(entry: Entry, { next, dueAt }: Rest): void {
+    entry.resting = undefined;
+    if (next !== undefined) this.makeReady(entry, next);
+    else if (dueAt !== undefined) this.delay(entry, dueAt - this.clock.monotonic());
+    else this.dropIfIdle(entry);
+  }
+
   private makeReady(entry: Entry, priority: Priority): void {
     const text = keyText(entry.key);
+    entry.resting = undefined;
     this.delays.remove(text);
     const before = entry.ready;
     if (before !== undefined && moreUrgent(before.priority, priority) === before.priority) return;
@@ -214,7 +250,9 @@ export class Queue {
   private ring(): void {
     for (const text of this.delays.takeDue(this.clock.monotonic())) {
       const entry = this.entries.get(text);
-      if (entry !== undefined && !this.closing.signal.aborted) this.makeReady(entry, 'normal');
+      if (entry === undefined || this.closing.signal.aborted) continue;
+      if (entry.resting === undefined) this.makeReady(entry, 'normal');
+      else this.endRest(entry, entry.resting);
     }
     this.setAlarm();
   }
@@ -228,6 +266,12 @@ export class Queue {
       this.metrics.depth.set({ ...this.labels, priority }, this.lists[priority].size);
     }
   }
+}
+
+/** What was added while the key was worked on; an echo only counts when the work succeeded. */
+function followUp(again: Entry['again'], { type }: Outcome): Priority | undefined {
+  if (again !== 'echo') return again;
+  return type === 'done' ? 'normal' : undefined;
 }
 
 function moreUrgent(before: Priority | 'echo' | undefined, added: Priority): Priority {

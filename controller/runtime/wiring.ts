@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../api/meta.ts';
 import { keyOf, keyText } from '../api/meta.ts';
+import { requestOf } from '../api/standing.ts';
 import type { Logger } from '../base/log.ts';
 import type { KindController, Watch } from '../kube/reconciler.ts';
 import type { Priority, Queue } from './queue.ts';
@@ -13,6 +14,7 @@ export function connect(kind: KindController, queue: Queue, stores: Stores, log:
   stores.open(kind.resource).onChange((change) => addOwn(queue, change));
   for (const watch of kind.watches) {
     stores.open(watch.resource).onChange((change) => {
+      if (leavesEqual(change, watch)) return;
       const keys = new Map([change.object, change.before].flatMap((object) => woken(object, watch)));
       for (const key of keys.values()) queue.add(key, priorityOf(change));
     });
@@ -51,7 +53,12 @@ function isDifferentRequest(before: AnyObject, after: AnyObject): boolean {
   return !isDeepStrictEqual(requestOf(before), requestOf(after));
 }
 
-function requestOf({ metadata }: AnyObject): readonly unknown[] {
-  const { generation, deletionTimestamp, labels, annotations, finalizers, ownerReferences } = metadata;
-  return [generation, deletionTimestamp, labels, annotations, finalizers, ownerReferences];
+/** Whether the change concerns nothing that the watching kind reads. */
+function leavesEqual({ before, object, type }: Change, { heeds }: Watch): boolean {
+  return (
+    heeds !== undefined &&
+    type === 'updated' &&
+    before !== undefined &&
+    isDeepStrictEqual(heeds(before), heeds(object))
+  );
 }

@@ -4,6 +4,7 @@ import { findCondition, type Verdict } from '../../api/conditions.ts';
 import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
+import { templateStanding } from '../../api/standing.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
@@ -32,12 +33,14 @@ export function createCloudAccountController(ports: CloudAccountPorts): KindCont
     name: 'cloud-account',
     resource: cloudAccountKind,
     workers: 2,
+    // It counts servers, and hundreds may be launched in a second.
+    rest: 1_000,
     watches: [
       {
         resource: launchBatchKind,
         wakes: (batch) => [{ name: (batch as LaunchBatch).spec.accountRef.name }],
       },
-      { resource: serverTemplateKind, wakes: (_, cache) => allAccounts(cache) },
+      { resource: serverTemplateKind, wakes: (_, cache) => allAccounts(cache), heeds: templateStanding },
     ],
     reconcile: (key, context) => reconcile(own, key, context),
   };

@@ -5,6 +5,7 @@ import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts
 import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
 import { finalizer, keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
 import { serverKind, type Server } from '../../api/server.ts';
+import { accountStanding } from '../../api/standing.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { decide, type Plan } from './decide.ts';
@@ -26,9 +27,11 @@ export function createDeploymentController(ports: DeploymentPorts): KindControll
     name: 'deployment',
     resource: siteDeploymentKind,
     workers: 4,
+    // It counts servers, and hundreds may change in a second.
+    rest: 1_000,
     watches: [
       { resource: serverKind, wakes: (server, cache) => deploymentsOf(server as Server, cache) },
-      { resource: cloudAccountKind, wakes: deploymentsUsing },
+      { resource: cloudAccountKind, wakes: deploymentsUsing, heeds: accountStanding },
       { resource: loadBalancerKind, wakes: deploymentOf },
     ],
     reconcile: (key, context) => reconcile(ports, key, context),

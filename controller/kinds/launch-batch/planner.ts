@@ -16,7 +16,7 @@ import { countServers } from '../../accounts/spending.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { draftBatch, nameOf } from './draft.ts';
-import { groupWaiting, recentSpan, waitingServers, type Waiting } from './group.ts';
+import { groupWaiting, recentSpan, waitingServers, type Grouping, type Waiting } from './group.ts';
 import type { LaunchMetrics } from './metrics.ts';
 import { addressesThatFit } from './user-data.ts';
 
@@ -48,6 +48,8 @@ export function createLaunchPlanner(ports: PlannerPorts): KindController {
     name: 'launch-planner',
     resource: cloudAccountKind,
     workers: 2,
+    // News come from every server, and a look is at all of them.
+    rest: 100,
     watches: [
       { resource: serverKind, wakes: accountOf },
       { resource: launchBatchKind, wakes: (object) => [(object as LaunchBatch).spec.accountRef] },
@@ -67,9 +69,11 @@ async function reconcile(
   const { kube, cache, accounts, namespaces } = ports;
   const account = cache.get(cloudAccountKind, key);
   const servers = cache.list(serverKind).filter((server) => server.status?.accountRef?.name === key.name);
-  // A server waits for its machine long after its claim was made, and news of it come often: the live list is dear.
-  const claimed = cache.list(launchBatchKind);
-  if (account === undefined || waitingServers(servers, claimed).length === 0) return {};
+  // News come often while many servers are made, and the live list is dear: only a group that is due is worth it.
+  const known = cache.list(launchBatchKind).filter((batch) => batch.spec.accountRef.name === key.name);
+  const guess = groupsOf({ servers, batches: known, now, room: Number.POSITIVE_INFINITY });
+  if (account === undefined || guess === undefined) return {};
+  if (guess.groups.length === 0) return { after: guess.recheckAfter ?? recheck };
   const opened = await accounts.open(account);
   // Live and complete: a claim missed here could launch a second machine for the same slot.
   const all = await listInScope(kube, launchBatchKind, namespaces);
@@ -77,13 +81,9 @@ async function reconcile(
   const isResumed = batches.every((batch) => hasOutcome(batch) || isTriedSince(batch, startedAt));
   if (opened.view.sweptAt === undefined || !isResumed) return { after: 1_000 };
   const room = account.spec.maxServers - countServers({ now, machines: opened.view.all(), batches });
-  const waiting = waitingServers(servers, batches);
-  if (waiting.length === 0) return {};
-  const { groups, recheckAfter } = groupWaiting(waiting, {
-    room,
-    recent: batches.filter((batch) => isRecent(batch, now)).length,
-    now,
-  });
+  const grouping = groupsOf({ servers, batches, now, room });
+  if (grouping === undefined) return {};
+  const { groups, recheckAfter } = grouping;
   const failures: unknown[] = [];
   for (const group of groups) {
     // What keeps one group from being launched must not delay the others.
@@ -91,6 +91,21 @@ async function reconcile(
   }
   if (failures.length > 0) throw failures[0];
   return { after: recheckAfter ?? recheck };
+}
+
+interface Scene {
+  readonly servers: readonly Server[];
+  readonly batches: readonly LaunchBatch[];
+  readonly room: number;
+  readonly now: Instant;
+}
+
+/** Undefined when nobody waits. */
+function groupsOf({ servers, batches, room, now }: Scene): Grouping | undefined {
+  const waiting = waitingServers(servers, batches);
+  if (waiting.length === 0) return undefined;
+  const recent = batches.filter((batch) => isRecent(batch, now)).length;
+  return groupWaiting(waiting, { room, recent, now });
 }
 
 interface Site {

@@ -6,6 +6,7 @@ import { balancersOf } from '../../api/drain.ts';
 import { finalizer, keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import { arrayOf, serverKind, type Server } from '../../api/server.ts';
+import { accountStanding, deploymentStanding } from '../../api/standing.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
@@ -73,8 +74,12 @@ export function createLoadBalancerController(ports: LoadBalancerPorts): KindCont
     watches: [
       { resource: serverKind, wakes: (server, cache) => balancersWith(server as Server, cache) },
       { resource: serverArrayKind, wakes: ofNamespace },
-      { resource: siteDeploymentKind, wakes: ofNamespace },
-      { resource: cloudAccountKind, wakes: (_account, cache) => cache.list(loadBalancerKind).map(keyOf) },
+      { resource: siteDeploymentKind, wakes: ofNamespace, heeds: deploymentStanding },
+      {
+        resource: cloudAccountKind,
+        wakes: (_account, cache) => cache.list(loadBalancerKind).map(keyOf),
+        heeds: accountStanding,
+      },
     ],
     reconcile: (key, context) => reconcile(own, key, context),
   };

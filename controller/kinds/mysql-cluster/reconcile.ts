@@ -5,6 +5,7 @@ import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts'
 import { promotionKind } from '../../api/promotion.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { serverKind } from '../../api/server.ts';
+import { deploymentStanding, templateStanding } from '../../api/standing.ts';
 import type { FailoverMetrics } from '../../failover/metrics.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { listServers, ownServers, releaseServers } from '../../owned-servers/servers.ts';
@@ -43,8 +44,8 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     watches: [
       { resource: serverKind, wakes: byServer },
       { resource: promotionKind, wakes: byPromotion },
-      { resource: serverTemplateKind, wakes: byTemplate },
-      { resource: siteDeploymentKind, wakes: byDeployment },
+      { resource: serverTemplateKind, wakes: byTemplate, heeds: templateStanding },
+      { resource: siteDeploymentKind, wakes: byDeployment, heeds: deploymentStanding },
     ],
     reconcile: (key, context) => reconcile(own, key, context),
   };

@@ -4,10 +4,14 @@ import { annotations } from '../../api/meta.ts';
 import type { ServerArray } from '../../api/server-array.ts';
 import { serverKind } from '../../api/server.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
+import { Pool } from '../../base/pool.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Kube } from '../../kube/port.ts';
 import { createServer, type ServerWish } from '../../owned-servers/servers.ts';
 import type { Admission, Changes, Removal, Wish } from './decide/plan.ts';
+
+/** Of the calls to the API server that all controllers of this process may make at once, this is a quarter. */
+const parallel = 8;
 
 export interface ActPorts {
   readonly kube: Kube;
@@ -22,10 +26,10 @@ export async function change(
   now: Instant,
 ): Promise<void> {
   const { kube, failpoints } = ports;
-  for (const wish of changes.create) {
+  await forAll(changes.create, async (wish) => {
     await createServer(kube, array, serverWish(wish, now));
     failpoints.hit('array.after-server-created');
-  }
+  });
   for (const admission of changes.admit) {
     await kube.patch(serverKind, admission.member.server, admitPatch(admission));
     failpoints.hit('array.after-server-admitted');
@@ -35,11 +39,18 @@ export async function change(
     failpoints.hit('array.after-drain-marked');
   }
   for (const { server } of changes.stop) await kube.patch(serverKind, server, { spec: { power: 'Stopped' } });
-  for (const { server } of changes.delete) {
+  await forAll(changes.delete, async ({ server }) => {
     failpoints.hit('array.before-server-deleted');
     await kube.delete(serverKind, server);
     failpoints.hit('array.after-server-deleted');
-  }
+  });
+}
+
+/** A few at once. Fails with the first failure, and not before all have ended: the next pass counts what there is. */
+async function forAll<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const pool = new Pool(parallel);
+  const ends = await Promise.allSettled(items.map((item) => pool.run(() => work(item))));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 function serverWish({ revision, zone, candidate }: Wish, now: Instant): ServerWish {

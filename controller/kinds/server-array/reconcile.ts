@@ -5,6 +5,7 @@ import { finalizer, type ObjectKey } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { serverKind } from '../../api/server.ts';
+import { deploymentStanding, templateStanding } from '../../api/standing.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
@@ -46,10 +47,12 @@ export function createServerArrayController(ports: ServerArrayPorts): KindContro
     name: 'server-array',
     resource: serverArrayKind,
     workers: 8,
+    // News come from every server, and a look is at all of them.
+    rest: 200,
     watches: [
       { resource: serverKind, wakes: byOwner },
-      { resource: serverTemplateKind, wakes: byTemplate },
-      { resource: siteDeploymentKind, wakes: byDeployment },
+      { resource: serverTemplateKind, wakes: byTemplate, heeds: templateStanding },
+      { resource: siteDeploymentKind, wakes: byDeployment, heeds: deploymentStanding },
       { resource: loadBalancerKind, wakes: byBalancer },
     ],
     reconcile: (key, context) => reconcile(own, key, context),

@@ -8,6 +8,7 @@ import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
 import { templateLabel, templateRevision, type TemplateRevision } from '../../api/template-revision.ts';
+import { accountStanding, deploymentStanding } from '../../api/standing.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
@@ -39,13 +40,23 @@ export function createServerTemplateController(ports: ServerTemplatePorts): Kind
     name: 'server-template',
     resource: serverTemplateKind,
     workers: 4,
+    // It counts servers, and hundreds may change in a second.
+    rest: 1_000,
     watches: [
       { resource: scriptKind, wakes: (script, cache) => templatesNaming(script, cache) },
       { resource: serverKind, wakes: (server) => [templateOf(server as Server)] },
       { resource: serverArrayKind, wakes: (array) => [templateOf(array as ServerArray)] },
-      { resource: siteDeploymentKind, wakes: (deployment, cache) => templatesBeside(deployment, cache) },
+      {
+        resource: siteDeploymentKind,
+        wakes: (deployment, cache) => templatesBeside(deployment, cache),
+        heeds: deploymentStanding,
+      },
       { resource: controllerRevisions, wakes: ownerOf },
-      { resource: cloudAccountKind, wakes: (_, cache) => cache.list(serverTemplateKind).map(keyOf) },
+      {
+        resource: cloudAccountKind,
+        wakes: (_, cache) => cache.list(serverTemplateKind).map(keyOf),
+        heeds: accountStanding,
+      },
     ],
     reconcile: (key, context) => reconcile(own, key, context),
   };

@@ -94,7 +94,7 @@ async function readAttestation(ports: HostPorts, site: Site): Promise<Attestatio
       if (pins.length > 0) return { state: 'present', pins };
       return { state: 'unreadable', message: `s3://${bucket}/${key} holds no SSH public key` };
     }
-    return { state: (await hasConflict(ports, site)) ? 'conflict' : 'absent' };
+    return { state: hasConflict(ports, site) ? 'conflict' : 'absent' };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { state: 'unreadable', message: error.message };
@@ -125,23 +125,14 @@ async function connect(ports: HostPorts, site: Site, host: Host | string): Promi
     if (error.code === 'shell.host-key-mismatch') return { state: 'mismatch', message: error.message };
     if (error.code === 'shell.auth-failed') return { state: 'refused', message: error.message };
     if (!error.code.startsWith('shell.')) throw error;
-    return { state: (await hasConflict(ports, site)) ? 'conflict' : 'unreachable', message: error.message };
+    return { state: hasConflict(ports, site) ? 'conflict' : 'unreachable', message: error.message };
   }
 }
 
 /** Whether the machine says on its console that somebody else used its upload address. */
-async function hasConflict(
-  { consoles }: HostPorts,
-  { opened, status, instanceID, now }: Site,
-): Promise<boolean> {
+function hasConflict({ consoles }: HostPorts, { opened, status, instanceID, now }: Site): boolean {
   if (now - Date.parse(status.launchTime ?? '') <= consoleAfter) return false;
-  try {
-    return await consoles.hasConflict(opened.cloud.machines, instanceID, now);
-  } catch (error) {
-    // A console that cannot be read tells nothing.
-    if (error instanceof AppError) return false;
-    throw error;
-  }
+  return consoles.hasConflict(opened.cloud.machines, instanceID, now);
 }
 
 async function checkHealth(

@@ -7,6 +7,7 @@ import { controllerRevisions } from '../../api/resource.ts';
 import { scriptRunKind } from '../../api/script-run.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { serverKind, type Server } from '../../api/server.ts';
+import { accountStanding, deploymentStanding, templateStanding } from '../../api/standing.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Accounts } from '../../accounts/port.ts';
@@ -48,10 +49,10 @@ export function createServerController(ports: ServerPorts): KindController {
     watches: [
       { resource: launchBatchKind, wakes: bySlot },
       { resource: scriptRunKind, wakes: byRun },
-      { resource: siteDeploymentKind, wakes: byDeployment },
-      { resource: serverTemplateKind, wakes: byTemplate },
+      { resource: siteDeploymentKind, wakes: byDeployment, heeds: deploymentStanding },
+      { resource: serverTemplateKind, wakes: byTemplate, heeds: templateStanding },
       { resource: controllerRevisions, wakes: byRevision },
-      { resource: cloudAccountKind, wakes: byAccount },
+      { resource: cloudAccountKind, wakes: byAccount, heeds: accountStanding },
     ],
     reconcile: (key, context) => reconcile(own, key, context),
   };

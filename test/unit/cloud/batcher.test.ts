@@ -18,6 +18,7 @@ describe('Batcher', () => {
       size: 4,
       run: async (items) => {
         batches.push(items);
+        if (items.includes(7)) await clock.sleep(1_000);
         if (items.includes(13)) throw new Error('unlucky');
         return items.map((item) => item * 2);
       },
@@ -37,6 +38,18 @@ describe('Batcher', () => {
       await clock.advance(90);
     }
     expect(batches).toEqual([[1, 2, 3]]);
+  });
+
+  it('gathers while a call is under way, but not beyond the maximum', async () => {
+    void batcher.add(7);
+    await clock.advance(100);
+    void batcher.add(1);
+    await clock.advance(200);
+    void batcher.add(2);
+    await clock.advance(49);
+    expect(batches).toEqual([[7]]);
+    await clock.advance(1);
+    expect(batches).toEqual([[7], [1, 2]]);
   });
 
   it('leaves at once when full', async () => {

@@ -56,4 +56,10 @@ describe('Buckets', () => {
     await expect(buckets.take('DescribeImages', 0, 0)).rejects.toMatchObject({ code: 'cloud.throttled' });
     await expect(buckets.take('CreateTags', 1, 0)).resolves.toBeUndefined();
   });
+
+  it('lets a thousand machines that boot be looked for in S3 at once', async () => {
+    const buckets = new Buckets(new FakeClock());
+    for (let times = 0; times < 1_000; times += 1) await buckets.take('GetObject', 0, 0);
+    await expect(buckets.take('DescribeInstances', 0, 0)).resolves.toBeUndefined();
+  });
 });

@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { defineKind } from '../../../controller/api/kind.ts';
 import type { AnyObject, ObjectKey } from '../../../controller/api/meta.ts';
-import { configMaps, namespaces, secrets } from '../../../controller/api/resource.ts';
+import { type ConfigMap, configMaps, namespaces, secrets } from '../../../controller/api/resource.ts';
 import { systemClock } from '../../../controller/base/clock.ts';
 import { AppError } from '../../../controller/base/errors.ts';
 import { createLogger } from '../../../controller/base/log.ts';
@@ -92,6 +92,34 @@ test('reconciles what is listed, changed or removed, and what its watches name',
   manager.wake(gadgets, { namespace: 'shop', name: 'woken' }, 'high');
   await vi.waitFor(() => expect(names(calls)).toContain('woken'));
   expect(stores.list(gadgets)).toHaveLength(2);
+});
+
+test('a watch that heeds only a part is not woken by the rest', async () => {
+  const { kube, source, start } = setUp();
+  const calls: ObjectKey[] = [];
+  const wakes = ({ metadata }: AnyObject) => [{ namespace: 'shop', name: metadata.name }];
+  const heeds = (object: AnyObject) => (object as ConfigMap).data?.['heeded'];
+  void start([
+    controller((key) => Promise.resolve(void calls.push(key)).then(() => ({})), {
+      watches: [{ resource: configMaps, wakes, heeds }],
+    }),
+  ]);
+  const add = (name: string) => {
+    const metadata = { name, namespace: 'shop' };
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { heeded: 'a' } };
+    source.emit(configMaps, 'ADDED', { ...kube.seed(configMaps, map) });
+  };
+  const edit = (data: object) => {
+    const edited = kube.edit(configMaps, { namespace: 'shop', name: 'm' }, { data });
+    source.emit(configMaps, 'MODIFIED', { ...edited });
+  };
+  add('m');
+  await vi.waitFor(() => expect(names(calls)).toEqual(['m']));
+  edit({ other: '1' });
+  add('later');
+  await vi.waitFor(() => expect(names(calls)).toEqual(['later', 'm']));
+  edit({ heeded: 'b' });
+  await vi.waitFor(() => expect(names(calls)).toEqual(['later', 'm', 'm']));
 });
 
 test('WATCH_NAMESPACES: one watch per namespace for what is namespaced, one for the rest', async () => {

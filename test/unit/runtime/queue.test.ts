@@ -8,10 +8,10 @@ import { FakeClock } from '../../fakes/clock.ts';
 
 const backoff = { base: 1_000, cap: 300_000 };
 
-function openQueue(random = () => 1) {
+function openQueue(random = () => 1, rest = 0) {
   const clock = new FakeClock();
   const metrics = createMetrics();
-  return { clock, metrics, queue: new Queue({ name: 'test', clock, metrics: metrics.queue, random }) };
+  return { clock, metrics, queue: new Queue({ name: 'test', clock, metrics: metrics.queue, random, rest }) };
 }
 
 const key = (name: string): ObjectKey => ({ namespace: 'shop', name });
@@ -139,6 +139,48 @@ test('an echo after success runs once more; after `never` it does not', async ()
   expect(await takeAll(queue, clock)).toEqual([]);
 });
 
+test('a rest: news wait until it is over, edits and what is urgent do not', async () => {
+  const { queue, clock } = openQueue(undefined, 1_000);
+  const work = async (meanwhile?: () => void) => {
+    const taken = await queue.take();
+    meanwhile?.();
+    queue.finish(taken!, { type: 'done' });
+  };
+  queue.add(key('a'));
+  await work(() => queue.add(key('a')));
+  expect(await waitFor(queue, clock)).toBe(1_000);
+  queue.finish(key('a'), { type: 'done' });
+  await clock.advance(400);
+  queue.add(key('a'));
+  queue.addEcho(key('a'));
+  expect(await waitFor(queue, clock)).toBe(600);
+  queue.addAfresh(key('a'));
+  queue.finish(key('a'), { type: 'done' });
+  await work();
+  queue.addAfresh(key('a'));
+  await work();
+  queue.add(key('a'), 'high');
+  await work();
+  await clock.advance(1_000);
+  queue.add(key('a'));
+  await work();
+});
+
+test('a rest shortens no wait and lengthens none', async () => {
+  const { queue, clock } = openQueue(undefined, 1_000);
+  queue.add(key('a'));
+  await queue.take();
+  for (const after of [5_000, 200]) {
+    queue.finish(key('a'), { type: 'done', after });
+    expect(await waitFor(queue, clock)).toBe(after);
+  }
+  queue.add(key('a'));
+  queue.finish(key('a'), { type: 'done', after: 0 });
+  expect(await waitFor(queue, clock)).toBe(0);
+  queue.finish(key('a'), { type: 'failed', backoff: { base: 100, cap: 100 } });
+  expect(await waitFor(queue, clock)).toBe(100);
+});
+
 test('close ends waiting takers, refuses adds and drops what was delayed', async () => {
   const { queue, clock } = openQueue();
   queue.add(key('late'));
@@ -177,8 +219,8 @@ test('whatever happens, no key is in work twice and every added key is worked on
     fc.record({ do: fc.constant('sleep' as const), name: fc.constant('') }),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(action, { maxLength: 60 }), async (actions) => {
-      const { queue, clock } = openQueue();
+    fc.asyncProperty(fc.array(action, { maxLength: 60 }), fc.constantFrom(0, 300), async (actions, rest) => {
+      const { queue, clock } = openQueue(undefined, rest);
       const working: ObjectKey[] = [];
       const owed = new Set<string>();
       let takers = 0;

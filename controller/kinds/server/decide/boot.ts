@@ -4,7 +4,7 @@ import type { ScriptRun } from '../../../api/script-run.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { bootDeadlineSeconds, pastDeadline, stranded } from './stranded.ts';
 import type { Observed, Plan, ServerVerdict, ShellFacts } from './plan.ts';
-import { nameWithInstance, no, normal, warning, working, yes } from './words.ts';
+import { nameWithInstance, nextLook, no, normal, warning, working, yes } from './words.ts';
 import { activeRun, isOurs, logCommand, progressOf } from './runs.ts';
 
 /** The connection of a machine whose pinned key was shown. */
@@ -118,7 +118,8 @@ function unreachable(observed: Observed, shell: ShellFacts | undefined): Plan {
     const text = `${verdict.message} Not reachable within ${bootDeadlineSeconds(observed)} s (limit bootDeadlineSeconds).`;
     return { ...stranded(observed, text), conditions, recheckAfter: 30_000 };
   }
-  return { ready: working('Booting', verdict.message), conditions, recheckAfter: 1_000 };
+  const recheckAfter = nextLook(status.launchTime, observed.now);
+  return { ready: working('Booting', verdict.message), conditions, recheckAfter };
 }
 
 /** Why a connection was not made or not used. */

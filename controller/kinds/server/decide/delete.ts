@@ -5,7 +5,7 @@ import type { Machine } from '../../../cloud/port.ts';
 import { decideLaunch } from './launch.ts';
 import { activeRun, isOurs, progressOf } from './runs.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, no, normal, since, stalled, warning, working } from './words.ts';
+import { nameWithInstance, nextLook, no, normal, since, stalled, warning, working } from './words.ts';
 
 /** For all decommission scripts together, as in 2007. */
 const decommissionLimit: Millis = 180_000;
@@ -125,7 +125,7 @@ function terminating(observed: Observed, instanceID: string): Plan {
   const ready = working('Terminating', `Terminating ${nameWithInstance(observed)}.${note}`);
   const isUnderWay = machine.state === 'present' && isEnding(machine.machine);
   if (isUnderWay || since(status.terminationTime, now) < terminateAgain)
-    return { ready, recheckAfter: recheck };
+    return { ready, recheckAfter: nextLook(status.terminationTime, now) };
   return {
     ready,
     record: { terminationTime: timestamp(now) },

@@ -44,6 +44,14 @@ export function since(time: string | undefined, now: Instant): Millis {
   return time === undefined ? Number.POSITIVE_INFINITY : now - Date.parse(time);
 }
 
+/**
+ * When to look again at something that takes its time: soon at first, then the less often the longer it takes, so that
+ * it is noticed after a twentieth more at most, and a thousand of them leave time for others.
+ */
+export function nextLook(begun: string | undefined, now: Instant): Millis {
+  return Math.min(15_000, Math.max(1_000, since(begun, now) / 20));
+}
+
 /** `20:10:04Z`, for messages: a time of day does not change from pass to pass, a remaining time would. */
 export function clockTime(at: Instant): string {
   return `${new Date(at).toISOString().slice(11, 19)}Z`;

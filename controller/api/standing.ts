@@ -1,0 +1,36 @@
+/** What others act on in an object whose status also counts servers: a count wakes nobody. Pure. */
+import type { CloudAccount } from './cloud-account.ts';
+import { type Condition, findCondition } from './conditions.ts';
+import type { SiteDeployment } from './deployment.ts';
+import type { AnyObject } from './meta.ts';
+import type { ServerTemplate } from './server-template.ts';
+
+/** What people (or owners) ask for, by words that stay the same when only what was found is written. */
+export function requestOf({ metadata }: AnyObject): readonly unknown[] {
+  const { generation, deletionTimestamp, labels, annotations, finalizers, ownerReferences } = metadata;
+  return [generation, deletionTimestamp, labels, annotations, finalizers, ownerReferences];
+}
+
+/** Reasons of a Deployment that only say how its members are. */
+const aboutMembers: readonly string[] = ['AllMembersReady', 'MembersNotReady', 'MembersExist'];
+
+export function deploymentStanding(object: AnyObject): readonly unknown[] {
+  const ready = findCondition((object as SiteDeployment).status, 'Ready');
+  return [requestOf(object), wordsOf(ready, aboutMembers.includes(ready?.reason ?? ''))];
+}
+
+export function templateStanding(object: AnyObject): readonly unknown[] {
+  const { status } = object as ServerTemplate;
+  return [requestOf(object), status?.revision, wordsOf(findCondition(status, 'Ready'))];
+}
+
+export function accountStanding(object: AnyObject): readonly unknown[] {
+  const { conditions = [], sshPublicKey } = (object as CloudAccount).status ?? {};
+  const words = conditions.map((condition) => wordsOf(condition, condition.type === 'CapacityAvailable'));
+  return [requestOf(object), sshPublicKey, ...words];
+}
+
+function wordsOf(condition: Condition | undefined, counts = false): readonly unknown[] {
+  const { type, status, reason, observedGeneration, message } = condition ?? {};
+  return [type, status, reason, observedGeneration, counts ? undefined : message];
+}

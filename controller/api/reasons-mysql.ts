@@ -63,6 +63,12 @@ export const mySQLClusterReasons = {
     ErrantTransactions: 'A replica holds transactions that the primary lacks.',
     NoReplicas: 'There is no replica.',
   },
+  PrivilegedWriters: {
+    AccountsFound:
+      'Accounts of yours may write to read-only servers; the message says how to take that from them.',
+    NoneFound: 'Only the operator may.',
+    NotChecked: 'No primary was asked yet.',
+  },
   SettingsApplied: {
     Current: 'Every server runs with spec.settings.',
     Checking: 'It is not known yet which settings some servers run with.',

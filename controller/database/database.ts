@@ -6,7 +6,18 @@ import type { Dialect, Observation } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
 import { algebraOf, type GtidAlgebra } from './gtid.ts';
 import { NodeCommands } from './node-commands.ts';
-import type { Database, Frozen, Gtids, Inspection, Look, Node, Replication, Source, Stamp } from './port.ts';
+import type {
+  Database,
+  Frozen,
+  Gtids,
+  Inspection,
+  Look,
+  Node,
+  PrivilegedAccount,
+  Replication,
+  Source,
+  Stamp,
+} from './port.ts';
 import { Session } from './session.ts';
 
 /** How long a server may take for one call where the port names no time. */
@@ -88,6 +99,14 @@ export class SshDatabase implements Database {
 
   async certificate(): Promise<string> {
     return await this.#commands.certificate();
+  }
+
+  async privileged(): Promise<readonly PrivilegedAccount[]> {
+    const lines = await this.#commands.sql(this.#dialect.privileged, undefined, patience);
+    return lines.map((line) => {
+      const [name = '', privileges = ''] = line.split('\t');
+      return { name, privileges };
+    });
   }
 
   async freeze(stamp: Stamp): Promise<Frozen> {

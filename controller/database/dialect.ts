@@ -64,6 +64,11 @@ export interface Dialect {
   close(lockSeconds: number): string;
   /** Prints a `KILL` statement for each session but those of ours, of replicas and of the server itself. */
   readonly applicationSessions: string;
+  /**
+   * Prints `'name'@'host'`, a tab and what it holds, for each account that can write although the server is read-only or
+   * can end that; ours and those of the server's own package, which only get in on the host itself, are left out.
+   */
+  readonly privileged: string;
   /** Writes this row of the heartbeat table, 1 being the heartbeat; never waits for its lock longer than a second. */
   heartbeat(epoch: number, row: number): string;
 }

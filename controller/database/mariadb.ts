@@ -55,6 +55,10 @@ export const mariadb: Dialect = {
   close: (lockSeconds) => `SET SESSION lock_wait_timeout = ${lockSeconds};
     FLUSH TABLES WITH READ LOCK; SET GLOBAL read_only = ON; SET GLOBAL event_scheduler = OFF; UNLOCK TABLES;`,
   applicationSessions,
+  privileged: `SELECT GRANTEE, GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE SEPARATOR ', ')
+    FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ_ONLY ADMIN')
+    AND GRANTEE NOT IN ('''root''@''localhost''', '''mysql''@''localhost''', '''mariadb.sys''@''localhost''')
+    GROUP BY GRANTEE ORDER BY GRANTEE;`,
   heartbeat,
 };
 

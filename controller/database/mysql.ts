@@ -1,7 +1,7 @@
 /** MySQL 8.4 and 9.x: semi-synchronous plugins of the `source` family, GTID sets, `super_read_only`. */
 import type { Dialect, Observation, Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
-import { sourceCertificate } from './node-script.ts';
+import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
 
@@ -71,6 +71,12 @@ export const mysql: Dialect = {
   sessionsInTheWay: applicationSessions,
   applicationSessions,
   close: (lockSeconds) => `SET SESSION lock_wait_timeout = ${lockSeconds}; ${turnReadOnly}`,
+  privileged: `SELECT grantee, GROUP_CONCAT(privilege_type ORDER BY privilege_type SEPARATOR ', ')
+    FROM information_schema.user_privileges
+    WHERE privilege_type IN ('SUPER', 'SYSTEM_VARIABLES_ADMIN', 'CONNECTION_ADMIN')
+    AND grantee NOT IN ('''root''@''localhost''', '''debian-sys-maint''@''localhost''', '''${adminRoot}''@''127.0.0.1''')
+    AND grantee NOT LIKE '''mysql.%''@''localhost'''
+    GROUP BY grantee ORDER BY grantee;`,
   heartbeat,
 };
 

@@ -142,6 +142,8 @@ export interface Database {
   inspect(timeout: Millis): Promise<Inspection>;
   /** PEM of the certificate this server made for itself. */
   certificate(): Promise<string>;
+  /** Accounts besides ours that can write although it is read-only, or end that; sorted by name. */
+  privileged(): Promise<readonly PrivilegedAccount[]>;
 
   /** Stops the receiver, and only it: from then on this replica acknowledges nothing. Resolves when it has stopped. */
   freeze(stamp: Stamp): Promise<Frozen>;
@@ -168,6 +170,13 @@ export interface Database {
 export interface Frozen {
   readonly received: Gtids;
   readonly executed: Gtids;
+}
+
+export interface PrivilegedAccount {
+  /** `'name'@'host'`, quoted as in a statement. */
+  readonly name: string;
+  /** What gives it that power, as in a REVOKE statement: `READ_ONLY ADMIN, SUPER`. */
+  readonly privileges: string;
 }
 
 export interface Inspection {

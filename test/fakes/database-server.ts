@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Instant, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { algebraOf } from '../../controller/database/gtid.ts';
-import type { Flavor, Gtids, SqlError, Stamp } from '../../controller/database/port.ts';
+import type { Flavor, Gtids, PrivilegedAccount, SqlError, Stamp } from '../../controller/database/port.ts';
 
 /** What a transaction writes: a row of an application, or the heartbeat row. */
 export type Row =
@@ -76,6 +76,8 @@ export class FakeServer {
   disk: 'Good' | 'Full' | 'ReadOnly' = 'Good';
   /** No session is left for applications. */
   crowded = false;
+  /** Accounts that its read-only mode does not stop. */
+  privileged: readonly PrivilegedAccount[] = [];
 
   // What the disk keeps.
   /** The latest stamp the node has seen. */

@@ -8,6 +8,7 @@ import type {
   Gtids,
   Inspection,
   Look,
+  PrivilegedAccount,
   Replication,
   Source,
   Stamp,
@@ -64,6 +65,10 @@ export class FakeDatabase implements Database {
 
   certificate(): Promise<string> {
     return this.#onHost('certificate', patience, () => this.#server.certificate);
+  }
+
+  privileged(): Promise<readonly PrivilegedAccount[]> {
+    return this.#ask('privileged', patience, () => this.#server.privileged);
   }
 
   freeze(stamp: Stamp): Promise<Frozen> {

@@ -98,7 +98,7 @@ export class FakeDatabases implements Databases {
   /** Changes fields of a server: its disk, how late it applies, or whether it has sessions left. */
   trouble(
     name: string,
-    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged'>>,
+    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged'>>,
   ): void {
     this.#world.change(() => Object.assign(this.server(name), changes));
   }

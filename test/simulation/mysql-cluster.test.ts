@@ -199,6 +199,24 @@ describe('members', () => {
   });
 });
 
+test('accounts that read-only servers do not stop are named until their power is taken', async () => {
+  await up();
+  await site.until(() => site.condition('PrivilegedWriters')?.reason === 'NoneFound');
+  const app = { name: "'app'@'%'", privileges: 'READ_ONLY ADMIN, SUPER' };
+  site.databases.trouble(site.primary, { privileged: [app] });
+  await site.until(() => site.condition('PrivilegedWriters')?.status === 'True');
+  expect(site.condition('PrivilegedWriters')?.message).toMatch(
+    /^'app'@'%' may write .* REVOKE READ_ONLY ADMIN, SUPER ON \*\.\* FROM 'app'@'%';$/,
+  );
+  // What was found counts while nobody can be asked.
+  site.databases.trouble(site.primary, { privileged: [] });
+  site.databases.faults.failNext('privileged', 'database.silent');
+  await site.world.pass(70);
+  expect(site.condition('PrivilegedWriters')?.status).toBe('True');
+  await site.until(() => site.condition('PrivilegedWriters')?.reason === 'NoneFound', 70);
+  expect(site.condition('Ready')?.reason).toBe('Healthy');
+});
+
 describe('deleted', () => {
   it('with Terminate, it takes its servers along', async () => {
     await up({ deletionPolicy: 'Terminate' });

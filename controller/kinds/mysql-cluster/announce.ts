@@ -23,6 +23,7 @@ function transitions(before: MySQLClusterStatus, next: MySQLClusterStatus): read
     ...elected(before, next),
     ...available(before, next),
     ...replication(before, next),
+    ...privileged(before, next),
     ...failingOver(before, next),
   ];
 }
@@ -52,6 +53,12 @@ function replication(before: MySQLClusterStatus, next: MySQLClusterStatus): read
   return reason === undefined || is === undefined || was?.reason === is.reason
     ? []
     : [warning(reason, is.message)];
+}
+
+function privileged(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  const [was, is] = [findCondition(before, 'PrivilegedWriters'), findCondition(next, 'PrivilegedWriters')];
+  if (is?.status !== 'True' || was?.message === is.message) return [];
+  return [warning('PrivilegedWriters', is.message)];
 }
 
 function failingOver(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {

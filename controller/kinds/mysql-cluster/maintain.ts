@@ -27,6 +27,7 @@ import { planUpkeep } from './decide/upkeep.ts';
 import type { Hands } from './hands.ts';
 import type { ClusterMetrics } from './metrics.ts';
 import { observe, type Depth, type Scene } from './observe.ts';
+import type { PrivilegeWatch } from './privileges.ts';
 import { askForSwitchover, noteRedundant } from './promote.ts';
 import type { Routes } from './router.ts';
 import { openSite, type Site } from './site.ts';
@@ -46,6 +47,7 @@ export interface MaintainPorts {
   readonly failpoints: Failpoints;
   readonly metrics: ClusterMetrics;
   readonly hands: Hands;
+  readonly privileges: PrivilegeWatch;
 }
 
 export async function look(

@@ -17,6 +17,7 @@ import { isJoined, memberOf, type Member, type MemberRecord } from './decide/mem
 import { hasEnded, hasFailed } from './decide/job-look.ts';
 import type { JobFacts, JobLook, Observed, Problem } from './decide/plan.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
+import type { PrivilegeWatch } from './privileges.ts';
 import type { Site } from './site.ts';
 
 export interface ObservePorts {
@@ -26,6 +27,7 @@ export interface ObservePorts {
   readonly accounts: Accounts;
   readonly shell: Shell;
   readonly supervision: Supervision;
+  readonly privileges: PrivilegeWatch;
 }
 
 /** No pass waits longer for one host. */
@@ -59,16 +61,9 @@ export async function observe(
   const finding = ports.supervision.of(cluster.metadata.uid);
   const isFull = depth === 'full';
   const looks = isFull ? await looksAt(ports, scene, finding) : (finding?.looks ?? new Map());
+  if (isFull) await askForAccounts(ports, scene, finding);
   const members = servers.map((server) => memberOf(server, { now, status, looks }));
-  const suspended = cluster.spec.suspend || isPaused(cluster) || site.deployment?.spec.suspend === true;
-  const jobs =
-    suspended || !isFull
-      ? []
-      : await Promise.all(
-          members.map((member) =>
-            isJoined(member) ? rolloutFacts(ports, scene, member) : jobFacts(ports, scene, member, members),
-          ),
-        );
+  const suspended = isSuspended(scene);
   return {
     now,
     cluster,
@@ -77,7 +72,7 @@ export async function observe(
     problem: problemOf(scene, members),
     members,
     zones: isFull ? await zonesOf(ports.accounts, site.deployment, site.account) : [],
-    jobs: new Map(jobs.flatMap((one) => (one === undefined ? [] : [one]))),
+    jobs: suspended || !isFull ? new Map() : await jobsOf(ports, scene, members),
     hindrances: new Map(
       servers.flatMap(({ metadata: { name, uid } }) => {
         const failure = scene.failureOf(uid);
@@ -85,8 +80,23 @@ export async function observe(
       }),
     ),
     finding,
+    privileged: ports.privileges.of(cluster.metadata.uid),
     promotions: promotionsOf(ports.cache, cluster),
   };
+}
+
+function isSuspended({ cluster, site }: Scene): boolean {
+  return cluster.spec.suspend || isPaused(cluster) || site.deployment?.spec.suspend === true;
+}
+
+async function askForAccounts(
+  { privileges }: ObservePorts,
+  { cluster, site, now }: Scene,
+  finding: Finding | undefined,
+): Promise<void> {
+  const leader = site.leader();
+  const isWell = finding?.verdict === 'Healthy';
+  if (isWell && leader !== undefined) await privileges.ask(cluster.metadata.uid, leader, now);
 }
 
 /** Of this cluster, oldest first. */
@@ -127,6 +137,19 @@ async function lookAt({ clock }: ObservePorts, site: Site, server: Server): Prom
   if (member === undefined) return undefined;
   const look = await answer(within(clock, patience, member.database.look(patience)));
   return look === 'late' ? undefined : look;
+}
+
+async function jobsOf(
+  ports: ObservePorts,
+  scene: Scene,
+  members: readonly Member[],
+): Promise<Observed['jobs']> {
+  const facts = await Promise.all(
+    members.map((member) =>
+      isJoined(member) ? rolloutFacts(ports, scene, member) : jobFacts(ports, scene, member, members),
+    ),
+  );
+  return new Map(facts.flatMap((one) => (one === undefined ? [] : [one])));
 }
 
 /** How the job, or the two jobs, of a member's step stand. */

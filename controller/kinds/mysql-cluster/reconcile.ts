@@ -19,23 +19,30 @@ import type { Observed } from './decide/plan.ts';
 import { Hands } from './hands.ts';
 import { look, maintain, write, type MaintainPorts } from './maintain.ts';
 import type { Scene } from './observe.ts';
+import { PrivilegeWatch } from './privileges.ts';
 import { carryOnWith, dropCurrent, liveCurrent, promotionFor } from './promote.ts';
 import { openSite } from './site.ts';
 import { statusOf } from './status.ts';
 import { supervise } from './supervise.ts';
 import { byDeployment, byPromotion, byServer, byTemplate } from './wakes.ts';
 
-export interface MySQLClusterPorts extends Omit<MaintainPorts, 'hands'> {
+export interface MySQLClusterPorts extends Omit<MaintainPorts, 'hands' | 'privileges'> {
   readonly failoverMetrics: FailoverMetrics;
 }
 
 interface Ports extends MySQLClusterPorts {
   readonly hands: Hands;
+  readonly privileges: PrivilegeWatch;
   readonly credentials: CredentialStore;
 }
 
 export function createMySQLClusterController(ports: MySQLClusterPorts): KindController {
-  const own: Ports = { ...ports, hands: new Hands(ports), credentials: new CredentialStore(ports.kube) };
+  const own: Ports = {
+    ...ports,
+    hands: new Hands(ports),
+    privileges: new PrivilegeWatch(ports.clock),
+    credentials: new CredentialStore(ports.kube),
+  };
   return {
     name: 'mysql-cluster',
     resource: mySQLClusterKind,
@@ -117,7 +124,7 @@ async function retire(
   cluster: MySQLCluster,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { kube, supervision, routes, credentials, metrics } = ports;
+  const { kube, supervision, routes, credentials, privileges, metrics } = ports;
   const { finalizers = [], uid } = cluster.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, cluster);
@@ -140,6 +147,7 @@ async function retire(
   await changeServers(kube, cluster, gone);
   if (!done) return { after: 2_000 };
   credentials.forget(cluster);
+  privileges.forget(uid);
   metrics.forget(cluster);
   const others = finalizers.filter((name) => name !== finalizer);
   await kube.setFinalizers(mySQLClusterKind, written, others);

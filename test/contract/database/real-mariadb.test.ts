@@ -157,6 +157,18 @@ function tellTheRest(): void {
     await acker();
   });
 
+  it('names the accounts that may write to a read-only server, and no others', async () => {
+    expect(await primary.database.privileged()).toEqual([]);
+    await primary.sql(`CREATE USER boss@'%', worker@'%'; GRANT ALL ON *.* TO boss@'%';
+      GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON test.* TO worker@'%';`);
+    const [boss, ...others] = await primary.database.privileged();
+    expect(boss).toEqual({ name: "'boss'@'%'", privileges: 'READ_ONLY ADMIN, SUPER' });
+    expect(others).toEqual([]);
+    await primary.sql(`REVOKE ${boss!.privileges} ON *.* FROM ${boss!.name}`);
+    expect(await primary.database.privileged()).toEqual([]);
+    await primary.sql("DROP USER boss@'%', worker@'%'");
+  });
+
   it('wakes events on the server that opens, with the definer they had', async () => {
     await primary.sql("CREATE DEFINER = app@'%' EVENT app.`odd``name` ON SCHEDULE EVERY 1 DAY DO SELECT 1;");
     const events = (host: DatabaseHost) =>

@@ -25,6 +25,7 @@ export interface Conditions {
   readonly FailingOver: ClusterVerdict<'FailingOver'>;
   readonly FailoverArmed: ClusterVerdict<'FailoverArmed'>;
   readonly ReplicationHealthy: ClusterVerdict<'ReplicationHealthy'>;
+  readonly PrivilegedWriters: ClusterVerdict<'PrivilegedWriters'>;
   readonly SettingsApplied: ClusterVerdict<'SettingsApplied'>;
   readonly BackupHealthy: ClusterVerdict<'BackupHealthy'>;
   readonly EndpointsReady: ClusterVerdict<'EndpointsReady'>;
@@ -40,6 +41,7 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
     FailingOver: failingOver,
     FailoverArmed: armed,
     ReplicationHealthy: replication(facts),
+    PrivilegedWriters: privileges(observed),
     SettingsApplied: settingsVerdict(observed, facts.troubles),
     BackupHealthy: backups(observed),
     EndpointsReady: endpoints(routing),
@@ -210,6 +212,24 @@ const connecting: Millis = 5_000;
 function isPassing({ now }: Observed, { record }: Member, { kind }: Trouble): boolean {
   const isShort = now - (Date.parse(record.failingTime ?? '') || now) < connecting;
   return isShort && (kind === 'Astray' || kind === 'Silent');
+}
+
+function privileges({ privileged, status }: Observed): ClusterVerdict<'PrivilegedWriters'> {
+  const { yes, no, unknown } = saying('PrivilegedWriters');
+  if (privileged === undefined) {
+    const before = findCondition(status, 'PrivilegedWriters') as
+      | ClusterVerdict<'PrivilegedWriters'>
+      | undefined;
+    return before ?? unknown('NotChecked', 'No primary was asked for its accounts yet.');
+  }
+  if (privileged.length === 0) return no('NoneFound', 'No account of yours may write to a read-only server.');
+  const who = privileged.map(({ name }) => name).join(', ');
+  const mend = privileged.map(({ name, privileges: held }) => `REVOKE ${held} ON *.* FROM ${name};`);
+  const risk = 'so a server that is not the primary could take writes that no other has';
+  return yes(
+    'AccountsFound',
+    `${who} may write to a read-only server, ${risk}. On the primary: ${mend.join(' ')}`,
+  );
 }
 
 function backups({ cluster }: Observed): ClusterVerdict<'BackupHealthy'> {

@@ -4,6 +4,7 @@ import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluste
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
+import type { PrivilegedAccount } from '../../../database/port.ts';
 import type { JobState } from '../../../shell/port.ts';
 import type { Finding } from '../../../supervision/port.ts';
 import type { Member } from './member.ts';
@@ -42,6 +43,8 @@ export interface Observed {
   /** By server: why what was last tried on it did not work. */
   readonly hindrances: ReadonlyMap<string, string>;
   readonly finding: Finding | undefined;
+  /** Accounts that may write to a read-only server; undefined while no primary was asked. */
+  readonly privileged: readonly PrivilegedAccount[] | undefined;
   /** All of this cluster, oldest first. */
   readonly promotions: readonly Promotion[];
   /** Servers the breaker lets go now without a person having asked. */
@@ -87,6 +90,7 @@ export type ConditionType =
   | 'FailingOver'
   | 'FailoverArmed'
   | 'ReplicationHealthy'
+  | 'PrivilegedWriters'
   | 'SettingsApplied'
   | 'BackupHealthy'
   | 'EndpointsReady';

@@ -78,6 +78,7 @@ export function observed(changes: {
     jobs: new Map(),
     hindrances: new Map(),
     finding,
+    privileged: [],
     promotions: [],
     allowance: 0,
   };

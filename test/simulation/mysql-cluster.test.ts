@@ -111,6 +111,7 @@ describe('a primary', () => {
       expect(fenced?.status?.privateIP).toBe(old);
       expect(fenced?.spec.power).toBe('Stopped');
       expect(site.servers()).toHaveLength(4);
+      expect(site.condition('SettingsApplied')?.message).toBe('3 servers with spec.settings.');
       expect(site.cluster.status?.quarantined).toMatchObject([{ server: fenced?.metadata.name }]);
     },
   );

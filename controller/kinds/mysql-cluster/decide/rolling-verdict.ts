@@ -1,6 +1,6 @@
 /** What is told of changed settings on their way to the servers. Pure. */
 import { findCondition } from '../../../api/conditions.ts';
-import type { Member } from './member.ts';
+import { isJoined, type Member } from './member.ts';
 import type { ClusterVerdict, Observed } from './plan.ts';
 import { obstacleOf, outdatedMembers, switchoverOf, uncheckedMembers, type Rollout } from './rolling.ts';
 import type { Trouble } from './upkeep.ts';
@@ -13,7 +13,7 @@ export function settingsVerdict(
   const { yes, no, unknown } = saying('SettingsApplied');
   const { members, status } = observed;
   const { rollout } = status;
-  const joined = members.filter(({ record }) => record.step === 'Joined');
+  const joined = members.filter(isJoined);
   if (joined.length === 0) return unknown('NoServers', 'No server has joined yet.');
   const outdated = outdatedMembers(observed);
   if (rollout?.message !== undefined) return no('RestartFailed', failureText(rollout, outdated));

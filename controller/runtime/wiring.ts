@@ -14,7 +14,7 @@ export function connect(kind: KindController, queue: Queue, stores: Stores, log:
   stores.open(kind.resource).onChange((change) => addOwn(queue, change));
   for (const watch of kind.watches) {
     stores.open(watch.resource).onChange((change) => {
-      if (leavesEqual(change, watch)) return;
+      if (!isHeeded(change, watch)) return;
       const keys = new Map([change.object, change.before].flatMap((object) => woken(object, watch)));
       for (const key of keys.values()) queue.add(key, priorityOf(change));
     });
@@ -53,12 +53,13 @@ function isDifferentRequest(before: AnyObject, after: AnyObject): boolean {
   return !isDeepStrictEqual(requestOf(before), requestOf(after));
 }
 
-/** Whether the change concerns nothing that the watching kind reads. */
-function leavesEqual({ before, object, type }: Change, { heeds }: Watch): boolean {
-  return (
-    heeds !== undefined &&
-    type === 'updated' &&
-    before !== undefined &&
-    isDeepStrictEqual(heeds(before), heeds(object))
-  );
+/** Whether the change concerns anything that the watching kind reads. */
+function isHeeded({ before, object, type }: Change, { heeds }: Watch): boolean {
+  if (heeds === undefined || type !== 'updated' || before === undefined) return true;
+  try {
+    return !isDeepStrictEqual(heeds(before), heeds(object));
+  } catch {
+    // An object that does not fit its schema may hold anything: then every change counts.
+    return true;
+  }
 }

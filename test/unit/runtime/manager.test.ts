@@ -98,7 +98,7 @@ test('a watch that heeds only a part is not woken by the rest', async () => {
   const { kube, source, start } = setUp();
   const calls: ObjectKey[] = [];
   const wakes = ({ metadata }: AnyObject) => [{ namespace: 'shop', name: metadata.name }];
-  const heeds = (object: AnyObject) => (object as ConfigMap).data?.['heeded'];
+  const heeds = (object: AnyObject) => (object as ConfigMap).data!['heeded'];
   void start([
     controller((key) => Promise.resolve(void calls.push(key)).then(() => ({})), {
       watches: [{ resource: configMaps, wakes, heeds }],
@@ -109,7 +109,7 @@ test('a watch that heeds only a part is not woken by the rest', async () => {
     const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { heeded: 'a' } };
     source.emit(configMaps, 'ADDED', { ...kube.seed(configMaps, map) });
   };
-  const edit = (data: object) => {
+  const edit = (data: object | null) => {
     const edited = kube.edit(configMaps, { namespace: 'shop', name: 'm' }, { data });
     source.emit(configMaps, 'MODIFIED', { ...edited });
   };
@@ -120,6 +120,9 @@ test('a watch that heeds only a part is not woken by the rest', async () => {
   await vi.waitFor(() => expect(names(calls)).toEqual(['later', 'm']));
   edit({ heeded: 'b' });
   await vi.waitFor(() => expect(names(calls)).toEqual(['later', 'm', 'm']));
+  // What cannot be read counts as changed.
+  edit(null);
+  await vi.waitFor(() => expect(names(calls)).toEqual(['later', 'm', 'm', 'm']));
 });
 
 test('WATCH_NAMESPACES: one watch per namespace for what is namespaced, one for the rest', async () => {

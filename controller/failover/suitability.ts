@@ -6,6 +6,8 @@ import type { Instant } from '../base/clock.ts';
 /** A server that could become the primary. */
 export interface Replica {
   readonly server: string;
+  /** It has not answered lately, or nobody has asked it yet. */
+  readonly isSilent?: boolean;
   /** Why it cannot, e.g. `it does not follow db-1`; undefined when it can. */
   readonly problem?: string;
   /** Seconds; undefined when unknown. */

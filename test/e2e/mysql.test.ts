@@ -200,6 +200,28 @@ describe('mistakes', () => {
     expect((await statusOf()).primary?.epoch).toBe(1);
   });
 
+  test('an unsupported version launches nothing, and an image without the server is told', async () => {
+    const single = { ...cluster, instances: 1, failover: { mode: 'Manual' }, deletionProtection: false };
+    const { endpoints: _, settings: __, ...bare } = single;
+    await story.apply(
+      object('MySQLCluster', 'old', { ...bare, engine: { flavor: 'MariaDB', version: '10.6' } }),
+      object('MySQLCluster', 'bare', { ...bare, engine: { flavor: 'MySQL', version: '9.7' } }),
+    );
+    const old = await story.waitFor('rlm/old', 'UnsupportedVersion', 'Stalled');
+    expect(old.message).toMatch(/^spec\.engine\.version must be 10\.11, .* for MariaDB, not 10\.6\.$/);
+    expect(await story.objects('rlsrv', '--selector=ridgeline.dev/cluster=old')).toEqual([]);
+    const { message } = await story.waitFor('rlm/bare', 'ImageLacksServer', 'Stalled');
+    expect(message).toContain('MySQL');
+    await story.kubectl('delete', 'rlm', 'old', 'bare', '--timeout=60s');
+  }, 120_000);
+
+  /** Told by the last test: the primary is asked once a minute. */
+  test('an account with all privileges is made', async () => {
+    const { primary } = await statusOf();
+    const make = "CREATE USER boss@'%'; GRANT ALL ON *.* TO boss@'%'";
+    await story.onMachine(primary!.server, `mariadb --execute "${make}"`);
+  });
+
   test('a promotion to a server of somebody else is refused', async () => {
     await story.apply(object('Promotion', 'odd', { clusterRef: { name: 'db' }, target: 'app-1' }));
     await story.waitFor('rlp/odd', 'PreconditionFailed', 'Succeeded');
@@ -304,3 +326,9 @@ describe('changed settings', () => {
     await story.waitFor('rlm/db', 'Healthy');
   }, 300_000);
 });
+
+test('an account that read-only servers do not stop is told, with the statement that ends it', async () => {
+  const { message } = await story.waitFor('rlm/db', 'AccountsFound', 'PrivilegedWriters');
+  expect(message).toContain("REVOKE READ_ONLY ADMIN, SUPER ON *.* FROM 'boss'@'%';");
+  expect(await story.kubectl('get', 'events')).toContain('PrivilegedWriters');
+}, 120_000);

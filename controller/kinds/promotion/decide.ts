@@ -4,7 +4,7 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Promotion } from '../../api/promotion.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { Millis } from '../../base/clock.ts';
-import { refusalOf } from '../../failover/suitability.ts';
+import { refusalOf, type Refusal, type Request } from '../../failover/suitability.ts';
 import type { Observed } from './observe.ts';
 
 export type Judgement =
@@ -20,6 +20,8 @@ export type Judgement =
 /** An object may be heard of a moment before the one it refers to. */
 const clusterPatience: Millis = 10_000;
 const unknownPeriod: Millis = 1_000;
+/** A controller that has just begun has not heard of all replicas yet; nor has anybody of one that is restarting. */
+const replicaPatience: Millis = 10_000;
 
 export function judge(observed: Observed): Judgement {
   const { promotion, cluster, now } = observed;
@@ -52,9 +54,24 @@ function manual({ promotion, suspended, replicas, now }: Observed, cluster: MySQ
   }
   const isUnseen = replicas === undefined && cluster.status?.primary !== undefined;
   if (isUnseen && left >= 0) return { is: 'Unknown', recheckAfter: unknownPeriod };
-  const refusal = refusalOf({ promotion, cluster, replicas: replicas ?? [], now });
-  if (refusal !== undefined) return { is: 'Refused', ...refusal };
-  return { is: 'Queued', message: 'Nothing speaks against it; it begins in its turn.', recheckAfter };
+  const request = { promotion, cluster, replicas: replicas ?? [], now };
+  const refusal = refusalOf(request);
+  return refusal === undefined
+    ? { is: 'Queued', message: 'Nothing speaks against it; it begins in its turn.', recheckAfter }
+    : refusedUnlessEarly(request, refusal);
+}
+
+function refusedUnlessEarly(request: Request, refusal: Refusal): Judgement {
+  const isEarly = refusal.reason === 'PreconditionFailed' && mayStillAnswer(request);
+  return isEarly ? { is: 'Unknown', recheckAfter: unknownPeriod } : { is: 'Refused', ...refusal };
+}
+
+/** Whether a replica that is silent so far, and could be the one that is wanted, has time left. */
+function mayStillAnswer({ promotion: { spec, metadata }, replicas, now }: Request): boolean {
+  const { target } = spec;
+  const asked = target === undefined ? replicas : replicas.filter(({ server }) => server === target);
+  const age = now - Date.parse(metadata.creationTimestamp);
+  return age < replicaPatience && asked.some(({ isSilent }) => isSilent === true);
 }
 
 /** Why nothing can begin at present, whatever is asked for. */

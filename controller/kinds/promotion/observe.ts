@@ -47,7 +47,9 @@ function replicasOf(cluster: MySQLCluster | undefined, { looks }: Finding, now: 
   return replicas.map(({ server }) => {
     const seen = looks.get(server);
     const isFresh = seen !== undefined && now - seen.at <= lookLife;
-    return isFresh ? { server, ...standing(seen.look) } : { server, problem: 'it does not answer' };
+    return isFresh
+      ? { server, ...standing(seen.look) }
+      : { server, isSilent: true, problem: 'it does not answer' };
   });
 }
 

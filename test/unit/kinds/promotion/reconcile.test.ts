@@ -152,6 +152,37 @@ describe('a request that may begin', () => {
   });
 });
 
+describe('a replica that nobody has heard of yet', () => {
+  test.each([{ target: 'db-3' }, {}])('has time to answer: %o', async (spec) => {
+    const world = new World();
+    world.lags = {};
+    world.cluster();
+    world.ask(spec);
+    expect(await world.pass()).toEqual({ after: 1_000 });
+    await world.clock.advance(9_000);
+    expect(await world.pass()).toEqual({ after: 1_000 });
+    expect(world.promotion()?.status).toBeUndefined();
+    world.lags = { 'db-3': 0 };
+    await world.pass();
+    expect(world.succeeded().reason).toBe('Queued');
+  });
+
+  test('is waited for in vain no longer than 10 s, and not when another is wanted', async () => {
+    const world = new World();
+    world.lags = { 'db-2': 0 };
+    world.cluster();
+    world.ask({ target: 'db-3' });
+    world.ask({}, { name: 'any' });
+    await world.pass('any');
+    expect(world.succeeded('any').reason).toBe('Queued');
+    await world.clock.advance(10_000);
+    await world.pass();
+    expect(world.succeeded().message).toBe(
+      'db-3 cannot be promoted: it does not answer. Healthy candidates: db-2 (0 s).',
+    );
+  });
+});
+
 describe('a request that may not', () => {
   const refusals = [
     [

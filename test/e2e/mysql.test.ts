@@ -211,7 +211,7 @@ describe('mistakes', () => {
     expect(old.message).toMatch(/^spec\.engine\.version must be 10\.11, .* for MariaDB, not 10\.6\.$/);
     expect(await story.objects('rlsrv', '--selector=ridgeline.dev/cluster=old')).toEqual([]);
     const { message } = await story.waitFor('rlm/bare', 'ImageLacksServer', 'Stalled');
-    expect(message).toContain('MySQL');
+    expect(message).toMatch(/the image has MariaDB 11\.8\.\d+ and no mysql-server; use another/);
     await story.kubectl('delete', 'rlm', 'old', 'bare', '--timeout=60s');
   }, 120_000);
 

@@ -254,7 +254,7 @@ test('whatever happens, no key is in work twice and every added key is worked on
         if (takers === 0) take();
         await clock.advance(0);
         finish('stuck');
-        await clock.advance(0);
+        await clock.advance(rest);
       }
       expect([...owed]).toEqual([]);
       queue.close();

@@ -22,6 +22,7 @@ demo-down: node_modules/.installed ## End and remove everything that demo made, 
 
 .PHONY: test
 test: setup ## Run every test, on the lab too
+	@node lab/main.ts ami build bookworm
 	command -v aws >/dev/null || { echo 'Installing the AWS CLI, for the tests that type as a person would.'; apt-get install -y -qq --no-install-recommends awscli >/dev/null || true; }
 	@node test/run.ts
 

@@ -70,14 +70,15 @@ async function reconcile(
   const account = cache.get(cloudAccountKind, key);
   const servers = cache.list(serverKind).filter((server) => server.status?.accountRef?.name === key.name);
   // News come often while many servers are made, and the live list is dear: only a group that is due is worth it.
-  const known = cache.list(launchBatchKind).filter((batch) => batch.spec.accountRef.name === key.name);
+  const isOurs = (batch: LaunchBatch) => batch.spec.accountRef.name === key.name;
+  const known = cache.list(launchBatchKind).filter(isOurs);
   const guess = groupsOf({ servers, batches: known, now, room: Number.POSITIVE_INFINITY });
   if (account === undefined || guess === undefined) return {};
   if (guess.groups.length === 0) return { after: guess.recheckAfter ?? recheck };
   const opened = await accounts.open(account);
   // Live and complete: a claim missed here could launch a second machine for the same slot.
   const all = await listInScope(kube, launchBatchKind, namespaces);
-  const batches = all.filter((batch) => batch.spec.accountRef.name === key.name);
+  const batches = all.filter(isOurs);
   const isResumed = batches.every((batch) => hasOutcome(batch) || isTriedSince(batch, startedAt));
   if (opened.view.sweptAt === undefined || !isResumed) return { after: 1_000 };
   const room = account.spec.maxServers - countServers({ now, machines: opened.view.all(), batches });

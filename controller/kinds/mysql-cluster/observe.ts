@@ -4,7 +4,6 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Server } from '../../api/server.ts';
 import type { Accounts } from '../../accounts/port.ts';
-import { within } from '../../base/abort.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import { refusals } from '../../database/settings-refusals.ts';
@@ -13,6 +12,7 @@ import type { Cache, Kube } from '../../kube/port.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
+import { ask, patience } from './ask.ts';
 import { isJoined, memberOf, type Member, type MemberRecord } from './decide/member.ts';
 import { hasEnded, hasFailed } from './decide/job-look.ts';
 import type { JobFacts, JobLook, Observed, Problem } from './decide/plan.ts';
@@ -30,8 +30,6 @@ export interface ObservePorts {
   readonly privileges: PrivilegeWatch;
 }
 
-/** No pass waits longer for one host. */
-const patience: Millis = 2_000;
 const tailBytes = 4_096;
 /** Supervision has not looked yet at one that has joined since. */
 const recently: Millis = 5_000;
@@ -135,8 +133,7 @@ async function looksAt(
 async function lookAt({ clock }: ObservePorts, site: Site, server: Server): Promise<Look | undefined> {
   const member = site.member(server);
   if (member === undefined) return undefined;
-  const look = await answer(within(clock, patience, member.database.look(patience)));
-  return look === 'late' ? undefined : look;
+  return await ask(clock, member.database.look(patience));
 }
 
 async function jobsOf(
@@ -203,8 +200,7 @@ interface Side {
 async function pollJob({ shell, clock }: ObservePorts, site: Site, { server, id }: Side): Promise<JobLook> {
   const host = site.host(server);
   if (host === undefined) return { state: 'silent' };
-  const state = await answer(within(clock, patience, shell.pollJob(host, id)));
-  return state === undefined || state === 'late' ? { state: 'silent' } : state;
+  return (await ask(clock, shell.pollJob(host, id))) ?? { state: 'silent' };
 }
 
 async function lastLineOf(
@@ -219,21 +215,11 @@ async function lastLineOf(
   if (look.state === 'exited' && look.timedOut) return `timed out on ${server.metadata.name}`;
   const bytes = 'logBytes' in look ? look.logBytes : 0;
   const offset = Math.max(0, bytes - tailBytes);
-  const tail = await answer(within(clock, patience, shell.readLog(host, id, offset, tailBytes)));
-  if (tail === undefined || tail === 'late') return undefined;
+  const tail = await ask(clock, shell.readLog(host, id, offset, tailBytes));
+  if (tail === undefined) return undefined;
   const lines = new TextDecoder().decode(tail).trimEnd().split('\n');
   // Each line begins with its time.
   return lines.at(-1)?.replace(/^\S+Z /, '');
-}
-
-/** A host or database that fails says nothing; everything else is a mistake of ours. */
-async function answer<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof AppError) return undefined;
-    throw error;
-  }
 }
 
 /** The first thing a person has to put right. */

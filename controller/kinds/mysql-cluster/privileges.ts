@@ -1,12 +1,9 @@
 /** Which accounts may write to a read-only server, as the primary says, which is asked once a minute. */
-import { within } from '../../base/abort.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
 import type { Member, PrivilegedAccount } from '../../database/port.ts';
+import { ask } from './ask.ts';
 
 const period: Millis = 60_000;
-/** No pass waits longer for an answer. */
-const patience: Millis = 2_000;
 
 interface Known {
   readonly askedAt: Instant;
@@ -29,24 +26,14 @@ export class PrivilegeWatch {
   }
 
   /** Asks when it is time to. One that does not answer is asked again after as long. */
-  async ask(uid: string, leader: Member, now: Instant): Promise<void> {
+  async ask(uid: string, { database }: Member, now: Instant): Promise<void> {
     const known = this.#known.get(uid);
     if (known !== undefined && now - known.askedAt < period) return;
-    const accounts = await this.#answer(leader);
+    const accounts = await ask(this.#clock, database.privileged());
     this.#known.set(uid, { askedAt: now, accounts: accounts ?? known?.accounts });
   }
 
   forget(uid: string): void {
     this.#known.delete(uid);
-  }
-
-  async #answer({ database }: Member): Promise<readonly PrivilegedAccount[] | undefined> {
-    try {
-      const answer = await within(this.#clock, patience, database.privileged());
-      return answer === 'late' ? undefined : answer;
-    } catch (error) {
-      if (error instanceof AppError) return undefined;
-      throw error;
-    }
   }
 }

@@ -10,6 +10,7 @@ import { imageRoot } from '../../../lab/ami/build.ts';
 import { images, paths } from '../../../lab/config.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
+import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
 import { stamp } from '../../builders/stamp.ts';
 
@@ -76,18 +77,7 @@ function tellTheRest(): void {
   });
 
   it('names the accounts that may write to a read-only server, and no others', async () => {
-    expect(await primary.database.privileged()).toEqual([]);
-    await primary.sql(`CREATE USER boss@'%', worker@'%'; GRANT ALL ON *.* TO boss@'%';
-      GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON test.* TO worker@'%';`);
-    const [boss, ...others] = await primary.database.privileged();
-    expect(boss).toEqual({
-      name: "'boss'@'%'",
-      privileges: 'CONNECTION_ADMIN, SUPER, SYSTEM_VARIABLES_ADMIN',
-    });
-    expect(others).toEqual([]);
-    await primary.sql(`REVOKE ${boss!.privileges} ON *.* FROM ${boss!.name}`);
-    expect(await primary.database.privileged()).toEqual([]);
-    await primary.sql("DROP USER boss@'%', worker@'%'");
+    await expectPrivilegedNamed(primary, 'CONNECTION_ADMIN, SUPER, SYSTEM_VARIABLES_ADMIN');
   });
 
   it('wakes events on the server that opens, with the definer they had', async () => {

@@ -1,7 +1,8 @@
 /** Many HAProxies, whoever uses them: one pass at a time on each, so that none ever waits for another. */
+import { isDeepStrictEqual } from 'node:util';
 import { carryOut } from './carry-out.ts';
 import type { ProxyModel } from './model.ts';
-import { isInMotion, planAround, planChanges, type Step } from './plan.ts';
+import { awaitedIn, planAround, planChanges, type Awaited, type Step } from './plan.ts';
 import type { FileOutcome, Observation, Proxies, Proxy } from './port.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
@@ -29,8 +30,10 @@ export interface Report {
   readonly silentSince: Instant | undefined;
   /** As last seen. */
   readonly observation: Observation | undefined;
-  /** Servers are waiting for their check or for their last sessions. */
-  readonly isInMotion: boolean;
+  readonly awaited: Awaited & {
+    /** When one was added or taken off this list. */
+    readonly since: Instant;
+  };
   readonly trouble: Trouble | undefined;
   /** What this pass changed. */
   readonly done: readonly Done[];
@@ -72,7 +75,7 @@ const nothingYet: Report = {
   seenAt: undefined,
   silentSince: undefined,
   observation: undefined,
-  isInMotion: false,
+  awaited: { checks: [], ends: [], since: 0 },
   trouble: undefined,
   done: [],
 };
@@ -137,9 +140,13 @@ export class ProxyFleet {
       }
       const proxy = this.#proxies.of(order.host, order.model.layout);
       const { observation, trouble } = await this.#follow(actor, order, { proxy, done });
-      const motion = isInMotion({ ...observation, model: order.model });
       const seenAt = this.#clock.now();
-      actor.report = { seenAt, silentSince: undefined, observation, isInMotion: motion, trouble, done };
+      const awaited = {
+        ...awaitedIn({ ...observation, model: order.model }),
+        since: actor.report.awaited.since,
+      };
+      if (!isDeepStrictEqual(awaited, actor.report.awaited)) awaited.since = seenAt;
+      actor.report = { seenAt, silentSince: undefined, observation, awaited, trouble, done };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const isSilence = hasCode(error, 'shell.unreachable', 'shell.interrupted');

@@ -38,7 +38,7 @@ export interface Situation extends Pick<Observation, 'file' | 'maintenance'> {
 /** Removed servers stay in the process as `maint` until a reload sweeps them; `del server` crashed HAProxy 2.6. */
 const ghostLimit = 32;
 
-/** Steps for this pass, in order. Empty = in step, or waiting (`isInMotion`). */
+/** Steps for this pass, in order. Empty = in step, or waiting (`awaitedIn`). */
 export function planChanges(situation: Situation): readonly Step[] {
   const runtime = situation.running === undefined ? [] : runtimeSteps(situation);
   const write = fileStep(situation);
@@ -84,12 +84,21 @@ function flagStep({ model, maintenance, running }: Situation): Step[] {
   return isSet ? [] : [{ do: 'maintain', on: model.maintenance }];
 }
 
-/** Whether a wanted server still waits for its check, or an unwanted one for its sessions. */
-export function isInMotion({ model, running }: Situation): boolean {
+/** Servers, as `backend/name`, of which something is expected that comes by itself. */
+export interface Awaited {
+  /** Wanted; requests are kept from them until their check passes. */
+  readonly checks: readonly string[];
+  /** Not wanted any more; they have sessions. */
+  readonly ends: readonly string[];
+}
+
+export function awaitedIn({ model, running }: Situation): Awaited {
   const wanted = wantedServers(model);
-  return (running?.servers ?? []).some(
-    (server) => server.admin === 'drain' && (wanted.has(idOf(server)) ? !server.up : true),
-  );
+  const drained = (running?.servers ?? []).filter(({ admin }) => admin === 'drain');
+  return {
+    checks: drained.filter((server) => wanted.has(idOf(server)) && !server.up).map(idOf),
+    ends: drained.map(idOf).filter((id) => !wanted.has(id)),
+  };
 }
 
 interface Wanted {

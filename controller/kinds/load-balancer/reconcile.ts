@@ -11,7 +11,7 @@ import type { Accounts } from '../../accounts/port.ts';
 import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
 import type { LoadReports } from '../../balancer/load-reports.ts';
 import type { Proxies } from '../../balancer/port.ts';
-import type { Clock, Millis } from '../../base/clock.ts';
+import type { Clock, Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Dns } from '../../cloud/port.ts';
@@ -53,9 +53,13 @@ interface Ports extends LoadBalancerPorts {
 
 /** How often statistics are read and drift is looked for. */
 const restPeriod: Millis = 5_000;
-/** While servers wait for their first check or their last session. */
+/** While a new server waits for its check: requests wait for the server. */
+const checkPeriod: Millis = 50;
+/** While a server has its last sessions, and after every change. */
 const motionPeriod: Millis = 250;
-/** While a front end tries a new configuration. */
+/** What has been waited for so long is not looked at that often any more. */
+const motionLimit: Millis = 5_000;
+/** While a front end tries a new configuration, and for whoever is waited for longer. */
 const watchPeriod: Millis = 1_000;
 
 export function createLoadBalancerController(ports: LoadBalancerPorts): KindController {
@@ -106,16 +110,23 @@ async function reconcile(ports: Ports, key: ObjectKey, { now }: ReconcileContext
   const findings = { view, rollout, opinions, dns };
   await kube.writeStatus(loadBalancerKind, balancer, statusOf(observed, findings));
   announce(ports.events, observed, findings);
-  return { after: nextLook(balancer, view, rollout) };
+  return { after: nextLook(observed, view, rollout) };
 }
 
-function nextLook({ status }: LoadBalancer, { frontends, hash }: View, { current, proven }: Rollout): Millis {
+function nextLook({ balancer: { status }, now }: Observed, view: View, rollout: Rollout): Millis {
+  const { current, proven } = rollout;
   const isNew = proven[0] !== status?.provenConfigHashes?.[0] || current?.canary !== status?.rollout?.canary;
-  const isMoving = frontends.some(({ report }) => report.isInMotion || report.done.length > 0);
-  if (isNew || isMoving) return motionPeriod;
-  return current !== undefined && current.stopMessage === undefined && current.configHash === hash
-    ? watchPeriod
-    : restPeriod;
+  const isWatched =
+    current !== undefined && current.stopMessage === undefined && current.configHash === view.hash;
+  const rollPeriod = isNew ? motionPeriod : isWatched ? watchPeriod : restPeriod;
+  return Math.min(rollPeriod, ...view.frontends.map(({ report }) => periodFor(report, now)));
+}
+
+function periodFor({ awaited, done }: Report, now: Instant): Millis {
+  const isEarly = now - awaited.since < motionLimit;
+  if (awaited.checks.length > 0 && isEarly) return checkPeriod;
+  if (done.length > 0 || (awaited.ends.length > 0 && isEarly)) return motionPeriod;
+  return awaited.checks.length + awaited.ends.length > 0 ? watchPeriod : restPeriod;
 }
 
 /** One pass on every front end. */

@@ -5,7 +5,7 @@ import { ProxyFleet } from '../../../controller/balancer/fleet.ts';
 import { frontEndLayout } from '../../../controller/balancer/layout.ts';
 import type { ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
 import { carryOut } from '../../../controller/balancer/carry-out.ts';
-import { isInMotion, planAround, planChanges, type Situation } from '../../../controller/balancer/plan.ts';
+import { awaitedIn, planAround, planChanges, type Situation } from '../../../controller/balancer/plan.ts';
 import type { Observation } from '../../../controller/balancer/port.ts';
 import type { Host } from '../../../controller/shell/port.ts';
 import { FakeClock } from '../../fakes/clock.ts';
@@ -98,11 +98,11 @@ test('a removed server leaves the file before it drains, and is retired without 
   expect(await stepsFor(proxy, model)).toEqual(['write', 'drain']);
   await pass(proxy, model);
   expect(await stepsFor(proxy, model)).toEqual([]);
-  expect(isInMotion(await situationOf(proxy, model))).toBe(true);
+  expect(awaitedIn(await situationOf(proxy, model))).toEqual({ checks: [], ends: ['app/i-2-8000'] });
   proxy.sessions.delete('app/i-2-8000');
   expect(await stepsFor(proxy, model)).toEqual(['retire']);
   await settle(proxy, model);
-  expect(isInMotion(await situationOf(proxy, model))).toBe(false);
+  expect(awaitedIn(await situationOf(proxy, model))).toEqual({ checks: [], ends: [] });
 });
 
 test('a sick server is never admitted nor written, and is waited for', async () => {
@@ -111,7 +111,7 @@ test('a sick server is never admitted nor written, and is waited for', async () 
   await settle(proxy, model);
   expect(proxy.taking).toEqual(['app/i-1-8000']);
   expect(await filed(proxy)).toEqual(['app/i-1-8000']);
-  expect(isInMotion(await situationOf(proxy, model))).toBe(true);
+  expect(awaitedIn(await situationOf(proxy, model))).toEqual({ checks: ['app/i-2-8000'], ends: [] });
 });
 
 test('a removed server that comes back is revived behind its check', async () => {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { carryOut } from './carry-out.ts';
 import type { ProxyModel } from './model.ts';
 import { awaitedIn, planAround, planChanges, type Awaited, type Step } from './plan.ts';
-import type { FileOutcome, Observation, Proxies, Proxy } from './port.ts';
+import type { FileOutcome, Observation, Proxies, Proxy, ServerName } from './port.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Failpoints } from '../base/failpoints.ts';
@@ -62,8 +62,10 @@ interface Actor {
   rejection: { readonly base: string; readonly at: Instant; readonly trouble: Trouble } | undefined;
 }
 
-/** Look, change, look again: servers that pass their check at once are admitted in the same pass. */
+/** Look, change, look again. */
 const rounds = 4;
+/** A new server that is well passes its first check within this time. */
+const firstChecks: Millis = 500;
 /** How long a pass may keep the others of its owner waiting. */
 const patience: Millis = 3_000;
 /** The same, when the last one found nobody. */
@@ -173,6 +175,8 @@ export class ProxyFleet {
         if (outcome !== undefined && outcome.result !== 'applied') this.#reject(actor, step, outcome);
         else done.push({ step, reloadMilliseconds: outcome?.reloadMilliseconds ?? 0 });
       }
+      const joined = steps.flatMap(joinOf);
+      if (joined.length > 0) await proxy.admitWhenUp(joined, firstChecks);
     }
   }
 
@@ -209,6 +213,12 @@ export class ProxyFleet {
 
 function hasMoved({ term }: ProxyModel, { file }: Observation): boolean {
   return term !== undefined && (term.of !== file.term?.of || term.number !== file.term.number);
+}
+
+/** What a step has added or brought back. */
+function joinOf(step: Step): readonly ServerName[] {
+  if (step.do === 'add') return [{ backend: step.backend.name, server: step.server.name }];
+  return step.do === 'revive' ? [step] : [];
 }
 
 function stepsFor(order: Order, observation: Observation, trouble: Trouble | undefined): readonly Step[] {

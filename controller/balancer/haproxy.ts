@@ -1,4 +1,5 @@
 /** Proxy over SSH: runtime commands through one open channel, everything about files through one script. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '../base/clock.ts';
 import { pack } from '../base/archive.ts';
 import { AppError, hasCode } from '../base/errors.ts';
@@ -8,7 +9,15 @@ import type { Layout } from './layout.ts';
 import { lookScript, readLook, type Look } from './look.ts';
 import type { CheckedBackend, ProxyServer } from './model.ts';
 import { parseInfo, parseMaintenance, parseServers, parseTraffic, sumStatistics } from './parse.ts';
-import type { FileChange, FileOutcome, Observation, Proxies, Proxy, ProxyProcess } from './port.ts';
+import type {
+  FileChange,
+  FileOutcome,
+  Observation,
+  Proxies,
+  Proxy,
+  ProxyProcess,
+  ServerName,
+} from './port.ts';
 import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
 import { word } from './words.ts';
@@ -16,6 +25,8 @@ import { word } from './words.ts';
 const scriptTimeout: Millis = 60_000;
 /** First check of a new server: it decides how soon traffic may come. */
 const firstCheck: Millis = 200;
+/** How often the process is asked whether a check has passed. */
+const checkPause: Millis = 25;
 /** HAProxy is silent when all is well; these say the same in words. */
 const goodAnswers = [/^$/, /^New server registered\.$/, /^no need to change/i];
 
@@ -85,9 +96,9 @@ class HaproxyProxy implements Proxy {
   async add(backend: CheckedBackend, server: ProxyServer): Promise<void> {
     const id = nameOf(backend.name, server.name);
     const check = checkParameters(backend.check, Math.min(firstCheck, backend.check.periodMilliseconds));
+    // Alone: one that is there already must not be drained.
     await this.#order(`add server ${id} ${targetOf(server)} ${check} ${serverParameters(server)}`);
-    await this.#order(`enable health ${id}`);
-    await this.#gate(id);
+    await Promise.all([this.#order(`enable health ${id}`), this.#gate(id)]);
   }
 
   async revive(backend: string, server: string): Promise<void> {
@@ -96,6 +107,21 @@ class HaproxyProxy implements Proxy {
 
   async admit(backend: string, server: string): Promise<void> {
     await this.#order(`set server ${nameOf(backend, server)} state ready`);
+  }
+
+  async admitWhenUp(servers: readonly ServerName[], limit: Millis): Promise<void> {
+    const deadline = performance.now() + limit;
+    const waiting = new Set(servers.map(({ backend, server }) => nameOf(backend, server)));
+    for (;;) {
+      const [state, stat] = await Promise.all([this.#ask('show servers state'), this.#ask('show stat')]);
+      for (const { backend, name, admin, up } of parseServers(state, stat)) {
+        const id = nameOf(backend, name);
+        if (admin !== 'drain' || !up || !waiting.delete(id)) continue;
+        await this.admit(backend, name);
+      }
+      if (waiting.size === 0 || performance.now() >= deadline) return;
+      await sleep(checkPause);
+    }
   }
 
   async drain(backend: string, server: string): Promise<void> {
@@ -179,8 +205,10 @@ class HaproxyProxy implements Proxy {
 
   /** Drained and down until the check passes: the same for a new server and for one that comes back. */
   async #gate(id: string): Promise<void> {
-    await this.#order(`set server ${id} state drain`);
-    await this.#order(`set server ${id} health down`);
+    await Promise.all([
+      this.#order(`set server ${id} state drain`),
+      this.#order(`set server ${id} health down`),
+    ]);
   }
 
   async #order(line: string): Promise<void> {

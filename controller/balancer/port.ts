@@ -1,4 +1,5 @@
 /** One HAProxy on one host as kinds see it: look at it, change it at runtime, replace its file. Types only. */
+import type { Millis } from '../base/clock.ts';
 import type { Host } from '../shell/port.ts';
 import type { Layout } from './layout.ts';
 import type { CheckedBackend, ProxyServer } from './model.ts';
@@ -43,6 +44,11 @@ export interface FileChange {
   readonly setAside: boolean;
 }
 
+export interface ServerName {
+  readonly backend: string;
+  readonly server: string;
+}
+
 export type FileOutcome =
   | { readonly result: 'applied'; readonly reloadMilliseconds: number }
   /** Somebody else changed the file since it was observed. */
@@ -66,6 +72,8 @@ export interface Proxy {
   /** Brings a server out of maintenance the same way. */
   revive(backend: string, server: string): Promise<void>;
   admit(backend: string, server: string): Promise<void>;
+  /** Lets each of these in as soon as its check passes; those that have not passed after `limit` are left as they are. */
+  admitWhenUp(servers: readonly ServerName[], limit: Millis): Promise<void>;
   drain(backend: string, server: string): Promise<void>;
   /** Takes a drained server out for good; it stays in the process until the next reload. */
   retire(backend: string, server: string): Promise<void>;

@@ -16,6 +16,7 @@ import type {
   Proxies,
   Proxy,
   ProxyProcess,
+  ServerName,
 } from '../../controller/balancer/port.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import type { Host } from '../../controller/shell/port.ts';
@@ -121,6 +122,14 @@ export class FakeProxy implements Proxy {
 
   async admit(backend: string, server: string): Promise<void> {
     this.#change(backend, server, { admin: 'ready' });
+  }
+
+  async admitWhenUp(servers: readonly ServerName[]): Promise<void> {
+    this.#assertReachable();
+    this.#check();
+    for (const { backend, server } of servers) {
+      if (this.#servers.get(`${backend}/${server}`)?.up === true) await this.admit(backend, server);
+    }
   }
 
   async drain(backend: string, server: string): Promise<void> {

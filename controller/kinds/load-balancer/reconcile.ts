@@ -53,9 +53,7 @@ interface Ports extends LoadBalancerPorts {
 
 /** How often statistics are read and drift is looked for. */
 const restPeriod: Millis = 5_000;
-/** While a new server waits for its check: requests wait for the server. */
-const checkPeriod: Millis = 50;
-/** While a server has its last sessions, and after every change. */
+/** While servers wait for their check or for their last session, and after every change. */
 const motionPeriod: Millis = 250;
 /** What has been waited for so long is not looked at that often any more. */
 const motionLimit: Millis = 5_000;
@@ -122,11 +120,10 @@ function nextLook({ balancer: { status }, now }: Observed, view: View, rollout: 
   return Math.min(rollPeriod, ...view.frontends.map(({ report }) => periodFor(report, now)));
 }
 
-function periodFor({ awaited, done }: Report, now: Instant): Millis {
-  const isEarly = now - awaited.since < motionLimit;
-  if (awaited.checks.length > 0 && isEarly) return checkPeriod;
-  if (done.length > 0 || (awaited.ends.length > 0 && isEarly)) return motionPeriod;
-  return awaited.checks.length + awaited.ends.length > 0 ? watchPeriod : restPeriod;
+function periodFor({ awaited: { checks, ends, since }, done }: Report, now: Instant): Millis {
+  const isAwaiting = checks.length + ends.length > 0;
+  if (done.length > 0 || (isAwaiting && now - since < motionLimit)) return motionPeriod;
+  return isAwaiting ? watchPeriod : restPeriod;
 }
 
 /** One pass on every front end. */

@@ -115,11 +115,16 @@ export function describeProxies(name: string, open: () => Promise<ProxyFixture>)
       expect(await fixture.ask(10)).toEqual(new Set([one.port]));
     });
 
-    it('drains, retires and revives behind the check', async () => {
+    it('lets a new server in as soon as its check passes, and a sick one not at all', async () => {
       await proxy.add(aBackend([]), two);
-      await until(isUp(two));
-      await proxy.admit('app', two.name);
+      const servers = [two, dead].map(({ name: server }) => ({ backend: 'app', server }));
+      await proxy.admitWhenUp(servers, 1_000);
+      expect(await state(two)).toMatchObject({ admin: 'ready', up: true });
+      expect(await state(dead)).toMatchObject({ admin: 'drain', up: false });
       expect(await fixture.ask(10)).toEqual(new Set([one.port, two.port]));
+    });
+
+    it('drains, retires and revives behind the check', async () => {
       await proxy.drain('app', two.name);
       expect(await fixture.ask(10)).toEqual(new Set([one.port]));
       await proxy.retire('app', two.name);

@@ -18,10 +18,11 @@ export interface Reaction {
   readonly starved: number;
 }
 
-const batches = 5;
-const batchSize = 6;
+const batches = 15;
+/** Servers that boot at once: a crowd of them on one computer would leave the controller no processor. */
+const batchSize = 2;
 const rounds = 10;
-/** Front ends that boot at once: on one computer a crowd of them would leave the controller no processor. */
+/** Front ends that boot at once, for the same reason. */
 const growth = 4;
 const seenLimitMs = 60_000;
 

@@ -176,7 +176,10 @@ export class ProxyFleet {
         else done.push({ step, reloadMilliseconds: outcome?.reloadMilliseconds ?? 0 });
       }
       const joined = steps.flatMap(joinOf);
-      if (joined.length > 0) await proxy.admitWhenUp(joined, firstChecks);
+      if (joined.length === 0) continue;
+      await proxy.admitWhenUp(joined, firstChecks);
+      // More may have come meanwhile: the file is for the next pass, which sees them.
+      return { observation, trouble };
     }
   }
 

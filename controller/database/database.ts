@@ -160,8 +160,10 @@ export class SshDatabase implements Database {
     if ((await this.#observe(patience)).look.replication !== undefined) {
       throw this.#failed('it follows another server');
     }
+    await this.#order(stamp, this.#dialect.open(stamp.epoch));
+    // Clients are waiting, events can wait.
     const wakeEvents = await this.#order(stamp, this.#dialect.sleepingEvents);
-    await this.#order(stamp, [this.#dialect.open(stamp.epoch), ...wakeEvents].join('\n'));
+    if (wakeEvents.length > 0) await this.#order(stamp, wakeEvents.join('\n'));
   }
 
   async close(stamp: Stamp, timeout: Millis): Promise<Gtids> {

@@ -6,7 +6,7 @@ import { end, stopOldAside, tell } from './ending.ts';
 import { detect, fence, type Choice } from './fence.ts';
 import { isPlanned, Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
-import { openPrimary, repoint } from './repoint.ts';
+import { leadAhead, openPrimary, repoint } from './repoint.ts';
 import { goBack } from './roll-back.ts';
 import { moveAhead, updateDNS, updateProxies, verifyWrites } from './route.ts';
 import { lookAt, openRun, type Next, type Run } from './run.ts';
@@ -120,7 +120,10 @@ async function goOn(run: Run): Promise<Next> {
     return 'ended';
   }
   stopOldAside(run);
-  if (journal.step('Promote')?.startTime === undefined) moveAhead(run);
+  if (journal.step('Promote')?.startTime === undefined) {
+    moveAhead(run);
+    leadAhead(run);
+  }
   for (const [name, step] of forward) {
     const state = journal.step(name)?.state;
     if (state === 'Succeeded' || state === 'Skipped' || state === 'Failed') continue;

@@ -12,6 +12,7 @@ import {
   rethrowOurs,
   stampOf,
   timely,
+  type Leading,
   type Next,
   type Run,
 } from './run.ts';
@@ -19,17 +20,19 @@ import { hasProof } from './stop-old.ts';
 
 const pollPeriod = 50;
 
+/** Begins to lead the others to the new primary while it is still made ready: until it opens there is nothing to receive. */
+export function leadAhead(run: Run): void {
+  const primary = newPrimary(run);
+  if (primary !== undefined) run.leading = leadAll(run, primary);
+}
+
 export async function repoint(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('Repoint');
   return await attempt(run, 'Repoint', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
-    const results = new Map<string, string>();
-    const siblings = siblingsOf(run, primary);
-    const work = Promise.all(siblings.map((sibling) => lead(run, { primary, sibling, results })));
-    // It is waited for below; until then a failure must not count as unheard.
-    work.catch(() => undefined);
+    const { siblings, results, work } = run.leading ?? leadAll(run, primary);
     const left = Math.max(0, limits.attach - journal.elapsed('Repoint'));
     const isAttached = await attached(run, primary, { work, left });
     if (!isAttached) {
@@ -41,6 +44,15 @@ export async function repoint(run: Run): Promise<Next> {
     journal.leave('Repoint', summary(siblings, results));
     return 'go';
   });
+}
+
+function leadAll(run: Run, primary: Member): Leading {
+  const results = new Map<string, string>();
+  const siblings = siblingsOf(run, primary);
+  const work = Promise.all(siblings.map((sibling) => lead(run, { primary, sibling, results })));
+  // It is waited for later; until then a failure must not count as unheard.
+  work.catch(() => undefined);
+  return { siblings, results, work };
 }
 
 /** The old primary follows only when it is known to have ended in good order. */

@@ -64,6 +64,16 @@ export interface Run {
   readonly aside: Promise<void>[];
   /** Clients are led to the new primary already, or were not. */
   moving?: Promise<Moved>;
+  /** The same for those that are to follow it. */
+  leading?: Leading;
+}
+
+/** Servers on their way to follow the new primary. */
+export interface Leading {
+  readonly siblings: readonly Member[];
+  /** What went wrong, by server. */
+  readonly results: ReadonlyMap<string, string>;
+  readonly work: Promise<unknown>;
 }
 
 export function openRun(ports: FailoverPorts, order: Order, journal: Journal): Run {

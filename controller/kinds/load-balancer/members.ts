@@ -2,7 +2,9 @@
 import { findCondition } from '../../api/conditions.ts';
 import { isOutOfService } from '../../api/drain.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
+import type { AnyObject } from '../../api/meta.ts';
 import { arrayOf, type Server } from '../../api/server.ts';
+import { requestOf } from '../../api/standing.ts';
 
 /**
  * States in which a server that has booted stays where it is. Whether an unhealthy or silent one gets requests is
@@ -43,6 +45,13 @@ export function leaversOf({ spec }: LoadBalancer, servers: readonly Server[]): r
     ...spec.backends.flatMap(({ members }) => members.map(({ array }) => array)),
   ]);
   return servers.filter((server) => arrays.has(arrayOf(server) ?? '') && isOutOfService(server));
+}
+
+/** All that a load balancer reads of a server: how it boots wakes nobody. */
+export function standingOf(object: AnyObject): readonly unknown[] {
+  const server = object as Server;
+  const { instanceID, privateIP, publicIP, sshHostKeys } = server.status ?? {};
+  return [requestOf(server), isStanding(server), instanceID, privateIP, publicIP, sshHostKeys];
 }
 
 function isStanding({ status }: Server): boolean {

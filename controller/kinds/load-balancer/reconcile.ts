@@ -23,6 +23,7 @@ import { answersOf } from './answers.ts';
 import { decide, isHandsOff } from './decide.ts';
 import { publicationOf, wantedRecord, type Publication } from './dns.ts';
 import { MaterialReader } from './materials.ts';
+import { standingOf } from './members.ts';
 import type { BalancerMetrics } from './metrics.ts';
 import { modelFor } from './model.ts';
 import { observe, type Observed } from './observe.ts';
@@ -74,7 +75,11 @@ export function createLoadBalancerController(ports: LoadBalancerPorts): KindCont
     // A pass may wait seconds for a host that does not answer.
     workers: 8,
     watches: [
-      { resource: serverKind, wakes: (server, cache) => balancersWith(server as Server, cache) },
+      {
+        resource: serverKind,
+        wakes: (server, cache) => balancersWith(server as Server, cache),
+        heeds: standingOf,
+      },
       { resource: serverArrayKind, wakes: ofNamespace },
       { resource: siteDeploymentKind, wakes: ofNamespace, heeds: deploymentStanding },
       {

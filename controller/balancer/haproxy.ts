@@ -8,7 +8,14 @@ import { applyExit, applyScript } from './apply-script.ts';
 import type { Layout } from './layout.ts';
 import { lookScript, readLook, type Look } from './look.ts';
 import type { CheckedBackend, ProxyServer } from './model.ts';
-import { parseInfo, parseMaintenance, parseServers, parseTraffic, sumStatistics } from './parse.ts';
+import {
+  parseInfo,
+  parseMaintenance,
+  parseServers,
+  parseTraffic,
+  sumStatistics,
+  type Stranger,
+} from './parse.ts';
 import type {
   FileChange,
   FileOutcome,
@@ -23,8 +30,10 @@ import { RuntimeSocket } from './runtime-socket.ts';
 import { word } from './words.ts';
 
 const scriptTimeout: Millis = 60_000;
-/** First check of a new server: it decides how soon traffic may come. */
-const firstCheck: Millis = 200;
+/** First check of a new server: it decides how soon traffic may come. One that stays sick is asked as often. */
+const firstCheck: Millis = 100;
+/** Who else listens is dear to find out: not with every look while servers come and go. */
+const strangersPeriod: Millis = 1_000;
 /** How often the process is asked whether a check has passed. */
 const checkPause: Millis = 25;
 /** HAProxy is silent when all is well; these say the same in words. */
@@ -59,6 +68,7 @@ class HaproxyProxy implements Proxy {
   readonly #host: Host;
   readonly #layout: Layout;
   #socket: Promise<RuntimeSocket> | undefined;
+  #strangers: { readonly found: readonly Stranger[]; readonly staleAt: Millis } = { found: [], staleAt: 0 };
 
   constructor(remote: Remote, host: Host, layout: Layout) {
     this.#remote = remote;
@@ -68,11 +78,14 @@ class HaproxyProxy implements Proxy {
 
   async observe(): Promise<Observation> {
     const { configFile, directory, masterSocket, unit, guardsPorts } = this.#layout;
-    const words = [configFile, flagsFile(directory), masterSocket, guardsPorts ? unit : ''];
+    const asksPorts = guardsPorts && performance.now() >= this.#strangers.staleAt;
+    const words = [configFile, flagsFile(directory), masterSocket, asksPorts ? unit : ''];
     const look = readLook((await this.#script(lookScript, words)).stdout);
-    const { fileDigest, file, maintenance, strangers } = look;
+    if (asksPorts) this.#strangers = { found: look.strangers, staleAt: performance.now() + strangersPeriod };
+    const { fileDigest, file, maintenance } = look;
+    const seen = { fileDigest, file, maintenance, strangers: this.#strangers.found };
     const running = look.isRunning ? await this.#process(look) : undefined;
-    return { fileDigest, file, maintenance, strangers, ...(running === undefined ? {} : { running }) };
+    return { ...seen, ...(running === undefined ? {} : { running }) };
   }
 
   async write(change: FileChange): Promise<FileOutcome> {

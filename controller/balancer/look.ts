@@ -29,7 +29,11 @@ export const lookScript = String.raw`config=$1 flags=$2 master=$3 unit=$4
 ask() { printf '%s\n' "$1" | timeout 1 socat -t1 - "UNIX-CONNECT:$master" 2>/dev/null; }
 workers=$(ask 'show proc')
 printf '%s\n' "$workers"
-for pid in $(printf '%s\n' "$workers" | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p'); do
+pids=
+case $workers in *'# old workers'*)
+  pids=$(printf '%s\n' "$workers" | sed -n '/^# old workers/,/^# programs/s/^\([0-9][0-9]*\)[[:space:]].*/\1/p') ;;
+esac
+for pid in $pids; do
   echo '--- old'
   # A worker that is just ending may never answer; one that is gone has no sessions.
   for _ in 1 2 3; do
@@ -49,7 +53,7 @@ done
 echo '--- flags'
 cat "$flags" 2>/dev/null
 echo '--- file'
-[ ! -e "$config" ] || { sha256sum < "$config" | cut -d' ' -f1; cat "$config"; }`;
+[ ! -e "$config" ] || { sha256sum < "$config"; cat "$config"; }`;
 
 export function readLook(text: string): Look {
   const at = text.indexOf('--- file\n');
@@ -59,7 +63,7 @@ export function readLook(text: string): Look {
   const content = text.slice(at + '--- file\n'.length);
   const end = content.indexOf('\n');
   return {
-    fileDigest: content.slice(0, Math.max(end, 0)),
+    fileDigest: content.slice(0, Math.max(end, 0)).replace(/ .*/, ''),
     file: parseFile(content.slice(end + 1)),
     maintenance: parseMaintenance(flags),
     // Without a master nothing answers on the admin socket either.

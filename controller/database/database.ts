@@ -160,9 +160,9 @@ export class SshDatabase implements Database {
     if ((await this.#observe(patience)).look.replication !== undefined) {
       throw this.#failed('it follows another server');
     }
-    await this.#order(stamp, this.#dialect.open(stamp.epoch));
+    const opening = this.#dialect.open(stamp.epoch);
     // Clients are waiting, events can wait.
-    const wakeEvents = await this.#order(stamp, this.#dialect.sleepingEvents);
+    const wakeEvents = await this.#order(stamp, `${opening}\n${this.#dialect.sleepingEvents}`);
     if (wakeEvents.length > 0) await this.#order(stamp, wakeEvents.join('\n'));
   }
 

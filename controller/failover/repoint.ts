@@ -63,40 +63,51 @@ function siblingsOf(run: Run, primary: Member): readonly Member[] {
   );
 }
 
-interface Lead {
+interface Pair {
   readonly primary: Member;
   readonly sibling: Member;
-  readonly results: Map<string, string>;
 }
 
-/** Makes one server follow the new primary; never rejects but for what is no server's doing. */
-async function lead(run: Run, { primary, sibling, results }: Lead): Promise<void> {
+/**
+ * Makes one server follow the new primary; what fails is tried again as long as replicas are waited for. Never rejects but
+ * for what is no server's doing.
+ */
+async function lead(
+  run: Run,
+  { results, ...pair }: Pair & { readonly results: Map<string, string> },
+): Promise<void> {
+  const { clock } = run.ports;
+  const deadline = clock.monotonic() + limits.attach;
+  for (;;) {
+    const failure = await leadOnce(run, pair);
+    if (failure === undefined) results.delete(pair.sibling.server);
+    else results.set(pair.sibling.server, failure);
+    if (failure === undefined || clock.monotonic() >= deadline) return;
+    await clock.sleep(limits.retry);
+  }
+}
+
+/** Why it did not work; undefined when it did. */
+async function leadOnce(run: Run, { primary, sibling }: Pair): Promise<string | undefined> {
   const { ports, algebra } = run;
   try {
-    const look = await timely(
-      run,
-      limits.look,
-      `asking ${sibling.server}`,
-      sibling.database.look(limits.look),
-    );
+    const asking = sibling.database.look(limits.look);
+    const look = await timely(run, limits.look, `asking ${sibling.server}`, asking);
     const acknowledges = durabilityOf(run).ackers.includes(sibling.server);
-    if (follows(look, primary, acknowledges)) return;
+    if (follows(look, primary, acknowledges)) return undefined;
     const held = look.replication?.received ?? look.executed;
-    const asking = primary.database.look(limits.look);
     const [{ executed }, source] = await Promise.all([
-      timely(run, limits.look, `asking ${primary.server}`, asking),
-      ports.sourceOf(primary, acknowledges),
+      timely(run, limits.look, `asking ${primary.server}`, primary.database.look(limits.look)),
+      ports.sourceOf(primary),
     ]);
-    if (!algebra.contains(executed, held)) {
-      results.set(sibling.server, 'holds transactions that the new primary lacks');
-      return;
-    }
-    const following = sibling.database.follow(source, stampOf(run));
+    if (!algebra.contains(executed, held)) return 'holds transactions that the new primary lacks';
+    const following = sibling.database.follow({ ...source, acknowledges }, stampOf(run));
     await timely(run, limits.follow, `repointing ${sibling.server}`, following);
     ports.failpoints.hit('failover.after-follow');
+    return undefined;
   } catch (error) {
     rethrowOurs(error);
-    results.set(sibling.server, messageOf(error));
+    return messageOf(error);
   }
 }
 
@@ -126,7 +137,7 @@ async function attached(run: Run, primary: Member, { work, left }: Waiting): Pro
     const look = await lookAt(run, primary);
     if ((look?.acks.connected ?? 0) >= requiredAcks) return true;
     if (clock.monotonic() >= deadline) return false;
-    await within(clock, pollPeriod, new Promise(() => undefined));
+    await clock.sleep(pollPeriod);
   }
 }
 

@@ -85,6 +85,18 @@ describe.each(['MySQL', 'MariaDB'] as const)('%s', (flavor) => {
   });
 });
 
+test('a replica that cannot be led to the new primary at once is led again, and the pause stays short', async () => {
+  const { world, controller } = await stage({ instances: 2 });
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.faults.failNext('follow', 'database.failed');
+  world.request('swap');
+  await world.clock.advance(5_000);
+  expect(world.promotions[0]?.status?.writeOutageMilliseconds).toBeLessThan(1_000);
+  expect(world.cluster.status?.durability).toMatchObject({ state: 'Protected', ackers: ['db-1'] });
+  await judge(world);
+});
+
 test('a planned change waits some seconds for a target that does not answer', async () => {
   const { world, controller } = await stage();
   controller();

@@ -182,10 +182,15 @@ export class SshDatabase implements Database {
     const observation = await this.#observe(patience);
     const { look } = observation;
     if (!look.readOnly) throw this.#failed('it takes writes');
+    const isThere = isFollowing(look.replication, source);
     // To end their wait would acknowledge commits that no replica has.
-    if (look.acks.waiting > 0) throw this.#failed('commits on it still wait for replicas');
+    if (look.acks.waiting > 0 && !isThere) throw this.#failed('commits on it still wait for replicas');
     const isNew = await this.#commands.trust(source.certificate, stamp);
-    if (!isNew && isFollowing(look.replication, source)) return;
+    if (!isNew && isThere) {
+      // An order to follow can be cut off before its last word; what waits then is what it applies.
+      if (look.acks.armed) await this.requireAcks(0, stamp);
+      return;
+    }
     if (look.replication !== undefined) await this.#drain(observation, stamp);
     const position = look.replication === undefined && look.executed !== '' ? look.executed : undefined;
     await this.#order(stamp, this.#dialect.follow(source, position));

@@ -112,11 +112,12 @@ function follow({ address, password, acknowledges }: Source): string {
   return [
     `SET SESSION lock_wait_timeout = 2; ${turnReadOnly}`,
     'STOP REPLICA;',
-    'SET GLOBAL rpl_semi_sync_source_enabled = OFF;',
     `SET GLOBAL rpl_semi_sync_replica_enabled = ${acknowledges ? 'ON' : 'OFF'};`,
     `SET SESSION sql_mode = '';`,
     `CHANGE REPLICATION SOURCE TO ${settings.join(', ')};`,
     'START REPLICA;',
+    // Takes a second when replicas have followed it; until then its applier waits, but it acknowledges.
+    'SET GLOBAL rpl_semi_sync_source_enabled = OFF;',
   ].join('\n');
 }
 

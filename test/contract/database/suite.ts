@@ -233,6 +233,17 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect(await commit(one)).toBe('refused');
       });
 
+      it('waits for no replica of its own any more when one that follows is led again', async () => {
+        await on(one.database.requireAcks(1, stamp(story.epoch)));
+        expect((await look(one)).acks).toMatchObject({ armed: true });
+        expect(await commit(two)).toBe('acknowledged');
+        const { executed } = await look(two);
+        await follow(one, two);
+        expect((await look(one)).acks).toMatchObject({ armed: false, waiting: 0 });
+        await untilLook(one, 'has it all', (now) => contains(now.executed, executed));
+        await ackersOf(two, 2);
+      });
+
       it('refuses every order of an epoch that is over, and does not carry it out', async () => {
         const stale = story.epoch - 1;
         const source = await on(two.source(true));

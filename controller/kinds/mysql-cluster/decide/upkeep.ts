@@ -95,16 +95,16 @@ function troubleOf(observed: Observed, member: Member, primary: Member | undefin
   if (isErrant(observed, { ...member, look }, primary)) {
     return { kind: 'Errant', message: `${name} holds transactions that ${primary?.name ?? ''} lacks` };
   }
-  return replicationTrouble({ name, replication: look.replication }, observed, primary);
+  return replicationTrouble({ name, look }, observed, primary);
 }
 
 interface Follower {
   readonly name: string;
-  readonly replication: Replication | undefined;
+  readonly replication: Replication;
 }
 
 function replicationTrouble(
-  { name, replication }: Follower,
+  { name, look: { replication, acks } }: { readonly name: string; readonly look: Look },
   { cluster }: Observed,
   primary: Member | undefined,
 ): Trouble | undefined {
@@ -117,6 +117,7 @@ function replicationTrouble(
   if (replication.receiver === 'Stopped' || replication.applier === 'Stopped') {
     return { kind: 'Astray', message: `${name} has stopped following` };
   }
+  if (acks.armed) return { kind: 'Astray', message: `${name} waits for replicas of its own` };
   const lag = replication.lagSeconds ?? 0;
   const limit = cluster.spec.maxLagSeconds;
   return lag > limit
@@ -125,10 +126,7 @@ function replicationTrouble(
 }
 
 /** Errors that telling it to follow again does not mend, and a source it does not reach. */
-function brokenBy({
-  name,
-  replication,
-}: Follower & { readonly replication: Replication }): Trouble | undefined {
+function brokenBy({ name, replication }: Follower): Trouble | undefined {
   const { applierError, receiverError, receiver } = replication;
   if (applierError !== undefined) {
     return { kind: 'Stopped', message: `${name} stopped applying: ${errorText(applierError)}` };

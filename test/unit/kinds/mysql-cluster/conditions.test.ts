@@ -26,6 +26,7 @@ test.each([
   ['connects', replica('db-3', { receiver: 'Connecting' })],
   ['has stopped to receive', replica('db-3', { receiver: 'Stopped' })],
   ['follows another', replica('db-3', { source: '10.77.1.9' })],
+  ['waits for replicas itself', replica('db-3', {}, { armed: true, required: 1 })],
 ])('a replica that %s is told of after some seconds', (_, db3) => {
   expect(verdictOn(db3, undefined)).toBe('AllReplicasRunning');
   expect(verdictOn(db3, 4)).toBe('AllReplicasRunning');

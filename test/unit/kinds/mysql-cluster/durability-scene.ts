@@ -44,11 +44,17 @@ export function primary(changes: Partial<Look['acks']> = {}, more: Partial<Look>
   return member('db-1', { look: look({ acks: acks(changes), ...more }) });
 }
 
-/** A replica that follows db-1. */
-export function replica(name: string, changes: Partial<NonNullable<Look['replication']>> = {}): Member {
+/** A replica that follows db-1, and has none of its own. */
+export function replica(
+  name: string,
+  changes: Partial<NonNullable<Look['replication']>> = {},
+  ofItsOwn: Partial<Look['acks']> = {},
+): Member {
+  const following = replication({ source: primaryAddress, ...changes });
+  const alone = acks({ armed: false, connected: 0, required: 0, ...ofItsOwn });
   return member(name, {
     lookedAt: 0,
-    look: look({ readOnly: true, replication: replication({ source: primaryAddress, ...changes }) }),
+    look: look({ readOnly: true, replication: following, acks: alone }),
   });
 }
 

@@ -138,18 +138,18 @@ export class SshDatabase implements Database {
     });
   }
 
-  async detach(stamp: Stamp): Promise<void> {
+  async lead(acks: number, stamp: Stamp): Promise<void> {
     let observation = await this.#observe(patience);
     const { replication } = observation.look;
-    if (replication?.receiver !== 'Stopped') {
-      await this.#stopReceiver(stamp, replication?.source);
-      if (replication === undefined) return;
+    if (replication === undefined) return await this.requireAcks(acks, stamp);
+    if (replication.receiver !== 'Stopped') {
+      await this.#stopReceiver(stamp, replication.source);
       observation = await this.#observe(patience);
     }
     if (!this.#hasAppliedAll(observation)) {
       throw this.#failed('it has not applied all that it received');
     }
-    await this.#order(stamp, this.#dialect.detach);
+    await this.#order(stamp, `${this.#dialect.detach}\n${this.#dialect.requireAcks(acks)}`);
   }
 
   async requireAcks(acks: number, stamp: Stamp): Promise<void> {

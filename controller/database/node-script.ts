@@ -30,7 +30,7 @@ export function stampWord({ epoch, serial }: Stamp): string {
  * is. A call holds the lock until it ends, so a late call of an old controller is over before a later stamp is admitted.
  * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
  * column names. `hush <seconds> <address>` runs SQL that stops to listen to the database there: connections to it that are
- * still there after 200 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
+ * still there after 50 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
  * process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1).
  */
 export const nodeScript = String.raw`#!/bin/bash
@@ -89,7 +89,7 @@ sql() {
 # Where the kernel cannot cut connections it only takes longer.
 hush() {
   local cutter
-  { sleep 0.2; while :; do ss --kill "dst = $2 and dport = 3306"; sleep 0.1; done; } > /dev/null 2>&1 9>&- & cutter=$!
+  { sleep 0.05; while :; do ss --kill "dst = $2 and dport = 3306"; sleep 0.1; done; } > /dev/null 2>&1 9>&- & cutter=$!
   trap 'kill "$cutter"' EXIT
   sql "$1"
 }

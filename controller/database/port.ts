@@ -151,8 +151,11 @@ export interface Database {
   thaw(stamp: Stamp): Promise<void>;
   /** Starts the applier and waits until `target` is executed; false when the time is over. Changes no role. */
   catchUp(target: Gtids, timeout: Millis): Promise<boolean>;
-  /** Follows nobody from now on. Refused while something it received is not applied. It stays read-only. */
-  detach(stamp: Stamp): Promise<void>;
+  /**
+   * Follows nobody from now on, and its commits will wait for so many replicas; 0 = for none. Refused while something it
+   * received is not applied. It stays read-only.
+   */
+  lead(acks: number, stamp: Stamp): Promise<void>;
   /** Makes commits wait for so many replicas from now on; 0 = for none. */
   requireAcks(acks: number, stamp: Stamp): Promise<void>;
   /** Takes writes, from now on and not after a restart; writes the heartbeat row with the epoch. */

@@ -90,13 +90,10 @@ export async function promote(run: Run): Promise<Next> {
     const { status } = journal.cluster;
     const winner = newPrimary(run);
     if (winner === undefined) return { after: limits.retry };
-    const detaching = winner.database.detach(stampOf(run));
-    await timely(run, limits.follow, `detaching ${winner.server}`, detaching);
-    ports.failpoints.hit('failover.after-detach');
     const acks = status?.durability?.requiredAcks ?? 0;
-    const arming = winner.database.requireAcks(acks, stampOf(run));
-    await timely(run, limits.follow, `setting up ${winner.server}`, arming);
-    ports.failpoints.hit('failover.after-require-acks');
+    const leading = winner.database.lead(acks, stampOf(run));
+    await timely(run, limits.follow, `setting up ${winner.server}`, leading);
+    ports.failpoints.hit('failover.after-lead');
     journal.leave('Promote', acks === 0 ? 'Its commits wait for nobody.' : 'Its commits wait for a replica.');
     return 'go';
   });

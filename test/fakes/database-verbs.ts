@@ -98,13 +98,14 @@ export class FakeDatabase implements Database {
     });
   }
 
-  detach(stamp: Stamp): Promise<void> {
-    return this.#order('detach', stamp, (server) => {
+  lead(acks: number, stamp: Stamp): Promise<void> {
+    return this.#order('lead', stamp, (server) => {
       if (server.relay.length > 0) {
         if (server.rules.keepsReceived) throw failed(server, 'has not applied all that it received');
         server.forgetReceived();
       }
-      Object.assign(server, { source: undefined, receives: false, applies: false, receiverError: undefined });
+      const follows = { source: undefined, receives: false, applies: false, receiverError: undefined };
+      Object.assign(server, follows, { requiredAcks: acks });
     });
   }
 

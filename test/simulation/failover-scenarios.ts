@@ -61,8 +61,7 @@ export const failoverFailpoints = failpointNames.filter((name) => name.startsWit
 const aroundCommit: readonly FailpointName[] = [
   'failover.before-commit',
   'failover.after-commit',
-  'failover.after-detach',
-  'failover.after-require-acks',
+  'failover.after-lead',
   'failover.after-follow',
   'failover.after-open',
 ];
@@ -72,7 +71,7 @@ const changingCalls = [
   'freeze',
   'thaw',
   'catchUp',
-  'detach',
+  'lead',
   'requireAcks',
   'follow',
   'open',

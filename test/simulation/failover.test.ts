@@ -222,8 +222,7 @@ interface Way {
 const forward = [
   'before-commit',
   'commit',
-  'detach',
-  'require-acks',
+  'lead',
   'follow',
   'open',
   'move',

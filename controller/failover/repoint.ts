@@ -82,7 +82,7 @@ async function lead(
     const failure = await leadOnce(run, pair);
     if (failure === undefined) results.delete(pair.sibling.server);
     else results.set(pair.sibling.server, failure);
-    if (failure === undefined || clock.monotonic() >= deadline) return;
+    if (failure === undefined || clock.monotonic() >= deadline || run.order.signal.aborted) return;
     await clock.sleep(limits.retry);
   }
 }

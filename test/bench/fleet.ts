@@ -165,7 +165,7 @@ function slopes(stages: readonly Stage[]): readonly string[] {
   return stages.flatMap((stage) => {
     const before = stages.find(({ servers, name }) => servers === small && name === stage.name);
     if (stage.servers !== large || before === undefined) return [];
-    const times = (value: number, base: number) => `${round(value / base)}x`;
+    const times = (value: number, base: number) => (value === base ? '1x' : `${round(value / base)}x`);
     const { cpuSeconds, ec2Calls, kubeWrites } = stage.spent;
     const cost = [
       `${times(stage.seconds, before.seconds)} seconds`,

@@ -300,6 +300,29 @@ describe('a planned change of primary', () => {
     await story.waitFor('rlm/db', 'SwitchoverSucceeded', 'FailingOver');
     await story.waitFor('rlm/db', 'Healthy');
   }, 120_000);
+
+  test('goes on while somebody edits the cluster again and again', async () => {
+    const { members = [] } = await statusOf();
+    const target = members.find(({ role }) => role === 'Replica')?.server ?? '';
+    let isOver = false;
+    const edit = async () => {
+      for (let maxLagSeconds = 31; !isOver; maxLagSeconds += 1) {
+        const patch = JSON.stringify({ spec: { maxLagSeconds } });
+        await story.kubectl('patch', 'rlm/db', '--type=merge', '--patch', patch);
+      }
+    };
+    const outage = await underWrites(async () => {
+      const editing = edit();
+      await story.apply(object('Promotion', 'edited', { clusterRef: { name: 'db' }, target }));
+      await story.waitFor('rlp/edited', 'Completed', 'Succeeded');
+      isOver = true;
+      await editing;
+    });
+    console.log(`switchover under edits: no write for ${seconds(outage)} s`);
+    expect((await statusOf()).primary?.server).toBe(target);
+    await story.apply(object('MySQLCluster', 'db', cluster));
+    await story.waitFor('rlm/db', 'Healthy');
+  }, 120_000);
 });
 
 describe('changed settings', () => {

@@ -143,7 +143,8 @@ export class SshDatabase implements Database {
     const { replication } = observation.look;
     if (replication === undefined) return await this.requireAcks(acks, stamp);
     if (replication.receiver !== 'Stopped') {
-      await this.#stopReceiver(stamp, replication.source);
+      // A receiver that acknowledges (MariaDB's) first calls its source to end the session there.
+      await this.#stopReceiver(stamp, replication.source, this.#dialect.acknowledge(false));
       observation = await this.#observe(patience);
     }
     if (!this.#hasAppliedAll(observation)) {

@@ -143,8 +143,7 @@ export class SshDatabase implements Database {
     const { replication } = observation.look;
     if (replication === undefined) return await this.requireAcks(acks, stamp);
     if (replication.receiver !== 'Stopped') {
-      // A receiver that acknowledges (MariaDB's) first calls its source to end the session there.
-      await this.#stopReceiver(stamp, replication.source, this.#dialect.acknowledge(false));
+      await this.#leaveSource(observation, stamp);
       observation = await this.#observe(patience);
     }
     if (!this.#hasAppliedAll(observation)) {
@@ -246,6 +245,15 @@ export class SshDatabase implements Database {
     else await this.#commands.hush(`${before} ${this.#dialect.stopReceiver}`, source, stamp, settling);
   }
 
+  /**
+   * Stops to listen, not to come back soon. A receiver that acknowledges would call its source first, to end the session
+   * there (MariaDB); whoever makes it listen again says whether it does.
+   */
+  async #leaveSource(observation: Observation, stamp: Stamp): Promise<void> {
+    const before = `${this.#dialect.acknowledge(false)} ${this.#wake(observation)}`;
+    await this.#stopReceiver(stamp, observation.look.replication?.source, before);
+  }
+
   async #order(stamp: Stamp, sql: string): Promise<readonly string[]> {
     return await this.#commands.sql(sql, stamp, patience);
   }
@@ -258,7 +266,7 @@ export class SshDatabase implements Database {
 
   /** Lets no more in and waits until all that was received is applied. */
   async #drain(observation: Observation, stamp: Stamp): Promise<void> {
-    await this.#stopReceiver(stamp, observation.look.replication?.source, this.#wake(observation));
+    await this.#leaveSource(observation, stamp);
     const drained = await this.#until(settling, (now) => {
       if (this.#hasAppliedAll(now)) return true;
       this.#assertApplies(now);

@@ -304,9 +304,9 @@ describe('a planned change of primary', () => {
   test('goes on while somebody edits the cluster again and again', async () => {
     const { members = [] } = await statusOf();
     const target = members.find(({ role }) => role === 'Replica')?.server ?? '';
-    let isOver = false;
+    const over = new AbortController();
     const edit = async () => {
-      for (let maxLagSeconds = 31; !isOver; maxLagSeconds += 1) {
+      for (let maxLagSeconds = 31; !over.signal.aborted; maxLagSeconds += 1) {
         const patch = JSON.stringify({ spec: { maxLagSeconds } });
         await story.kubectl('patch', 'rlm/db', '--type=merge', '--patch', patch);
       }
@@ -315,7 +315,7 @@ describe('a planned change of primary', () => {
       const editing = edit();
       await story.apply(object('Promotion', 'edited', { clusterRef: { name: 'db' }, target }));
       await story.waitFor('rlp/edited', 'Completed', 'Succeeded');
-      isOver = true;
+      over.abort();
       await editing;
     });
     console.log(`switchover under edits: no write for ${seconds(outage)} s`);

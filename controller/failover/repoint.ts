@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import { newPrimary } from './commit.ts';
 import { amended } from './proof.ts';
+import { writeAhead } from './route.ts';
 import {
   attempt,
   durabilityOf,
@@ -187,6 +188,7 @@ export async function openPrimary(run: Run): Promise<Next> {
     ports.failpoints.hit('failover.after-open');
     journal.add({ promotedTime: journal.status.promotedTime ?? journal.now() });
     journal.leave('Open', `${primary.server} takes writes.`);
+    writeAhead(run, primary);
     return 'go';
   });
 }

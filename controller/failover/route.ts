@@ -20,8 +20,11 @@ export function moveAhead(run: Run): void {
   run.moving.catch(() => undefined);
 }
 
-function move({ ports, epoch }: Run, { server, address }: Member): Promise<Moved> {
-  return ports.router.move({ server, address }, epoch, limits.route);
+async function move(run: Run, { server, address }: Member): Promise<Moved> {
+  const { router, clock } = run.ports;
+  const moved = await router.move({ server, address }, run.epoch, limits.route);
+  run.movedAt = clock.now();
+  return moved;
 }
 
 /** Asks every local proxy once; one that does not answer is a warning, the cluster asks it again later. */
@@ -31,8 +34,8 @@ export async function updateProxies(run: Run): Promise<Next> {
   const primary = newPrimary(run);
   if (primary === undefined) return { after: limits.retry };
   try {
-    const moving = run.moving ?? move(run, primary);
-    const { moved, missing } = await timely(run, 2 * limits.route, 'moving the local proxies', moving);
+    run.moving ??= move(run, primary);
+    const { moved, missing } = await timely(run, 2 * limits.route, 'moving the local proxies', run.moving);
     ports.failpoints.hit('failover.after-move');
     const count = `${moved.length} of ${moved.length + missing.length} local proxies`;
     const why = missing.map((one) => `${one.server}: ${one.message}`).join('; ');
@@ -64,23 +67,34 @@ export async function updateDNS(run: Run): Promise<Next> {
   return 'go';
 }
 
-/** The first good write ends the outage. */
+/** Writes while clients are still led: what has to be told is when they could, not when we got round to asking. */
+export function writeAhead(run: Run, primary: Member): void {
+  run.firstWrite = write(run, primary).catch(() => undefined);
+}
+
+async function write(run: Run, { server, database }: Member): Promise<Instant> {
+  const beat = database.beat(run.epoch, limits.beat);
+  await timely(run, 2 * limits.beat, `writing to ${server}`, beat);
+  return run.ports.clock.now();
+}
+
+/** The first good write ends the outage, for clients that have been led to it. */
 export async function verifyWrites(run: Run): Promise<Next> {
-  const { journal, ports, epoch } = run;
+  const { journal, ports } = run;
   await journal.enter('VerifyWrites');
   return await attempt(run, 'VerifyWrites', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
+    let writtenAt: Instant | undefined;
     try {
-      const beat = primary.database.beat(epoch, limits.beat);
-      await timely(run, 2 * limits.beat, `writing to ${primary.server}`, beat);
+      writtenAt = (await run.firstWrite) ?? (await write(run, primary));
     } catch (error) {
       if (journal.elapsed('VerifyWrites') < limits.verify) throw error;
       journal.leave('VerifyWrites', `No write was good yet: ${messageOf(error)}.`, 'Failed');
       return 'go';
     }
     ports.failpoints.hit('failover.after-verify');
-    const outage = ports.clock.now() - lastWrite(run);
+    const outage = Math.max(writtenAt, run.movedAt ?? 0) - lastWrite(run);
     if (Number.isFinite(outage)) journal.add({ writeOutageMilliseconds: Math.max(0, Math.round(outage)) });
     journal.leave('VerifyWrites', 'A write was good.');
     return 'go';

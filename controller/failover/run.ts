@@ -1,5 +1,5 @@
 /** What the steps of a change of primary share: the order, the journal, and how a step tells what comes next. */
-import type { Millis } from '../base/clock.ts';
+import type { Instant, Millis } from '../base/clock.ts';
 import { within } from '../base/abort.ts';
 import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
@@ -64,8 +64,11 @@ export interface Run {
   readonly aside: Promise<void>[];
   /** Clients are led to the new primary already, or were not. */
   moving?: Promise<Moved>;
+  movedAt?: Instant;
   /** The same for those that are to follow it. */
   leading?: Leading;
+  /** When a write was good that was sent as soon as it opened; undefined when that one was not. */
+  firstWrite?: Promise<Instant | undefined>;
 }
 
 /** Servers on their way to follow the new primary. */

@@ -1,4 +1,5 @@
 /** Preflight, BlockWrites and CatchUp of a planned change: the old primary lives, and gets its writes back if it takes too long. */
+import { timestamp } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import type { CaughtUp } from './commit.ts';
@@ -116,10 +117,14 @@ export async function blockWrites(run: Run): Promise<Next> {
   await journal.enter('BlockWrites');
   if (journal.status.lastWriteTime === undefined) journal.add({ lastWriteTime: begun ?? journal.now() });
   if (old === undefined) return await rollBack(run, 'StepFailed', `${oldName} is gone.`);
+  const calledAt = ports.clock.now();
   try {
     const closing = old.database.close(stampOf(run), limits.close);
     const final = await timely(run, limits.close + limits.look, `closing ${oldName}`, closing);
     ports.failpoints.hit('failover.after-close');
+    // It took its last write somewhere in between; one that was closed before, nobody knows when.
+    const halfway = (calledAt + ports.clock.now()) / 2;
+    if (begun === undefined) journal.add({ lastWriteTime: timestamp(halfway) });
     addProof(run, 'Closed', `${oldName} takes no writes and holds ${final}.`);
     const time = journal.now();
     journal.add({

@@ -9,7 +9,7 @@ import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import { commit } from '../../../controller/failover/commit.ts';
 import { Journal } from '../../../controller/failover/journal.ts';
 import { createFailoverMetrics } from '../../../controller/failover/metrics.ts';
-import { verifyWrites } from '../../../controller/failover/route.ts';
+import { verifyWrites, writeAhead } from '../../../controller/failover/route.ts';
 import { standardRules } from '../../../controller/failover/rules.ts';
 import { openRun, type Run } from '../../../controller/failover/run.ts';
 import { beatPeriod } from '../../../controller/supervision/port.ts';
@@ -84,6 +84,29 @@ test('a primary that died was writable for half a heartbeat after its last one',
 test('a primary that was closed was writable until then', async () => {
   const run = await runOf(manual, { lastWriteTime: timestamp(clock.now()) });
   await clock.advance(700);
+  expect(await outageOf(run)).toBe(800);
+});
+
+test('the outage ends when a write sent at once was good, however late that is looked at', async () => {
+  const run = await runOf(manual, { lastWriteTime: timestamp(clock.now()) });
+  writeAhead(run, run.order.members[0]!);
+  await clock.advance(700);
+  expect(await outageOf(run)).toBe(100);
+});
+
+test('a write that was not good at once is sent again', async () => {
+  const run = await runOf(manual, { lastWriteTime: timestamp(clock.now()) });
+  databases.faults.failNext('beat', 'database.silent');
+  writeAhead(run, run.order.members[0]!);
+  await clock.advance(700);
+  expect(await outageOf(run)).toBe(800);
+});
+
+test('the outage lasts until clients have been led to the new primary', async () => {
+  const run = await runOf(manual, { lastWriteTime: timestamp(clock.now()) });
+  writeAhead(run, run.order.members[0]!);
+  await clock.advance(700);
+  run.movedAt = clock.now();
   expect(await outageOf(run)).toBe(800);
 });
 

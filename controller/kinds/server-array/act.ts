@@ -30,15 +30,17 @@ export async function change(
     await createServer(kube, array, serverWish(wish, now));
     failpoints.hit('array.after-server-created');
   });
-  for (const admission of changes.admit) {
+  await forAll(changes.admit, async (admission) => {
     await kube.patch(serverKind, admission.member.server, admitPatch(admission));
     failpoints.hit('array.after-server-admitted');
-  }
-  for (const removal of changes.remove) {
+  });
+  await forAll(changes.remove, async (removal) => {
     await kube.patch(serverKind, removal.member.server, drainPatch(removal, now));
     failpoints.hit('array.after-drain-marked');
-  }
-  for (const { server } of changes.stop) await kube.patch(serverKind, server, { spec: { power: 'Stopped' } });
+  });
+  await forAll(changes.stop, async ({ server }) => {
+    await kube.patch(serverKind, server, { spec: { power: 'Stopped' } });
+  });
   await forAll(changes.delete, async ({ server }) => {
     failpoints.hit('array.before-server-deleted');
     await kube.delete(serverKind, server);

@@ -130,7 +130,8 @@ async function attached(run: Run, primary: Member, { work, left }: Waiting): Pro
   const { clock } = run.ports;
   const { requiredAcks } = durabilityOf(run);
   if (requiredAcks === 0) {
-    await within(clock, left, work);
+    // It is as well to have them from the beginning, but clients do not wait for one that is silent.
+    await within(clock, Math.min(left, limits.look), work);
     return true;
   }
   const deadline = clock.monotonic() + left;

@@ -111,6 +111,18 @@ test('a planned change waits some seconds for a target that does not answer', as
   await judge(world);
 });
 
+test('a planned change under Async does not wait for a replica that is silent', async () => {
+  const { world, controller } = await stage({ durability: 'Async' });
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.powerOff('db-3');
+  world.request('swap', { target: 'db-2' });
+  await world.clock.advance(15_000);
+  expect(world.endings).toEqual({ swap: 'Completed' });
+  expect(world.promotions[0]?.status?.writeOutageMilliseconds).toBeLessThan(3_000);
+  await judge(world);
+});
+
 test('the chosen one applies late: nothing it received is thrown away', async () => {
   const { world, controller } = await stage();
   controller();

@@ -143,11 +143,9 @@ export class ProxyFleet {
       const proxy = this.#proxies.of(order.host, order.model.layout);
       const { observation, trouble } = await this.#follow(actor, order, { proxy, done });
       const seenAt = this.#clock.now();
-      const awaited = {
-        ...awaitedIn({ ...observation, model: order.model }),
-        since: actor.report.awaited.since,
-      };
-      if (!isDeepStrictEqual(awaited, actor.report.awaited)) awaited.since = seenAt;
+      const { since, ...before } = actor.report.awaited;
+      const now = awaitedIn({ ...observation, model: order.model });
+      const awaited = { ...now, since: isDeepStrictEqual(now, before) ? since : seenAt };
       actor.report = { seenAt, silentSince: undefined, observation, awaited, trouble, done };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;

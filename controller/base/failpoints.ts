@@ -50,7 +50,7 @@ export const failpointNames = [
   'failover.after-catch-up',
   'failover.before-commit',
   'failover.after-commit',
-  'failover.after-lead',
+  'failover.after-take-lead',
   'failover.after-follow',
   'failover.after-degrade-recorded',
   'failover.after-open',

@@ -138,7 +138,7 @@ export class SshDatabase implements Database {
     });
   }
 
-  async lead(acks: number, stamp: Stamp): Promise<void> {
+  async takeLead(acks: number, stamp: Stamp): Promise<void> {
     let observation = await this.#observe(patience);
     const { replication } = observation.look;
     if (replication === undefined) return await this.requireAcks(acks, stamp);

@@ -155,7 +155,7 @@ export interface Database {
    * Follows nobody from now on, and its commits will wait for so many replicas; 0 = for none. Refused while something it
    * received is not applied. It stays read-only.
    */
-  lead(acks: number, stamp: Stamp): Promise<void>;
+  takeLead(acks: number, stamp: Stamp): Promise<void>;
   /** Makes commits wait for so many replicas from now on; 0 = for none. */
   requireAcks(acks: number, stamp: Stamp): Promise<void>;
   /** Takes writes, from now on and not after a restart; writes the heartbeat row with the epoch. */

@@ -91,9 +91,9 @@ export async function promote(run: Run): Promise<Next> {
     const winner = newPrimary(run);
     if (winner === undefined) return { after: limits.retry };
     const acks = status?.durability?.requiredAcks ?? 0;
-    const leading = winner.database.lead(acks, stampOf(run));
-    await timely(run, limits.follow, `setting up ${winner.server}`, leading);
-    ports.failpoints.hit('failover.after-lead');
+    const taking = winner.database.takeLead(acks, stampOf(run));
+    await timely(run, limits.follow, `setting up ${winner.server}`, taking);
+    ports.failpoints.hit('failover.after-take-lead');
     journal.leave('Promote', acks === 0 ? 'Its commits wait for nobody.' : 'Its commits wait for a replica.');
     return 'go';
   });

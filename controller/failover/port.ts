@@ -39,7 +39,7 @@ export interface Moved {
 }
 
 /** How a member of the cluster follows its primary; made where the cluster's passwords are known. */
-export type SourceOf = (primary: Member) => Promise<Omit<Source, 'acknowledges'>>;
+export type SourceOf = (primary: Member, acknowledges: boolean) => Promise<Source>;
 
 /** A replica that acknowledges nothing any more, and what it holds. */
 export interface FrozenMember {

@@ -99,10 +99,10 @@ async function leadOnce(run: Run, { primary, sibling }: Pair): Promise<string | 
     const held = look.replication?.received ?? look.executed;
     const [{ executed }, source] = await Promise.all([
       timely(run, limits.look, `asking ${primary.server}`, primary.database.look(limits.look)),
-      ports.sourceOf(primary),
+      ports.sourceOf(primary, acknowledges),
     ]);
     if (!algebra.contains(executed, held)) return 'holds transactions that the new primary lacks';
-    const following = sibling.database.follow({ ...source, acknowledges }, stampOf(run));
+    const following = sibling.database.follow(source, stampOf(run));
     await timely(run, limits.follow, `repointing ${sibling.server}`, following);
     ports.failpoints.hit('failover.after-follow');
     return undefined;

@@ -85,7 +85,7 @@ export async function verifyWrites(run: Run): Promise<Next> {
   return await attempt(run, 'VerifyWrites', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
-    let writtenAt: Instant | undefined;
+    let writtenAt: Instant;
     try {
       writtenAt = (await run.firstWrite) ?? (await write(run, primary));
     } catch (error) {

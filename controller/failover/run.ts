@@ -64,6 +64,7 @@ export interface Run {
   readonly aside: Promise<void>[];
   /** Clients are led to the new primary already, or were not. */
   moving?: Promise<Moved>;
+  /** When they had been. */
   movedAt?: Instant;
   /** The same for those that are to follow it. */
   leading?: Leading;

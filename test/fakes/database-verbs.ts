@@ -98,8 +98,8 @@ export class FakeDatabase implements Database {
     });
   }
 
-  lead(acks: number, stamp: Stamp): Promise<void> {
-    return this.#order('lead', stamp, (server) => {
+  takeLead(acks: number, stamp: Stamp): Promise<void> {
+    return this.#order('takeLead', stamp, (server) => {
       if (server.relay.length > 0) {
         if (server.rules.keepsReceived) throw failed(server, 'has not applied all that it received');
         server.forgetReceived();

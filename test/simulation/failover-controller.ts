@@ -55,7 +55,7 @@ export class FailoverController {
       metrics: world.metrics,
       fence: process.wrap(world.fence),
       router: process.wrap(world.router),
-      sourceOf: async ({ server }) => world.databases.sourceOf(server),
+      sourceOf: async ({ server }, acknowledges) => world.databases.sourceOf(server, acknowledges),
       rules: world.rules,
     };
     const since = this.#clock.now();

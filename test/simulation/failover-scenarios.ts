@@ -61,7 +61,7 @@ export const failoverFailpoints = failpointNames.filter((name) => name.startsWit
 const aroundCommit: readonly FailpointName[] = [
   'failover.before-commit',
   'failover.after-commit',
-  'failover.after-lead',
+  'failover.after-take-lead',
   'failover.after-follow',
   'failover.after-open',
 ];
@@ -71,7 +71,7 @@ const changingCalls = [
   'freeze',
   'thaw',
   'catchUp',
-  'lead',
+  'takeLead',
   'requireAcks',
   'follow',
   'open',

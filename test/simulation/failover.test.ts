@@ -234,7 +234,7 @@ interface Way {
 const forward = [
   'before-commit',
   'commit',
-  'lead',
+  'take-lead',
   'follow',
   'open',
   'move',

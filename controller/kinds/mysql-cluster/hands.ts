@@ -148,7 +148,7 @@ async function follow({ cluster, site }: Work, { member: { server, name } }: Joi
   const leader = site.leader();
   if (stamp === undefined || member === undefined || leader === undefined) return;
   const acknowledges = cluster.status?.durability?.ackers.includes(name) === true;
-  await member.database.follow({ ...(await sourceOf(site, leader)), acknowledges }, stamp);
+  await member.database.follow(await sourceOf(site, leader, acknowledges), stamp);
 }
 
 /** Of the record in force; undefined before the first primary. */
@@ -157,14 +157,15 @@ function stampOf({ status }: MySQLCluster): Stamp | undefined {
   return primary === undefined ? undefined : { epoch: primary.epoch, serial: durability?.serial ?? 0 };
 }
 
-/** How any member follows this one. */
+/** How a member follows `primary`. */
 export async function sourceOf(
   { credentials }: Site,
   { address, database, server }: DatabaseMember,
-): Promise<Omit<Source, 'acknowledges'>> {
+  acknowledges: boolean,
+): Promise<Source> {
   if (credentials === undefined) {
     throw new AppError('database.denied', `no password to follow ${server} with is known`);
   }
   const certificate = await database.certificate();
-  return { address, password: credentials.replication, certificate };
+  return { address, password: credentials.replication, certificate, acknowledges };
 }

@@ -77,7 +77,7 @@ export async function carryOnWith(
       metrics: ports.failoverMetrics,
       fence: createFence({ kube: ports.kube, clock: ports.clock, open: () => site.open(), servers }),
       router: ports.routes.of(cluster),
-      sourceOf: (primary) => sourceOf(site, primary),
+      sourceOf: (primary, acknowledges) => sourceOf(site, primary, acknowledges),
       rules: standardRules,
     },
     order,

@@ -80,7 +80,7 @@ export function tellFailures(story: Story): void {
       await on(two.crash());
       expect(await on(outcome)).toBe('unknown');
       expect(await on(one.database.catchUp(received, 5_000))).toBe(true);
-      await on(one.database.lead(1, stamp(story.epoch)));
+      await on(one.database.takeLead(1, stamp(story.epoch)));
       await follow(three, one);
       await on(one.database.open(stamp(story.epoch)));
       expect(await on(one.keys())).toContain(sure);

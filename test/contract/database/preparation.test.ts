@@ -322,7 +322,7 @@ describe('a copy', () => {
     await first.database.follow(await second.source(false), stamp(2));
     const target = (await second.database.look(2_000)).executed;
     expect(await first.database.catchUp(target, 5_000)).toBe(true);
-    await first.database.lead(0, stamp(2));
+    await first.database.takeLead(0, stamp(2));
     await second.database.close(stamp(2), 5_000);
   });
 

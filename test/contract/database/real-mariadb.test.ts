@@ -123,7 +123,7 @@ function tellTheRest(): void {
     for (const order of [
       () => replica.database.catchUp(target, 1_000),
       () => replica.database.thaw(stamp(1)),
-      () => replica.database.lead(0, stamp(1)),
+      () => replica.database.takeLead(0, stamp(1)),
       async () => replica.database.follow(await primary.source(false), stamp(1)),
     ]) {
       await expect(order()).rejects.toMatchObject({ code: 'database.failed' });
@@ -170,7 +170,7 @@ function tellTheRest(): void {
     expect(await events(replica)).toBe('app@%\tSLAVESIDE_DISABLED\tOFF');
     const executed = await primary.database.close(stamp(1), 2_000);
     expect(await replica.database.catchUp(executed, 5_000)).toBe(true);
-    await replica.database.lead(0, stamp(2));
+    await replica.database.takeLead(0, stamp(2));
     await replica.database.open(stamp(2));
     expect(await events(replica)).toBe('app@%\tENABLED\tON');
     await primary.database.follow(await replica.source(true), stamp(2));

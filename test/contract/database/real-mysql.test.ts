@@ -89,7 +89,7 @@ function tellTheRest(): void {
     const executed = await primary.database.close(stamp(1), 2_000);
     expect(await replica.database.catchUp(executed, 5_000)).toBe(true);
     await replica.database.freeze(stamp(2));
-    await replica.database.lead(0, stamp(2));
+    await replica.database.takeLead(0, stamp(2));
     await replica.database.open(stamp(2));
     expect(await events(replica)).toBe('app@%\tENABLED\tON');
     expect(await events(primary)).toBe('app@%\tENABLED\tOFF');

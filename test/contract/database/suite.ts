@@ -197,7 +197,7 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         await untilLook(two, 'received it', ({ replication }) => contains(replication!.received, target));
         const { received, executed } = await on(two.database.freeze(stamp(story.epoch)));
         expect([contains(received, target), contains(executed, target)]).toEqual([true, false]);
-        expect(await rejection(two.database.lead(1, stamp(story.epoch)))).toBe('database.failed');
+        expect(await rejection(two.database.takeLead(1, stamp(story.epoch)))).toBe('database.failed');
         expect(contains((await look(two)).replication!.received, target)).toBe(true);
         expect(await on(two.database.catchUp(target, 500))).toBe(false);
         await on(two.letApplierGo());
@@ -219,7 +219,7 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect(await on(two.database.catchUp(target, 5_000))).toBe(true);
         story.epoch += 1;
         await on(two.database.freeze(stamp(story.epoch)));
-        for (const acks of [0, 1]) await on(two.database.lead(acks, stamp(story.epoch)));
+        for (const acks of [0, 1]) await on(two.database.takeLead(acks, stamp(story.epoch)));
         expect(await look(two)).toMatchObject({ readOnly: true, acks: { armed: true, required: 1 } });
         expect((await look(two)).replication).toBeUndefined();
         await follow(three, two);
@@ -253,7 +253,7 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
           () => two.database.kill(stamp(stale)),
           () => three.database.freeze(stamp(stale)),
           () => three.database.thaw(stamp(stale)),
-          () => three.database.lead(1, stamp(stale)),
+          () => three.database.takeLead(1, stamp(stale)),
           () => three.database.follow(source, stamp(stale)),
           () => three.database.acknowledge(false, stamp(stale)),
         ];

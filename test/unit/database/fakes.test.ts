@@ -227,7 +227,7 @@ describe('databases that fail in memory', () => {
     databases.restart('db-1');
     const { executed } = await during(one.look(500));
     expect(algebraOf('MySQL').compare(executed, received)).toBe('Ahead');
-    await during(two.lead(0, stamp(2)));
+    await during(two.takeLead(0, stamp(2)));
     await during(two.open(stamp(2)));
     expect(await during(databases.commit('db-2', 'new'))).toBe('acknowledged');
     expect(databases.missingOn('db-1')).toEqual(['new']);
@@ -251,7 +251,7 @@ describe('databases that fail in memory', () => {
     const { databases, during, one, two, three } = await aCluster();
     const errorOf = async () => (await during(three.look(500))).replication!.receiverError?.number;
     await during(two.freeze(stamp(2)));
-    await during(two.lead(0, stamp(2)));
+    await during(two.takeLead(0, stamp(2)));
     await during(two.open(stamp(2)));
     await during(three.freeze(stamp(2)));
     expect(await during(databases.commit('db-1', 'fork', 'x', 500))).toBe('unknown');
@@ -298,7 +298,7 @@ describe('databases that fail in memory', () => {
     databases.trouble('db-2', { applyDelay: 60_000 });
     expect(await during(databases.commit('db-1', 'gone'))).toBe('acknowledged');
     await during(two.freeze(stamp(5)));
-    await during(two.lead(0, stamp(4)));
+    await during(two.takeLead(0, stamp(4)));
     expect(databases.missingOn('db-2')).toEqual(['gone']);
   });
 

@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/contract/**/*.test.ts', 'test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+          setupFiles: ['test/e2e/scene.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,

@@ -8,8 +8,15 @@ export interface Report {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly TestResult[];
   }[];
+}
+
+interface TestResult {
+  readonly status: string;
+  readonly fullName: string;
+  /** One per error, each with its stack. */
+  readonly failureMessages?: readonly string[];
 }
 
 export interface Verdict {
@@ -37,6 +44,9 @@ const mayBeSkipped: Readonly<Record<string, string>> = {
   'real-mysql.test.ts':
     "MYSQL DID NOT RUN: Debian sid's image is not built here, so nothing was proved about MySQL. To see why: node lab/main.ts ami build sid",
 };
+
+const linesPerReason = 12;
+const lettersPerLine = 400;
 
 /** Nothing run is a failure; so is a skipped test of the real suites, which would hide that a machine cannot run them. */
 export function sumReports(suites: readonly Suite[]): Verdict {
@@ -84,9 +94,20 @@ function countFile(file: Report['testResults'][number]): Counts {
     return oneFailure(`failed: ${file.name}: did not load`);
   const passed = file.assertionResults.filter(({ status }) => status === 'passed').length;
   const skipped = file.assertionResults.length - passed - failed.length;
-  const lines = failed.map((test) => `failed: ${file.name}: ${test.fullName}`);
+  const lines = failed.flatMap((test) => [`failed: ${file.name}: ${test.fullName}`, ...reasons(test)]);
   if (skipped > 0) lines.push(`skipped: ${file.name}: ${skipped} of ${file.assertionResults.length}`);
   return { passed, failed: failed.length, skipped, lines };
+}
+
+/** Why it failed, without stacks: often the end of the output is all that people get to see. */
+function reasons({ failureMessages = [] }: TestResult): string[] {
+  return failureMessages.flatMap((message) =>
+    message
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
+      .slice(0, linesPerReason)
+      .map((line) => `  ${line.slice(0, lettersPerLine)}`),
+  );
 }
 
 function oneFailure(line: string): Counts {

@@ -192,10 +192,10 @@ async function plugIn(init: number): Promise<void> {
   await run('nsenter', ['--target', `${init}`, '--net', 'ip', 'link', 'set', 'rlup', 'master', 'br0', 'up']);
 }
 
-/** Whoever answers must say who they are: an answer alone may be a stranger's. */
+/** Whoever answers must say who they are: an answer alone may be a stranger's. Slow is not down: a busy lab is no dead one. */
 async function answersAs(labId: string): Promise<boolean> {
   try {
-    const answer = await fetch(`${endpoint}/_lab/identity`, { signal: AbortSignal.timeout(1000) });
+    const answer = await fetch(`${endpoint}/_lab/identity`, { signal: AbortSignal.timeout(5_000) });
     return answer.headers.get('x-ridgeline-lab') === labId;
   } catch {
     return false;

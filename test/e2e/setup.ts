@@ -51,6 +51,13 @@ export interface Installation {
 const releaseLease =
   'delete lease ridgeline-controller --namespace ridgeline-system --ignore-not-found'.split(' ');
 
+let opened: Installation | undefined;
+
+/** The one of this test file, if it has one. */
+export function openedInstallation(): Installation | undefined {
+  return opened;
+}
+
 /** About 10 s, without the controller. The lab is started where it is down and stays up for the next file. */
 export async function openInstallation(): Promise<Installation> {
   const say = (line: string) => console.error(line);
@@ -73,7 +80,7 @@ export async function openInstallation(): Promise<Installation> {
     const found = await instancesOf(ec2, tag);
     return found.flatMap(({ InstanceId, State }) => (isMeant(State?.Name, states) ? [InstanceId!] : []));
   };
-  return {
+  opened = {
     kubectl,
     plane,
     ec2,
@@ -102,6 +109,7 @@ export async function openInstallation(): Promise<Installation> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+  return opened;
 }
 
 /** The Server an instance was launched for: its place in its batch says so, its Name tag does not when a batch has many. */

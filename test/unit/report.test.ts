@@ -99,3 +99,16 @@ test('each failed test is named', () => {
   const { lines } = sumReports([{ name: 'unit', report: aReport(['passed', 'failed']) }]);
   expect(lines).toContain('failed: a.test.ts: test 1');
 });
+
+test('a failed test says why, without its stack', () => {
+  const [file] = aReport(['failed']).testResults;
+  const failureMessages = [
+    'Error: not within 60 s\n    at until (lab.ts:39:1)\n\nat the door',
+    'Error: web: Stranded',
+  ];
+  const assertionResults = [{ status: 'failed', fullName: 'boots', failureMessages }];
+  const report = aReport([], { success: false, testResults: [{ ...file!, assertionResults }] });
+  const { lines } = sumReports([{ name: 'real', report }]);
+  const why = ['  Error: not within 60 s', '  at the door', '  Error: web: Stranded'];
+  expect(lines).toEqual(['failed: a.test.ts: boots', ...why, '0 passed, 1 failed, 0 skipped']);
+});

@@ -13,7 +13,7 @@ export interface Occurrence {
   readonly count: number;
 }
 
-/** Per object: this many at once, */
+/** Per object, and for warnings apart from normal events: this many at once, */
 const burst = 25;
 /** and then one in this long. */
 const refill: Millis = 300_000;
@@ -50,7 +50,7 @@ export class Correlator {
     this.clock = clock;
   }
 
-  /** The occurrence to write; `repeated` when it was just written; `too-many` when the object has used up its share. */
+  /** The occurrence to write; `repeated` when it was just written; `too-many` when the object has used up its share for this type. */
   admit(happened: Omit<Occurrence, 'count' | 'id'>): Occurrence | 'repeated' | 'too-many' {
     const now = this.clock.monotonic();
     const { about, type, reason } = happened;
@@ -61,7 +61,7 @@ export class Correlator {
     const seen = recall(this.seen, id, () => ({ count: 0, writtenAt: Number.NEGATIVE_INFINITY }));
     seen.count += 1;
     if (now - seen.writtenAt < quiet) return 'repeated';
-    if (!this.takeToken(object, now)) return 'too-many';
+    if (!this.takeToken(`${object}\n${type}`, now)) return 'too-many';
     seen.writtenAt = now;
     const message = collapsed ? `(combined from similar events) ${happened.message}` : happened.message;
     return { ...happened, message, id, count: seen.count };
@@ -77,8 +77,8 @@ export class Correlator {
     return !similar.messages.has(message);
   }
 
-  private takeToken(object: string, now: Millis): boolean {
-    const bucket = recall(this.buckets, object, () => ({ tokens: burst, at: now }));
+  private takeToken(share: string, now: Millis): boolean {
+    const bucket = recall(this.buckets, share, () => ({ tokens: burst, at: now }));
     bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refill);
     bucket.at = now;
     if (bucket.tokens < 1) return false;

@@ -94,7 +94,7 @@ test('more than ten messages of one reason collapse into one event', async () =>
   expect(notes.filter((note) => note.startsWith('(combined from similar events)'))).toHaveLength(1);
 });
 
-test('an object has 25 events at once, then one in five minutes; others are not affected', async () => {
+test('an object has 25 events of a type at once, then one in five minutes; others are not affected', async () => {
   const { clock, recorder, dropped, writes } = setUp();
   for (let round = 0; round < 40; round += 1)
     recorder.normal(server('noisy'), `Reason${String(round)}`, 'text');
@@ -108,6 +108,15 @@ test('an object has 25 events at once, then one in five minutes; others are not 
     recorder.normal(server('noisy'), `Later${String(round)}`, 'text');
   await recorder.flush();
   expect(writes()).toBe(27);
+});
+
+test('what goes well never uses up the share of what a person must see', async () => {
+  const { kube, recorder } = setUp();
+  for (let round = 0; round < 40; round += 1)
+    recorder.normal(server('noisy'), `Reason${String(round)}`, 'text');
+  recorder.warning(server('noisy'), 'PrivilegedWriters', 'text');
+  await recorder.flush();
+  expect((await kube.list(events)).map(({ reason }) => reason)).toContain('PrivilegedWriters');
 });
 
 test('1,000 failing reconciles of an object cost at most 30 writes', async () => {

@@ -108,7 +108,7 @@ describe('a host with a server that nobody prepared', () => {
     expect(await prepare(first)).toMatchObject({
       exitCode: jobExit.lacksServer,
       lastLine: expect.stringMatching(
-        /the image has no mariadb-backup zstd .*list the packages mariadb-backup zstd/,
+        /the image has no mariadb-backup zstd; .*list the packages mariadb-backup zstd in/,
       ),
     });
     await first.asRoot('mv /root/mariadb-backup /root/zstd /usr/bin');

@@ -125,12 +125,21 @@ admin_password=$RL_ADMIN_PASSWORD replication_password=$RL_REPLICATION_PASSWORD
 unset RL_ADMIN_PASSWORD RL_REPLICATION_PASSWORD
 
 need() {
-  command -v "$1" > /dev/null || lacking+="$1 " packages+="$2 "
+  command -v "$1" > /dev/null || lacking+=" $1" packages+=" $2"
 }
 
 # Sets 'version'.
 check_software() {
-  local lacking='' packages=''
+  local installed found=$flavor lacking='' packages=''
+  installed=$({ mariadbd --version || mysqld --version; } 2> /dev/null || true)
+  version=$(sed -n 's/.*Ver \([0-9][0-9.]*[0-9]\).*/\1/p' <<< "$installed")
+  case $installed in
+    '') ;;
+    *MariaDB*) found=MariaDB ;;
+    *) found=MySQL ;;
+  esac
+  [ "$found" = "$flavor" ] ||
+    fail 10 "the image has $found $version and no $package; use another, or set spec.engine.flavor of a new cluster"
   need "$server" "$package"
   [ "$flavor" != MariaDB ] || need mariadb-backup mariadb-backup
   need openssl openssl
@@ -138,11 +147,7 @@ check_software() {
   need zstd zstd
   need curl curl
   [ -z "$lacking" ] ||
-    fail 10 "the image has no $lacking- use another, or list the packages $packages""in spec.packages of a boot script of the ServerTemplate"
-  version=$("$server" --version | sed -n 's/.*Ver \([0-9][0-9.]*[0-9]\).*/\1/p')
-  if [ "$flavor" = MySQL ] && "$server" --version | grep -q MariaDB; then
-    fail 10 "the image has MariaDB $version and no $package; use another, or set spec.engine.flavor of a new cluster"
-  fi
+    fail 10 "the image has no$lacking; use another, or list the packages$packages in spec.packages of a boot script of the ServerTemplate"
   case $version in
     "$series".*) ;;
     *) fail 11 "the image has $flavor $version, spec.engine.version wants $series" ;;

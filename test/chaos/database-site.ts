@@ -17,7 +17,8 @@ export interface Shape {
 }
 
 const account = { user: 'chaos', password: 'not-secret-here', database: 'chaos' };
-const engines = {
+/** What each flavor is called on machines of the lab, and the image that has it. */
+export const engines = {
   MariaDB: { version: '11.8', image: images.trixie.id, program: 'mariadb', process: 'mariadbd' },
   MySQL: { version: '9.7', image: images.sid.id, program: 'mysql', process: 'mysqld' },
 } as const;
@@ -54,7 +55,7 @@ export class DatabaseSite {
       await story.waitFor('rlr/create-account', 'Completed', 'Succeeded');
       const application = '{.items[?(@.metadata.labels.ridgeline\\.dev/array=="app")].status.privateIP}';
       const address = await story.field('rlsrv', application);
-      return new DatabaseSite(shape, installation, story, await connect(installation, address));
+      return new DatabaseSite(shape, installation, story, await connectTo(installation, address));
     } catch (error) {
       await installation.close();
       throw error;
@@ -91,7 +92,7 @@ export class DatabaseSite {
 
   /** Sessions with the database of one server, which no proxy can lead elsewhere. */
   async connectTo(server: string): Promise<ProxyClient> {
-    return await connect(this.installation, await this.addressOf(server));
+    return await connectTo(this.installation, await this.addressOf(server));
   }
 
   /** Runs SQL as root on the machine of a server. */
@@ -158,7 +159,8 @@ async function applyAll(story: Story, { flavor, replicas }: Shape): Promise<void
   );
 }
 
-function accountScript(flavor: Flavor): string {
+/** Makes the clients' account and their tables; to be run on a primary. */
+export function accountScript(flavor: Flavor): string {
   return [
     `${engines[flavor].program} <<'SQL'`,
     'CREATE DATABASE chaos;',
@@ -171,7 +173,8 @@ function accountScript(flavor: Flavor): string {
   ].join('\n');
 }
 
-async function connect({ kubectl }: Installation, address: string): Promise<ProxyClient> {
+/** Sessions of the account that `accountScript` makes, from a machine of the installation. */
+export async function connectTo({ kubectl }: Installation, address: string): Promise<ProxyClient> {
   const secret = 'get secret ridgeline-ssh-default --namespace ridgeline-system --output'.split(' ');
   const key = await kubectl.run([...secret, 'jsonpath={.data.ssh-privatekey}']);
   const privateKey = Buffer.from(key, 'base64').toString();

@@ -17,8 +17,7 @@ export interface Shape {
 }
 
 const account = { user: 'chaos', password: 'not-secret-here', database: 'chaos' };
-/** What each flavor is called on machines of the lab, and the image that has it. */
-export const engines = {
+const engines = {
   MariaDB: { version: '11.8', image: images.trixie.id, program: 'mariadb', process: 'mariadbd' },
   MySQL: { version: '9.7', image: images.sid.id, program: 'mysql', process: 'mysqld' },
 } as const;
@@ -29,37 +28,58 @@ export class DatabaseSite {
   readonly shape: Shape;
   readonly installation: Installation;
   readonly story: Story;
-  readonly client: ProxyClient;
+  #client: ProxyClient | undefined;
 
-  private constructor(shape: Shape, installation: Installation, story: Story, client: ProxyClient) {
+  private constructor(shape: Shape, installation: Installation, story: Story) {
     this.shape = shape;
     this.installation = installation;
     this.story = story;
-    this.client = client;
   }
 
-  /** Some minutes; the caller closes it. */
-  static async open(shape: Shape): Promise<DatabaseSite> {
+  /** Applies everything and waits for nothing; the caller closes it. */
+  static async begin(shape: Shape): Promise<DatabaseSite> {
     const installation = await openInstallation();
     try {
       await installation.startController();
-      const story = await Story.open(installation, 'chaos');
+      const story = await Story.open(installation, 'databases');
       await applyAll(story, shape);
-      await story.kubectl('wait', 'rlm/db', `--for=jsonpath=${healthy}`, birthTimeout);
-      await story.apply(
-        object('ScriptRun', 'create-account', {
-          target: { cluster: 'db', role: 'Primary' },
-          scriptRef: { name: 'create-account' },
-        }),
-      );
-      await story.waitFor('rlr/create-account', 'Completed', 'Succeeded');
-      const application = '{.items[?(@.metadata.labels.ridgeline\\.dev/array=="app")].status.privateIP}';
-      const address = await story.field('rlsrv', application);
-      return new DatabaseSite(shape, installation, story, await connectTo(installation, address));
+      return new DatabaseSite(shape, installation, story);
     } catch (error) {
       await installation.close();
       throw error;
     }
+  }
+
+  /** All servers are healthy and clients can write: some minutes; the caller closes it. */
+  static async open(shape: Shape): Promise<DatabaseSite> {
+    const site = await DatabaseSite.begin(shape);
+    try {
+      await site.story.kubectl('wait', 'rlm/db', `--for=jsonpath=${healthy}`, birthTimeout);
+      await site.admitClients();
+      return site;
+    } catch (error) {
+      await site.close();
+      throw error;
+    }
+  }
+
+  /** Makes the clients' account on the primary. */
+  async admitClients(): Promise<void> {
+    await this.story.apply(
+      object('ScriptRun', 'create-account', {
+        target: { cluster: 'db', role: 'Primary' },
+        scriptRef: { name: 'create-account' },
+      }),
+    );
+    await this.story.waitFor('rlr/create-account', 'Completed', 'Succeeded');
+    const application = '{.items[?(@.metadata.labels.ridgeline\\.dev/array=="app")].status.privateIP}';
+    this.#client = await connect(this.installation, await this.story.field('rlsrv', application));
+  }
+
+  /** Sessions from the application server, through its local proxy. */
+  get client(): ProxyClient {
+    if (this.#client === undefined) throw new Error('no clients were admitted');
+    return this.#client;
   }
 
   async status(): Promise<MySQLClusterStatus> {
@@ -92,7 +112,7 @@ export class DatabaseSite {
 
   /** Sessions with the database of one server, which no proxy can lead elsewhere. */
   async connectTo(server: string): Promise<ProxyClient> {
-    return await connectTo(this.installation, await this.addressOf(server));
+    return await connect(this.installation, await this.addressOf(server));
   }
 
   /** Runs SQL as root on the machine of a server. */
@@ -126,41 +146,44 @@ export class DatabaseSite {
   }
 
   async close(): Promise<void> {
-    this.client.close();
+    this.#client?.close();
     await this.installation.close();
   }
 }
 
 const healthy = '{.status.conditions[?(@.type=="Ready")].reason}=Healthy';
 
-async function applyAll(story: Story, { flavor, replicas }: Shape): Promise<void> {
-  const { version, image } = engines[flavor];
+/** The cluster `db` as it is applied. */
+export function clusterSpec({ flavor, replicas }: Shape) {
+  return {
+    deploymentRef: { name: 'site' },
+    serverTemplateRef: { name: 'database' },
+    engine: { flavor, version: engines[flavor].version },
+    instances: replicas + 1,
+    settings: [{ name: 'innodb_buffer_pool_size', value: '64M' }],
+    endpoints: { localProxy: { arrays: ['app'] } },
+    // One computer has to hold the machines of all rounds.
+    failover: { keepFailedSeconds: 60 },
+    deletionPolicy: 'Terminate',
+  };
+}
+
+async function applyAll(story: Story, shape: Shape): Promise<void> {
   await story.apply(
     script('ready', 'haproxy -v', { packages: ['haproxy', 'socat'] }),
-    script('create-account', accountScript(flavor)),
-    template('database', {}, { image: { id: image } }),
+    script('create-account', accountScript(shape.flavor)),
+    template('database', {}, { image: { id: engines[shape.flavor].image } }),
     template('app', { boot: ['ready'] }),
     object('ServerArray', 'app', {
       deploymentRef: { name: 'site' },
       serverTemplateRef: { name: 'app' },
       replicas: 1,
     }),
-    object('MySQLCluster', 'db', {
-      deploymentRef: { name: 'site' },
-      serverTemplateRef: { name: 'database' },
-      engine: { flavor, version },
-      instances: replicas + 1,
-      settings: [{ name: 'innodb_buffer_pool_size', value: '64M' }],
-      endpoints: { localProxy: { arrays: ['app'] } },
-      // One computer has to hold the machines of all rounds.
-      failover: { keepFailedSeconds: 60 },
-      deletionPolicy: 'Terminate',
-    }),
+    object('MySQLCluster', 'db', clusterSpec(shape)),
   );
 }
 
-/** Makes the clients' account and their tables; to be run on a primary. */
-export function accountScript(flavor: Flavor): string {
+function accountScript(flavor: Flavor): string {
   return [
     `${engines[flavor].program} <<'SQL'`,
     'CREATE DATABASE chaos;',
@@ -173,8 +196,7 @@ export function accountScript(flavor: Flavor): string {
   ].join('\n');
 }
 
-/** Sessions of the account that `accountScript` makes, from a machine of the installation. */
-export async function connectTo({ kubectl }: Installation, address: string): Promise<ProxyClient> {
+async function connect({ kubectl }: Installation, address: string): Promise<ProxyClient> {
   const secret = 'get secret ridgeline-ssh-default --namespace ridgeline-system --output'.split(' ');
   const key = await kubectl.run([...secret, 'jsonpath={.data.ssh-privatekey}']);
   const privateKey = Buffer.from(key, 'base64').toString();

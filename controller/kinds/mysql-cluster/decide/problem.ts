@@ -1,0 +1,86 @@
+/** What only a person can put right: a mistake in the spec or in what it refers to, or a failure that no retry mends. Pure. */
+import type { CloudAccount } from '../../../api/cloud-account.ts';
+import type { SiteDeployment } from '../../../api/deployment.ts';
+import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
+import type { ServerTemplate } from '../../../api/server-template.ts';
+import { type AppError, hasCode } from '../../../base/errors.ts';
+import { refusals } from '../../../database/settings-refusals.ts';
+import type { Member, MemberRecord } from './member.ts';
+import type { Problem } from './plan.ts';
+
+/** A cluster and what it refers to; undefined is what does not exist. */
+export interface Circumstances {
+  readonly cluster: MySQLCluster;
+  readonly deployment: SiteDeployment | undefined;
+  readonly account: CloudAccount | undefined;
+  readonly template: ServerTemplate | undefined;
+  /** Why there are no credentials. */
+  readonly missing: string | undefined;
+  /** Why the newest deed on a Server, by uid, did not work. */
+  readonly failureOf: (serverUid: string) => AppError | undefined;
+}
+
+/** The first thing a person has to put right. */
+export function problemOf(scene: Circumstances, members: readonly Member[]): Problem | undefined {
+  const { cluster, missing } = scene;
+  const mistake = referenceProblem(scene) ?? specProblem(cluster);
+  if (mistake !== undefined) return mistake;
+  if (missing !== undefined) return { reason: 'CredentialsMissing', message: missing };
+  const found = members.map((member) => failureProblem(member.record) ?? dumpProblem(scene, member));
+  return found.find((problem) => problem !== undefined);
+}
+
+function referenceProblem({ cluster, deployment, account, template }: Circumstances): Problem | undefined {
+  const { deploymentRef, serverTemplateRef } = cluster.spec;
+  if (deployment === undefined) return notReady(`Deployment/${deploymentRef.name} does not exist.`);
+  if (account === undefined) {
+    return notReady(`CloudAccount/${deployment.spec.accountRef.name} does not exist.`);
+  }
+  if (template === undefined) return notReady(`ServerTemplate/${serverTemplateRef.name} does not exist.`);
+  if (template.status?.revision === undefined) {
+    return notReady(`ServerTemplate/${serverTemplateRef.name} has no revision yet.`);
+  }
+  return undefined;
+}
+
+function specProblem({ spec }: MySQLCluster): Problem | undefined {
+  const { engine, settings = [], bootstrap } = spec;
+  const refused = refusals(engine.flavor, engine.version, settings);
+  const [first] = refused;
+  if (first !== undefined) {
+    const isVersion = first.field.startsWith('.engine');
+    const message = refused.map(({ field, message: why }) => `spec${field} ${why}.`).join(' ');
+    return { reason: isVersion ? 'UnsupportedVersion' : 'InvalidSpec', message };
+  }
+  if (bootstrap.type === 'Backup') {
+    const message =
+      'spec.bootstrap.type Backup is not possible: this version takes no backups. Use Dump or Empty.';
+    return { reason: 'BootstrapFailed', message };
+  }
+  return undefined;
+}
+
+/** The first data cannot be had: there is no dump, or nobody may read it. */
+function dumpProblem({ failureOf }: Circumstances, { record, server }: Member): Problem | undefined {
+  const failure = record.step === 'Loading' ? failureOf(server.metadata.uid) : undefined;
+  const isFinal = hasCode(failure, 'objects.not-found', 'cloud.denied', 'cloud.not-found');
+  return isFinal ? { reason: 'BootstrapFailed', message: `${failure.message}.` } : undefined;
+}
+
+function notReady(message: string): Problem {
+  return { reason: 'TemplateNotReady', message };
+}
+
+/** Failures of a member's job that another try does not mend. */
+function failureProblem({ server, failure, message = '' }: MemberRecord): Problem | undefined {
+  const reason = failure === undefined ? undefined : failureReasons[failure];
+  return reason === undefined ? undefined : { reason, message: `${server}: ${message}` };
+}
+
+/** What was found on one server only is no problem of the cluster. */
+const failureReasons = {
+  LacksServer: 'ImageLacksServer',
+  UnsupportedVersion: 'UnsupportedVersion',
+  RefusedSettings: 'InvalidSpec',
+  ForeignData: undefined,
+} as const satisfies Record<NonNullable<MemberRecord['failure']>, Problem['reason'] | undefined>;

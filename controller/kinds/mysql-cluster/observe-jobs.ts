@@ -1,0 +1,111 @@
+/** How the jobs on members' hosts stand: the one that brings a member in, with its donor's, or the one that changes its settings. */
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import type { Server } from '../../api/server.ts';
+import type { Clock, Instant } from '../../base/clock.ts';
+import type { Shell } from '../../shell/port.ts';
+import { ask } from './ask.ts';
+import { hasEnded, hasFailed } from './decide/job-look.ts';
+import { isJoined, type Member } from './decide/member.ts';
+import type { JobFacts, JobLook, Observed } from './decide/plan.ts';
+import { jobIDs, upkeepJobID } from './job-id.ts';
+import type { Site } from './site.ts';
+
+interface JobPorts {
+  readonly clock: Clock;
+  readonly shell: Shell;
+}
+
+interface JobScene {
+  readonly cluster: MySQLCluster;
+  readonly site: Site;
+  readonly now: Instant;
+}
+
+const tailBytes = 4_096;
+
+/** How far the jobs on the members' hosts are, by Server; hosts that do not answer are silent. */
+export async function observeJobs(
+  ports: JobPorts,
+  scene: JobScene,
+  members: readonly Member[],
+): Promise<Observed['jobs']> {
+  const facts = await Promise.all(
+    members.map((member) =>
+      isJoined(member) ? rolloutFacts(ports, scene, member) : jobFacts(ports, scene, member, members),
+    ),
+  );
+  return new Map(facts.flatMap((one) => (one === undefined ? [] : [one])));
+}
+
+/** How the job, or the two jobs, of a member's step stand. */
+async function jobFacts(
+  ports: JobPorts,
+  { cluster, site, now }: JobScene,
+  member: Member,
+  members: readonly Member[],
+): Promise<readonly [string, JobFacts] | undefined> {
+  const { record, server, name } = member;
+  const isJob = record.step === 'Preparing' || record.step === 'Loading' || record.step === 'Cloning';
+  if (!isJob || now < Date.parse(record.stepTime ?? '')) return undefined;
+  const ids = jobIDs(cluster, record);
+  const donor = members.find((one) => one.name === record.donor)?.server;
+  const sides = [{ server, id: ids.own }, ...(donor === undefined ? [] : [{ server: donor, id: ids.donor }])];
+  const looks = await Promise.all(sides.map((side) => pollJob(ports, site, side)));
+  const [own = { state: 'silent' }, ofDonor] = looks;
+  const failed = looks.findIndex(hasFailed);
+  const side = sides[failed];
+  const lastLine = side === undefined ? undefined : await lastLineOf(ports, site, side, looks[failed]);
+  return [
+    name,
+    {
+      own,
+      ...(ofDonor === undefined ? {} : { donor: ofDonor }),
+      ...(lastLine === undefined ? {} : { lastLine }),
+    },
+  ];
+}
+
+/** How the job that brings a member's settings in step stands. */
+async function rolloutFacts(
+  ports: JobPorts,
+  { cluster, site }: JobScene,
+  { server, record, name }: Member,
+): Promise<readonly [string, JobFacts] | undefined> {
+  const { rollout } = cluster.status ?? {};
+  if (rollout?.server !== name || rollout.message !== undefined) return undefined;
+  const since = Date.parse(rollout.startTime);
+  const side = { server, id: upkeepJobID(cluster, record, { what: 'rollout', since }) };
+  const own = await pollJob(ports, site, side);
+  const lastLine = hasEnded(own) ? await lastLineOf(ports, site, side, own) : undefined;
+  return [name, { own, ...(lastLine === undefined ? {} : { lastLine }) }];
+}
+
+interface Side {
+  readonly server: Server;
+  readonly id: string;
+}
+
+async function pollJob({ shell, clock }: JobPorts, site: Site, { server, id }: Side): Promise<JobLook> {
+  const host = site.host(server);
+  if (host === undefined) return { state: 'silent' };
+  return (await ask(clock, shell.pollJob(host, id))) ?? { state: 'silent' };
+}
+
+async function lastLineOf(
+  { shell, clock }: JobPorts,
+  site: Site,
+  { server, id }: Side,
+  look: JobLook | undefined,
+): Promise<string | undefined> {
+  const host = site.host(server);
+  if (host === undefined || look === undefined) return undefined;
+  if (look.state === 'interrupted') return `the host of ${server.metadata.name} restarted`;
+  if (look.state === 'exited' && look.timedOut) return `timed out on ${server.metadata.name}`;
+  const bytes = 'logBytes' in look ? look.logBytes : 0;
+  const offset = Math.max(0, bytes - tailBytes);
+  const tail = await ask(clock, shell.readLog(host, id, offset, tailBytes));
+  if (tail === undefined) return undefined;
+  const lines = new TextDecoder().decode(tail).trimEnd().split('\n');
+  // Each line begins with its time.
+  return lines.at(-1)?.replace(/^\S+Z /, '');
+}

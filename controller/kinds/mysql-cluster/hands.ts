@@ -10,6 +10,7 @@ import type { JoinDeed } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
 import { jobsOf, revivalOf, rolloutOf } from './jobs.ts';
 import type { Site } from './site.ts';
+import { stampOf } from './stamp.ts';
 
 export interface HandsPorts {
   readonly shell: Shell;
@@ -149,12 +150,6 @@ async function follow({ cluster, site }: Work, { member: { server, name } }: Joi
   if (stamp === undefined || member === undefined || leader === undefined) return;
   const acknowledges = cluster.status?.durability?.ackers.includes(name) === true;
   await member.database.follow(await sourceOf(site, leader, acknowledges), stamp);
-}
-
-/** Of the record in force; undefined before the first primary. */
-function stampOf({ status }: MySQLCluster): Stamp | undefined {
-  const { primary, durability } = status ?? {};
-  return primary === undefined ? undefined : { epoch: primary.epoch, serial: durability?.serial ?? 0 };
 }
 
 /** How a member follows `primary`. */

@@ -31,6 +31,7 @@ import type { PrivilegeWatch } from './privileges.ts';
 import { askForSwitchover, noteRedundant } from './promote.ts';
 import type { Routes } from './router.ts';
 import { openSite, type Site } from './site.ts';
+import { stampOf } from './stamp.ts';
 import { statusOf } from './status.ts';
 
 export interface MaintainPorts {
@@ -76,7 +77,7 @@ export async function maintain(
   await hands.carryOut({ cluster: written, site, log }, decision.joins);
   await askForSwitchover(kube, written, decision.switchover);
   try {
-    if (opening !== undefined) await open(scene, opening);
+    if (opening !== undefined) await open({ cluster: written, site }, opening);
     else if (written.status?.currentPromotionRef !== undefined)
       await enlist(ports, { observed, site, written });
     else if (!observed.suspended) await keepPromises(ports, { observed, decision, site, written });
@@ -145,11 +146,13 @@ export async function write(
 }
 
 /** What commits wait for is on record already. Nobody has written anything: the order among servers does not matter. */
-async function open({ cluster, site }: Scene, { primary, ackers, durability }: Opening): Promise<void> {
-  const epoch = cluster.status?.primary?.epoch;
+async function open(
+  { cluster, site }: Pick<Scene, 'cluster' | 'site'>,
+  { primary, ackers, durability }: Opening,
+): Promise<void> {
+  const stamp = stampOf(cluster);
   const database = site.member(primary.server)?.database;
-  if (database === undefined || epoch === undefined) return;
-  const stamp = { epoch, serial: durability.serial ?? 0 };
+  if (database === undefined || stamp === undefined) return;
   for (const { server } of ackers) await site.member(server)?.database.acknowledge(true, stamp);
   await database.requireAcks(durability.requiredAcks, stamp);
   await database.open(stamp);

@@ -48,8 +48,8 @@ export async function repoint(run: Run): Promise<Next> {
 }
 
 function leadAll(run: Run, primary: Member): Leading {
-  const results = new Map<string, string>();
   const siblings = siblingsOf(run, primary);
+  const results = new Map(siblings.map(({ server }) => [server, 'still on its way']));
   const work = Promise.all(siblings.map((sibling) => lead(run, { primary, sibling, results })));
   // It is waited for later; until then a failure must not count as unheard.
   work.catch(() => undefined);

@@ -75,7 +75,7 @@ export interface Run {
 /** Servers on their way to follow the new primary. */
 export interface Leading {
   readonly siblings: readonly Member[];
-  /** What went wrong, by server. */
+  /** Why one does not follow, or not yet, by server. */
   readonly results: ReadonlyMap<string, string>;
   readonly work: Promise<unknown>;
 }

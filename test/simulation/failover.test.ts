@@ -123,6 +123,19 @@ test('a planned change under Async does not wait for a replica that is silent', 
   await judge(world);
 });
 
+test('a replica that is late when the new primary opens is not called led to it', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.powerOff('db-3');
+  world.request('swap', { target: 'db-2' });
+  await world.clock.advance(15_000);
+  const { steps = [] } = world.promotions[0]?.status ?? {};
+  const { message } = steps.find(({ name }) => name === 'Repoint') ?? {};
+  expect(message).toBe('Led to it: db-1; not db-3: still on its way.');
+  await judge(world);
+});
+
 test('the chosen one applies late: nothing it received is thrown away', async () => {
   const { world, controller } = await stage();
   controller();

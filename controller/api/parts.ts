@@ -174,6 +174,7 @@ export function address() {
   return text(45, /^[0-9a-f.:]+$/);
 }
 
-function generation() {
+/** `metadata.generation`: it counts the changes of a spec. */
+export function generation() {
   return integer(0, Number.MAX_SAFE_INTEGER);
 }

@@ -19,7 +19,15 @@ import {
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
 import type { KubeObject } from './meta.ts';
-import { count, deletionProtection, inputs, statusOf, suspend, zone } from './parts.ts';
+import {
+  count,
+  deletionProtection,
+  generation as generationNumber,
+  inputs,
+  statusOf,
+  suspend,
+  zone,
+} from './parts.ts';
 
 const decimal = () => text(16, /^[0-9]+(\.[0-9]+)?$/);
 const cron = () => text(128, /^(\S+\s+){4}\S+$/);
@@ -249,6 +257,9 @@ const scale = z
     fromReplicas: members(0).describe('Wanted servers before.'),
     cause: z.enum(['Person', 'Votes', 'Schedule']).describe('Who wanted it; Person is anybody but this.'),
     written: z.boolean().describe('It stands in `spec.replicas`.'),
+    observedGeneration: generationNumber()
+      .exactOptional()
+      .describe('Generation of the spec it was decided on; writing it and taking that back are two more.'),
     overruled: listOf(time(), 8).describe('When somebody else overruled the last decisions.'),
   })
   .describe('The last resize.');

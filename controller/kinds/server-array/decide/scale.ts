@@ -73,6 +73,7 @@ interface Adopted {
 /** Compares the spec with the last recorded decision. */
 function adopt({ array, status, now }: Observed): Adopted {
   const { replicas } = array.spec;
+  const { generation = 0 } = array.metadata;
   const { scale, lastScaleTime, votes } = status;
   const same = { lastScaleTime, votes };
   const theirs = { replicas, cause: 'Person', written: true } as const;
@@ -81,8 +82,14 @@ function adopt({ array, status, now }: Observed): Adopted {
   }
   if (scale.replicas === replicas)
     return { record: { ...same, scale: { ...scale, written: true } }, events: [] };
-  // Recorded, but the process ended before it was written.
-  if (!scale.written && scale.fromReplicas === replicas) return { record: { ...same, scale }, events: [] };
+  // Recorded, but the process ended before it was written; two changes of the spec since are ours and one that undid it.
+  if (
+    !scale.written &&
+    scale.fromReplicas === replicas &&
+    generation < (scale.observedGeneration ?? generation) + 2
+  ) {
+    return { record: { ...same, scale: { ...scale, observedGeneration: generation } }, events: [] };
+  }
   const news = scale.cause === 'Person' ? [] : [timestamp(now)];
   const overruled = [...recent(scale.overruled, now), ...news].slice(-8);
   const text = `Somebody changed spec.replicas from ${scale.replicas} to ${replicas}; adopted.`;
@@ -160,6 +167,7 @@ function resized(observed: Scaled, plan: ScalePlan, outcome: Outcome): ScalePlan
     fromReplicas: array.spec.replicas,
     cause: reason === 'OutsideBounds' ? 'Schedule' : 'Votes',
     written: false,
+    observedGeneration: array.metadata.generation ?? 0,
     overruled: recent(plan.record.scale?.overruled ?? [], now),
   } as const;
   return {

@@ -13,7 +13,11 @@ function voter(server: string, load: number | undefined, more: Partial<VotingSer
   return { server, figures, problems: {}, balanced: false, ...more };
 }
 
-function seen(replicas: number, status: ServerArrayStatus = {}, more: Partial<Observed> = {}): Observed {
+function seen(
+  replicas: number,
+  status: ServerArrayStatus = {},
+  { generation = 7, ...more }: Partial<Observed> & { readonly generation?: number } = {},
+): Observed {
   const spec = serverArrayKind.options.spec.parse({
     deploymentRef: { name: 'shop' },
     serverTemplateRef: { name: 'app' },
@@ -27,7 +31,7 @@ function seen(replicas: number, status: ServerArrayStatus = {}, more: Partial<Ob
   const operational = { place: 'Active', state: 'Operational' };
   return {
     now,
-    array: { spec },
+    array: { metadata: { generation }, spec },
     status,
     members: Array.from({ length: replicas }, () => operational),
     voters: [voter('app-a', 5)],
@@ -75,6 +79,33 @@ describe('another writer of replicas', () => {
     const plan = decideScale(seen(4, decided(4)), true);
     expect(plan.record.scale).toMatchObject({ cause: 'Votes', overruled: [] });
     expect(plan.events.map(({ reason }) => reason)).toEqual(['ScaledUp']);
+  });
+});
+
+describe('a decision on record that is not known to be written', () => {
+  const status: ServerArrayStatus = {
+    scale: {
+      replicas: 4,
+      fromReplicas: 2,
+      cause: 'Votes',
+      written: false,
+      observedGeneration: 7,
+      overruled: [],
+    },
+  };
+
+  // The write is refused when anything changed, so another change alone means that it did not happen.
+  test.each([7, 8])('is written when it was not: generation %i', (generation) => {
+    const plan = decideScale(seen(2, status, { generation }), true);
+    const scale = { written: false, observedGeneration: generation };
+    expect(plan).toMatchObject({ desired: 4, write: 4, record: { scale } });
+  });
+
+  test('is not written over somebody who undid it at once', () => {
+    const plan = decideScale(seen(2, status, { generation: 9 }), true);
+    expect(plan.write).not.toBe(4);
+    expect(plan.record.scale).toMatchObject({ replicas: 2, cause: 'Person', overruled: [timestamp(now)] });
+    expect(plan.events.map(({ reason }) => reason)).toEqual(['ManualResize']);
   });
 });
 

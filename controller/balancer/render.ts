@@ -101,8 +101,9 @@ function defaultsSection(model: ProxyModel): string[] {
   ];
 }
 
+/** No backend's name has a dot: from HAProxy 3.3 on, a frontend may not be called as a backend is. */
 function frontend(listener: Listener, model: ProxyModel): string[] {
-  const name = word(listener.name);
+  const name = word(`in.${listener.name}`);
   const backend = word(listener.backend);
   const bind = `    bind ${listener.address === '*' ? '*' : word(listener.address)}:${listener.port}`;
   if (listener.protocol === 'TCP') {

@@ -89,12 +89,13 @@ export class Story {
 
   /** Waits until the condition (`Ready` when `type` is left out) gives this reason; returns it. */
   async waitFor(what: string, reason: string, type = 'Ready'): Promise<Condition> {
-    const found = `{.status.conditions[?(@.type=="${type}")].reason}`;
+    const reasonNow = `{.status.conditions[?(@.type=="${type}")].reason}`;
     try {
-      await this.kubectl('wait', what, `--for=jsonpath=${found}=${reason}`, '--timeout=100s');
+      await this.kubectl('wait', what, `--for=jsonpath=${reasonNow}=${reason}`, '--timeout=100s');
     } catch (error) {
-      const conditions = JSON.stringify(await this.conditions(what), null, 1);
-      throw new Error(`${what} did not get ${type} ${reason}: ${conditions}`, { cause: error });
+      const found = await this.conditions(what);
+      const lines = found.map((one) => `${one.type}=${one.status} ${one.reason}: ${one.message}`);
+      throw new Error([`${what} did not get ${type} ${reason}:`, ...lines].join('\n'), { cause: error });
     }
     return (await this.conditions(what)).find((condition) => condition.type === type)!;
   }

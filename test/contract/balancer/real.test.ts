@@ -1,103 +1,27 @@
 /** Proxies against HAProxy under systemd on a host of the lab: the shared suite, and what only a real one can prove. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HaproxyProxies } from '../../../controller/balancer/haproxy.ts';
 import { frontEndLayout, localProxyLayout } from '../../../controller/balancer/layout.ts';
 import type { ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';
-import { pinsOf } from '../../../controller/shell/host-key.ts';
-import { SshShell } from '../../../controller/shell/jobs.ts';
-import { generateKeyPair } from '../../fakes/key-pair.ts';
-import type { Host } from '../../../controller/shell/port.ts';
-import { models } from '../../unit/balancer/models.ts';
-import { LabUnderTest, until } from '../../lab/hosts/lab.ts';
+import { images } from '../../../lab/config.ts';
 import { BoundedLoad } from '../../../lab/demo/load.ts';
+import { until } from '../../lab/hosts/lab.ts';
+import { models } from '../../unit/balancer/models.ts';
+import { ports, ProxyHost } from './proxy-host.ts';
 import { aBackend, aModel, apply, aServer, describeProxies } from './suite.ts';
 
-const ports = [9001, 9002, 9003] as const;
-const key = generateKeyPair('contract');
-const shell = new SshShell();
-const proxies = new HaproxyProxies(shell);
-let lab: LabUnderTest;
-let machine: Awaited<ReturnType<LabUnderTest['boot']>>;
-let host: Host;
-
-/** Answers its port; 503 to everything while /tmp/sick-<port> exists. Ports 9100 and 9101 answer each line with itself. */
-const application = String.raw`
-import os, socket, threading
-def serve(port, answer):
-    listener = socket.create_server(('127.0.0.1', port), backlog=128)
-    def talk(peer):
-        with peer, peer.makefile('rb') as lines:
-            try:
-                for line in lines: answer(peer, port, line, lines)
-            except OSError: pass
-    while True: threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
-def page(peer, port, line, lines):
-    while lines.readline().strip(): pass
-    status = '503 Sick' if os.path.exists('/tmp/sick-%d' % port) else '200 OK'
-    peer.sendall(b'HTTP/1.1 %s\r\nContent-Length: 4\r\n\r\n%d' % (status.encode(), port))
-def echo(peer, port, line, lines): peer.sendall(b'%d %s' % (port, line))
-for port in (9001, 9002, 9003): threading.Thread(target=serve, args=(port, page)).start()
-threading.Thread(target=serve, args=(9101, echo)).start()
-serve(9100, echo)
-`;
-
-const userData = `#!/bin/bash
-echo '${key.publicKey}' >> /home/admin/.ssh/authorized_keys
-cat > /root/application.py <<'PYTHON'
-${application}
-PYTHON
-systemd-run --unit application python3 /root/application.py
-`;
+let site: ProxyHost;
 
 beforeAll(async () => {
-  lab = await LabUnderTest.start();
-  machine = await lab.boot(userData);
-  const hostKeys = pinsOf(await lab.ssh(machine, 'cat /etc/ssh/ssh_host_*_key.pub'));
-  host = { address: machine.ip, port: 22, user: 'admin', privateKey: key.privateKey, hostKeys };
+  site = await ProxyHost.boot(images.trixie.id);
 });
-afterAll(async () => {
-  proxies.close();
-  shell.close();
-  await lab.end();
-});
+afterAll(() => site.end());
 
-const asRoot = (command: string) =>
-  lab.ssh(machine, `sudo bash -c '${command.replaceAll("'", String.raw`'\''`)}'`);
-const proxy = () => proxies.of(host, frontEndLayout);
-const url = () => `http://${machine.ip}/`;
+const asRoot = (command: string) => site.asRoot(command);
+const proxy = () => site.proxy;
 
-async function page(): Promise<number> {
-  try {
-    const answer = await fetch(url(), {
-      signal: AbortSignal.timeout(3_000),
-      headers: { connection: 'close' },
-    });
-    const text = await answer.text();
-    return answer.ok ? Number(text) : 0;
-  } catch {
-    return 0;
-  }
-}
-
-describeProxies('HAProxy 3.0', async () => ({
-  proxy: proxy(),
-  ports,
-  setHealthy: async (port, healthy) => {
-    await asRoot(`${healthy ? 'rm -f' : 'touch'} /tmp/sick-${port}`);
-  },
-  edit: async (line) => {
-    await asRoot(`echo '${line}' >> ${frontEndLayout.configFile}`);
-  },
-  ask: async (requests) => {
-    const answers: number[] = [];
-    for (let i = 0; i < requests; i++) answers.push(await page());
-    return new Set(answers);
-  },
-  pass: () => sleep(100),
-  close: async () => undefined,
-}));
+describeProxies('HAProxy 3.0', async () => site.fixture());
 
 describe('HAProxy on a real host', () => {
   const three = ports.map((port) => aServer(port));
@@ -132,7 +56,7 @@ describe('HAProxy on a real host', () => {
   });
 
   it('finds a bind that cannot work before the running service feels it', async () => {
-    const load = new BoundedLoad(url(), { rate: 200, keepAlive: false });
+    const load = new BoundedLoad(site.url, { rate: 200, keepAlive: false });
     const before = await proxy().observe();
     const listeners = [...aModel([]).listeners, { ...aModel([]).listeners[0]!, name: 'ssh', port: 22 }];
     const outcome = await apply(proxy(), aModel(three, { listeners }));
@@ -145,7 +69,7 @@ describe('HAProxy on a real host', () => {
   });
 
   it('loses no request over reloads, with connections kept and with new ones', async () => {
-    const loads = [true, false].map((keepAlive) => new BoundedLoad(url(), { rate: 250, keepAlive }));
+    const loads = [true, false].map((keepAlive) => new BoundedLoad(site.url, { rate: 250, keepAlive }));
     const milliseconds: number[] = [];
     for (let i = 0; i < 10; i++) {
       const defaults = [`timeout check ${1000 + i}ms`];
@@ -183,7 +107,7 @@ describe('HAProxy on a real host', () => {
     await asRoot('systemctl restart haproxy');
     const { running } = await proxy().observe();
     expect(running?.servers.map(({ name }) => name)).toEqual([three[0]!.name]);
-    expect(await page()).toBe(ports[0]);
+    expect(await site.page()).toBe(ports[0]);
   });
 
   it('starts HAProxy when it does not run', async () => {
@@ -219,31 +143,12 @@ describe('HAProxy on a real host', () => {
 
 describe('every golden file', () => {
   it.each(Object.keys(models))('%s is accepted without a warning', async (name) => {
-    const { layout } = models[name]!;
-    const { text, sideFiles } = renderConfig(models[name]!);
-    const put = (content: string, file: string) =>
-      `echo ${Buffer.from(content).toString('base64')} | base64 -d > ${file}`;
-    const pem =
-      'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout /tmp/k -out /tmp/c 2>/dev/null';
-    const side = sideFiles.map((file) =>
-      file.name.endsWith('.pem')
-        ? `${pem}; cat /tmp/c /tmp/k > ${layout.directory}/${file.name}`
-        : put(file.content, `${layout.directory}/${file.name}`),
-    );
-    const ready = [
-      `mkdir -p ${layout.directory}`,
-      `touch ${layout.directory}/flags.map`,
-      `[ -e ${layout.stateFile} ] || echo 1 > ${layout.stateFile}`,
-    ];
-    const said = await asRoot(
-      [...ready, ...side, put(text, '/tmp/golden.cfg'), 'haproxy -c -f /tmp/golden.cfg 2>&1'].join('; '),
-    );
-    expect(said).not.toMatch(/WARNING|ALERT/);
+    expect(await site.check(models[name]!)).not.toMatch(/WARNING|ALERT/);
   });
 });
 
 describe('the local TCP proxy', () => {
-  const local = () => proxies.of(host, localProxyLayout);
+  const local = () => site.localProxy;
 
   function model(
     servers: ProxyModel['backends'][number]['servers'],

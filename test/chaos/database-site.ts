@@ -140,8 +140,8 @@ export class DatabaseSite {
         await story.kubectl('wait', 'rlm/db', `--for=condition=${condition}`, `--timeout=${seconds}s`);
       }
     } catch (error) {
-      const conditions = JSON.stringify(await story.conditions('rlm/db'), null, 1);
-      throw new Error(`not armed within ${seconds} s: ${conditions}`, { cause: error });
+      const now = await story.describeConditions('rlm/db');
+      throw new Error(`not armed within ${seconds} s:\n${now}`, { cause: error });
     }
   }
 

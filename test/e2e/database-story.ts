@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { control } from '../../lab/cli/control.ts';
 import { timelineOf } from '../../lab/demo/timeline.ts';
-import { clusterSpec, DatabaseSite, type Flavor } from '../chaos/database-site.ts';
+import { clusterSpec, DatabaseSite, type Flavor, type Shape } from '../chaos/database-site.ts';
 import { nodeAt } from '../chaos/epochs.ts';
 import type { Outage } from '../chaos/outage-meter.ts';
 import { until } from '../lab/hosts/lab.ts';
@@ -29,16 +29,18 @@ class Tale {
   readonly variant: Variant;
   /** The cluster as it was applied first. */
   readonly spec;
+  readonly #shape: Shape;
   #site: DatabaseSite | undefined;
   #history: WrittenHistory | undefined;
 
   constructor(variant: Variant) {
     this.variant = variant;
-    this.spec = clusterSpec({ flavor: variant.flavor, replicas: 2 });
+    this.#shape = { flavor: variant.flavor, replicas: 2 };
+    this.spec = clusterSpec(this.#shape);
   }
 
   async begin(): Promise<void> {
-    this.#site = await DatabaseSite.begin({ flavor: this.variant.flavor, replicas: 2 });
+    this.#site = await DatabaseSite.begin(this.#shape);
     this.#history = new WrittenHistory(this.#site);
   }
 

@@ -1,11 +1,8 @@
 /** The story of a database on MySQL of Debian's sid. */
-import { existsSync } from 'node:fs';
-import { test } from 'vitest';
-import { imageRoot } from '../../lab/ami/build.ts';
-import { paths } from '../../lab/config.ts';
+import { whenBuilt } from '../lab/hosts/when-built.ts';
 import { tellDatabaseStory } from './database-story.ts';
 
-if (existsSync(await imageRoot('sid', paths.cache))) {
+await whenBuilt('sid', 'MySQL', () => {
   tellDatabaseStory({
     flavor: 'MySQL',
     version: /^9\.7\./,
@@ -16,7 +13,4 @@ if (existsSync(await imageRoot('sid', paths.cache))) {
     ],
     privileges: 'CONNECTION_ADMIN, SUPER, SYSTEM_VARIABLES_ADMIN',
   });
-} else {
-  // test/report.ts says it loudly.
-  test.skip('MySQL: the image of Debian sid is not built', () => undefined);
-}
+});

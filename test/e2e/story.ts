@@ -89,13 +89,12 @@ export class Story {
 
   /** Waits until the condition (`Ready` when `type` is left out) gives this reason; returns it. */
   async waitFor(what: string, reason: string, type = 'Ready'): Promise<Condition> {
-    const reasonNow = `{.status.conditions[?(@.type=="${type}")].reason}`;
+    const found = `{.status.conditions[?(@.type=="${type}")].reason}`;
     try {
-      await this.kubectl('wait', what, `--for=jsonpath=${reasonNow}=${reason}`, '--timeout=100s');
+      await this.kubectl('wait', what, `--for=jsonpath=${found}=${reason}`, '--timeout=100s');
     } catch (error) {
-      const found = await this.conditions(what);
-      const lines = found.map((one) => `${one.type}=${one.status} ${one.reason}: ${one.message}`);
-      throw new Error([`${what} did not get ${type} ${reason}:`, ...lines].join('\n'), { cause: error });
+      const now = await this.describeConditions(what);
+      throw new Error(`${what} did not get ${type} ${reason}:\n${now}`, { cause: error });
     }
     return (await this.conditions(what)).find((condition) => condition.type === type)!;
   }
@@ -107,6 +106,12 @@ export class Story {
   async conditions(what: string): Promise<readonly Condition[]> {
     const text = await this.kubectl('get', what, '--output=jsonpath={.status.conditions}');
     return text === '' ? [] : (JSON.parse(text) as Condition[]);
+  }
+
+  /** A line each. */
+  async describeConditions(what: string): Promise<string> {
+    const found = await this.conditions(what);
+    return found.map((one) => `${one.type}=${one.status} ${one.reason}: ${one.message}`).join('\n');
   }
 
   async objects(...args: string[]): Promise<readonly unknown[]> {

@@ -1,5 +1,6 @@
 /** A host of the lab that runs HAProxy and three small applications to stand behind it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
 import { HaproxyProxies } from '../../../controller/balancer/haproxy.ts';
 import { frontEndLayout, localProxyLayout } from '../../../controller/balancer/layout.ts';
 import type { ProxyModel } from '../../../controller/balancer/model.ts';
@@ -10,6 +11,7 @@ import { SshShell } from '../../../controller/shell/jobs.ts';
 import type { Host } from '../../../controller/shell/port.ts';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { LabUnderTest } from '../../lab/hosts/lab.ts';
+import { models } from '../../unit/balancer/models.ts';
 import type { ProxyFixture } from './suite.ts';
 
 /** Of the applications. */
@@ -95,8 +97,7 @@ export class ProxyHost {
   }
 
   async asRoot(command: string): Promise<string> {
-    const quoted = command.replaceAll("'", String.raw`'\''`);
-    return await this.#lab.ssh(this.#machine, `sudo bash -c '${quoted}'`);
+    return await this.#lab.asRoot(this.#machine, command);
   }
 
   /** The port that answers a visitor; 0 when nothing good comes. */
@@ -156,4 +157,13 @@ export class ProxyHost {
       [...ready, ...side, put(text, '/tmp/golden.cfg'), 'haproxy -c -f /tmp/golden.cfg 2>&1'].join('; '),
     );
   }
+}
+
+/** HAProxy of a host takes every golden file. */
+export function describeGoldenFiles(site: () => ProxyHost): void {
+  describe('every golden file', () => {
+    it.each(Object.keys(models))('%s is accepted without a warning', async (name) => {
+      expect(await site().check(models[name]!)).not.toMatch(/WARNING|ALERT/);
+    });
+  });
 }

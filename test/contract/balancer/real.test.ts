@@ -7,8 +7,7 @@ import { renderConfig } from '../../../controller/balancer/render.ts';
 import { images } from '../../../lab/config.ts';
 import { BoundedLoad } from '../../../lab/demo/load.ts';
 import { until } from '../../lab/hosts/lab.ts';
-import { models } from '../../unit/balancer/models.ts';
-import { ports, ProxyHost } from './proxy-host.ts';
+import { describeGoldenFiles, ports, ProxyHost } from './proxy-host.ts';
 import { aBackend, aModel, apply, aServer, describeProxies } from './suite.ts';
 
 let site: ProxyHost;
@@ -141,11 +140,7 @@ describe('HAProxy on a real host', () => {
   });
 });
 
-describe('every golden file', () => {
-  it.each(Object.keys(models))('%s is accepted without a warning', async (name) => {
-    expect(await site.check(models[name]!)).not.toMatch(/WARNING|ALERT/);
-  });
-});
+describeGoldenFiles(() => site);
 
 describe('the local TCP proxy', () => {
   const local = () => site.localProxy;

@@ -248,8 +248,10 @@ export class DatabaseHost implements TestServer {
   /** A shell command as root; it knows the words $unit, $server and $client. */
   async asRoot(command: string): Promise<string> {
     const { client, unit } = names[this.#all.engine.flavor];
-    const script = `client=${client} unit=${unit} server=${client}d; ${command}`;
-    return await this.#lab.ssh(this.#machine, `sudo bash -c '${script.replaceAll("'", String.raw`'\''`)}'`);
+    return await this.#lab.asRoot(
+      this.#machine,
+      `client=${client} unit=${unit} server=${client}d; ${command}`,
+    );
   }
 
   /** A session of an application. */

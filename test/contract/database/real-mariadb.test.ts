@@ -1,14 +1,13 @@
 /** Databases against MariaDB 11.8 and 10.11 on hosts of the lab: the shared suite, and what only a real server can prove. */
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { algebraOf } from '../../../controller/database/gtid.ts';
 import { SshDatabases } from '../../../controller/database/databases.ts';
 import { systemClock } from '../../../controller/base/clock.ts';
-import { imageRoot } from '../../../lab/ami/build.ts';
-import { images, paths } from '../../../lab/config.ts';
+import { images } from '../../../lab/config.ts';
 import { until } from '../../lab/hosts/lab.ts';
+import { whenBuilt } from '../../lab/hosts/when-built.ts';
 import { type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
@@ -19,11 +18,7 @@ const older: Engine = { flavor: 'MariaDB', series: '10.11', imageID: images.book
 const { contains } = algebraOf('MariaDB');
 
 describeDatabases('MariaDB 11.8', () => fixture(newer));
-if (existsSync(await imageRoot('bookworm', paths.cache))) {
-  describeDatabases('MariaDB 10.11', () => fixture(older));
-} else {
-  test.skip('MariaDB 10.11: the image of Debian bookworm is not built', () => undefined);
-}
+await whenBuilt('bookworm', 'MariaDB 10.11', () => describeDatabases('MariaDB 10.11', () => fixture(older)));
 describe('MariaDB on real hosts', tellTheRest);
 
 async function fixture(engine: Engine) {

@@ -1,14 +1,13 @@
 /** Databases against MySQL of Debian's sid on hosts of the lab: the shared suite, and what only a real server can prove. */
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../controller/base/clock.ts';
 import { SshDatabases } from '../../../controller/database/databases.ts';
 import { donorJob, joinerJob } from '../../../controller/database/cloning.ts';
-import { imageRoot } from '../../../lab/ami/build.ts';
-import { images, paths } from '../../../lab/config.ts';
+import { images } from '../../../lab/config.ts';
 import { until } from '../../lab/hosts/lab.ts';
+import { whenBuilt } from '../../lab/hosts/when-built.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
@@ -16,16 +15,13 @@ import { stamp } from '../../builders/stamp.ts';
 
 const engine: Engine = { flavor: 'MySQL', series: '9.7', imageID: images.sid.id };
 
-if (existsSync(await imageRoot('sid', paths.cache))) {
+await whenBuilt('sid', 'MySQL', () => {
   describeDatabases('MySQL 9.7', async () => {
     const hosts = await DatabaseHosts.start(engine);
     return await hosts.fixture();
   });
   describe('MySQL on real hosts', tellTheRest);
-} else {
-  // test/report.ts says it loudly.
-  test.skip('MySQL: the image of Debian sid is not built', () => undefined);
-}
+});
 
 function tellTheRest(): void {
   let hosts: DatabaseHosts;

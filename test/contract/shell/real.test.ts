@@ -87,8 +87,7 @@ describe('jobs on a real host', () => {
     return await ended(job.id);
   };
 
-  const asRoot = (command: string) =>
-    lab.ssh(machine, `sudo bash -c '${command.replaceAll("'", String.raw`'\''`)}'`);
+  const asRoot = (command: string) => lab.asRoot(machine, command);
 
   it('goes on when the controller is killed, and another process finds it', async () => {
     const job = aJob('for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done');

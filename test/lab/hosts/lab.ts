@@ -128,7 +128,7 @@ export class LabUnderTest {
     return Reservations?.[0]?.Instances?.[0]?.State?.Name ?? 'unknown';
   }
 
-  /** Runs a command as admin; its output without the last newline. Rejects on failure and after 5 s. */
+  /** Runs a command as admin; its output without the last newline. Rejects on failure and after 10 s. */
   async ssh(host: Host, command: string): Promise<string> {
     const options = [
       'StrictHostKeyChecking=no',
@@ -139,6 +139,11 @@ export class LabUnderTest {
     const flags = ['-i', path.join(this.#folder, 'key'), ...options.flatMap((option) => ['-o', option])];
     const { stdout } = await execute('ssh', [...flags, `admin@${host.ip}`, command], { timeout: 10_000 });
     return stdout.trimEnd();
+  }
+
+  /** Runs a command for bash as root, otherwise like `ssh`. */
+  async asRoot(host: Host, command: string): Promise<string> {
+    return await this.ssh(host, `sudo bash -c '${command.replaceAll("'", String.raw`'\''`)}'`);
   }
 
   /** Terminates everything this test launched and waits for it. */

@@ -1,0 +1,83 @@
+/** Changes of primary that people ask for, on databases in memory: short pauses, and nobody is waited for who is not needed. */
+import { describe, expect, test } from 'vitest';
+import { mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
+import { judge, stage } from './failover-stage.ts';
+import { clusterKey } from './failover-world.ts';
+
+describe.each(['MySQL', 'MariaDB'] as const)('%s', (flavor) => {
+  test('a planned change pauses writes for less than a second, and the old primary follows', async () => {
+    const { world, controller } = await stage({ flavor });
+    controller();
+    await world.clock.advance(1_000);
+    world.request('swap', { target: 'db-3' });
+    await world.clock.advance(5_000);
+    expect(world.endings).toEqual({ swap: 'Completed' });
+    expect(world.promotions[0]?.status?.writeOutageMilliseconds).toBeLessThan(1_000);
+    expect(world.databases.server('db-1').source).toBe('10.0.0.3');
+    expect(world.cluster.status?.durability).toMatchObject({ state: 'Protected', ackers: ['db-1', 'db-2'] });
+    await judge(world);
+  });
+});
+
+test('a replica that cannot be led to the new primary at once is led again, and the pause stays short', async () => {
+  const { world, controller } = await stage({ instances: 2 });
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.faults.failNext('follow', 'database.failed');
+  world.request('swap');
+  await world.clock.advance(5_000);
+  expect(world.promotions[0]?.status?.writeOutageMilliseconds).toBeLessThan(1_000);
+  expect(world.cluster.status?.durability).toMatchObject({ state: 'Protected', ackers: ['db-1'] });
+  await judge(world);
+});
+
+test('a planned change waits some seconds for a target that does not answer', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.partition('controller', 'db-3');
+  world.request('swap', { target: 'db-3' });
+  await world.clock.advance(4_000);
+  expect(world.endings).toEqual({ swap: 'Running' });
+  world.databases.heal();
+  await world.clock.advance(6_000);
+  expect(world.endings).toEqual({ swap: 'Completed' });
+  await judge(world);
+});
+
+test('a planned change under Async does not wait for a replica that is silent', async () => {
+  const { world, controller } = await stage({ durability: 'Async' });
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.powerOff('db-3');
+  world.request('swap', { target: 'db-2' });
+  await world.clock.advance(15_000);
+  expect(world.endings).toEqual({ swap: 'Completed' });
+  expect(world.promotions[0]?.status?.writeOutageMilliseconds).toBeLessThan(3_000);
+  await judge(world);
+});
+
+test('a replica that is late when the new primary opens is not called led to it', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.powerOff('db-3');
+  world.request('swap', { target: 'db-2' });
+  await world.clock.advance(15_000);
+  const { steps = [] } = world.promotions[0]?.status ?? {};
+  const { message } = steps.find(({ name }) => name === 'Repoint') ?? {};
+  expect(message).toBe('Led to it: db-1; not db-3: still on its way.');
+  await judge(world);
+});
+
+test('two changes cannot run at once', async () => {
+  const { world, controller } = await stage();
+  controller();
+  world.request('one');
+  world.kube.edit(mySQLClusterKind, clusterKey, { status: { currentPromotionRef: { name: 'one' } } });
+  world.request('other');
+  await world.clock.advance(8_000);
+  expect(Object.values(world.endings)).toEqual(['Completed', 'Completed']);
+  expect(world.cluster.status?.primary?.epoch).toBe(3);
+  await judge(world);
+});

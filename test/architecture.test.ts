@@ -30,14 +30,38 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
   balancer: ['base', 'api', 'shell/port'],
+  'load-reports': ['base'],
   dns: ['base', 'cloud/port'],
   database: ['base', 'api', 'shell/port', 'shell/quoting'],
   supervision: ['base', 'api', 'cloud/port', 'database/port', 'database/gtid'],
   failover: ['base', 'api', 'kube/port', 'database/port', 'database/gtid', 'supervision/port'],
+  'job-logs': ['base', 'shell/port'],
   breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
   accounts: ['base', 'api', 'kube/port', 'cloud/port', 'shell/port'],
   'owned-servers': ['base', 'api', 'kube/port', 'accounts/port', 'breaker/limits'],
+  'cluster-access': [
+    'base',
+    'api',
+    'accounts/host',
+    'accounts/port',
+    'cloud/port',
+    'database/port',
+    'kube/port',
+    'shell/port',
+  ],
+  routes: [
+    'base',
+    'api',
+    'accounts/host',
+    'accounts/port',
+    'balancer',
+    'cloud/port',
+    'dns',
+    'failover/port',
+    'kube/port',
+    'shell/port',
+  ],
   runtime: ['base', 'api', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
   kinds: [
     'base',
@@ -46,10 +70,14 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'accounts',
     'balancer',
     'breaker',
+    'cluster-access',
     'database',
     'dns',
     'failover',
+    'job-logs',
+    'load-reports',
     'owned-servers',
+    'routes',
     'supervision/port',
     'kube/port',
     'kube/reconciler',
@@ -62,7 +90,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Room -> packages it may import; Node's own modules are free where nothing must stay pure. */
 const allowedPackages: Readonly<Record<string, readonly string[]>> = {
-  base: ['pino', 'prom-client'],
+  base: ['pino'],
   api: ['zod'],
   kube: ['@kubernetes/client-node', 'undici', 'zod'],
   cloud: ['@aws-sdk/', 'prom-client'],
@@ -78,7 +106,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that decide: the same input must give the same output, in a test as in production. */
 const pureFile =
-  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/(resolve|mask)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/(judge|eyes|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts|owned-servers\/removals\.ts)/;
+  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/resolve\.ts|job-logs\/mask\.ts|cluster-access\/stamp\.ts|routes\/(model|records|verdict)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/(classify|observers|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts|owned-servers\/removals\.ts)/;
 const impure =
   /\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bperformance\.|\bfetch\(/;
 

@@ -27,7 +27,7 @@ import type {
 } from './port.ts';
 import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
-import { word } from './words.ts';
+import { word } from './config-syntax.ts';
 
 const scriptTimeout: Millis = 60_000;
 /** First check of a new server: it decides how soon traffic may come. One that stays sick is asked as often. */

@@ -1,7 +1,7 @@
 /** The HAProxy configuration of one host: deterministic text from a ProxyModel. Pure; golden-tested. */
 import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
 import { digest } from '../base/digest.ts';
-import { pathWord, word } from './words.ts';
+import { pathWord, word } from './config-syntax.ts';
 
 export interface RenderedConfig {
   readonly text: string;

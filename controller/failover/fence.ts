@@ -7,7 +7,7 @@ import { ackersAmong, dataProof, hasForgotten, type DataFacts } from './proof.ts
 import { rollBack } from './roll-back.ts';
 import { durabilityOf, isRestart, limits, lookAt, waited, type Next, type Run } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
-import { choiceText, lossText, type Doubt } from './words.ts';
+import { choiceText, lossText, type Doubt } from './messages.ts';
 
 /** Who becomes the primary, and what it must have applied before. */
 export interface Choice {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock, Millis } from '../base/clock.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface Address {
   readonly host: string;

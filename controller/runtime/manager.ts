@@ -5,7 +5,7 @@ import { openScope, within } from '../base/abort.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { Kube, ListWatch } from '../kube/port.ts';
 import type { KindController, Wake } from '../kube/reconciler.ts';
 import { Controller } from './controller.ts';

@@ -3,7 +3,7 @@ import type { ObjectKey } from '../api/meta.ts';
 import { keyText } from '../api/meta.ts';
 import { type Backoff, backoffDelay, type Random } from '../base/backoff.ts';
 import type { Clock, Millis } from '../base/clock.ts';
-import type { QueueMetrics } from '../base/metrics.ts';
+import type { QueueMetrics } from './metrics.ts';
 import { Delays } from './delays.ts';
 
 /** `high` is for failover, `normal` for edits and events, `low` for the first list and other sweeps. */

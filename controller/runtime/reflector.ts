@@ -5,7 +5,7 @@ import { backoffDelay, type Random } from '../base/backoff.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { WatchMetrics } from '../base/metrics.ts';
+import type { WatchMetrics } from './metrics.ts';
 import type { ListWatch } from '../kube/port.ts';
 import type { Store } from './store.ts';
 

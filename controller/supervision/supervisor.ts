@@ -1,5 +1,5 @@
 /** Watches the primaries of all clusters while this process leads; one lookout each. */
-import { Lookout, type LookoutOptions } from './lookout.ts';
+import { Lookout, type LookoutOptions } from './monitor.ts';
 import type { Finding, Supervised, Supervision } from './port.ts';
 
 export class Supervisor implements Supervision {

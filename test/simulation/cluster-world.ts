@@ -10,7 +10,7 @@ import { Breaker } from '../../controller/breaker/breaker.ts';
 import { createFailoverMetrics } from '../../controller/failover/metrics.ts';
 import { createClusterMetrics } from '../../controller/kinds/mysql-cluster/metrics.ts';
 import { createMySQLClusterController } from '../../controller/kinds/mysql-cluster/reconcile.ts';
-import { Routes } from '../../controller/kinds/mysql-cluster/router.ts';
+import { Routes } from '../../controller/routes/routes.ts';
 import { recordedRemovals } from '../../controller/owned-servers/removals.ts';
 import { createPromotionController } from '../../controller/kinds/promotion/reconcile.ts';
 import type { KindController } from '../../controller/kube/reconciler.ts';

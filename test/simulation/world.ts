@@ -10,7 +10,7 @@ import { serverArrayKind, type ServerArray } from '../../controller/api/server-a
 import { scriptRunKind } from '../../controller/api/script-run.ts';
 import { serverTemplateKind } from '../../controller/api/server-template.ts';
 import { serverKind, type Server } from '../../controller/api/server.ts';
-import { LoadReports } from '../../controller/balancer/load-reports.ts';
+import { LoadReports } from '../../controller/load-reports/load-reports.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { armFailpoint, noFailpoints, type Failpoints } from '../../controller/base/failpoints.ts';
 import { Breaker } from '../../controller/breaker/breaker.ts';

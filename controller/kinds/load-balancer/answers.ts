@@ -1,5 +1,5 @@
 /** What the front ends' HAProxies count of each server's answers, for whoever watches servers for errors. Pure. */
-import type { AnswerCount } from '../../balancer/load-reports.ts';
+import type { AnswerCount } from '../../load-reports/load-reports.ts';
 import { machineOf } from './model.ts';
 import type { Observed } from './observe.ts';
 import type { View } from './view.ts';

@@ -1,5 +1,5 @@
 /** What is wrong with a LoadBalancer before any front end is asked: its references and its lines. Pure. */
-import { readExtraLines, type ExtraLines } from '../../balancer/words.ts';
+import { readExtraLines, type ExtraLines } from '../../balancer/config-syntax.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import { ageOf } from '../../api/meta.ts';

@@ -9,7 +9,7 @@ import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import { accountStanding, deploymentStanding } from '../../api/standing.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
-import type { LoadReports } from '../../balancer/load-reports.ts';
+import type { LoadReports } from '../../load-reports/load-reports.ts';
 import type { Proxies } from '../../balancer/port.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';

@@ -1,5 +1,5 @@
 /** What the front ends' reports amount to: who serves, who is up, who is drained, how busy they are. Pure. */
-import type { LoadReport } from '../../balancer/load-reports.ts';
+import type { LoadReport } from '../../load-reports/load-reports.ts';
 import type { ProxyProcess } from '../../balancer/port.ts';
 import { arrayOf, type Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';

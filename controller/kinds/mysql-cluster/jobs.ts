@@ -11,7 +11,7 @@ import type { Member } from './decide/member.ts';
 import { settingsOf } from './decide/wanted.ts';
 import type { JoinDeed } from './decide/plan.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
-import type { Site } from './site.ts';
+import type { Site } from '../../cluster-access/access.ts';
 
 /** The job that starts a database whose process has ended; once per trouble, told by its time. */
 export function revivalOf(

@@ -3,12 +3,12 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Server } from '../../api/server.ts';
 import type { Clock, Instant } from '../../base/clock.ts';
 import type { Shell } from '../../shell/port.ts';
-import { ask } from './ask.ts';
-import { hasEnded, hasFailed } from './decide/job-look.ts';
+import { ask } from '../../cluster-access/ask.ts';
+import { hasEnded, hasFailed, type JobLook } from '../../cluster-access/job-polls.ts';
 import { isJoined, type Member } from './decide/member.ts';
-import type { JobFacts, JobLook, Observed } from './decide/plan.ts';
+import type { JobFacts, Observed } from './decide/plan.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
-import type { Site } from './site.ts';
+import type { Site } from '../../cluster-access/access.ts';
 
 interface JobPorts {
   readonly clock: Clock;

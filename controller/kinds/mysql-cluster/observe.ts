@@ -11,13 +11,13 @@ import type { Cache, Kube } from '../../kube/port.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
-import { ask, patience } from './ask.ts';
+import { ask, patience } from '../../cluster-access/ask.ts';
 import { memberOf, type MemberRecord } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
 import { observeJobs } from './observe-jobs.ts';
 import type { PrivilegeWatch } from './privileges.ts';
-import type { Site } from './site.ts';
+import type { Site } from '../../cluster-access/access.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;

@@ -14,9 +14,9 @@ import type { Events, Kube, NewObject } from '../../kube/port.ts';
 import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
 import { createFence } from './fence.ts';
-import { sourceOf } from './hands.ts';
+import { sourceOf } from './host-jobs.ts';
 import type { Scene } from './observe.ts';
-import type { Routes } from './router.ts';
+import type { Routes } from '../../routes/routes.ts';
 import { dataHolders } from './supervise.ts';
 
 export interface PromotePorts {

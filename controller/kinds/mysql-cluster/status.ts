@@ -6,7 +6,7 @@ import { timestamp } from '../../base/clock.ts';
 import type { Conditions } from './decide/conditions.ts';
 import { isJoined } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
-import { databasePort } from './router-model.ts';
+import { databasePort } from '../../routes/model.ts';
 
 /** Reasons of Ready with which work goes on. */
 const working: readonly string[] = [

@@ -4,7 +4,7 @@ import { AppError } from '../../base/errors.ts';
 import { carryLog, type CarriedLog } from './carry-log.ts';
 import type { Move } from './decide/facts.ts';
 import { endStep, replaceStep, withMessage, withoutMessage, type Result } from './decide/record.ts';
-import type { ActPorts, Deed } from './deed.ts';
+import type { ActPorts, Deed } from './action.ts';
 import { makeJob } from './job.ts';
 import type { Place } from './place.ts';
 

@@ -10,7 +10,7 @@ import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { Shell } from '../../shell/port.ts';
 import { act, forget } from './act.ts';
-import type { ActPorts } from './deed.ts';
+import type { ActPorts } from './action.ts';
 import { decide, type Plan } from './decide/index.ts';
 import { isFinal, isOut, queue, type Result } from './decide/record.ts';
 import { inputProblems } from './job.ts';

@@ -8,7 +8,7 @@ import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Accounts } from '../../accounts/port.ts';
-import type { LoadReports } from '../../balancer/load-reports.ts';
+import type { LoadReports } from '../../load-reports/load-reports.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import { memberOf } from './decide/member.ts';

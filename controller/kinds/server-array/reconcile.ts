@@ -8,7 +8,7 @@ import { serverKind } from '../../api/server.ts';
 import { deploymentStanding, templateStanding } from '../../api/standing.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Accounts } from '../../accounts/port.ts';
-import type { LoadReports } from '../../balancer/load-reports.ts';
+import type { LoadReports } from '../../load-reports/load-reports.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';

@@ -5,7 +5,7 @@ import { loadBalancerKind } from '../../api/load-balancer.ts';
 import type { ServerArray } from '../../api/server-array.ts';
 import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
-import type { Answers, LoadReports } from '../../balancer/load-reports.ts';
+import type { Answers, LoadReports } from '../../load-reports/load-reports.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Figures, FigureSource, Observed, VotingServer } from './decide/plan.ts';
 import { scriptSource, type Sampler } from './sampler.ts';

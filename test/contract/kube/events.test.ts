@@ -6,7 +6,7 @@ import type { AnyObject } from '../../../controller/api/meta.ts';
 import { namespaces } from '../../../controller/api/resource.ts';
 import { systemClock } from '../../../controller/base/clock.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/base/metrics.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { events, Recorder } from '../../../controller/runtime/events.ts';
 import { Leader, leases } from '../../../controller/runtime/leader.ts';
 import { FakeClock } from '../../fakes/clock.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { systemClock } from '../../../controller/base/clock.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/base/metrics.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import type { Kube } from '../../../controller/kube/port.ts';
 import { Reflector } from '../../../controller/runtime/reflector.ts';
 import { type Change, Store } from '../../../controller/runtime/store.ts';

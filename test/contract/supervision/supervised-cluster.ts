@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { mySQLClusterKind, type MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
 import { systemClock, type Millis } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
-import { takeStep } from '../../../controller/kinds/mysql-cluster/arm.ts';
+import { takeStep } from '../../../controller/kinds/mysql-cluster/durability.ts';
 import type {
   DurabilityRecord,
   DurabilityStep,

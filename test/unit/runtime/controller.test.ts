@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/base/metrics.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import type { KindController } from '../../../controller/kube/reconciler.ts';
 import { Controller } from '../../../controller/runtime/controller.ts';
 import { Queue } from '../../../controller/runtime/queue.ts';

@@ -1,6 +1,6 @@
 /** The probes and the metrics page, over HTTP. */
 import { afterEach, expect, test } from 'vitest';
-import { createMetrics } from '../../../controller/base/metrics.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { HealthServer } from '../../../controller/runtime/health.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 

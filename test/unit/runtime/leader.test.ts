@@ -1,7 +1,7 @@
 /** One leader at a time, judged by the local clock; lost in time, released on stop. */
 import { expect, test } from 'vitest';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/base/metrics.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { Leader, leases, microTime } from '../../../controller/runtime/leader.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeKube } from '../../fakes/kube.ts';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { systemClock } from '../../../controller/base/clock.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/base/metrics.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { Dispatcher } from '../../../controller/kube/dispatcher.ts';
 import { Rest } from '../../../controller/kube/rest.ts';
 import { Reflector, type ReflectorTimings } from '../../../controller/runtime/reflector.ts';

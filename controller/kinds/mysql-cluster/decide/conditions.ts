@@ -4,7 +4,7 @@ import type { Promotion } from '../../../api/promotion.ts';
 import type { Millis } from '../../../base/clock.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
-import { currentPromotion, lastPromotion } from './past.ts';
+import { currentPromotion, lastPromotion } from './promotions.ts';
 import { settingsVerdict } from './rolling-verdict.ts';
 import type { ClusterVerdict, Observed, Problem } from './plan.ts';
 import type { Trouble } from './upkeep.ts';

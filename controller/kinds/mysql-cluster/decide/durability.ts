@@ -9,7 +9,7 @@ import type { Observed } from './plan.ts';
 export type DurabilityRecord = NonNullable<MySQLClusterStatus['durability']>;
 
 /**
- * One step; `arm.ts` takes it. The record is never better than the truth: what makes commits safer is done first and
+ * One step; `../durability.ts` takes it. The record is never better than the truth: what makes commits safer is done first and
  * recorded then, what makes them less safe is recorded first and done then.
  */
 export type DurabilityStep =

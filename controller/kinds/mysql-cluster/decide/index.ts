@@ -6,7 +6,7 @@ import { planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
-import { isChanging, oldPrimariesOf } from './past.ts';
+import { isChanging, oldPrimariesOf } from './promotions.ts';
 import { isRolling, planRolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';

@@ -14,7 +14,7 @@ import type { Look, Replication } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import { purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
-import { hasFailed, hasSucceeded } from './job-look.ts';
+import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
 import type { EventNote, JobFacts, JoinDeed, Observed } from './plan.ts';
 
 export interface Joining {

@@ -4,8 +4,8 @@ import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluste
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
+import type { JobLook } from '../../../cluster-access/job-polls.ts';
 import type { PrivilegedAccount } from '../../../database/port.ts';
-import type { JobState } from '../../../shell/port.ts';
 import type { Finding } from '../../../supervision/port.ts';
 import type { Member } from './member.ts';
 
@@ -14,9 +14,6 @@ export interface Problem {
   readonly reason: Reason<'MySQLCluster', 'Stalled'> | 'TemplateNotReady';
   readonly message: string;
 }
-
-/** How a member's job stands: `silent` = its host did not answer. */
-export type JobLook = JobState | { readonly state: 'silent' };
 
 export interface JobFacts {
   /** The job on the member itself. */

@@ -12,7 +12,7 @@ import { jobExit } from '../../../database/job-script.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
 import type { JobFacts, JoinDeed, EventNote, Observed } from './plan.ts';
 import { armedVerdict } from './change.ts';
-import { hasEnded, hasFailed } from './job-look.ts';
+import { hasEnded, hasFailed } from '../../../cluster-access/job-polls.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { Trouble } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';

@@ -3,7 +3,7 @@ import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { algebraOf } from '../../../database/gtid.ts';
 import type { Look, Replication, SqlError } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
-import { oldPrimariesOf } from './past.ts';
+import { oldPrimariesOf } from './promotions.ts';
 import type { JoinDeed, Observed } from './plan.ts';
 
 export interface Trouble {

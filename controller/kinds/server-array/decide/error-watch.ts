@@ -12,7 +12,7 @@
  */
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Millis } from '../../../base/clock.ts';
-import type { Answers } from '../../../balancer/load-reports.ts';
+import type { Answers } from '../../../load-reports/load-reports.ts';
 import type { Observed } from './plan.ts';
 
 type Rules = NonNullable<ServerArray['spec']['update']['errorWatch']>;

@@ -19,7 +19,7 @@ import { noChanges } from './plan.ts';
 import { isAutomatic, planRoster, type Roster, type RosterPlan } from './roster.ts';
 import { decideScale } from './scale.ts';
 import { decideUpdate } from './update.ts';
-import { conditionsOf, summaryOf, type Facts } from './words.ts';
+import { conditionsOf, summaryOf, type Facts } from './conditions.ts';
 
 export function decide(observed: Observed): Plan {
   const { array, suspended } = observed;

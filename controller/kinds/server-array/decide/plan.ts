@@ -2,7 +2,7 @@
 import type { Verdict } from '../../../api/conditions.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
-import type { Answers } from '../../../balancer/load-reports.ts';
+import type { Answers } from '../../../load-reports/load-reports.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { Member } from './member.ts';
 

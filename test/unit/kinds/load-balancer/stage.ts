@@ -6,7 +6,7 @@ import { labels } from '../../../../controller/api/meta.ts';
 import { secrets } from '../../../../controller/api/resource.ts';
 import { serverArrayKind } from '../../../../controller/api/server-array.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
-import { LoadReports } from '../../../../controller/balancer/load-reports.ts';
+import { LoadReports } from '../../../../controller/load-reports/load-reports.ts';
 import type { Failpoints } from '../../../../controller/base/failpoints.ts';
 import { createBalancerMetrics } from '../../../../controller/kinds/load-balancer/metrics.ts';
 import { createLoadBalancerController } from '../../../../controller/kinds/load-balancer/reconcile.ts';

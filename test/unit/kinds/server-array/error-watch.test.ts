@@ -1,6 +1,6 @@
 /** When new servers count as worse than old ones, in numbers, and what is counted until then. */
 import { describe, expect, test } from 'vitest';
-import type { Answers } from '../../../../controller/balancer/load-reports.ts';
+import type { Answers } from '../../../../controller/load-reports/load-reports.ts';
 import {
   beginWatch,
   counted,

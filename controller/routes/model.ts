@@ -1,10 +1,10 @@
 /** Where applications are led, over which hosts, and what HAProxy should do there. Pure. */
-import { findCondition } from '../../api/conditions.ts';
-import { labels } from '../../api/meta.ts';
-import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import type { Server } from '../../api/server.ts';
-import { localProxyLayout } from '../../balancer/layout.ts';
-import type { Backend, Listener, ProxyModel, ProxyServer } from '../../balancer/model.ts';
+import { findCondition } from '../api/conditions.ts';
+import { labels } from '../api/meta.ts';
+import type { MySQLCluster } from '../api/mysql-cluster.ts';
+import type { Server } from '../api/server.ts';
+import { localProxyLayout } from '../balancer/layout.ts';
+import type { Backend, Listener, ProxyModel, ProxyServer } from '../balancer/model.ts';
 
 /** A server of the cluster as clients reach it. */
 export interface Seat {

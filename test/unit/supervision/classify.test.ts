@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../controller/base/errors.ts';
-import { judge } from '../../../controller/supervision/judge.ts';
+import { judge } from '../../../controller/supervision/classify.ts';
 import type { Verdict } from '../../../controller/supervision/port.ts';
 import type { Inspected, Signs } from '../../../controller/supervision/signs.ts';
 import * as a from './signs.ts';

@@ -2,7 +2,7 @@
 import type { Millis } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Look } from '../database/port.ts';
-import { overlook, type Eyes } from './eyes.ts';
+import { overlook, type Eyes } from './observers.ts';
 import type { Verdict } from './port.ts';
 import { isStall, missLimit, type PrimarySigns, type Signs, type Silence, type Unwritten } from './signs.ts';
 

@@ -1,21 +1,21 @@
 /** Leads applications to the primary: moves local proxies and names with it, and keeps both in place at rest. */
-import { keyOf, labels, type ObjectKey } from '../../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
-import type { Server } from '../../api/server.ts';
-import type { Accounts } from '../../accounts/port.ts';
-import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
-import type { Proxies } from '../../balancer/port.ts';
-import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
-import type { Failpoints } from '../../base/failpoints.ts';
-import { Publisher, type AddressRecord, type Published } from '../../dns/publisher.ts';
-import type { Moved, Router } from '../../failover/port.ts';
-import type { Cache } from '../../kube/port.ts';
-import { wantedRecords, writerRecord } from './dns.ts';
-import { moveProxy } from './router-move.ts';
-import { opinionOf, type Opinion } from './router-opinion.ts';
-import { proxyModelOf, readersOf, routeOf, type Route, type Seat } from './router-model.ts';
-import { RouteSources } from './router-sources.ts';
+import { keyOf, labels, type ObjectKey } from '../api/meta.ts';
+import { mySQLClusterKind, type MySQLCluster } from '../api/mysql-cluster.ts';
+import type { Server } from '../api/server.ts';
+import type { Accounts } from '../accounts/port.ts';
+import { ProxyFleet, type Report } from '../balancer/fleet.ts';
+import type { Proxies } from '../balancer/port.ts';
+import type { Clock, Instant, Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Failpoints } from '../base/failpoints.ts';
+import { Publisher, type AddressRecord, type Published } from '../dns/publisher.ts';
+import type { Moved, Router } from '../failover/port.ts';
+import type { Cache } from '../kube/port.ts';
+import { wantedRecords, writerRecord } from './records.ts';
+import { moveProxy } from './move.ts';
+import { opinionOf, type Opinion } from './verdict.ts';
+import { proxyModelOf, readersOf, routeOf, type Route, type Seat } from './model.ts';
+import { RouteSources } from './sources.ts';
 
 export interface RouterPorts {
   readonly cache: Cache;

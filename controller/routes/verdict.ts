@@ -1,13 +1,13 @@
 /** What to say of the ways to a cluster: its local proxies and its names. Pure. */
-import type { SiteDeployment } from '../../api/deployment.ts';
-import { ageOf } from '../../api/meta.ts';
-import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import type { Reason } from '../../api/reasons.ts';
-import type { Report } from '../../balancer/fleet.ts';
-import { renderConfig } from '../../balancer/render.ts';
-import type { Published } from '../../dns/publisher.ts';
-import { explainFailure, misplacedName } from './dns.ts';
-import { proxyModelOf, type Route } from './router-model.ts';
+import type { SiteDeployment } from '../api/deployment.ts';
+import { ageOf } from '../api/meta.ts';
+import type { MySQLCluster } from '../api/mysql-cluster.ts';
+import type { Reason } from '../api/reasons.ts';
+import type { Report } from '../balancer/fleet.ts';
+import { renderConfig } from '../balancer/render.ts';
+import type { Published } from '../dns/publisher.ts';
+import { explainFailure, misplacedName } from './records.ts';
+import { proxyModelOf, type Route } from './model.ts';
 
 export interface Opinion {
   readonly reason: Reason<'MySQLCluster', 'EndpointsReady'>;

@@ -3,7 +3,7 @@ import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Inspection, Look, Member } from '../database/port.ts';
-import { judge } from './judge.ts';
+import { judge } from './classify.ts';
 import type { SupervisionMetrics } from './metrics.ts';
 import { beatPeriod, type Finding, type Supervised } from './port.ts';
 import { Probe } from './probe.ts';

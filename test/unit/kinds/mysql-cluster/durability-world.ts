@@ -5,7 +5,7 @@ import { AppError } from '../../../../controller/base/errors.ts';
 import { algebraOf } from '../../../../controller/database/gtid.ts';
 import type { Database, Look, Member as Server } from '../../../../controller/database/port.ts';
 import { neededFrozen } from '../../../../controller/failover/proof.ts';
-import { takeStep, type Armed } from '../../../../controller/kinds/mysql-cluster/arm.ts';
+import { takeStep, type Armed } from '../../../../controller/kinds/mysql-cluster/durability.ts';
 import {
   decideDurability,
   type DurabilityRecord,

@@ -1,7 +1,7 @@
 /** Secrets never get past the mask, in whatever form and however the stream is cut. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createMask } from '../../../controller/inputs/mask.ts';
+import { createMask } from '../../../controller/job-logs/mask.ts';
 
 const secret = "tr0ub4dor&3 'quoted' $HOME";
 

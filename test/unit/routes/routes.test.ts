@@ -1,14 +1,14 @@
 /** Where applications are led: on fake proxies and a fake Route 53, at rest and when the primary changes. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { siteDeploymentKind } from '../../../../controller/api/deployment.ts';
-import { labels } from '../../../../controller/api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../../../controller/api/mysql-cluster.ts';
-import { serverArrayKind } from '../../../../controller/api/server-array.ts';
-import { serverKind } from '../../../../controller/api/server.ts';
-import { AppError } from '../../../../controller/base/errors.ts';
-import { clustersServing, Routes, type Routing } from '../../../../controller/kinds/mysql-cluster/router.ts';
-import { condition, namespace, Site, words } from '../../../builders/site.ts';
-import { FakeProxies, type FakeProxy } from '../../../fakes/proxies.ts';
+import { siteDeploymentKind } from '../../../controller/api/deployment.ts';
+import { labels } from '../../../controller/api/meta.ts';
+import { mySQLClusterKind, type MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
+import { serverArrayKind } from '../../../controller/api/server-array.ts';
+import { serverKind } from '../../../controller/api/server.ts';
+import { AppError } from '../../../controller/base/errors.ts';
+import { clustersServing, Routes, type Routing } from '../../../controller/routes/routes.ts';
+import { condition, namespace, Site, words } from '../../builders/site.ts';
+import { FakeProxies, type FakeProxy } from '../../fakes/proxies.ts';
 
 const endpoints = { localProxy: { arrays: ['app'], writerPort: 3306, readerPort: 3307 } };
 const names = {

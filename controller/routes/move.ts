@@ -1,11 +1,11 @@
 /** Moves one local proxy to another primary, for good: what is running, the file, and every session. */
-import { carryOut } from '../../balancer/carry-out.ts';
-import type { ProxyModel } from '../../balancer/model.ts';
-import { planChanges } from '../../balancer/plan.ts';
-import type { Observation, Proxies, Proxy } from '../../balancer/port.ts';
-import { AppError } from '../../base/errors.ts';
-import type { Failpoints } from '../../base/failpoints.ts';
-import type { ProxyHost } from './router-sources.ts';
+import { carryOut } from '../balancer/carry-out.ts';
+import type { ProxyModel } from '../balancer/model.ts';
+import { planChanges } from '../balancer/plan.ts';
+import type { Observation, Proxies, Proxy } from '../balancer/port.ts';
+import { AppError } from '../base/errors.ts';
+import type { Failpoints } from '../base/failpoints.ts';
+import type { ProxyHost } from './sources.ts';
 
 export interface MovePorts {
   readonly proxies: Proxies;

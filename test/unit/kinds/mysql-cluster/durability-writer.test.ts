@@ -1,7 +1,7 @@
 /** Steps in what commits wait for, on servers that replicate: what they do, and that no death of a controller makes the record lie. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ArmWorld } from './arm-world.ts';
+import { ArmWorld } from './durability-world.ts';
 import type { Wanted } from './durability-scene.ts';
 
 async function worldOf(wanted: Wanted): Promise<ArmWorld> {

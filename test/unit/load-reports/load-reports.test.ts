@@ -1,6 +1,6 @@
 /** Loads of several balancers add up, and are as old as the oldest; counters of answers become answers in a span of time. */
 import { describe, expect, test } from 'vitest';
-import { LoadReports } from '../../../controller/balancer/load-reports.ts';
+import { LoadReports } from '../../../controller/load-reports/load-reports.ts';
 
 test('adds up what all balancers say of a server', () => {
   const reports = new LoadReports();

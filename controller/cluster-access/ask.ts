@@ -1,7 +1,7 @@
 /** A question to a host or its database, which may not answer and must not hold a pass up. */
-import { within } from '../../base/abort.ts';
-import type { Clock, Millis } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
+import { within } from '../base/abort.ts';
+import type { Clock, Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 
 /** No pass waits longer for one answer. */
 export const patience: Millis = 2_000;

@@ -9,8 +9,8 @@ import type { Shell } from '../../shell/port.ts';
 import type { JoinDeed } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
 import { jobsOf, revivalOf, rolloutOf } from './jobs.ts';
-import type { Site } from './site.ts';
-import { stampOf } from './stamp.ts';
+import type { Site } from '../../cluster-access/access.ts';
+import { stampOf } from '../../cluster-access/stamp.ts';
 
 export interface HandsPorts {
   readonly shell: Shell;

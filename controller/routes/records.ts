@@ -1,10 +1,10 @@
 /** Which names a cluster publishes, and what to say when that fails. Pure. */
-import type { SiteDeployment } from '../../api/deployment.ts';
-import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import type { Reason } from '../../api/reasons.ts';
-import type { AppError } from '../../base/errors.ts';
-import type { AddressRecord } from '../../dns/publisher.ts';
-import type { Route } from './router-model.ts';
+import type { SiteDeployment } from '../api/deployment.ts';
+import type { MySQLCluster } from '../api/mysql-cluster.ts';
+import type { Reason } from '../api/reasons.ts';
+import type { AppError } from '../base/errors.ts';
+import type { AddressRecord } from '../dns/publisher.ts';
+import type { Route } from './model.ts';
 
 interface Names {
   readonly cluster: MySQLCluster;

@@ -1,5 +1,8 @@
 /** What became of a job on a host. Pure. */
-import type { JobLook } from './plan.ts';
+import type { JobState } from '../shell/port.ts';
+
+/** How a job stands: `silent` = its host did not answer. */
+export type JobLook = JobState | { readonly state: 'silent' };
 
 export function hasEnded({ state }: JobLook): boolean {
   return state === 'exited' || state === 'interrupted';

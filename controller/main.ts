@@ -28,8 +28,8 @@ import { createClusterMetrics } from './kinds/mysql-cluster/metrics.ts';
 import { createMySQLClusterController } from './kinds/mysql-cluster/reconcile.ts';
 import { Routes } from './routes/routes.ts';
 import { keyByUid } from './kinds/mysql-cluster/wakes.ts';
-import { createOrphanMetrics } from './kinds/garbage-collection/metrics.ts';
-import { createOrphanController } from './kinds/garbage-collection/reconcile.ts';
+import { createGarbageCollectionMetrics } from './kinds/garbage-collection/metrics.ts';
+import { createGarbageCollectionController } from './kinds/garbage-collection/reconcile.ts';
 import { createPromotionController } from './kinds/promotion/reconcile.ts';
 import { createScriptRunController } from './kinds/script-run/reconcile.ts';
 import { createScriptController } from './kinds/script/reconcile.ts';
@@ -172,7 +172,12 @@ function createControllers({ config, metrics: { registry }, ...ports }: Parts) {
       failoverMetrics: createFailoverMetrics(registry),
     }),
     createPromotionController(ports),
-    createOrphanController({ ...ports, breaker, metrics: createOrphanMetrics(registry), namespaces }),
+    createGarbageCollectionController({
+      ...ports,
+      breaker,
+      metrics: createGarbageCollectionMetrics(registry),
+      namespaces,
+    }),
   ];
 }
 

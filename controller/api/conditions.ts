@@ -13,7 +13,7 @@ export interface Condition {
 }
 
 /** A verdict before it is stamped with generation and time. */
-export interface Verdict {
+export interface UnstampedCondition {
   readonly type: string;
   readonly status: ConditionStatus;
   readonly reason: string;
@@ -28,14 +28,14 @@ const messageLimit = 1024;
  */
 export function stampConditions(
   previous: readonly Condition[] | undefined,
-  verdicts: readonly Verdict[],
+  verdicts: readonly UnstampedCondition[],
   stamp: { readonly generation: number; readonly at: string },
 ): Condition[] {
   return verdicts.map((verdict) => {
     const before = previous?.find((condition) => condition.type === verdict.type);
     return {
       ...verdict,
-      message: clip(verdict.message),
+      message: clipMessage(verdict.message),
       observedGeneration: stamp.generation,
       lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : stamp.at,
     };
@@ -63,6 +63,6 @@ export function isTrue(
   );
 }
 
-function clip(message: string): string {
+function clipMessage(message: string): string {
   return message.length <= messageLimit ? message : `${message.slice(0, messageLimit - 1)}…`;
 }

@@ -52,7 +52,7 @@ export function crdOf(kind: Kind<unknown, unknown>) {
           name: kind.version,
           served: true,
           storage: true,
-          additionalPrinterColumns: columns.map(column),
+          additionalPrinterColumns: columns.map(printerColumn),
           ...(selectableFields && { selectableFields: selectableFields.map((jsonPath) => ({ jsonPath })) }),
           subresources: { status: {}, ...scaleOf(kind) },
           schema: { openAPIV3Schema: rootSchema(kind) },
@@ -62,7 +62,7 @@ export function crdOf(kind: Kind<unknown, unknown>) {
   };
 }
 
-function column({ name, type, jsonPath, priority }: Column) {
+function printerColumn({ name, type, jsonPath, priority }: Column) {
   return { name, type, jsonPath, ...(priority === 1 && { priority }) };
 }
 
@@ -112,12 +112,12 @@ export function schemaOf(schema: z.ZodType): Schema {
       if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
     },
   });
-  return tidy(converted as unknown as Schema);
+  return tidySchema(converted as unknown as Schema);
 }
 
-function tidy(schema: Schema): Schema {
+function tidySchema(schema: Schema): Schema {
   if (schema.type === 'object') return tidyObject(schema);
-  if (schema.items !== undefined) return { ...schema, items: tidy(schema.items) };
+  if (schema.items !== undefined) return { ...schema, items: tidySchema(schema.items) };
   if (schema.type !== 'integer') return schema;
   return { ...schema, format: (schema.maximum ?? 0) > 2_147_483_647 ? 'int64' : 'int32' };
 }
@@ -125,7 +125,7 @@ function tidy(schema: Schema): Schema {
 function tidyObject(schema: Schema): Schema {
   if (schema.properties === undefined) return schema;
   const properties = Object.fromEntries(
-    Object.entries(schema.properties).map(([name, property]) => [name, tidy(property)]),
+    Object.entries(schema.properties).map(([name, property]) => [name, tidySchema(property)]),
   );
   const tidied: Schema = { ...schema, properties };
   const allRules = [...(schema[rulesKey] ?? []), ...presenceRules(tidied)];

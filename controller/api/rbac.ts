@@ -73,7 +73,7 @@ export function rbacObjects(): readonly object[] {
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: inHome(home.serviceAccount) },
     clusterRole('ridgeline-controller', controllerRules()),
     clusterRoleBinding('ridgeline-controller'),
-    role('ridgeline-controller', homeRules()),
+    roleObject('ridgeline-controller', homeRules()),
     roleBinding('ridgeline-controller'),
     ...peopleRoles(),
   ];
@@ -81,12 +81,12 @@ export function rbacObjects(): readonly object[] {
 
 function controllerRules(): readonly PolicyRule[] {
   return [
-    ours(kinds, read),
-    ours(reconciled, ['patch'], '/status'),
-    ours(held, ['patch']),
+    ruleFor(kinds, read),
+    ruleFor(reconciled, ['patch'], '/status'),
+    ruleFor(held, ['patch']),
     // An owner reference that blocks deletion needs this where the API server checks such references.
-    ours(held, ['update'], '/finalizers'),
-    ours(made, ['create', 'delete']),
+    ruleFor(held, ['update'], '/finalizers'),
+    ruleFor(made, ['create', 'delete']),
     { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: [...read, 'create', 'delete'] },
     { apiGroups: [''], resources: ['secrets', 'configmaps', 'namespaces'], verbs: ['get'] },
     // SSH keys in its own namespace, passwords of a MySQLCluster beside it. It never changes or deletes a Secret.
@@ -108,47 +108,56 @@ function peopleRoles(): readonly object[] {
   const namespaced = kinds.filter(({ scope }) => scope === 'Namespaced');
   const usable = namespaced.filter((kind) => !internal.includes(kind));
   const scalable = usable.filter(({ options }) => options.scale !== undefined);
-  const viewer = [ours(namespaced, read)];
-  const scale = ours(scalable, ['get', 'update', 'patch'], '/scale');
+  const viewer = [ruleFor(namespaced, read)];
+  const scale = ruleFor(scalable, ['get', 'update', 'patch'], '/scale');
   // Nothing of a run can be changed but `cancel` and the time after which it is deleted.
-  const runner = [...viewer, ours(requests, ['create']), ours([scriptRunKind], ['update', 'patch']), scale];
-  const author = [...viewer, ours(usable, write), scale];
+  const runner = [
+    ...viewer,
+    ruleFor(requests, ['create']),
+    ruleFor([scriptRunKind], ['update', 'patch']),
+    scale,
+  ];
+  const author = [...viewer, ruleFor(usable, write), scale];
   return [
     clusterRole('ridgeline-viewer', viewer, { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' }),
     clusterRole('ridgeline-runner', runner),
     clusterRole('ridgeline-author', author),
-    clusterRole('ridgeline-admin', [...author, ours([cloudAccountKind], [...read, ...write])]),
+    clusterRole('ridgeline-admin', [...author, ruleFor([cloudAccountKind], [...read, ...write])]),
   ];
 }
 
-function ours(of: readonly AnyKind[], verbs: readonly string[], subresource = ''): PolicyRule {
+function ruleFor(of: readonly AnyKind[], verbs: readonly string[], subresource = ''): PolicyRule {
   return { apiGroups: [group], resources: of.map(({ plural }) => plural + subresource), verbs };
 }
 
 function clusterRole(name: string, rules: readonly PolicyRule[], labels?: Readonly<Record<string, string>>) {
-  return { ...rbac('ClusterRole'), metadata: { name, ...(labels && { labels }) }, rules };
+  return { ...rbacReference('ClusterRole'), metadata: { name, ...(labels && { labels }) }, rules };
 }
 
-function role(name: string, rules: readonly PolicyRule[]) {
-  return { ...rbac('Role'), metadata: inHome(name), rules };
+function roleObject(name: string, rules: readonly PolicyRule[]) {
+  return { ...rbacReference('Role'), metadata: inHome(name), rules };
 }
 
 function clusterRoleBinding(name: string) {
-  return { ...rbac('ClusterRoleBinding'), metadata: { name }, ...binding('ClusterRole', name) };
+  return {
+    ...rbacReference('ClusterRoleBinding'),
+    metadata: { name },
+    ...bindingObject('ClusterRole', name),
+  };
 }
 
 function roleBinding(name: string) {
-  return { ...rbac('RoleBinding'), metadata: inHome(name), ...binding('Role', name) };
+  return { ...rbacReference('RoleBinding'), metadata: inHome(name), ...bindingObject('Role', name) };
 }
 
-function binding(kind: 'ClusterRole' | 'Role', name: string) {
+function bindingObject(kind: 'ClusterRole' | 'Role', name: string) {
   return {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
     subjects: [{ kind: 'ServiceAccount', ...inHome(home.serviceAccount) }],
   };
 }
 
-function rbac(kind: string) {
+function rbacReference(kind: string) {
   return { apiVersion: 'rbac.authorization.k8s.io/v1', kind };
 }
 

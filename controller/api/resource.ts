@@ -35,9 +35,9 @@ export interface ControllerRevision extends AnyObject {
   readonly data: unknown;
 }
 
-export const secrets: Resource<Secret> = core('Secret', 'secrets');
-export const configMaps: Resource<ConfigMap> = core('ConfigMap', 'configmaps');
-export const namespaces: Resource = { ...core('Namespace', 'namespaces'), scope: 'Cluster' };
+export const secrets: Resource<Secret> = coreResource('Secret', 'secrets');
+export const configMaps: Resource<ConfigMap> = coreResource('ConfigMap', 'configmaps');
+export const namespaces: Resource = { ...coreResource('Namespace', 'namespaces'), scope: 'Cluster' };
 export const controllerRevisions: Resource<ControllerRevision> = {
   group: 'apps',
   version: 'v1',
@@ -46,6 +46,6 @@ export const controllerRevisions: Resource<ControllerRevision> = {
   scope: 'Namespaced',
 };
 
-function core(kind: string, plural: string): Resource<never> {
+function coreResource(kind: string, plural: string): Resource<never> {
   return { group: '', version: 'v1', kind, plural, scope: 'Namespaced' };
 }

@@ -11,7 +11,7 @@ export async function carryOut(
   step: Step,
 ): Promise<FileOutcome | undefined> {
   if (step.do !== 'write') {
-    await command(proxy, step);
+    await sendCommand(proxy, step);
     return undefined;
   }
   const { config, reload } = step;
@@ -19,7 +19,7 @@ export async function carryOut(
   return await proxy.write({ config, expected: seen.fileDigest, reload, setAside });
 }
 
-async function command(proxy: Proxy, step: RuntimeStep): Promise<void> {
+async function sendCommand(proxy: Proxy, step: RuntimeStep): Promise<void> {
   switch (step.do) {
     case 'add':
       return await proxy.add(step.backend, step.server);

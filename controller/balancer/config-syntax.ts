@@ -18,13 +18,13 @@ const ours = ['description', 'stats socket', 'server-state-file', 'load-server-s
 export type ExtraLines = { readonly lines: readonly string[] } | { readonly problem: string };
 
 /** `text` itself; throws `invariant` when it could be more than one word. Callers check users' values before. */
-export function word(text: string): string {
+export function safeWord(text: string): string {
   if (safe.test(text)) return text;
   throw new AppError('invariant', `'${text}' may not stand in HAProxy's configuration`);
 }
 
 /** `text` itself, a path for a health check. */
-export function pathWord(text: string): string {
+export function safePathWord(text: string): string {
   if (safePath.test(text)) return text;
   throw new AppError('invariant', `'${text}' is not a path that HAProxy can ask for`);
 }

@@ -1,7 +1,7 @@
 /** Proxy over SSH: runtime commands through one open channel, everything about files through one script. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '../base/clock.ts';
-import { pack } from '../base/archive.ts';
+import { packArchive } from '../base/archive.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
 import { applyExit, applyScript } from './apply-script.ts';
@@ -27,7 +27,7 @@ import type {
 } from './port.ts';
 import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
-import { word } from './config-syntax.ts';
+import { safeWord } from './config-syntax.ts';
 
 const scriptTimeout: Millis = 60_000;
 /** First check of a new server: it decides how soon traffic may come. One that stays sick is asked as often. */
@@ -91,7 +91,7 @@ class HaproxyProxy implements Proxy {
   async write(change: FileChange): Promise<FileOutcome> {
     const { config, expected, reload, setAside } = change;
     const { unit, unitText, configFile, directory, adminSocket, masterSocket, stateFile } = this.#layout;
-    const archive = pack([
+    const archive = packArchive([
       { path: 'haproxy.cfg', content: config.text },
       ...(unitText === undefined ? [] : [{ path: 'unit', content: unitText }]),
       ...config.sideFiles.map(({ name, content }) => ({ path: `side/${name}`, content })),
@@ -283,5 +283,5 @@ echo 'HAProxy does not say that its old workers have ended' >&2
 exit 1`;
 
 function nameOf(backend: string, server: string): string {
-  return `${word(backend)}/${word(server)}`;
+  return `${safeWord(backend)}/${safeWord(server)}`;
 }

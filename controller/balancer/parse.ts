@@ -136,12 +136,12 @@ export function sumStatistics(texts: readonly string[]): Statistics {
   for (const load of all.flatMap((one) => one.servers)) {
     const id = `${load.backend}/${load.name}`;
     const sum = servers.get(id);
-    servers.set(id, sum === undefined ? load : added(sum, load));
+    servers.set(id, sum === undefined ? load : addLoads(sum, load));
   }
   return { servers: [...servers.values()], clients: all.reduce((sum, one) => sum + one.clients, 0) };
 }
 
-function added(sum: ServerLoad, load: ServerLoad): ServerLoad {
+function addLoads(sum: ServerLoad, load: ServerLoad): ServerLoad {
   return {
     ...sum,
     current: sum.current + load.current,

@@ -133,13 +133,13 @@ function nextFile(model: ProxyModel, file: FileFacts, running: Situation['runnin
   const present = running?.servers ?? [];
   const checked = renderConfig(fileModel(model, { file, present, assumed: none }));
   if (running === undefined || running.base === checked.base) return checked;
-  return renderConfig(fileModel(model, { file, present, assumed: serving(model, present) }));
+  return renderConfig(fileModel(model, { file, present, assumed: servingServers(model, present) }));
 }
 
 const none: ReadonlySet<string> = new Set();
 
 /** Names of processes that a check found up and that get requests now. */
-function serving(model: ProxyModel, present: readonly RunningServer[]): ReadonlySet<string> {
+function servingServers(model: ProxyModel, present: readonly RunningServer[]): ReadonlySet<string> {
   const unchecked = new Set(model.backends.filter((backend) => !isChecked(backend)).map(({ name }) => name));
   const taking = present.filter(
     ({ backend, admin, up }) => !unchecked.has(backend) && admin === 'ready' && up,
@@ -207,7 +207,7 @@ function runtimeSteps({ model, running }: Situation): Step[] {
   const unwanted = [...present.values()].filter(
     (server) => !wanted.has(idOf(server)) && !fixed.has(server.backend) && !isNeeded(server, wanted, present),
   );
-  return [...steps, ...unwanted.flatMap((server) => departure(server, running?.loads ?? []))];
+  return [...steps, ...unwanted.flatMap((server) => planDeparture(server, running?.loads ?? []))];
 }
 
 /** Another port of its machine is wanted, and nothing that is wanted can take its place yet, or ever. */
@@ -224,7 +224,7 @@ function isNeeded(
   );
 }
 
-function departure({ backend, name, admin }: RunningServer, loads: readonly ServerLoad[]): Step[] {
+function planDeparture({ backend, name, admin }: RunningServer, loads: readonly ServerLoad[]): Step[] {
   if (admin === 'ready') return [{ do: 'drain', backend, server: name }];
   const load = loads.find((one) => one.backend === backend && one.name === name);
   const isIdle = load !== undefined && load.current + load.queued === 0;

@@ -1,7 +1,7 @@
 /** The HAProxy configuration of one host: deterministic text from a ProxyModel. Pure; golden-tested. */
 import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
 import { digest } from '../base/digest.ts';
-import { pathWord, word } from './config-syntax.ts';
+import { safePathWord, safeWord } from './config-syntax.ts';
 
 export interface RenderedConfig {
   readonly text: string;
@@ -33,9 +33,9 @@ const balanceLines = {
 /** Renders the file. Equal models give equal bytes; the order of servers in the model does not matter. */
 export function renderConfig(model: ProxyModel): RenderedConfig {
   const fixedLines = (backend: Backend) => (backend.check === undefined ? serverLines(backend) : []);
-  const skeleton = sections({ ...model, node: 'any' }, { description: '', servers: fixedLines });
+  const skeleton = renderSections({ ...model, node: 'any' }, { description: '', servers: fixedLines });
   const base = digest(skeleton);
-  const body = sections(model, { description: `rl=${base}`, servers: serverLines });
+  const body = renderSections(model, { description: `rl=${base}`, servers: serverLines });
   const count = model.backends.reduce((sum, backend) => sum + backend.servers.length, 0);
   const title = `# Rendered by Ridgeline for ${model.owner}. Hand edits are detected and a copy of them is kept.`;
   const seal = `# rl: base=${base} servers=${count} body=${digest(body)}`;
@@ -47,11 +47,11 @@ interface Parts {
   readonly servers: (backend: Backend) => readonly string[];
 }
 
-function sections(model: ProxyModel, parts: Parts): string {
+function renderSections(model: ProxyModel, parts: Parts): string {
   const blocks = [
     globalSection(model, parts.description),
     defaultsSection(model),
-    ...model.listeners.map((listener) => frontend(listener, model)),
+    ...model.listeners.map((listener) => renderFrontend(listener, model)),
     ...model.backends.map((backend) => backendSection(backend, parts.servers(backend))),
   ];
   return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`;
@@ -66,7 +66,7 @@ function globalSection(model: ProxyModel, description: string): string[] {
     '    chroot /var/lib/haproxy',
     '    user haproxy',
     '    group haproxy',
-    `    node ${word(model.node)}`,
+    `    node ${safeWord(model.node)}`,
     `    description ${description}`,
     '    maxconn 4000',
     '    hard-stop-after 5m',
@@ -75,8 +75,8 @@ function globalSection(model: ProxyModel, description: string): string[] {
     `    server-state-file ${layout.stateFile}`,
     `    stats socket ${layout.adminSocket} mode 600 level admin`,
     '    stats timeout 10m',
-    ...(model.term === undefined ? [] : [`    # rl term ${word(model.term.of)} ${model.term.number}`]),
-    ...indent(model.extra.global),
+    ...(model.term === undefined ? [] : [`    # rl term ${safeWord(model.term.of)} ${model.term.number}`]),
+    ...indentLines(model.extra.global),
   ];
 }
 
@@ -97,15 +97,15 @@ function defaultsSection(model: ProxyModel): string[] {
     '    timeout http-keep-alive 15s',
     '    timeout check 2s',
     '    timeout tunnel 1h',
-    ...indent(model.extra.defaults),
+    ...indentLines(model.extra.defaults),
   ];
 }
 
 /** No backend's name has a dot: from HAProxy 3.3 on, a frontend may not be called as a backend is. */
-function frontend(listener: Listener, model: ProxyModel): string[] {
-  const name = word(`in.${listener.name}`);
-  const backend = word(listener.backend);
-  const bind = `    bind ${listener.address === '*' ? '*' : word(listener.address)}:${listener.port}`;
+function renderFrontend(listener: Listener, model: ProxyModel): string[] {
+  const name = safeWord(`in.${listener.name}`);
+  const backend = safeWord(listener.backend);
+  const bind = `    bind ${listener.address === '*' ? '*' : safeWord(listener.address)}:${listener.port}`;
   if (listener.protocol === 'TCP') {
     return [`frontend ${name}`, '    mode tcp', '    option tcplog', bind, `    default_backend ${backend}`];
   }
@@ -147,12 +147,12 @@ function pageOf({ page }: ProxyModel): SideFile {
 
 function certificateOf({ name, protocol, certificate = '' }: Listener): SideFile | undefined {
   if (protocol !== 'HTTPS') return undefined;
-  return { name: `certificate-${word(name)}-${digest(certificate)}.pem`, content: certificate };
+  return { name: `certificate-${safeWord(name)}-${digest(certificate)}.pem`, content: certificate };
 }
 
 function backendSection(backend: Backend, servers: readonly string[]): string[] {
   const http = backend.protocol === 'HTTP';
-  const name = word(backend.name);
+  const name = safeWord(backend.name);
   return [
     `backend ${name}`,
     `    mode ${http ? 'http' : 'tcp'}`,
@@ -160,7 +160,7 @@ function backendSection(backend: Backend, servers: readonly string[]): string[] 
     ...(http ? ['    retry-on conn-failure empty-response'] : []),
     ...(backend.check === undefined ? fixedBackendLines : checkLines(backend.check)),
     `    # >>> rl servers ${name}`,
-    ...indent(servers),
+    ...indentLines(servers),
     `    # <<< rl servers ${name}`,
   ];
 }
@@ -196,7 +196,7 @@ function questionLines({ path, greeting = false }: HealthCheck): string[] {
   if (path === '') return greeting ? greetingLines : [];
   return [
     '    option httpchk',
-    `    http-check send meth GET uri ${pathWord(path)} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
+    `    http-check send meth GET uri ${safePathWord(path)} ver HTTP/1.1 hdr Host ridgeline hdr User-Agent ridgeline-check`,
     '    http-check expect status 200-399',
   ];
 }
@@ -217,12 +217,12 @@ export function checkParameters(check: HealthCheck, downMilliseconds = check.per
 function serverLines(backend: Backend): string[] {
   return backend.servers
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .map((server) => `server ${word(server.name)} ${targetOf(server)} ${serverParameters(server)}`);
+    .map((server) => `server ${safeWord(server.name)} ${targetOf(server)} ${serverParameters(server)}`);
 }
 
 /** Address and port, as a server line and `add server` take them. */
 export function targetOf(server: ProxyServer): string {
-  return `${word(server.address)}:${server.port}`;
+  return `${safeWord(server.address)}:${server.port}`;
 }
 
 /** Weight, limit and turn, as a server line and `add server` take them. */
@@ -231,6 +231,6 @@ export function serverParameters(server: ProxyServer): string {
   return `weight ${server.weight}${limit}${server.backup === true ? ' backup' : ''}`;
 }
 
-function indent(lines: readonly string[]): string[] {
+function indentLines(lines: readonly string[]): string[] {
   return lines.map((line) => `    ${line}`);
 }

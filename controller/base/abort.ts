@@ -40,7 +40,7 @@ export function openScope(parents: readonly (AbortSignal | undefined)[], deadlin
 }
 
 /** What `work` resolves to, or `late` when it has not after `ms` milliseconds. The work itself goes on. */
-export async function within<T>(clock: Clock, ms: Millis, work: Promise<T>): Promise<T | 'late'> {
+export async function withDeadline<T>(clock: Clock, ms: Millis, work: Promise<T>): Promise<T | 'late'> {
   const scope = openScope([]);
   const patience = clock.sleep(Math.max(0, ms), scope.signal).then(
     (): 'late' => 'late',

@@ -9,15 +9,15 @@ export interface ArchiveFile {
 const block = 512;
 
 /** The archive's bytes. Modes and owners are the receiver's business: every file is 0600. */
-export function pack(files: readonly ArchiveFile[]): Uint8Array {
+export function packArchive(files: readonly ArchiveFile[]): Uint8Array {
   const parts = files.flatMap(({ path, content }) => {
     const body = Buffer.from(content);
-    return [header(path, body.length), body, Buffer.alloc((block - (body.length % block)) % block)];
+    return [archiveHeader(path, body.length), body, Buffer.alloc((block - (body.length % block)) % block)];
   });
   return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
 }
 
-function header(path: string, size: number): Buffer {
+function archiveHeader(path: string, size: number): Buffer {
   if (path.length > 100) throw new RangeError(`'${path}' is longer than 100 characters`);
   const bytes = Buffer.alloc(block);
   bytes.write(path, 0, 'ascii');

@@ -24,11 +24,11 @@ export const breakerWindow: Millis = 10 * 60_000;
 export function allowance({ scope, size, fleet }: Asker, removals: readonly Removal[], now: Instant): number {
   const recent = removals.filter(({ at }) => now - at < breakerWindow);
   const own = recent.filter((removal) => removal.scope === scope);
-  const ofScope = Math.max(2, Math.floor(size * 0.25)) - total(own);
-  const ofFleet = Math.max(10, Math.floor(fleet * 0.1)) - total(recent);
+  const ofScope = Math.max(2, Math.floor(size * 0.25)) - totalRemovals(own);
+  const ofFleet = Math.max(10, Math.floor(fleet * 0.1)) - totalRemovals(recent);
   return Math.max(0, Math.min(ofScope, ofFleet));
 }
 
-function total(removals: readonly Removal[]): number {
+function totalRemovals(removals: readonly Removal[]): number {
   return removals.reduce((sum, { count }) => sum + count, 0);
 }

@@ -2,7 +2,7 @@
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Buckets } from './buckets.ts';
-import { translate } from './errors.ts';
+import { translateError } from './errors.ts';
 import type { CloudMetrics } from './metrics.ts';
 
 /** Longest wait for our own rate limit, and longest wait for AWS: together the 30 s the port promises. */
@@ -66,7 +66,7 @@ export class Caller {
       metrics.requests.inc({ ...labels, code: 'OK' });
       return result;
     } catch (cause) {
-      const error = translate(cause, { ...labels, mutates: call.mutates });
+      const error = translateError(cause, { ...labels, mutates: call.mutates });
       metrics.requests.inc({ ...labels, code: String(error.fields['awsCode']) });
       if (error.code === 'cloud.throttled') {
         metrics.throttled.inc(labels);

@@ -82,11 +82,11 @@ export interface Attempt {
 }
 
 /** Any failure of the SDK as an AppError: AWS's message, its code and request id in brackets and in the fields. */
-export function translate(error: unknown, attempt: Attempt): AppError {
+export function translateError(error: unknown, attempt: Attempt): AppError {
   if (error instanceof AppError) return error;
-  const seen = inspect(error);
+  const seen = inspectError(error);
   const request = seen.requestId === undefined ? '' : `, request ${seen.requestId}`;
-  return new AppError(classify(seen, attempt), `${seen.message} [${seen.awsCode}${request}]`, {
+  return new AppError(classifyError(seen, attempt), `${seen.message} [${seen.awsCode}${request}]`, {
     cause: error,
     fields: {
       service: attempt.service,
@@ -105,8 +105,8 @@ interface Seen {
   readonly httpStatus: number | undefined;
 }
 
-function classify(seen: Seen, attempt: Attempt): ErrorCode {
-  const known = meanings.find(([, codes]) => codes.some((code) => matches(code, seen.awsCode)));
+function classifyError(seen: Seen, attempt: Attempt): ErrorCode {
+  const known = meanings.find(([, codes]) => codes.some((code) => matchesCode(code, seen.awsCode)));
   if (known !== undefined) return known[0];
   if (unsent.has(seen.awsCode)) return 'cloud.unreachable';
   if (seen.httpStatus === undefined || seen.httpStatus >= 500) {
@@ -115,14 +115,14 @@ function classify(seen: Seen, attempt: Attempt): ErrorCode {
   return 'cloud.unknown';
 }
 
-function matches(pattern: string, code: string): boolean {
+function matchesCode(pattern: string, code: string): boolean {
   return pattern.endsWith('*') ? code.startsWith(pattern.slice(0, -1)) : code === pattern;
 }
 
-function inspect(error: unknown): Seen {
-  const message = clean(textField(error, 'message') ?? String(error));
-  const metadata = field(error, '$metadata');
-  const httpStatus = field(metadata, 'httpStatusCode');
+function inspectError(error: unknown): Seen {
+  const message = cleanMessage(textField(error, 'message') ?? String(error));
+  const metadata = fieldOf(error, '$metadata');
+  const httpStatus = fieldOf(metadata, 'httpStatusCode');
   return {
     // Network failures carry their errno in `code`; AWS's own carry theirs in `name`.
     awsCode: textField(error, 'code') ?? textField(error, 'name') ?? 'Unknown',
@@ -133,18 +133,18 @@ function inspect(error: unknown): Seen {
 }
 
 /** Drops the encoded authorization blob (up to 2 KiB nobody can read) and the final full stop. */
-function clean(message: string): string {
+function cleanMessage(message: string): string {
   return message
     .replace(/\s*Encoded authorization failure message:.*$/s, '')
     .trim()
     .replace(/\.$/, '');
 }
 
-function field(value: unknown, name: string): unknown {
+function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 function textField(value: unknown, name: string): string | undefined {
-  const found = field(value, name);
+  const found = fieldOf(value, name);
   return typeof found === 'string' ? found : undefined;
 }

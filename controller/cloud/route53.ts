@@ -35,8 +35,8 @@ export class Route53Dns implements Dns {
       // Route 53 refuses the whole batch when one record is gone or differs: delete those that match.
       if (!hasCode(error, 'cloud.bad-request') || error.fields['awsCode'] !== 'InvalidChangeBatch')
         throw error;
-      const present = new Set((await this.records(zoneId)).map(identity));
-      const left = records.filter((record) => present.has(identity(record)));
+      const present = new Set((await this.records(zoneId)).map(recordIdentity));
+      const left = records.filter((record) => present.has(recordIdentity(record)));
       if (left.length > 0) await this.#change(zoneId, 'DELETE', left);
     }
   }
@@ -103,6 +103,6 @@ function toRecord(set: ResourceRecordSet): DnsRecord | undefined {
   };
 }
 
-function identity(record: DnsRecord): string {
+function recordIdentity(record: DnsRecord): string {
   return JSON.stringify([record.name, record.type, record.ttlSeconds, record.values.toSorted()]);
 }

@@ -41,7 +41,7 @@ function serve(port: MessagePort): void {
 async function reply(port: MessagePort, id: number, reading: Promise<Page>): Promise<void> {
   const message = await reading.then(
     (page): PageReply => ({ id, page }),
-    (error: unknown): PageReply => ({ id, error: portable(error) }),
+    (error: unknown): PageReply => ({ id, error: portableError(error) }),
   );
   port.postMessage(message, []);
 }
@@ -62,7 +62,7 @@ async function readPage(
   return { machines: rows.flatMap((row) => toMachine(row) ?? []), nextToken: answer.NextToken };
 }
 
-function portable(error: unknown): object {
+function portableError(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const metadata: unknown = Reflect.get(error, '$metadata');
   return {

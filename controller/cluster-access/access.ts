@@ -13,14 +13,14 @@ import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
 import type { Credentials } from './credentials.ts';
 
-export interface SitePorts {
+export interface ClusterAccessPorts {
   readonly cache: Cache;
   readonly accounts: Accounts;
   readonly databases: Databases;
 }
 
 /** What a cluster refers to, and how to reach what it owns. */
-export interface Site {
+export interface ClusterAccess {
   readonly deployment: SiteDeployment | undefined;
   readonly template: ServerTemplate | undefined;
   readonly account: CloudAccount | undefined;
@@ -37,11 +37,11 @@ export interface Site {
   machineState(instanceID: string): MachineState | undefined;
 }
 
-export async function openSite(
-  { cache, accounts, databases }: SitePorts,
+export async function openClusterAccess(
+  { cache, accounts, databases }: ClusterAccessPorts,
   cluster: MySQLCluster,
   credentials: Credentials | undefined,
-): Promise<Site> {
+): Promise<ClusterAccess> {
   const { namespace = '' } = cluster.metadata;
   const { deploymentRef, serverTemplateRef, engine } = cluster.spec;
   const deployment = cache.get(siteDeploymentKind, { namespace, name: deploymentRef.name });

@@ -37,7 +37,7 @@ export class CredentialStore {
       return { problem: `Secret ${keyText(key)} does not exist. ${text}` };
     }
     const found = secret ?? (await this.#create(cluster, key));
-    const value = decode(found);
+    const value = decodeCredentials(found);
     if ('missing' in value) {
       return { problem: `Secret ${keyText(key)} has no key '${value.missing}', or nothing in it.` };
     }
@@ -78,7 +78,7 @@ function newPassword(): string {
   return Buffer.from(randomBytes(24).toString('base64url')).toString('base64');
 }
 
-function decode(secret: Secret | undefined): Credentials | { readonly missing: string } {
+function decodeCredentials(secret: Secret | undefined): Credentials | { readonly missing: string } {
   const read = (key: string) =>
     Buffer.from(secret?.data?.[key] ?? '', 'base64')
       .toString('utf8')

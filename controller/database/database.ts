@@ -282,7 +282,7 @@ export class SshDatabase implements Database {
     const loses = replication.receiver === 'Stopped' && !this.#dialect.keepsReceived;
     if (loses && !this.#hasAppliedAll(observation)) {
       throw this.#failed(
-        `its applier cannot start again without losing what was received: ${why(replication)}`,
+        `its applier cannot start again without losing what was received: ${describeApplierError(replication)}`,
       );
     }
     return this.#dialect.startApplier;
@@ -302,7 +302,8 @@ export class SshDatabase implements Database {
   }
 
   #assertApplies({ look: { replication } }: Observation): void {
-    if (replication?.applier === 'Stopped') throw this.#failed(`its applier stopped: ${why(replication)}`);
+    if (replication?.applier === 'Stopped')
+      throw this.#failed(`its applier stopped: ${describeApplierError(replication)}`);
   }
 
   #assertFollows({ look: { replication } }: Observation): Replication {
@@ -325,7 +326,7 @@ function isFollowing(replication: Replication | undefined, source: Source): bool
   );
 }
 
-function why({ applierError }: Replication): string {
+function describeApplierError({ applierError }: Replication): string {
   return applierError === undefined
     ? 'somebody stopped it'
     : `${applierError.number}: ${applierError.message}`;

@@ -23,7 +23,7 @@ export const mariadbGtids: GtidNotation<Position> = {
     for (const part of gtids.replaceAll(/\s/g, '').split(',')) {
       if (part === '') continue;
       const [domain, reach] = read(part);
-      position.set(domain, further(position.get(domain), reach));
+      position.set(domain, furtherReach(position.get(domain), reach));
     }
     return position;
   },
@@ -40,14 +40,14 @@ export const mariadbGtids: GtidNotation<Position> = {
 
   union: (left, right) => {
     const position = new Map(left);
-    for (const [domain, reach] of right) position.set(domain, further(position.get(domain), reach));
+    for (const [domain, reach] of right) position.set(domain, furtherReach(position.get(domain), reach));
     return position;
   },
 
   subtract: (left, right) => {
     const position = new Map<number, Reach>();
     for (const [domain, reach] of left) {
-      const ahead = beyond(reach, right.get(domain));
+      const ahead = reachBeyond(reach, right.get(domain));
       if (ahead.servers.size > 0) position.set(domain, ahead);
     }
     return position;
@@ -69,14 +69,14 @@ function read(part: string): readonly [number, Reach] {
   return [Number(domain), reach];
 }
 
-function further(left: Reach | undefined, right: Reach): Reach {
+function furtherReach(left: Reach | undefined, right: Reach): Reach {
   if (left === undefined || right.sequence > left.sequence) return right;
   if (left.sequence > right.sequence) return left;
   return { sequence: left.sequence, servers: new Set([...left.servers, ...right.servers]) };
 }
 
 /** What `left` has and `right` has not; without servers when that is nothing. */
-function beyond(left: Reach, right: Reach | undefined): Reach {
+function reachBeyond(left: Reach, right: Reach | undefined): Reach {
   if (right === undefined || left.sequence > right.sequence) return left;
   const forked = [...left.servers].filter((server) => !right.servers.has(server));
   return { sequence: left.sequence, servers: new Set(left.sequence === right.sequence ? forked : []) };

@@ -20,7 +20,7 @@ export const mysqlGtids: GtidNotation<GtidSet> = {
     for (const part of gtids.replaceAll(/\s/g, '').toLowerCase().split(',')) {
       if (part !== '') readPart(part, found);
     }
-    return new Map([...found].map(([source, intervals]) => [source, merge(intervals)]));
+    return new Map([...found].map(([source, intervals]) => [source, mergeIntervals(intervals)]));
   },
 
   format: (set) => {
@@ -40,7 +40,7 @@ export const mysqlGtids: GtidNotation<GtidSet> = {
     return new Map(
       [...sources].map((source) => [
         source,
-        merge([...(left.get(source) ?? []), ...(right.get(source) ?? [])]),
+        mergeIntervals([...(left.get(source) ?? []), ...(right.get(source) ?? [])]),
       ]),
     );
   },
@@ -48,7 +48,9 @@ export const mysqlGtids: GtidNotation<GtidSet> = {
   subtract: (left, right) =>
     new Map(
       [...left]
-        .map(([source, intervals]) => [source, without(intervals, right.get(source) ?? [])] as const)
+        .map(
+          ([source, intervals]) => [source, subtractIntervals(intervals, right.get(source) ?? [])] as const,
+        )
         .filter(([, intervals]) => intervals.length > 0),
     ),
 
@@ -58,12 +60,12 @@ export const mysqlGtids: GtidNotation<GtidSet> = {
 /** One `uuid:…`; a tag holds for the intervals behind it, until the next tag. */
 function readPart(part: string, found: Map<string, Interval[]>): void {
   const [uuid = '', ...words] = part.split(':');
-  if (!uuidText.test(uuid) || !intervalText.test(words.at(-1) ?? '')) throw unreadable(part);
+  if (!uuidText.test(uuid) || !intervalText.test(words.at(-1) ?? '')) throw unreadableError(part);
   let source = uuid;
   let isTagOpen = false;
   for (const word of words) {
     if (tagText.test(word)) {
-      if (isTagOpen) throw unreadable(part);
+      if (isTagOpen) throw unreadableError(part);
       source = `${uuid}:${word}`;
       isTagOpen = true;
     } else {
@@ -77,18 +79,18 @@ function readPart(part: string, found: Map<string, Interval[]>): void {
 
 function readInterval(word: string, part: string): Interval {
   const [, first = '', last = first] = intervalText.exec(word) ?? [];
-  if (first === '') throw unreadable(part);
+  if (first === '') throw unreadableError(part);
   const interval: Interval = [BigInt(first), BigInt(last)];
-  if (interval[0] < 1n || interval[1] < interval[0] || interval[1] > highest) throw unreadable(part);
+  if (interval[0] < 1n || interval[1] < interval[0] || interval[1] > highest) throw unreadableError(part);
   return interval;
 }
 
-function unreadable(part: string): AppError {
+function unreadableError(part: string): AppError {
   return new AppError('database.failed', `\`${part}\` is no GTID set of MySQL`);
 }
 
 /** In order; what overlaps or touches becomes one. */
-function merge(intervals: readonly Interval[]): readonly Interval[] {
+function mergeIntervals(intervals: readonly Interval[]): readonly Interval[] {
   const merged: Interval[] = [];
   for (const [first, last] of intervals.toSorted(([left], [right]) => (left < right ? -1 : 1))) {
     const before = merged.at(-1);
@@ -99,7 +101,7 @@ function merge(intervals: readonly Interval[]): readonly Interval[] {
 }
 
 /** Both are merged. */
-function without(intervals: readonly Interval[], holes: readonly Interval[]): readonly Interval[] {
+function subtractIntervals(intervals: readonly Interval[], holes: readonly Interval[]): readonly Interval[] {
   return intervals.flatMap(([first, last]) => {
     const kept: Interval[] = [];
     let next = first;

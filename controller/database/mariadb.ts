@@ -41,14 +41,14 @@ export const mariadb: Dialect = {
   startApplier: 'START SLAVE SQL_THREAD;',
   detach: 'STOP SLAVE; RESET SLAVE ALL; SET GLOBAL rpl_semi_sync_slave_enabled = OFF;',
   acknowledge: (on) => `SET GLOBAL rpl_semi_sync_slave_enabled = ${on ? 'ON' : 'OFF'};`,
-  follow,
+  follow: followSQL,
   requireAcks,
   sleepingEvents: `SELECT CONCAT('ALTER DEFINER=', QUOTE(REGEXP_REPLACE(DEFINER, '@[^@]*$', '')), '@',
     QUOTE(SUBSTRING_INDEX(DEFINER, '@', -1)), ' EVENT \`', REPLACE(EVENT_SCHEMA, '\`', '\`\`'), '\`.\`',
     REPLACE(EVENT_NAME, '\`', '\`\`'), '\` ENABLE;')
     FROM information_schema.EVENTS WHERE STATUS = 'SLAVESIDE_DISABLED';`,
   // root may write before everybody may.
-  open: (epoch) => `${heartbeat(epoch, 1)} SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
+  open: (epoch) => `${heartbeatSQL(epoch, 1)} SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
   // To kill a session while it waits for a replica ends its wait, and that of all commits in its group.
   sessionsInTheWay: `${applicationSessions} AND COMMAND = 'Query' AND TIME_MS > 500
     AND STATE NOT LIKE '%commit%' AND STATE NOT LIKE '%semi-sync%'`,
@@ -59,7 +59,7 @@ export const mariadb: Dialect = {
     FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ_ONLY ADMIN')
     AND GRANTEE NOT IN ('''root''@''localhost''', '''mysql''@''localhost''', '''mariadb.sys''@''localhost''')
     GROUP BY GRANTEE ORDER BY GRANTEE;`,
-  heartbeat,
+  heartbeat: heartbeatSQL,
 };
 
 function parseLook([first, status, slaves, beats]: readonly (readonly Row[])[]): Observation {
@@ -147,7 +147,7 @@ function purgedIn(events: readonly Row[]): Gtids {
   return union(list === undefined ? '' : textIn(list, 'Info').replaceAll(/[[\]\s]/g, ''));
 }
 
-function follow(source: Source, position: Gtids | undefined): string {
+function followSQL(source: Source, position: Gtids | undefined): string {
   const on = source.acknowledges ? 'ON' : 'OFF';
   return [
     'STOP SLAVE;',
@@ -169,7 +169,7 @@ function requireAcks(acks: number): string {
     SET GLOBAL rpl_semi_sync_master_enabled = ON;`;
 }
 
-function heartbeat(epoch: number, row: number): string {
+function heartbeatSQL(epoch: number, row: number): string {
   return `SET SESSION innodb_lock_wait_timeout = 1;
     REPLACE INTO ridgeline.heartbeat (id, epoch, ts) VALUES (${row}, ${epoch}, UTC_TIMESTAMP(6));`;
 }

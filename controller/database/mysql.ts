@@ -46,7 +46,7 @@ export const mysql: Dialect = {
   startApplier: 'START REPLICA SQL_THREAD;',
   detach: 'STOP REPLICA; RESET REPLICA ALL; SET GLOBAL rpl_semi_sync_replica_enabled = OFF;',
   acknowledge: (on) => `SET GLOBAL rpl_semi_sync_replica_enabled = ${on ? 'ON' : 'OFF'};`,
-  follow,
+  follow: followSQL,
 
   requireAcks: (acks) =>
     acks === 0
@@ -60,12 +60,12 @@ export const mysql: Dialect = {
         ].join('\n'),
   // Without a DEFINER, ALTER EVENT would make us the definer.
   sleepingEvents: `SELECT CONCAT('ALTER DEFINER=',
-      ${named("LEFT(definer, CHAR_LENGTH(definer) - CHAR_LENGTH(SUBSTRING_INDEX(definer, '@', -1)) - 1)")}, '@',
-      ${named("SUBSTRING_INDEX(definer, '@', -1)")}, ' EVENT ', ${named('event_schema')}, '.', ${named('event_name')}, ' ENABLE;')
+      ${nameColumn("LEFT(definer, CHAR_LENGTH(definer) - CHAR_LENGTH(SUBSTRING_INDEX(definer, '@', -1)) - 1)")}, '@',
+      ${nameColumn("SUBSTRING_INDEX(definer, '@', -1)")}, ' EVENT ', ${nameColumn('event_schema')}, '.', ${nameColumn('event_name')}, ' ENABLE;')
     FROM information_schema.events WHERE status IN ('REPLICA_SIDE_DISABLED', 'SLAVESIDE_DISABLED');`,
   // Between the two, root can write and applications cannot.
   open: (epoch) =>
-    `SET GLOBAL super_read_only = OFF;\n${heartbeat(epoch, 1)}
+    `SET GLOBAL super_read_only = OFF;\n${heartbeatSQL(epoch, 1)}
      SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
   // To kill one that waits for a replica does not end its wait.
   sessionsInTheWay: applicationSessions,
@@ -77,16 +77,16 @@ export const mysql: Dialect = {
     AND grantee NOT IN ('''root''@''localhost''', '''debian-sys-maint''@''localhost''', '''${adminRoot}''@''127.0.0.1''')
     AND grantee NOT LIKE '''mysql.%''@''localhost'''
     GROUP BY grantee ORDER BY grantee;`,
-  heartbeat,
+  heartbeat: heartbeatSQL,
 };
 
-function heartbeat(epoch: number, row: number): string {
+function heartbeatSQL(epoch: number, row: number): string {
   return `SET SESSION innodb_lock_wait_timeout = 1;
     REPLACE INTO ridgeline.heartbeat (id, epoch, ts) VALUES (${row}, ${epoch}, UTC_TIMESTAMP(6));`;
 }
 
 /** An SQL expression for a text as an identifier in backticks, whatever the server's `sql_mode`. */
-function named(expression: string): string {
+function nameColumn(expression: string): string {
   return `CONCAT('\`', REPLACE(${expression}, '\`', '\`\`'), '\`')`;
 }
 
@@ -94,7 +94,7 @@ function named(expression: string): string {
  * TLS is told every time, because a change of source forgets it. A former primary stops to wait for replicas, but not
  * while commits wait, which that would acknowledge: then it cannot be turned read-only either, and all ends there.
  */
-function follow({ address, password, acknowledges }: Source): string {
+function followSQL({ address, password, acknowledges }: Source): string {
   const settings = [
     `SOURCE_HOST = ${sqlString(address)}`,
     'SOURCE_PORT = 3306',

@@ -5,7 +5,7 @@ import { openScope, type Scope } from '../base/abort.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Row } from './dialect.ts';
-import { isLost, translate } from './sql-errors.ts';
+import { isLost, translateError } from './sql-errors.ts';
 
 /** A session nobody used for this long is closed, so that it does not hold its SSH connection. */
 const idleLimit: Millis = 120_000;
@@ -64,7 +64,7 @@ export class Session {
       try {
         return await this.#query(kept, statements, deadline);
       } catch (error) {
-        if (!isLost(error)) throw translate(this.#way.name, error);
+        if (!isLost(error)) throw translateError(this.#way.name, error);
         this.#drop();
       }
     }
@@ -72,7 +72,7 @@ export class Session {
       this.#connection = await this.#connect(deadline);
       return await this.#query(this.#connection, statements, deadline);
     } catch (error) {
-      throw translate(this.#way.name, error);
+      throw translateError(this.#way.name, error);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Flavor } from './port.ts';
 import { compareVersions, type Setting } from './settings.ts';
 
 /** Something in the spec of a MySQLCluster that the controller will not run. */
-export interface Refusal {
+export interface SettingRefusal {
   /** Below `spec`, e.g. `.settings[name=binlog_do_db]`. */
   readonly field: string;
   /** What is wrong and what to do, to be read after the field. */
@@ -20,7 +20,11 @@ const oldestNewMariaDB = '12.3';
 const oldestMySQL = '8.4';
 
 /** What is wrong with a series and the settings for it; empty when nothing is. `series` is e.g. `11.8`. */
-export function refusals(flavor: Flavor, series: string, settings: readonly Setting[]): readonly Refusal[] {
+export function findRefusals(
+  flavor: Flavor,
+  series: string,
+  settings: readonly Setting[],
+): readonly SettingRefusal[] {
   const version = oldestRelease(flavor, series) === undefined ? [unsupportedSeries(flavor, series)] : [];
   return [...version, ...settings.flatMap(refusalsOf)];
 }
@@ -32,7 +36,7 @@ export function oldestRelease(flavor: Flavor, series: string): string | undefine
   return mariaDBReleases.find(([known]) => known === series)?.[1];
 }
 
-function unsupportedSeries(flavor: Flavor, series: string): Refusal {
+function unsupportedSeries(flavor: Flavor, series: string): SettingRefusal {
   const supported =
     flavor === 'MySQL'
       ? `${oldestMySQL} or newer`
@@ -118,7 +122,7 @@ const rules: readonly Rule[] = [
   { names: /^wsrep_/, why: 'may not be set: Galera is another way to replicate' },
 ];
 
-function refusalsOf({ name, value }: Setting): readonly Refusal[] {
+function refusalsOf({ name, value }: Setting): readonly SettingRefusal[] {
   const field = `.settings[name=${name}]`;
   // Control characters would begin a line of their own.
   if (/\p{Cc}/u.test(value)) return [{ field, message: 'may not contain control characters' }];

@@ -41,10 +41,10 @@ export function renderSettings(server: ServerSettings): string {
   return [
     '# Written by Ridgeline. Changes are undone; set server variables in spec.settings of the MySQLCluster.',
     '[mysqld]',
-    ...lines(usual(flavor)),
-    ...server.settings.map(line),
-    ...lines(guaranteed),
-    line(readOnlySetting(flavor, series)),
+    ...settingLines(usualVariables(flavor)),
+    ...server.settings.map(settingLine),
+    ...settingLines(guaranteed),
+    settingLine(readOnlySetting(flavor, series)),
     '',
   ].join('\n');
 }
@@ -72,22 +72,22 @@ export function compareVersions(left: string, right: string): number {
 
 type Variables = Readonly<Record<string, string | number>>;
 
-function lines(variables: Variables): string[] {
-  return Object.entries(variables).map(([name, value]) => line({ name, value: String(value) }));
+function settingLines(variables: Variables): string[] {
+  return Object.entries(variables).map(([name, value]) => settingLine({ name, value: String(value) }));
 }
 
-function line({ name, value }: Setting): string {
-  return `${name} = ${quoted(value)}`;
+function settingLine({ name, value }: Setting): string {
+  return `${name} = ${quoteValue(value)}`;
 }
 
 /** As option files read it back unchanged. */
-function quoted(value: string): string {
+function quoteValue(value: string): string {
   return /^[\w.,:/+-]+$/.test(value)
     ? value
     : `"${value.replaceAll('\\', String.raw`\\`).replaceAll('"', String.raw`\"`)}"`;
 }
 
-function usual(flavor: Flavor): Variables {
+function usualVariables(flavor: Flavor): Variables {
   const both = {
     // A name server that does not answer must not keep anybody from logging in.
     skip_name_resolve: 'ON',
@@ -100,7 +100,7 @@ function usual(flavor: Flavor): Variables {
 }
 
 /** What both guarantee. The binary log and everything else is in the data directory. */
-function shared({ instanceID, privateAddress, durability }: ServerSettings): Variables {
+function sharedVariables({ instanceID, privateAddress, durability }: ServerSettings): Variables {
   return {
     datadir: '/var/lib/mysql',
     bind_address: `${privateAddress},127.0.0.1`,
@@ -124,7 +124,7 @@ function shared({ instanceID, privateAddress, durability }: ServerSettings): Var
 
 function mariaDB(server: ServerSettings): Variables {
   return {
-    ...shared(server),
+    ...sharedVariables(server),
     extra_port: adminPorts.MariaDB,
     // Sessions of a controller that was cut off stay for a while.
     extra_max_connections: 10,
@@ -148,7 +148,7 @@ function mariaDB(server: ServerSettings): Variables {
 
 function mySQL(server: ServerSettings): Variables {
   return {
-    ...shared(server),
+    ...sharedVariables(server),
     plugin_load_add: 'semisync_source.so;semisync_replica.so;mysql_clone.so;auth_socket.so',
     admin_address: '127.0.0.1',
     admin_port: adminPorts.MySQL,

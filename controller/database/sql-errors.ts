@@ -24,7 +24,7 @@ export function isLost(error: unknown): boolean {
 }
 
 /** An error of a session as AppError; those of Shell pass through. `name` is the server, for the message. */
-export function translate(name: string, error: unknown): AppError {
+export function translateError(name: string, error: unknown): AppError {
   if (hasCode(error, 'shell.refused')) {
     return new AppError('database.refused', `no database listens on ${name}`, { cause: error });
   }

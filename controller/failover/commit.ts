@@ -5,13 +5,13 @@ import { hasCode, messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import type { Choice } from './fence.ts';
 import {
-  attempt,
+  attemptPart,
   durabilityOf,
   limits,
   lookAt,
   rethrowOurs,
   stampOf,
-  timely,
+  withinLimit,
   type Next,
   type Run,
 } from './run.ts';
@@ -29,7 +29,7 @@ export async function catchUp(run: Run, { winner, target }: Choice): Promise<Cau
   }
   try {
     const waiting = ports.rules.catchUp(winner, target, limits.catchUp);
-    if (await timely(run, limits.catchUp + limits.look, `waiting for ${winner.server}`, waiting)) {
+    if (await withinLimit(run, limits.catchUp + limits.look, `waiting for ${winner.server}`, waiting)) {
       ports.failpoints.hit('failover.after-catch-up');
       journal.leave('CatchUp', `${winner.server} has applied everything it received.`);
       return 'go';
@@ -48,7 +48,7 @@ export async function catchUp(run: Run, { winner, target }: Choice): Promise<Cau
 }
 
 /** The compare-and-swap that makes the new primary, together with what its commits will wait for. */
-export async function commit(run: Run, { winner, target, ackers, identity }: Choice): Promise<Next> {
+export async function commitPrimary(run: Run, { winner, target, ackers, identity }: Choice): Promise<Next> {
   const { journal, ports, epoch } = run;
   const { durability: wanted } = journal.cluster.spec;
   const isAsync = wanted === 'Async';
@@ -83,16 +83,16 @@ async function noteLastWrite(run: Run, winner: Member): Promise<void> {
 }
 
 /** Promote: it follows nobody any more, and its commits wait as the record says before there can be any. */
-export async function promote(run: Run): Promise<Next> {
+export async function promoteWinner(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('Promote');
-  return await attempt(run, 'Promote', async () => {
+  return await attemptPart(run, 'Promote', async () => {
     const { status } = journal.cluster;
     const winner = newPrimary(run);
     if (winner === undefined) return { after: limits.retry };
     const acks = status?.durability?.requiredAcks ?? 0;
     const taking = winner.database.takeLead(acks, stampOf(run));
-    await timely(run, limits.follow, `setting up ${winner.server}`, taking);
+    await withinLimit(run, limits.follow, `setting up ${winner.server}`, taking);
     ports.failpoints.hit('failover.after-take-lead');
     journal.leave('Promote', acks === 0 ? 'Its commits wait for nobody.' : 'Its commits wait for a replica.');
     return 'go';

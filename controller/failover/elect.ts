@@ -50,12 +50,13 @@ export function elect(ballot: Ballot): Elected | NotElected {
   const sound = candidates.filter((one) => !errant.includes(one));
   const able = sound.filter(isAble);
   const chosen = acceptsLoss ? candidates.filter(isAble).find(({ server }) => server === target) : undefined;
-  if (able.length === 0 && chosen === undefined) return nobody(candidates, errant);
+  if (able.length === 0 && chosen === undefined) return electNobody(candidates, errant);
   const union = algebra.union(...(acceptsLoss ? able : sound).map(({ held }) => held));
   const holders = able.filter(({ held }) => algebra.contains(held, union));
-  const winner = chosen ?? best(holders, ballot, union);
-  if (winner === undefined) return unsettled(sound, able, algebra);
-  if (target !== undefined && winner.server !== target) return unsuitable(target, candidates, holders);
+  const winner = chosen ?? bestCandidate(holders, ballot, union);
+  if (winner === undefined) return describeUnsettled(sound, able, algebra);
+  if (target !== undefined && winner.server !== target)
+    return describeUnsuitable(target, candidates, holders);
   // What a person prefers to everything else is what the new primary has to hold.
   const wanted = chosen === undefined ? union : chosen.held;
   return { winner, union: wanted, sound, errant: errant.map(({ server }) => server) };
@@ -73,7 +74,7 @@ function isErrant(one: Candidate, all: readonly Candidate[], algebra: GtidAlgebr
   return algebra.authors(algebra.subtract(one.held, algebra.union(...others))).has(identity);
 }
 
-function best(holders: readonly Candidate[], ballot: Ballot, union: Gtids): Candidate | undefined {
+function bestCandidate(holders: readonly Candidate[], ballot: Ballot, union: Gtids): Candidate | undefined {
   const merits = ({ server, isAcker, executed, zone }: Candidate): readonly boolean[] => [
     server === ballot.target,
     server === ballot.favorite,
@@ -88,7 +89,7 @@ function best(holders: readonly Candidate[], ballot: Ballot, union: Gtids): Cand
   return holders.toSorted((left, right) => (rank(left) < rank(right) ? -1 : 1))[0];
 }
 
-function nobody(all: readonly Candidate[], errant: readonly Candidate[]): NotElected {
+function electNobody(all: readonly Candidate[], errant: readonly Candidate[]): NotElected {
   const why = all.map((one) =>
     errant.includes(one)
       ? `${one.server} holds transactions of its own that no primary had`
@@ -101,7 +102,7 @@ function nobody(all: readonly Candidate[], errant: readonly Candidate[]): NotEle
 }
 
 /** Nobody who can be promoted holds everything. */
-function unsettled(
+function describeUnsettled(
   sound: readonly Candidate[],
   able: readonly Candidate[],
   algebra: GtidAlgebra,
@@ -120,7 +121,7 @@ function unsettled(
   return { reason: 'NoCandidate', message: why.join('; ') };
 }
 
-function unsuitable(
+function describeUnsuitable(
   target: string,
   candidates: readonly Candidate[],
   holders: readonly Candidate[],

@@ -13,7 +13,7 @@ export function stopOldAside(run: Run): void {
 }
 
 /** The new primary serves. */
-export async function end(run: Run): Promise<void> {
+export async function endChange(run: Run): Promise<void> {
   const { journal, ports } = run;
   await Promise.all(run.aside);
   ports.failpoints.hit('failover.before-finish');
@@ -29,7 +29,7 @@ export async function end(run: Run): Promise<void> {
 }
 
 /** Once, when it has ended. */
-export function tell({ ports, journal }: Run): void {
+export function tellEnding({ ports, journal }: Run): void {
   const { promotion } = journal;
   const { status, reason, message } = findCondition(promotion.status, 'Succeeded') ?? {};
   const { metrics, events } = ports;

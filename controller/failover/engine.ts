@@ -1,16 +1,16 @@
 /** Carries on with a change of primary from whatever is on record; every step may be repeated, by any controller. */
 import { findCondition } from '../api/conditions.ts';
 import { AppError } from '../base/errors.ts';
-import { catchUp, commit, newPrimary, promote } from './commit.ts';
-import { end, stopOldAside, tell } from './ending.ts';
-import { detect, fence, type Choice } from './fence.ts';
+import { catchUp, commitPrimary, newPrimary, promoteWinner } from './commit.ts';
+import { endChange, stopOldAside, tellEnding } from './ending.ts';
+import { detectDeath, fencePrimary, type Choice } from './fence.ts';
 import { isPlanned, Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
-import { leadAhead, openPrimary, repoint } from './repoint.ts';
+import { leadAhead, openPrimary, repointReplicas } from './repoint.ts';
 import { goBack } from './roll-back.ts';
 import { moveAhead, updateDNS, updateProxies, verifyWrites } from './route.ts';
 import { lookAt, openRun, type Next, type Run } from './run.ts';
-import { blockWrites, preflight, settle } from './switchover.ts';
+import { blockWrites, preflight, settleTarget } from './switchover.ts';
 
 /**
  * Runs the Promotion as far as it goes now. Failures of the API server and of the lease are thrown; those of servers are on
@@ -19,13 +19,13 @@ import { blockWrites, preflight, settle } from './switchover.ts';
 export async function carryOn(ports: FailoverPorts, order: Order): Promise<Progress> {
   const journal = new Journal(ports, order.cluster, order.promotion);
   if (isFinished(order)) return { cluster: order.cluster, promotion: order.promotion };
-  await begin(ports, order, journal);
+  await beginChange(ports, order, journal);
   const run = openRun(ports, order, journal);
-  const next = await proceed(run);
+  const next = await takeSteps(run);
   if (next !== 'ended') {
     return { cluster: journal.cluster, promotion: journal.promotion, after: next === 'go' ? 0 : next.after };
   }
-  tell(run);
+  tellEnding(run);
   return { cluster: journal.cluster, promotion: journal.promotion };
 }
 
@@ -34,7 +34,11 @@ function isFinished({ promotion }: Order): boolean {
 }
 
 /** The first record: which epoch this is to make, and who takes writes now. */
-async function begin(ports: FailoverPorts, { promotion, cluster }: Order, journal: Journal): Promise<void> {
+async function beginChange(
+  ports: FailoverPorts,
+  { promotion, cluster }: Order,
+  journal: Journal,
+): Promise<void> {
   const { primary, currentPromotionRef } = cluster.status ?? {};
   if (primary === undefined || currentPromotionRef?.name !== promotion.metadata.name) {
     const message = `Promotion ${promotion.metadata.name} is not the current one of ${cluster.metadata.name}`;
@@ -48,7 +52,7 @@ async function begin(ports: FailoverPorts, { promotion, cluster }: Order, journa
   ports.failpoints.hit('failover.after-start-recorded');
 }
 
-async function proceed(run: Run): Promise<Next> {
+async function takeSteps(run: Run): Promise<Next> {
   const { journal, epoch, order } = run;
   order.signal.throwIfAborted();
   const recorded = journal.cluster.status?.primary?.epoch ?? 0;
@@ -58,7 +62,7 @@ async function proceed(run: Run): Promise<Next> {
   }
   if (isCommitted(run)) return await goOn(run);
   if (recorded === epoch || journal.turn !== undefined) return await goBack(run);
-  const ready = isPlanned(order.promotion) ? await prepare(run) : await replace(run);
+  const ready = isPlanned(order.promotion) ? await prepareSwitchover(run) : await replacePrimary(run);
   return ready === 'go' ? await goOn(run) : ready;
 }
 
@@ -73,26 +77,26 @@ function isCommitted({ journal, epoch, oldName }: Run): boolean {
 }
 
 /** A planned change, up to the commit. */
-async function prepare(run: Run): Promise<Next> {
+async function prepareSwitchover(run: Run): Promise<Next> {
   for (const step of [preflight, blockWrites]) {
     const next = await step(run);
     if (next !== 'go') return next;
   }
-  const choice = await settle(run);
-  return isChoice(choice) ? await commit(run, choice) : choice;
+  const choice = await settleTarget(run);
+  return isChoice(choice) ? await commitPrimary(run, choice) : choice;
 }
 
 /** A failover, up to the commit. Who turns out not to be able to apply is left out, and it is chosen again. */
-async function replace(run: Run): Promise<Next> {
-  const detected = await detect(run);
+async function replacePrimary(run: Run): Promise<Next> {
+  const detected = await detectDeath(run);
   if (detected !== 'go') return detected;
   const unable = new Map<string, string>();
   for (;;) {
     run.order.signal.throwIfAborted();
-    const choice = await fence(run, unable);
+    const choice = await fencePrimary(run, unable);
     if (!isChoice(choice)) return choice;
     const caughtUp = await catchUp(run, choice);
-    if (caughtUp === 'go') return await commit(run, choice);
+    if (caughtUp === 'go') return await commitPrimary(run, choice);
     if ('after' in caughtUp) return caughtUp;
     unable.set(choice.winner.server, caughtUp.unable);
   }
@@ -103,8 +107,8 @@ function isChoice(value: Next | Choice): value is Choice {
 }
 
 const forward: readonly (readonly [StepName, (run: Run) => Promise<Next>])[] = [
-  ['Promote', promote],
-  ['Repoint', repoint],
+  ['Promote', promoteWinner],
+  ['Repoint', repointReplicas],
   ['Open', openPrimary],
   ['UpdateProxies', updateProxies],
   ['UpdateDNS', updateDNS],
@@ -131,7 +135,7 @@ async function goOn(run: Run): Promise<Next> {
     const next = await step(run);
     if (next !== 'go') return next;
   }
-  await end(run);
+  await endChange(run);
   return 'ended';
 }
 

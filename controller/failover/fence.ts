@@ -5,9 +5,9 @@ import { elect, type Elected, type NotElected } from './elect.ts';
 import { candidatesOf, freezeAll, type Freeze } from './freeze.ts';
 import { ackersAmong, dataProof, hasForgotten, type DataFacts } from './proof.ts';
 import { rollBack } from './roll-back.ts';
-import { durabilityOf, isRestart, limits, lookAt, waited, type Next, type Run } from './run.ts';
+import { durabilityOf, isRestart, limits, lookAt, waitedFor, type Next, type Run } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
-import { choiceText, lossText, type Doubt } from './messages.ts';
+import { choiceText, lossText, type LossFacts } from './messages.ts';
 
 /** Who becomes the primary, and what it must have applied before. */
 export interface Choice {
@@ -23,7 +23,7 @@ const deadCauses: readonly string[] = ['DeadHost', 'DeadProcess'];
 const failedCauses: readonly string[] = [...deadCauses, 'DeadByState', 'Stalled'];
 
 /** Puts on record what was found, before anything is done about it. */
-export async function detect(run: Run): Promise<Next> {
+export async function detectDeath(run: Run): Promise<Next> {
   const { journal, order, oldName } = run;
   if (journal.status.cause !== undefined) return 'go';
   await journal.enter('Detect');
@@ -64,27 +64,28 @@ async function causeOf(run: Run): Promise<string> {
 }
 
 /** Freezes, elects and proves; repeated in every pass before the commit, because all of it may be repeated. */
-export async function fence(run: Run, unable: ReadonlyMap<string, string>): Promise<Next | Choice> {
+export async function fencePrimary(run: Run, unable: ReadonlyMap<string, string>): Promise<Next | Choice> {
   const { journal, ports } = run;
   if (!isChosen(run)) await journal.enter('Fence');
   const freeze = await freezeAll(run);
   ports.failpoints.hit('failover.after-freeze');
-  record(run, freeze);
+  recordFreeze(run, freeze);
   if (isAliveAgain(run, freeze)) {
     return await rollBack(run, 'PrimaryHealthy', `${run.oldName} answers again; nothing was changed.`);
   }
   const { promotion, cluster } = run.order;
   const accepts = [promotion.spec.dataLoss, cluster.spec.failover.dataLoss].includes('Accept');
   const facts = factsOf(run, freeze);
-  const strict = vote(run, { freeze, unable, acceptsLoss: false });
+  const strict = electAmong(run, { freeze, unable, acceptsLoss: false });
   const proof = 'winner' in strict ? dataProof(facts(strict), strict.winner.held, run.algebra) : undefined;
-  if ('winner' in strict && proof !== undefined) return proven(run, { freeze, elected: strict, proof });
-  if (accepts) return await accepted(run, freeze, vote(run, { freeze, unable, acceptsLoss: true }));
-  return await refuse(run, freeze, strict);
+  if ('winner' in strict && proof !== undefined) return chooseProven(run, { freeze, elected: strict, proof });
+  if (accepts)
+    return await chooseAccepted(run, freeze, electAmong(run, { freeze, unable, acceptsLoss: true }));
+  return await refuseChoice(run, freeze, strict);
 }
 
 /** What everybody held when stopped. A replica that has gone silent since stays on record: it counts, and it stays stopped. */
-function record(run: Run, { caught, looks }: Freeze): void {
+function recordFreeze(run: Run, { caught, looks }: Freeze): void {
   const { journal, ports, order } = run;
   const { flavor } = order.cluster.spec.engine;
   const known = (journal.status.frozen ?? []).filter(
@@ -135,7 +136,7 @@ interface Vote {
   readonly acceptsLoss: boolean;
 }
 
-function vote(run: Run, { freeze, unable, acceptsLoss }: Vote): Elected | NotElected {
+function electAmong(run: Run, { freeze, unable, acceptsLoss }: Vote): Elected | NotElected {
   return elect({
     candidates: candidatesOf(run, freeze, unable),
     algebra: run.algebra,
@@ -167,18 +168,18 @@ interface Proven {
  * Nothing is lost, and what proves it also proves that nothing more can be acknowledged. The old primary is killed after
  * the commit only: until then it can be given back what it was.
  */
-function proven(run: Run, { freeze, elected, proof }: Proven): Choice {
+function chooseProven(run: Run, { freeze, elected, proof }: Proven): Choice {
   const note = elected.errant.length === 0 ? '' : ` Left out: ${elected.errant.join(', ')}.`;
   const message = `${elected.winner.server} was chosen: ${proof}.${note}`;
   return choose(run, freeze, elected, { dataLoss: 'None', message });
 }
 
-interface Verdict {
+interface LossAssessment {
   readonly dataLoss: 'None' | 'Possible';
   readonly message: string;
 }
 
-function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message }: Verdict): Choice {
+function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message }: LossAssessment): Choice {
   const { journal, algebra, order, oldName } = run;
   const { winner, union } = elected;
   const followers = elected.sound.filter(
@@ -204,10 +205,14 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
 }
 
 /** Loss is accepted; what is wanted now is as little of it as can be, and proof that the old primary has stopped. */
-async function accepted(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next | Choice> {
+async function chooseAccepted(
+  run: Run,
+  freeze: Freeze,
+  result: Elected | NotElected,
+): Promise<Next | Choice> {
   const { journal, order, oldName } = run;
   const isAll = freeze.failures.size === 0;
-  if (!isAll && waited(run, 'Fence') < limits.richer) return { after: limits.retry };
+  if (!isAll && waitedFor(run, 'Fence') < limits.richer) return { after: limits.retry };
   if ('reason' in result) return await giveUp(run, result);
   const failures = isRestart(run) ? [] : await stopOld(run);
   const hasStopped = hasProof(run, 'Starved', 'Closed', 'ProcessGone', 'InstanceStopped');
@@ -232,14 +237,14 @@ async function accepted(run: Run, freeze: Freeze, result: Elected | NotElected):
 }
 
 /** Nothing may be lost, and nothing proves that nothing is. */
-async function refuse(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next> {
+async function refuseChoice(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next> {
   if ('reason' in result && result.reason !== 'NoCandidate') return await giveUp(run, result);
   const { journal, ports } = run;
   const durability = durabilityOf(run);
   const frozen = (journal.status.frozen ?? []).map(({ server }) => server);
   const couldBeProven = durability.ackers.length >= ports.rules.needed(durability);
   const isWaiting = durability.ackers.some((acker) => !frozen.includes(acker)) || 'reason' in result;
-  if (couldBeProven && isWaiting && waited(run, 'Fence') < limits.proof) {
+  if (couldBeProven && isWaiting && waitedFor(run, 'Fence') < limits.proof) {
     await journal.enter('Fence', lossText(doubtOf(run, freeze)));
     return { after: limits.retry };
   }
@@ -249,11 +254,11 @@ async function refuse(run: Run, freeze: Freeze, result: Elected | NotElected): P
 }
 
 async function giveUp(run: Run, { reason, message }: NotElected): Promise<Next> {
-  if (reason === 'NoCandidate' && waited(run, 'Fence') < limits.richer) return { after: limits.retry };
+  if (reason === 'NoCandidate' && waitedFor(run, 'Fence') < limits.richer) return { after: limits.retry };
   return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${message}.`);
 }
 
-function doubtOf(run: Run, { caught }: Freeze): Doubt {
+function doubtOf(run: Run, { caught }: Freeze): LossFacts {
   const { cluster, finding } = run.order;
   const durability = durabilityOf(run);
   const deadSince = new Date(

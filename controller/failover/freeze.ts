@@ -1,5 +1,5 @@
 /** Keeps everybody from receiving: from then on the old primary can acknowledge nothing, and what each holds stands still. */
-import { within } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import type { Candidate } from './elect.ts';
@@ -13,7 +13,7 @@ import {
   replicasOf,
   rethrowOurs,
   stampOf,
-  timely,
+  withinLimit,
   type Run,
 } from './run.ts';
 
@@ -36,7 +36,7 @@ export async function freezeAll(run: Run): Promise<Freeze> {
   const attempts = replicasOf(run).map((member) => catchOne(run, member, { caught, looks, failures }));
   if (run.old !== undefined && isRestart(run)) attempts.push(closeOld(run, run.old, { caught, failures }));
   if (run.old !== undefined && !isRestart(run)) void noteOld(run, run.old, seen);
-  await enough(run, attempts, caught);
+  await hasEnough(run, attempts, caught);
   return { caught: [...caught], looks, failures, oldLook: seen.old };
 }
 
@@ -54,10 +54,10 @@ async function catchOne(
   const { server } = member;
   try {
     // Before it is frozen: afterwards its receiver stands still whatever happened to it.
-    const look = await timely(run, limits.look, `asking ${server}`, member.database.look(limits.look));
+    const look = await withinLimit(run, limits.look, `asking ${server}`, member.database.look(limits.look));
     assertReplica(run, server, look);
     const freezing = run.ports.rules.freeze(member, stampOf(run));
-    const frozen = await timely(run, limits.freeze, `freezing ${server}`, freezing);
+    const frozen = await withinLimit(run, limits.freeze, `freezing ${server}`, freezing);
     into.looks.set(server, look);
     into.caught.push(frozen);
   } catch (error) {
@@ -85,7 +85,7 @@ async function closeOld(
 ): Promise<void> {
   try {
     const closing = old.database.close(stampOf(run), limits.close);
-    const executed = await timely(run, limits.freeze, `closing ${old.server}`, closing);
+    const executed = await withinLimit(run, limits.freeze, `closing ${old.server}`, closing);
     into.caught.push({ server: old.server, received: executed, executed });
   } catch (error) {
     rethrowOurs(error);
@@ -94,7 +94,7 @@ async function closeOld(
 }
 
 /** Resolves when all attempts are over, or when enough ackers are frozen and the others had a moment more. */
-async function enough(
+async function hasEnough(
   run: Run,
   attempts: readonly Promise<void>[],
   caught: readonly FrozenMember[],
@@ -109,7 +109,7 @@ async function enough(
       durability,
       caught.map(({ server }) => server),
     ) >= rules.needed(durability);
-  await within(clock, limits.freezeGrace, Promise.all(attempts));
+  await withDeadline(clock, limits.freezeGrace, Promise.all(attempts));
   // Each attempt has its own deadline, so this ends.
   while (pending.size > 0 && !isEnough()) await Promise.race(pending);
 }

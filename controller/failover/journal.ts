@@ -1,5 +1,5 @@
 /** The write-ahead log of one change of primary: steps, findings and times in the status of its Promotion. */
-import { findCondition, stampConditions, type Verdict } from '../api/conditions.ts';
+import { findCondition, stampConditions, type UnstampedCondition } from '../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { promotionKind, type Promotion, type PromotionStatus } from '../api/promotion.ts';
@@ -160,7 +160,7 @@ export class Journal {
     };
   }
 
-  #running(turn?: { readonly reason: Ending; readonly message: string }): readonly Verdict[] {
+  #running(turn?: { readonly reason: Ending; readonly message: string }): readonly UnstampedCondition[] {
     const { steps = [], currentStep = '' } = this.#status;
     const at = steps.findIndex(({ name }) => name === currentStep) + 1;
     const detail = steps[at - 1]?.message;
@@ -173,7 +173,7 @@ export class Journal {
     ];
   }
 
-  async #write(verdicts: readonly Verdict[]): Promise<void> {
+  async #write(verdicts: readonly UnstampedCondition[]): Promise<void> {
     const generation = this.#promotion.metadata.generation ?? 1;
     const stamp = { generation, at: this.now() };
     const conditions = stampConditions(this.#status.conditions, verdicts, stamp);

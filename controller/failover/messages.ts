@@ -1,11 +1,11 @@
 /** What a person reads when the controller may not decide alone, and the two commands that do. Pure. */
 import { apiVersion } from '../api/meta.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
-import { ackersAmong, surelyRequired, type Durability } from './proof.ts';
+import { ackersAmong, surelyRequired, type DurabilityRecord } from './proof.ts';
 
-export interface Doubt {
+export interface LossFacts {
   readonly cluster: MySQLCluster;
-  readonly durability: Durability;
+  readonly durability: DurabilityRecord;
   readonly needed: number;
   readonly frozen: readonly string[];
   /** Those among them that were restarted and may have forgotten. */
@@ -17,7 +17,7 @@ export interface Doubt {
 }
 
 /** Why nothing proves that no acknowledged write is lost; ends without a full stop. */
-export function lossText({ durability, needed, frozen, restarted, oldName }: Doubt): string {
+export function lossText({ durability, needed, frozen, restarted, oldName }: LossFacts): string {
   const { ackers, state, changeTime } = durability;
   if (surelyRequired(durability) === 0) {
     const since = changeTime === undefined ? '' : ` (${state} since ${changeTime})`;
@@ -33,7 +33,7 @@ export function lossText({ durability, needed, frozen, restarted, oldName }: Dou
 }
 
 /** The message of PossibleDataLoss: what is the case, and the two commands between which a person chooses. */
-export function choiceText(doubt: Doubt): string {
+export function choiceText(doubt: LossFacts): string {
   const { oldName, deadSince } = doubt;
   return (
     `${oldName} is dead since ${deadSince}, and ${lossText(doubt)}. Nothing was changed. Choose: ` +
@@ -42,7 +42,7 @@ export function choiceText(doubt: Doubt): string {
   );
 }
 
-function acceptCommand({ cluster, oldName }: Doubt): string {
+function acceptCommand({ cluster, oldName }: LossFacts): string {
   const { name, namespace } = cluster.metadata;
   const promotion = {
     apiVersion,
@@ -54,7 +54,7 @@ function acceptCommand({ cluster, oldName }: Doubt): string {
 }
 
 /** A machine that died may still be running in EC2's eyes; only one that has stopped is started. */
-function repairCommand({ oldName, instanceID }: Doubt): string {
+function repairCommand({ oldName, instanceID }: LossFacts): string {
   if (instanceID === undefined) return `start the machine of ${oldName}`;
   const which = `--instance-ids ${instanceID}`;
   return `aws ec2 stop-instances --force ${which}; aws ec2 wait instance-stopped ${which}; aws ec2 start-instances ${which}`;

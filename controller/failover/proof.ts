@@ -4,7 +4,7 @@ import type { PromotionStatus } from '../api/promotion.ts';
 import type { GtidAlgebra } from '../database/gtid.ts';
 import type { Flavor, Gtids, Replication } from '../database/port.ts';
 
-export type Durability = NonNullable<MySQLClusterStatus['durability']>;
+export type DurabilityRecord = NonNullable<MySQLClusterStatus['durability']>;
 export type StopProof = NonNullable<PromotionStatus['proofs']>[number]['type'];
 
 /** What a server held when it was stopped from receiving or writing. */
@@ -16,7 +16,11 @@ export interface Holding {
 }
 
 /** The record after a change. Its serial outdates every order that was sent, or is still to be sent, on the word of this one. */
-export function amended(record: Durability, changes: Partial<Durability>, changeTime: string): Durability {
+export function amendDurability(
+  record: DurabilityRecord,
+  changes: Partial<DurabilityRecord>,
+  changeTime: string,
+): DurabilityRecord {
   return { ...record, ...changes, serial: (record.serial ?? 0) + 1, changeTime };
 }
 
@@ -24,7 +28,7 @@ export function amended(record: Durability, changes: Partial<Durability>, change
  * How many acknowledgements every commit surely waited for. While the wait is being taken away, or is not yet back, a
  * commit may have been acknowledged without any.
  */
-export function surelyRequired({ state, requiredAcks }: Durability): number {
+export function surelyRequired({ state, requiredAcks }: DurabilityRecord): number {
   return state === 'Protected' || state === 'Degrading' ? requiredAcks : 0;
 }
 
@@ -32,12 +36,12 @@ export function surelyRequired({ state, requiredAcks }: Durability): number {
  * F = R - W + 1: of R ackers, any W that acknowledged a commit and any F that are frozen have one in common. With W = 0 it
  * is more than there are, so that nothing can be proven by freezing; without ackers nothing can either.
  */
-export function neededFrozen(durability: Durability): number {
+export function neededFrozen(durability: DurabilityRecord): number {
   return Math.max(1, durability.ackers.length - surelyRequired(durability) + 1);
 }
 
 /** How many of the recorded ackers are among `servers`. */
-export function ackersAmong(durability: Durability, servers: readonly string[]): number {
+export function ackersAmong(durability: DurabilityRecord, servers: readonly string[]): number {
   return durability.ackers.filter((acker) => servers.includes(acker)).length;
 }
 
@@ -52,7 +56,7 @@ export function hasForgotten(flavor: Flavor, replication: Replication | undefine
 
 /** What is known when it is judged whether every acknowledged write is in `held`. */
 export interface DataFacts {
-  readonly durability: Durability;
+  readonly durability: DurabilityRecord;
   /** F, from the rules in force. */
   readonly needed: number;
   /** The old primary and what it held when it was closed, if it was. */

@@ -1,18 +1,18 @@
 /** Repoint and Open: the others follow the new primary, and it takes writes when enough of them acknowledge. */
-import { within } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import { newPrimary } from './commit.ts';
-import { amended } from './proof.ts';
+import { amendDurability } from './proof.ts';
 import { writeAhead } from './route.ts';
 import {
-  attempt,
+  attemptPart,
   durabilityOf,
   limits,
   lookAt,
   rethrowOurs,
   stampOf,
-  timely,
+  withinLimit,
   type Leading,
   type Next,
   type Run,
@@ -27,22 +27,22 @@ export function leadAhead(run: Run): void {
   if (primary !== undefined) run.leading = leadAll(run, primary);
 }
 
-export async function repoint(run: Run): Promise<Next> {
+export async function repointReplicas(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('Repoint');
-  return await attempt(run, 'Repoint', async () => {
+  return await attemptPart(run, 'Repoint', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
     const { siblings, results, work } = run.leading ?? leadAll(run, primary);
     const left = Math.max(0, limits.attach - journal.elapsed('Repoint'));
-    const isAttached = await attached(run, primary, { work, left });
+    const isAttached = await waitForAttached(run, primary, { work, left });
     if (!isAttached) {
       const next = await openWithout(run, primary);
       if (next !== 'go') return next;
     }
     // Whoever is late is not waited for; the cluster brings stragglers in line.
-    await within(ports.clock, isAttached ? pollPeriod : 0, work);
-    journal.leave('Repoint', summary(siblings, results));
+    await withDeadline(ports.clock, isAttached ? pollPeriod : 0, work);
+    journal.leave('Repoint', summarize(siblings, results));
     return 'go';
   });
 }
@@ -50,7 +50,7 @@ export async function repoint(run: Run): Promise<Next> {
 function leadAll(run: Run, primary: Member): Leading {
   const siblings = siblingsOf(run, primary);
   const results = new Map(siblings.map(({ server }) => [server, 'still on its way']));
-  const work = Promise.all(siblings.map((sibling) => lead(run, { primary, sibling, results })));
+  const work = Promise.all(siblings.map((sibling) => leadReplica(run, { primary, sibling, results })));
   // It is waited for later; until then a failure must not count as unheard.
   work.catch(() => undefined);
   return { siblings, results, work };
@@ -73,7 +73,7 @@ interface Pair {
  * Makes one server follow the new primary; what fails is tried again as long as replicas are waited for. Never rejects but
  * for what is no server's doing.
  */
-async function lead(
+async function leadReplica(
   run: Run,
   { results, ...pair }: Pair & { readonly results: Map<string, string> },
 ): Promise<void> {
@@ -93,17 +93,17 @@ async function leadOnce(run: Run, { primary, sibling }: Pair): Promise<string | 
   const { ports, algebra } = run;
   try {
     const asking = sibling.database.look(limits.look);
-    const look = await timely(run, limits.look, `asking ${sibling.server}`, asking);
+    const look = await withinLimit(run, limits.look, `asking ${sibling.server}`, asking);
     const acknowledges = durabilityOf(run).ackers.includes(sibling.server);
-    if (follows(look, primary, acknowledges)) return undefined;
+    if (isFollowing(look, primary, acknowledges)) return undefined;
     const held = look.replication?.received ?? look.executed;
     const [{ executed }, source] = await Promise.all([
-      timely(run, limits.look, `asking ${primary.server}`, primary.database.look(limits.look)),
+      withinLimit(run, limits.look, `asking ${primary.server}`, primary.database.look(limits.look)),
       ports.sourceOf(primary, acknowledges),
     ]);
     if (!algebra.contains(executed, held)) return 'holds transactions that the new primary lacks';
     const following = sibling.database.follow(source, stampOf(run));
-    await timely(run, limits.follow, `repointing ${sibling.server}`, following);
+    await withinLimit(run, limits.follow, `repointing ${sibling.server}`, following);
     ports.failpoints.hit('failover.after-follow');
     return undefined;
   } catch (error) {
@@ -112,7 +112,7 @@ async function leadOnce(run: Run, { primary, sibling }: Pair): Promise<string | 
   }
 }
 
-function follows({ replication }: Look, primary: Member, acknowledges: boolean): boolean {
+function isFollowing({ replication }: Look, primary: Member, acknowledges: boolean): boolean {
   return (
     replication?.source === primary.address &&
     replication.receiver !== 'Stopped' &&
@@ -126,12 +126,12 @@ interface Waiting {
 }
 
 /** Whether as many replicas are connected as commits wait for, now or before the time is over. */
-async function attached(run: Run, primary: Member, { work, left }: Waiting): Promise<boolean> {
+async function waitForAttached(run: Run, primary: Member, { work, left }: Waiting): Promise<boolean> {
   const { clock } = run.ports;
   const { requiredAcks } = durabilityOf(run);
   if (requiredAcks === 0) {
     // It is as well to have them from the beginning, but clients do not wait for one that is silent.
-    await within(clock, Math.min(left, limits.look), work);
+    await withDeadline(clock, Math.min(left, limits.look), work);
     return true;
   }
   const deadline = clock.monotonic() + left;
@@ -157,14 +157,14 @@ async function openWithout(run: Run, primary: Member): Promise<Next> {
     return { after: limits.retry };
   }
   const changes = { state: 'Degraded', requiredAcks: 0 } as const;
-  await journal.writeCluster({ durability: amended(durabilityOf(run), changes, journal.now()) });
+  await journal.writeCluster({ durability: amendDurability(durabilityOf(run), changes, journal.now()) });
   ports.failpoints.hit('failover.after-degrade-recorded');
   const waiving = primary.database.requireAcks(0, stampOf(run));
-  await timely(run, limits.follow, `setting up ${primary.server}`, waiving);
+  await withinLimit(run, limits.follow, `setting up ${primary.server}`, waiving);
   return 'go';
 }
 
-function summary(siblings: readonly Member[], results: ReadonlyMap<string, string>): string {
+function summarize(siblings: readonly Member[], results: ReadonlyMap<string, string>): string {
   const good = siblings.filter(({ server }) => !results.has(server)).map(({ server }) => server);
   const bad = [...results].map(([server, why]) => `${server}: ${why}`);
   const led = good.length === 0 ? 'No replica was led to it' : `Led to it: ${good.join(', ')}`;
@@ -175,11 +175,11 @@ function summary(siblings: readonly Member[], results: ReadonlyMap<string, strin
 export async function openPrimary(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('Open');
-  return await attempt(run, 'Open', async () => {
+  return await attemptPart(run, 'Open', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
     try {
-      await timely(run, limits.open, `opening ${primary.server}`, primary.database.open(stampOf(run)));
+      await withinLimit(run, limits.open, `opening ${primary.server}`, primary.database.open(stampOf(run)));
     } catch (error) {
       rethrowOurs(error);
       const next = await afterFailedOpen(run, primary);

@@ -1,9 +1,9 @@
 /** The way back, open until the commit: the old primary stays what it was, in the new epoch. */
-import { within } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import type { Ending } from './journal.ts';
-import { amended, type Durability } from './proof.ts';
+import { amendDurability, type DurabilityRecord } from './proof.ts';
 import {
   durabilityOf,
   isRestart,
@@ -11,7 +11,7 @@ import {
   replicasOf,
   rethrowOurs,
   stampOf,
-  timely,
+  withinLimit,
   type Next,
   type Run,
 } from './run.ts';
@@ -37,7 +37,7 @@ export async function goBack(run: Run): Promise<Next> {
   const { reason = 'StepFailed', message = '' } = journal.turn ?? {};
   const thawed = await thawAll(run);
   ports.failpoints.hit('failover.after-thaw');
-  const reopened = await reopen(run);
+  const reopened = await reopenOld(run);
   if (reopened !== undefined && journal.elapsed('RollBack') < limits.reopen) return { after: limits.retry };
   ports.failpoints.hit('failover.after-reopen');
   const leftovers = [...thawed, ...(reopened === undefined ? [] : [reopened])];
@@ -51,25 +51,25 @@ export async function goBack(run: Run): Promise<Next> {
  * What commits waited for stays on record, unless a replica was found to have forgotten what it acknowledged: it looks like
  * any other as soon as it follows again, so that nothing is proven until commits are known to wait anew.
  */
-function durabilityAfter(run: Run): Durability {
+function durabilityAfter(run: Run): DurabilityRecord {
   const durability = durabilityOf(run);
   const isForgotten = (run.journal.status.frozen ?? []).some(
     ({ server, restarted }) => restarted === true && durability.ackers.includes(server),
   );
   const changes = isForgotten ? ({ state: 'Rearming', requiredAcks: 0 } as const) : {};
-  return amended(durability, changes, run.journal.now());
+  return amendDurability(durability, changes, run.journal.now());
 }
 
 /** Everybody who may have been frozen; a replica that cannot be asked is brought back in line by the cluster later. */
 async function thawAll(run: Run): Promise<readonly string[]> {
   if (run.journal.step('Fence')?.startTime === undefined) return [];
-  const results = await Promise.all(replicasOf(run).map((member) => thaw(run, member)));
+  const results = await Promise.all(replicasOf(run).map((member) => thawReplica(run, member)));
   return results.filter((result) => result !== undefined);
 }
 
-async function thaw(run: Run, { server, database }: Member): Promise<string | undefined> {
+async function thawReplica(run: Run, { server, database }: Member): Promise<string | undefined> {
   try {
-    await timely(run, limits.freeze, `thawing ${server}`, database.thaw(stampOf(run)));
+    await withinLimit(run, limits.freeze, `thawing ${server}`, database.thaw(stampOf(run)));
     return undefined;
   } catch (error) {
     rethrowOurs(error);
@@ -78,7 +78,7 @@ async function thaw(run: Run, { server, database }: Member): Promise<string | un
 }
 
 /** After a planned change the old primary takes writes again; one that died or was read-only before stays so. */
-async function reopen(run: Run): Promise<string | undefined> {
+async function reopenOld(run: Run): Promise<string | undefined> {
   const { old, journal, ports } = run;
   if (old === undefined || isRestart(run) || journal.step('BlockWrites')?.startTime === undefined) {
     return undefined;
@@ -90,6 +90,6 @@ async function reopen(run: Run): Promise<string | undefined> {
       return `${old.server} does not take writes: ${messageOf(error)}`;
     },
   );
-  const result = await within(ports.clock, limits.open, opening);
+  const result = await withDeadline(ports.clock, limits.open, opening);
   return result === 'late' ? `${old.server} does not answer` : result;
 }

@@ -6,7 +6,7 @@ import { beatPeriod } from '../supervision/port.ts';
 import { newPrimary } from './commit.ts';
 import { isPlanned } from './journal.ts';
 import type { Moved } from './port.ts';
-import { attempt, limits, timely, type Next, type Run } from './run.ts';
+import { attemptPart, limits, withinLimit, type Next, type Run } from './run.ts';
 
 /**
  * Begins to lead clients to the new primary while it is still made ready: whatever happens, nobody else takes writes in this
@@ -15,12 +15,12 @@ import { attempt, limits, timely, type Next, type Run } from './run.ts';
 export function moveAhead(run: Run): void {
   const primary = newPrimary(run);
   if (primary === undefined) return;
-  run.moving = move(run, primary);
+  run.moving = moveProxies(run, primary);
   // It is waited for later, or by the next pass not at all.
   run.moving.catch(() => undefined);
 }
 
-async function move(run: Run, { server, address }: Member): Promise<Moved> {
+async function moveProxies(run: Run, { server, address }: Member): Promise<Moved> {
   const { router, clock } = run.ports;
   const moved = await router.move({ server, address }, run.epoch, limits.route);
   run.movedAt = clock.now();
@@ -34,8 +34,13 @@ export async function updateProxies(run: Run): Promise<Next> {
   const primary = newPrimary(run);
   if (primary === undefined) return { after: limits.retry };
   try {
-    run.moving ??= move(run, primary);
-    const { moved, missing } = await timely(run, 2 * limits.route, 'moving the local proxies', run.moving);
+    run.moving ??= moveProxies(run, primary);
+    const { moved, missing } = await withinLimit(
+      run,
+      2 * limits.route,
+      'moving the local proxies',
+      run.moving,
+    );
     ports.failpoints.hit('failover.after-move');
     const count = `${moved.length} of ${moved.length + missing.length} local proxies`;
     const why = missing.map((one) => `${one.server}: ${one.message}`).join('; ');
@@ -57,7 +62,7 @@ export async function updateDNS(run: Run): Promise<Next> {
   if (primary === undefined) return { after: limits.retry };
   try {
     const publishing = ports.router.publish(primary.address);
-    const isPublished = await timely(run, limits.route, 'publishing the name', publishing);
+    const isPublished = await withinLimit(run, limits.route, 'publishing the name', publishing);
     ports.failpoints.hit('failover.after-publish');
     if (isPublished) journal.leave('UpdateDNS', 'Accepted.');
     else journal.leave('UpdateDNS', 'There is nothing to change.', 'Skipped');
@@ -74,7 +79,7 @@ export function writeAhead(run: Run, primary: Member): void {
 
 async function write(run: Run, { server, database }: Member): Promise<Instant> {
   const beat = database.beat(run.epoch, limits.beat);
-  await timely(run, 2 * limits.beat, `writing to ${server}`, beat);
+  await withinLimit(run, 2 * limits.beat, `writing to ${server}`, beat);
   return run.ports.clock.now();
 }
 
@@ -82,7 +87,7 @@ async function write(run: Run, { server, database }: Member): Promise<Instant> {
 export async function verifyWrites(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('VerifyWrites');
-  return await attempt(run, 'VerifyWrites', async () => {
+  return await attemptPart(run, 'VerifyWrites', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
     let writtenAt: Instant;

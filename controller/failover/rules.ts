@@ -2,11 +2,11 @@
 import type { Millis } from '../base/clock.ts';
 import type { Gtids, Member, Stamp } from '../database/port.ts';
 import type { FrozenMember } from './port.ts';
-import { neededFrozen, type Durability } from './proof.ts';
+import { neededFrozen, type DurabilityRecord } from './proof.ts';
 
 export interface Rules {
   /** How many ackers must be frozen. */
-  readonly needed: (durability: Durability) => number;
+  readonly needed: (durability: DurabilityRecord) => number;
   /** Keeps a replica from acknowledging anything more. */
   readonly freeze: (member: Member, stamp: Stamp) => Promise<FrozenMember>;
   /** What a frozen replica counts as having. */
@@ -14,7 +14,7 @@ export interface Rules {
   /** Waits until a candidate has applied `target`; false when the time is over. */
   readonly catchUp: (candidate: Member, target: Gtids, timeout: Millis) => Promise<boolean>;
   /** What is on record for the new epoch before it begins. */
-  readonly opening: (epoch: Opening) => Durability;
+  readonly opening: (epoch: Opening) => DurabilityRecord;
 }
 
 /** How an epoch begins. */

@@ -1,12 +1,12 @@
 /** What the steps of a change of primary share: the order, the journal, and how a step tells what comes next. */
 import type { Instant, Millis } from '../base/clock.ts';
-import { within } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
 import type { Look, Member, Stamp } from '../database/port.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Moved, Order } from './port.ts';
-import type { Durability } from './proof.ts';
+import type { DurabilityRecord } from './proof.ts';
 
 /** `go`: the next step. `ended`: the Promotion has. Else it is tried again after a while. */
 export type Next = 'go' | 'ended' | { readonly after: Millis };
@@ -95,7 +95,7 @@ export function openRun(ports: FailoverPorts, order: Order, journal: Journal): R
 }
 
 /** Without a record nothing is known of what commits waited for. */
-export function durabilityOf({ journal }: Run): Durability {
+export function durabilityOf({ journal }: Run): DurabilityRecord {
   return journal.cluster.status?.durability ?? { state: 'Degraded', ackers: [], requiredAcks: 0 };
 }
 
@@ -110,7 +110,7 @@ export function stampOf(run: Run): Stamp {
  * How long servers have had to answer in a step. A controller that has just come back gives them the whole time again: what
  * the one before it heard, it has not heard. It counts from its own first opinion of the primary.
  */
-export function waited({ ports, journal, order }: Run, step: StepName): Millis {
+export function waitedFor({ ports, journal, order }: Run, step: StepName): Millis {
   const own = order.finding === undefined ? 0 : ports.clock.now() - order.finding.since;
   return Math.min(journal.elapsed(step), own);
 }
@@ -126,8 +126,8 @@ export function replicasOf({ order, oldName }: Run): readonly Member[] {
 }
 
 /** @throws AppError `database.silent` when the work is not done in time; it may still be done later. */
-export async function timely<T>(run: Run, limit: Millis, what: string, work: Promise<T>): Promise<T> {
-  const result = await within(run.ports.clock, limit, work);
+export async function withinLimit<T>(run: Run, limit: Millis, what: string, work: Promise<T>): Promise<T> {
+  const result = await withDeadline(run.ports.clock, limit, work);
   if (result === 'late') throw new AppError('database.silent', `${what} took more than ${limit / 1000} s`);
   return result;
 }
@@ -137,12 +137,12 @@ export async function lookAt(run: Run, member: Member): Promise<Look | undefined
     rethrowOurs(error);
     return undefined;
   });
-  const result = await within(run.ports.clock, limits.look, look);
+  const result = await withDeadline(run.ports.clock, limits.look, look);
   return result === 'late' ? undefined : result;
 }
 
 /** Runs a part of a step; a failure of a server is put on record and tried again. */
-export async function attempt(run: Run, step: StepName, part: () => Promise<Next>): Promise<Next> {
+export async function attemptPart(run: Run, step: StepName, part: () => Promise<Next>): Promise<Next> {
   try {
     return await part();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Stops the old primary for good: its process over SSH, its power through EC2, both at once. */
 import { messageOf } from '../base/errors.ts';
 import type { StopProof } from './proof.ts';
-import { limits, stampOf, timely, type Run } from './run.ts';
+import { limits, stampOf, withinLimit, type Run } from './run.ts';
 
 /** Puts a proof on record with the next write. */
 export function addProof(run: Run, type: StopProof, message: string): void {
@@ -20,16 +20,16 @@ export function hasProof(run: Run, ...types: readonly StopProof[]): boolean {
  */
 export async function stopOld(run: Run): Promise<readonly string[]> {
   if (hasProof(run, 'ProcessGone', 'InstanceStopped')) return [];
-  const results = await Promise.all([kill(run), cut(run)]);
+  const results = await Promise.all([killOld(run), powerOffOld(run)]);
   return results.filter((result) => result !== undefined);
 }
 
-async function kill(run: Run): Promise<string | undefined> {
+async function killOld(run: Run): Promise<string | undefined> {
   const { old, ports } = run;
   if (old === undefined) return undefined;
   try {
     const killing = old.database.kill(stampOf(run));
-    await timely(run, limits.kill, `killing the database on ${old.server}`, killing);
+    await withinLimit(run, limits.kill, `killing the database on ${old.server}`, killing);
     ports.failpoints.hit('failover.after-kill');
     addProof(run, 'ProcessGone', `The host of ${old.server} says that the server process is gone.`);
     return undefined;
@@ -38,7 +38,7 @@ async function kill(run: Run): Promise<string | undefined> {
   }
 }
 
-async function cut(run: Run): Promise<string | undefined> {
+async function powerOffOld(run: Run): Promise<string | undefined> {
   const { oldName, ports } = run;
   const instanceID = oldInstance(run);
   if (instanceID === undefined) return undefined;

@@ -14,7 +14,7 @@ export interface Replica {
   readonly lag?: number;
 }
 
-export interface Refusal {
+export interface PromotionRefusal {
   readonly reason: 'NotPrimaryAnymore' | 'StartDeadlineExceeded' | 'PreconditionFailed';
   readonly message: string;
 }
@@ -28,7 +28,7 @@ export interface Request {
 }
 
 /** Undefined when it may begin. A Forced one is not held to the health of its target: what it holds decides later. */
-export function refusalOf(request: Request): Refusal | undefined {
+export function refusalOf(request: Request): PromotionRefusal | undefined {
   const { promotion, cluster, now } = request;
   const { expectedPrimary, startDeadlineSeconds } = promotion.spec;
   const { primary, lastPromotionTime } = cluster.status ?? {};
@@ -51,7 +51,10 @@ export function refusalOf(request: Request): Refusal | undefined {
 }
 
 /** The replicas that a planned change may choose from, the closest first. */
-export function suitable({ cluster, replicas }: Pick<Request, 'cluster' | 'replicas'>): readonly Replica[] {
+export function suitableReplicas({
+  cluster,
+  replicas,
+}: Pick<Request, 'cluster' | 'replicas'>): readonly Replica[] {
   return replicas
     .filter((replica) => problemOf(replica, cluster) === undefined)
     .toSorted((left, right) => (left.lag ?? 0) - (right.lag ?? 0));
@@ -61,7 +64,7 @@ function targetProblem(request: Request, primary: string): string | undefined {
   const { promotion, cluster, replicas } = request;
   const { target, mode } = promotion.spec;
   if (target === undefined) {
-    const hasAny = mode === 'Forced' ? replicas.length > 0 : suitable(request).length > 0;
+    const hasAny = mode === 'Forced' ? replicas.length > 0 : suitableReplicas(request).length > 0;
     return hasAny ? undefined : 'No replica can be promoted.';
   }
   if (target === primary) return `${target} is the primary already.`;
@@ -81,7 +84,7 @@ function problemOf({ problem, lag }: Replica, { spec }: MySQLCluster): string | 
 }
 
 function candidatesText(request: Request): string {
-  const names = suitable(request).map(({ server, lag }) => `${server} (${lag ?? 0} s)`);
+  const names = suitableReplicas(request).map(({ server, lag }) => `${server} (${lag ?? 0} s)`);
   if (names.length > 0) return `Healthy candidates: ${names.join(', ')}.`;
   const { promotion, cluster, replicas } = request;
   const others = replicas.filter(({ server }) => server !== promotion.spec.target);

@@ -12,16 +12,16 @@ import {
   replicasOf,
   rethrowOurs,
   stampOf,
-  timely,
-  waited,
+  withinLimit,
+  waitedFor,
   type Next,
   type Run,
 } from './run.ts';
 import { addProof } from './stop-old.ts';
-import { refusalOf, suitable, type Refusal, type Replica } from './suitability.ts';
+import { refusalOf, suitableReplicas, type PromotionRefusal, type Replica } from './suitability.ts';
 
 interface Survey {
-  readonly found: Replica | Refusal;
+  readonly found: Replica | PromotionRefusal;
   /** Whether everybody has answered: connections may have been lost, or this process may have just begun. */
   readonly isComplete: boolean;
 }
@@ -31,10 +31,10 @@ export async function preflight(run: Run): Promise<Next> {
   const { journal } = run;
   if (journal.status.newPrimary !== undefined) return 'go';
   await journal.enter('Preflight');
-  const { found, isComplete } = await survey(run);
+  const { found, isComplete } = await surveyMembers(run);
   if ('reason' in found) {
-    if (!isComplete && waited(run, 'Preflight') < limits.answers) return { after: limits.retry };
-    return await refused(run, found);
+    if (!isComplete && waitedFor(run, 'Preflight') < limits.answers) return { after: limits.retry };
+    return await refuseSwitchover(run, found);
   }
   const { server, lag = 0 } = found;
   if (lag > 1 && journal.elapsed('Preflight') < limits.closeIn) {
@@ -47,7 +47,7 @@ export async function preflight(run: Run): Promise<Next> {
 }
 
 /** Looks at everybody and chooses the target, or finds a reason against the change. */
-async function survey(run: Run): Promise<Survey> {
+async function surveyMembers(run: Run): Promise<Survey> {
   const { order, ports, old, oldName } = run;
   const members = replicasOf(run);
   const looks = await Promise.all(members.map((member) => lookAt(run, member)));
@@ -59,18 +59,18 @@ async function survey(run: Run): Promise<Survey> {
     return { found: { reason: 'PreconditionFailed', message }, isComplete: oldLook !== undefined };
   }
   const isComplete = !looks.includes(undefined);
-  const replicas = members.map((member, at) => judge(run, { member, look: looks[at], oldLook }));
+  const replicas = members.map((member, at) => describeReplica(run, { member, look: looks[at], oldLook }));
   const { promotion, cluster } = order;
   const refusal = refusalOf({ promotion, cluster, replicas, now: ports.clock.now() });
   if (refusal !== undefined) return { found: refusal, isComplete };
-  const fit = suitable({ cluster, replicas });
+  const fit = suitableReplicas({ cluster, replicas });
   const { ackers } = durabilityOf(run);
   const wanted = promotion.spec.target ?? fit.find(({ server }) => ackers.includes(server))?.server;
   // A refusal has ruled out that nobody fits.
   return { found: fit.find(({ server }) => server === wanted) ?? fit[0]!, isComplete };
 }
 
-async function refused(run: Run, { reason, message }: Refusal): Promise<Next> {
+async function refuseSwitchover(run: Run, { reason, message }: PromotionRefusal): Promise<Next> {
   run.journal.leave('Preflight', message, 'Failed');
   await run.journal.finish(reason, message);
   return 'ended';
@@ -82,7 +82,7 @@ interface Seen {
   readonly oldLook: Look;
 }
 
-function judge(run: Run, { member, look, oldLook }: Seen): Replica {
+function describeReplica(run: Run, { member, look, oldLook }: Seen): Replica {
   const { server } = member;
   const { old, oldName } = run;
   if (look === undefined) return { server, problem: 'it does not answer' };
@@ -120,7 +120,7 @@ export async function blockWrites(run: Run): Promise<Next> {
   const calledAt = ports.clock.now();
   try {
     const closing = old.database.close(stampOf(run), limits.close);
-    const final = await timely(run, limits.close + limits.look, `closing ${oldName}`, closing);
+    const final = await withinLimit(run, limits.close + limits.look, `closing ${oldName}`, closing);
     ports.failpoints.hit('failover.after-close');
     // It took its last write somewhere in between; one that was closed before, nobody knows when.
     const halfway = (calledAt + ports.clock.now()) / 2;
@@ -142,14 +142,14 @@ export async function blockWrites(run: Run): Promise<Next> {
 }
 
 /** Waits as long as the pause allows, and finds out meanwhile who will follow the new primary. */
-export async function settle(run: Run): Promise<Next | Choice> {
+export async function settleTarget(run: Run): Promise<Next | Choice> {
   const { journal, ports, order, oldName } = run;
   await journal.enter('CatchUp');
   const winner = order.members.find(({ server }) => server === journal.status.newPrimary);
   const target = journal.status.targetGTIDs ?? '';
   const others = replicasOf(run).filter((member) => member !== winner);
   const followers = followersAmong(run, others);
-  const result = winner === undefined ? { unable: 'it is gone' } : await reach(run, winner, target);
+  const result = winner === undefined ? { unable: 'it is gone' } : await catchUpTo(run, winner, target);
   if (winner === undefined || result !== 'go') {
     const why = typeof result === 'object' && 'unable' in result ? result.unable : 'it takes too long';
     return await rollBack(
@@ -164,10 +164,10 @@ export async function settle(run: Run): Promise<Next | Choice> {
   return { winner, target, ackers: [oldName, ...(await followers)], identity: look?.identity };
 }
 
-async function reach(run: Run, winner: Member, target: string): Promise<CaughtUp> {
+async function catchUpTo(run: Run, winner: Member, target: string): Promise<CaughtUp> {
   try {
     const waiting = run.ports.rules.catchUp(winner, target, limits.settle);
-    const isThere = await timely(run, limits.settle, `waiting for ${winner.server}`, waiting);
+    const isThere = await withinLimit(run, limits.settle, `waiting for ${winner.server}`, waiting);
     return isThere ? 'go' : { unable: 'it has not applied everything in time' };
   } catch (error) {
     rethrowOurs(error);

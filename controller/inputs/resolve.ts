@@ -131,22 +131,22 @@ function resolveOne(
   readings: Readings,
 ): ResolvedInput | InputProblem | undefined {
   const { name } = declaration;
-  if (choice === undefined) return unset(script, declaration);
+  if (choice === undefined) return unsetProblem(script, declaration);
   if (declaration.sensitive && choice.source.from !== 'Secret') {
-    return problem(name, 'NotASecret', {
+    return inputProblem(name, 'NotASecret', {
       message: `${name}: Script ${script.name} declares it sensitive, so it must come from a Secret; ${choice.setBy} sets it otherwise. Use valueFrom.secretKeyRef there.`,
     });
   }
   const reading = readingOf(choice.source, readings);
   if ('reason' in reading) {
-    return problem(name, reading.reason, {
+    return inputProblem(name, reading.reason, {
       message: `${name}: ${reading.message}`,
       waiting: reading.waiting,
     });
   }
   if (declaration.options !== undefined && !declaration.options.includes(reading.value)) {
     const allowed = declaration.options.map((option) => `'${option}'`).join(', ');
-    return problem(name, 'InvalidChoice', {
+    return inputProblem(name, 'InvalidChoice', {
       message: `${name}: must be one of ${allowed} for Script ${script.name}; ${choice.setBy} sets another value.`,
     });
   }
@@ -158,7 +158,7 @@ function resolveOne(
 }
 
 /** No level sets the input: its default, an error, or nothing at all. */
-function unset(
+function unsetProblem(
   script: Declarer,
   declaration: Frozen<InputDeclaration>,
 ): ResolvedInput | InputProblem | undefined {
@@ -167,7 +167,7 @@ function unset(
     return { name, value: declaration.default, secret: false, level: 'Script' };
   }
   if (!declaration.required) return undefined;
-  return problem(name, 'RequiredInputMissing', {
+  return inputProblem(name, 'RequiredInputMissing', {
     message: `Script ${script.name} requires ${name}; no level sets it.`,
   });
 }
@@ -192,7 +192,7 @@ function sourceOf(input: Frozen<Input>): Source {
   return { from: 'Literal', value: input.value ?? '' };
 }
 
-function problem(
+function inputProblem(
   input: string,
   reason: InputReason,
   rest: { readonly message: string; readonly waiting?: boolean },

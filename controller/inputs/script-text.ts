@@ -41,7 +41,7 @@ async function readText(kube: Kube, script: Script, objects: ObjectStore | undef
     const namespace = script.metadata.namespace ?? '';
     const reading = await readKey(kube, namespace, { from: 'ConfigMap', ...configMapKeyRef });
     return 'content' in reading
-      ? sized(reading.content)
+      ? limitSize(reading.content)
       : { reason: 'SourceNotFound', message: reading.message };
   }
   if (s3 === undefined || objects === undefined) {
@@ -58,7 +58,7 @@ async function fromStore(
   const content = await getOrNothing(objects, s3);
   if (content === undefined) return { reason: 'SourceNotFound', message: `${url} does not exist.` };
   const found = createHash('sha256').update(content).digest('hex');
-  if (found === s3.sha256) return sized(content);
+  if (found === s3.sha256) return limitSize(content);
   return {
     reason: 'ChecksumMismatch',
     message: `${url} has sha256 ${found}, the Script names ${s3.sha256}. Nothing of it is used.`,
@@ -77,7 +77,7 @@ async function getOrNothing(
   }
 }
 
-function sized(content: Uint8Array): Text {
+function limitSize(content: Uint8Array): Text {
   if (content.byteLength <= largestText) return { text: Buffer.from(content).toString('utf8') };
   const message = `The text has ${content.byteLength} bytes, more than ${largestText}.`;
   return { reason: 'SourceTooLarge', message };

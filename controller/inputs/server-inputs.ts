@@ -24,7 +24,7 @@ export interface InputScope {
 }
 
 /** Whether a server's boot and decommission scripts have all they need. */
-export interface InputVerdict {
+export interface InputOutcome {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: InputProblem['reason'] | 'Resolved';
   readonly message: string;
@@ -48,7 +48,7 @@ export async function resolveServerInputs(
  * Looks at everything that boot and decommission will need, before a machine is paid for. Unknown while another
  * object has yet to publish its address; a cycle of servers that wait for each other's is False.
  */
-export async function checkServerInputs(ports: SourcePorts, scope: InputScope): Promise<InputVerdict> {
+export async function checkServerInputs(ports: SourcePorts, scope: InputScope): Promise<InputOutcome> {
   const steps = [...scope.template.boot, ...scope.template.decommission].map((step) => step.script);
   const scripts = scope.template.scripts.filter((script) => steps.includes(script.name));
   const resolutions = await resolveServerInputs(ports, scope, scripts);
@@ -77,11 +77,12 @@ function levelsOf(cache: Cache, scope: InputScope): readonly Level[] {
 
 function ownLevels(cache: Cache, server: Server, templateInputs: Level['inputs']): readonly Level[] {
   const { deploymentRef, serverTemplateRef, inputs } = server.spec;
-  const deployment = cache.get(siteDeploymentKind, beside(server, deploymentRef.name));
+  const deployment = cache.get(siteDeploymentKind, keyBeside(server, deploymentRef.name));
   const { [labels.array]: arrayName, [labels.cluster]: clusterName } = server.metadata.labels ?? {};
-  const array = arrayName === undefined ? undefined : cache.get(serverArrayKind, beside(server, arrayName));
+  const array =
+    arrayName === undefined ? undefined : cache.get(serverArrayKind, keyBeside(server, arrayName));
   const cluster =
-    clusterName === undefined ? undefined : cache.get(mySQLClusterKind, beside(server, clusterName));
+    clusterName === undefined ? undefined : cache.get(mySQLClusterKind, keyBeside(server, clusterName));
   return [
     { level: 'ServerTemplate', name: serverTemplateRef.name, inputs: templateInputs },
     { level: 'Deployment', name: deploymentRef.name, inputs: deployment?.spec.inputs },
@@ -101,7 +102,7 @@ function waitingCycle(cache: Cache, server: Server): readonly string[] | undefin
   const follow = (at: Server, path: readonly string[]): readonly string[] | undefined => {
     for (const name of waitsFor(cache, at)) {
       if (name === server.metadata.name) return [...path, name];
-      const key = beside(server, name);
+      const key = keyBeside(server, name);
       const next = cache.get(serverKind, key);
       if (next === undefined || seen.has(keyText(key))) continue;
       seen.add(keyText(key));
@@ -115,24 +116,24 @@ function waitingCycle(cache: Cache, server: Server): readonly string[] | undefin
 
 /** Servers without address whose address a boot script of this server needs. */
 function waitsFor(cache: Cache, server: Server): readonly string[] {
-  const template = cache.get(serverTemplateKind, beside(server, server.spec.serverTemplateRef.name));
+  const template = cache.get(serverTemplateKind, keyBeside(server, server.spec.serverTemplateRef.name));
   if (template === undefined || server.status?.privateIP !== undefined) return [];
   const choices: Choices = chooseInputs(ownLevels(cache, server, template.spec.inputs));
   const scripts = (template.spec.boot ?? []).flatMap((step): Declarer[] => {
-    const script = cache.get(scriptKind, beside(server, step.scriptRef.name));
+    const script = cache.get(scriptKind, keyBeside(server, step.scriptRef.name));
     return script === undefined ? [] : [declarerOf(script.metadata.name, script.spec)];
   });
   return chosenFor(choices, scripts)
     .map((choice) => choice.source)
     .filter((source) => source.from === 'Endpoint' && source.kind === 'Server')
     .map((source) => ('endpoint' in source ? source.name : ''))
-    .filter((name) => cache.get(serverKind, beside(server, name))?.status?.privateIP === undefined);
+    .filter((name) => cache.get(serverKind, keyBeside(server, name))?.status?.privateIP === undefined);
 }
 
 function declarerOf(name: string, spec: Pick<Declarer, 'inputs'>): Declarer {
   return spec.inputs === undefined ? { name } : { name, inputs: spec.inputs };
 }
 
-function beside(server: Server, name: string): ObjectKey {
+function keyBeside(server: Server, name: string): ObjectKey {
   return { namespace: server.metadata.namespace ?? '', name };
 }

@@ -62,7 +62,7 @@ export class Dispatcher {
 
   private async refresh(): Promise<Connection> {
     const { server, options } = await this.credentials();
-    const tls = fingerprint(server, options);
+    const tls = fingerprintOf(server, options);
     const agent = this.current?.tls === tls ? this.current.agent : this.replaceAgent(options);
     const until = this.clock.monotonic() + credentialsLifetime;
     this.current = { server, agent, headers: headersOf(options), tls, until };
@@ -104,7 +104,7 @@ export class Dispatcher {
   }
 }
 
-function fingerprint(server: string, options: RequestOptions): string {
+function fingerprintOf(server: string, options: RequestOptions): string {
   const hash = createHash('sha256').update(server);
   for (const name of tlsNames) hash.update(`\0${name}=${JSON.stringify(options[name])}`);
   return hash.digest('hex');

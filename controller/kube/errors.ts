@@ -11,7 +11,7 @@ export interface Status {
 }
 
 /** An answer that is not a success. */
-export interface Refusal {
+export interface ErrorAnswer {
   readonly code: number;
   /** Absent when the body was not a Status: a proxy answered, or the path is not served. */
   readonly status?: Status;
@@ -20,7 +20,7 @@ export interface Refusal {
 }
 
 /** `doing` opens the message, as in "patching Server shop/web". */
-export function refusalError(doing: string, refusal: Refusal): AppError {
+export function refusalError(doing: string, refusal: ErrorAnswer): AppError {
   const { code, status } = refusal;
   const said = status?.message ?? `HTTP ${String(code)}`;
   const seconds = refusal.retryAfterSeconds ?? status?.details?.retryAfterSeconds;

@@ -8,20 +8,20 @@ interface JsonObject {
 
 /** The patch that turns `from` into `to`, or undefined when they are equal. Keys set to undefined count as absent. */
 export function mergePatchFor(from: object, to: object): object | undefined {
-  const patch = difference(plain(from), plain(to));
+  const patch = difference(plainObject(from), plainObject(to));
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
 /** A new value: `target` with `patch` applied. */
 export function applyMergePatch(target: object, patch: object): object {
-  return apply(plain(target), plain(patch)) as object;
+  return applyPatch(plainObject(target), plainObject(patch)) as object;
 }
 
 function difference(from: JsonObject, to: JsonObject): JsonObject {
   // Entries, not assignments: keys are people's, and `__proto__` or `valueOf` must be keys like any other.
   const entries: [string, Json][] = [];
   for (const [name, value] of Object.entries(to)) {
-    const before = own(from, name);
+    const before = ownValue(from, name);
     if (isObject(value) && isObject(before)) {
       const inner = difference(before, value);
       if (Object.keys(inner).length > 0) entries.push([name, inner]);
@@ -33,18 +33,18 @@ function difference(from: JsonObject, to: JsonObject): JsonObject {
   return Object.fromEntries(entries);
 }
 
-function apply(target: Json | undefined, patch: Json): Json {
+function applyPatch(target: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch;
   const before = isObject(target) ? target : {};
   const kept = Object.entries(before).filter(([name]) => !Object.hasOwn(patch, name));
   const set = Object.entries(patch).filter(([, value]) => value !== null);
   return Object.fromEntries([
     ...kept,
-    ...set.map(([name, value]) => [name, apply(own(before, name), value)] as const),
+    ...set.map(([name, value]) => [name, applyPatch(ownValue(before, name), value)] as const),
   ]);
 }
 
-function own(object: JsonObject, name: string): Json | undefined {
+function ownValue(object: JsonObject, name: string): Json | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
@@ -53,6 +53,6 @@ function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /** What would go over the wire: no undefined, no prototypes. */
-function plain(value: object): JsonObject {
+function plainObject(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }

@@ -54,7 +54,7 @@ export class Rest implements Kube, ListWatch {
   async get<O extends AnyObject>(resource: Resource<O>, key: ObjectKey): Promise<O | undefined> {
     try {
       return await this.call<O>({
-        doing: doing('reading', resource, key),
+        doing: describeCall('reading', resource, key),
         method: 'GET',
         path: pathOf(resource, key),
       });
@@ -79,7 +79,7 @@ export class Rest implements Kube, ListWatch {
   async create<O extends AnyObject>(resource: Resource<O>, object: NewObject<O>): Promise<O> {
     const { name = '(generated)', namespace } = object.metadata;
     const created = await this.call<O>({
-      doing: doing('creating', resource, namespace === undefined ? { name } : { namespace, name }),
+      doing: describeCall('creating', resource, namespace === undefined ? { name } : { namespace, name }),
       method: 'POST',
       path: collectionPath(resource, namespace),
       body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
@@ -114,7 +114,7 @@ export class Rest implements Kube, ListWatch {
     const { uid } = object.metadata;
     try {
       const answer = await this.call<AnyObject>({
-        doing: doing('deleting', resource, keyOf(object)),
+        doing: describeCall('deleting', resource, keyOf(object)),
         method: 'DELETE',
         path: pathOf(resource, keyOf(object)),
         body: { preconditions: { uid }, propagationPolicy: 'Background' },
@@ -190,7 +190,7 @@ export class Rest implements Kube, ListWatch {
   ): Promise<O> {
     const { uid, resourceVersion } = object.metadata;
     const changed = await this.call<O>({
-      doing: doing('patching', resource, keyOf(object)),
+      doing: describeCall('patching', resource, keyOf(object)),
       method: 'PATCH',
       path: `${pathOf(resource, keyOf(object))}${subresource}`,
       contentType: mergePatch,
@@ -256,7 +256,7 @@ function isFirstUnauthorized(error: AppError, attempt: number): boolean {
   return error.fields['status'] === 401 && attempt === 1;
 }
 
-function doing(verb: string, resource: Resource, key: ObjectKey): string {
+function describeCall(verb: string, resource: Resource, key: ObjectKey): string {
   return `${verb} ${resource.kind} ${keyText(key)}`;
 }
 

@@ -30,7 +30,7 @@ export class Transport {
 
   /** The answer as JSON. Throws AppErrors of the `kube.*` codes only. */
   send<T>(call: Call, signal: AbortSignal): Promise<T> {
-    return guard(call, () =>
+    return guardCall(call, () =>
       this.pool.run(async () => {
         const body = await this.exchange(call, signal);
         return (await body.json()) as T;
@@ -40,7 +40,7 @@ export class Transport {
 
   /** The answer as a stream; the caller destroys it. */
   open(call: Call, signal: AbortSignal): Promise<Undici.ResponseData['body']> {
-    return guard(call, () => this.exchange(call, signal));
+    return guardCall(call, () => this.exchange(call, signal));
   }
 
   private async exchange(call: Call, signal: AbortSignal): Promise<Undici.ResponseData['body']> {
@@ -70,7 +70,7 @@ export class Transport {
   }
 }
 
-async function guard<T>(call: Call, work: () => Promise<T>): Promise<T> {
+async function guardCall<T>(call: Call, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -36,7 +36,7 @@ export async function listServers(kube: Kube, owner: ServerOwner): Promise<reado
 /** Makes one running Server, or none when its random name is taken: the next look sees one too few. */
 export async function createServer(kube: Kube, owner: ServerOwner, wish: ServerWish): Promise<void> {
   try {
-    await kube.create(serverKind, draft(owner, wish));
+    await kube.create(serverKind, draftServer(owner, wish));
   } catch (error) {
     if (!hasCode(error, 'kube.already-exists')) throw error;
   }
@@ -57,7 +57,7 @@ export async function releaseServers(
   }
 }
 
-function draft(owner: ServerOwner, { zone, revision, ...marks }: ServerWish): NewObject<Server> {
+function draftServer(owner: ServerOwner, { zone, revision, ...marks }: ServerWish): NewObject<Server> {
   const { name, namespace, uid } = owner.metadata;
   const { deploymentRef, serverTemplateRef } = owner.spec;
   const kind = isArray(owner) ? serverArrayKind.kind : mySQLClusterKind.kind;

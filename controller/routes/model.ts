@@ -7,16 +7,16 @@ import { localProxyLayout } from '../balancer/layout.ts';
 import type { Backend, Listener, ProxyModel, ProxyServer } from '../balancer/model.ts';
 
 /** A server of the cluster as clients reach it. */
-export interface Seat {
+export interface Endpoint {
   readonly server: string;
   readonly address: string;
 }
 
 export interface Route {
   readonly epoch: number;
-  readonly writer: Seat;
+  readonly writer: Endpoint;
   /** Replicas that reads may go to; without any they go to the writer. */
-  readonly readers: readonly Seat[];
+  readonly readers: readonly Endpoint[];
 }
 
 /** Servers of every cluster take clients here. */
@@ -32,7 +32,11 @@ export function routeOf(cluster: MySQLCluster, servers: readonly Server[]): Rout
 }
 
 /** Healthy replicas, as the status has them. */
-export function readersOf({ status }: MySQLCluster, servers: readonly Server[], writer: Seat): Seat[] {
+export function readersOf(
+  { status }: MySQLCluster,
+  servers: readonly Server[],
+  writer: Endpoint,
+): Endpoint[] {
   const replicas = (status?.members ?? []).filter(
     ({ server, role, healthy }) => role === 'Replica' && healthy === true && server !== writer.server,
   );
@@ -70,7 +74,10 @@ export function proxyModelOf(
     layout: localProxyLayout,
     owner: `MySQLCluster ${metadata.namespace ?? ''}/${metadata.name}`,
     node,
-    listeners: [listener('writer', localProxy.writerPort), listener('reader', localProxy.readerPort)],
+    listeners: [
+      localListener('writer', localProxy.writerPort),
+      localListener('reader', localProxy.readerPort),
+    ],
     backends: [writerBackend(route), readerBackend(route)],
     maintenance: false,
     page: '',
@@ -79,7 +86,7 @@ export function proxyModelOf(
   };
 }
 
-function listener(name: string, port: number): Listener {
+function localListener(name: string, port: number): Listener {
   return { name, address: '127.0.0.1', port, protocol: 'TCP', backend: name };
 }
 
@@ -99,6 +106,6 @@ function readerBackend({ writer, readers }: Route): Backend {
 }
 
 /** The address is part of the name, so that a name is never used for another. */
-function proxyServer({ server, address }: Seat): ProxyServer {
+function proxyServer({ server, address }: Endpoint): ProxyServer {
   return { name: `${server}-${address}`, address, port: databasePort, weight: 100, maxConnections: 0 };
 }

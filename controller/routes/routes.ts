@@ -13,8 +13,8 @@ import type { Moved, Router } from '../failover/port.ts';
 import type { Cache } from '../kube/port.ts';
 import { wantedRecords, writerRecord } from './records.ts';
 import { moveProxy } from './move.ts';
-import { opinionOf, type Opinion } from './verdict.ts';
-import { proxyModelOf, readersOf, routeOf, type Route, type Seat } from './model.ts';
+import { endpointsConditionOf, type EndpointsCondition } from './verdict.ts';
+import { proxyModelOf, readersOf, routeOf, type Route, type Endpoint } from './model.ts';
 import { RouteSources } from './sources.ts';
 
 export interface RouterPorts {
@@ -26,7 +26,7 @@ export interface RouterPorts {
 }
 
 /** How the ways to a cluster are: condition EndpointsReady and `status.records`. */
-export interface Routing extends Opinion {
+export interface Routing extends EndpointsCondition {
   readonly records: readonly AddressRecord[];
 }
 
@@ -127,14 +127,14 @@ export class Routes {
     const route = routeOf(cluster, this.#sources.servers(cluster));
     const before = cluster.status?.records ?? [];
     if (route === undefined) {
-      return { ...opinionOf(around, { route, proxies: new Map(), names: [] }), records: before };
+      return { ...endpointsConditionOf(around, { route, proxies: new Map(), names: [] }), records: before };
     }
     const [proxies, names] = await Promise.all([
       this.#passOver(cluster, route, suspended),
       suspended ? [] : this.#name(cluster, route),
     ]);
     const records = suspended ? before : names.flatMap(({ record }) => record ?? []);
-    return { ...opinionOf(around, { route, proxies, names }), records };
+    return { ...endpointsConditionOf(around, { route, proxies, names }), records };
   }
 
   /** A pass on every proxy; by name of its server. */
@@ -174,7 +174,7 @@ export class Routes {
 
   async #move(
     cluster: MySQLCluster,
-    { primary, epoch }: { readonly primary: Seat; readonly epoch: number },
+    { primary, epoch }: { readonly primary: Endpoint; readonly epoch: number },
     limit: Millis,
   ): Promise<Moved> {
     const readers = readersOf(cluster, this.#sources.servers(cluster), primary);

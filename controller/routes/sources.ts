@@ -11,7 +11,7 @@ import type { Dns } from '../cloud/port.ts';
 import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
 import { proxyServersOf } from './model.ts';
-import { ownArrays, type Surroundings } from './verdict.ts';
+import { ownArrays, type RouteContext } from './verdict.ts';
 
 export interface ProxyHost {
   readonly server: Server;
@@ -28,7 +28,7 @@ export class RouteSources {
     this.#accounts = accounts;
   }
 
-  around(cluster: MySQLCluster): Surroundings {
+  around(cluster: MySQLCluster): RouteContext {
     const { namespace = '', uid } = cluster.metadata;
     const key = { namespace, name: cluster.spec.deploymentRef.name };
     const arrays = this.#cache.list(serverArrayKind, { namespace }).map(({ metadata }) => metadata.name);

@@ -9,12 +9,12 @@ import type { Published } from '../dns/publisher.ts';
 import { explainFailure, misplacedName } from './records.ts';
 import { proxyModelOf, type Route } from './model.ts';
 
-export interface Opinion {
+export interface EndpointsCondition {
   readonly reason: Reason<'MySQLCluster', 'EndpointsReady'>;
   readonly message: string;
 }
 
-export interface Surroundings {
+export interface RouteContext {
   readonly cluster: MySQLCluster;
   readonly deployment: SiteDeployment | undefined;
   /** Names of the ServerArrays of the namespace. */
@@ -24,7 +24,7 @@ export interface Surroundings {
 }
 
 /** What is known of the ways, after a pass over them. */
-export interface Ways {
+export interface RouteReports {
   readonly route: Route | undefined;
   /** By name of the server that runs the proxy. */
   readonly proxies: ReadonlyMap<string, Report>;
@@ -32,26 +32,26 @@ export interface Ways {
 }
 
 /** Arrays whose servers run this cluster's proxy: there is one proxy on a host, and it is the oldest cluster's. */
-export function ownArrays({ cluster, others }: Surroundings): ReadonlySet<string> {
+export function ownArrays({ cluster, others }: RouteContext): ReadonlySet<string> {
   const wanted = cluster.spec.endpoints?.localProxy?.arrays ?? [];
   return new Set(wanted.filter((array) => holderOf(array, cluster, others) === undefined));
 }
 
-export function opinionOf(around: Surroundings, ways: Ways): Opinion {
+export function endpointsConditionOf(around: RouteContext, ways: RouteReports): EndpointsCondition {
   if (around.cluster.spec.endpoints === undefined) {
     return { reason: 'NotConfigured', message: 'spec.endpoints is unset.' };
   }
   return (
-    mistake(around) ??
+    mistakeCondition(around) ??
     proxyTrouble(ways) ??
     nameTrouble(ways) ??
     (isUpdating(around.cluster, ways)
       ? { reason: 'Updating', message: 'Local proxies or names are on their way.' }
-      : { reason: 'Current', message: summary(ways) })
+      : { reason: 'Current', message: summarize(ways) })
   );
 }
 
-function mistake(around: Surroundings): Opinion | undefined {
+function mistakeCondition(around: RouteContext): EndpointsCondition | undefined {
   const { cluster, arrays, others } = around;
   const wanted = cluster.spec.endpoints?.localProxy?.arrays ?? [];
   const missing = wanted.find((array) => !arrays.has(array));
@@ -83,7 +83,7 @@ function isBefore(a: MySQLCluster, b: MySQLCluster): boolean {
   return ageOf(a) < ageOf(b);
 }
 
-function proxyTrouble({ proxies }: Ways): Opinion | undefined {
+function proxyTrouble({ proxies }: RouteReports): EndpointsCondition | undefined {
   const troubled = [...proxies].filter(([, { trouble }]) => trouble !== undefined);
   const rejected = troubled.find(([, { trouble }]) => trouble?.kind !== 'unreachable');
   const [server, report] = rejected ?? troubled[0] ?? [];
@@ -94,18 +94,18 @@ function proxyTrouble({ proxies }: Ways): Opinion | undefined {
   return { reason, message: message.replace(/\.+$/, '.') + more };
 }
 
-function nameTrouble({ names }: Ways): Opinion | undefined {
+function nameTrouble({ names }: RouteReports): EndpointsCondition | undefined {
   const failure = names.find((name) => name.failure !== undefined)?.failure;
   return failure === undefined ? undefined : explainFailure(failure);
 }
 
-function isUpdating(cluster: MySQLCluster, { route, proxies, names }: Ways): boolean {
+function isUpdating(cluster: MySQLCluster, { route, proxies, names }: RouteReports): boolean {
   if (route === undefined) return true;
-  const current = [...proxies].filter(([server, report]) => follows(report, { cluster, route, server }));
+  const current = [...proxies].filter(([server, report]) => isFollowing(report, { cluster, route, server }));
   return current.length < proxies.size || names.some(({ inSync }) => !inSync);
 }
 
-function follows(
+function isFollowing(
   { observation }: Report,
   { cluster, route, server }: { cluster: MySQLCluster; route: Route; server: string },
 ): boolean {
@@ -113,7 +113,7 @@ function follows(
   return model !== undefined && observation?.running?.base === renderConfig(model).base;
 }
 
-function summary({ route, proxies, names }: Ways): string {
+function summarize({ route, proxies, names }: RouteReports): string {
   const count = proxies.size === 1 ? '1 local proxy leads' : `${proxies.size} local proxies lead`;
   const parts = [
     ...(proxies.size === 0 ? [] : [`${count} to ${route?.writer.server ?? ''}`]),

@@ -97,7 +97,7 @@ export class Controller {
       metrics.seconds.observe(this.labels, (clock.monotonic() - begun) / 1000);
       return queue.finish(key, outcome);
     });
-    const hung = hangs(scope.signal, over.signal, clock).then((isHung) => {
+    const hung = isHanging(scope.signal, over.signal, clock).then((isHung) => {
       if (isHung) log.error({ worker: kind.name }, 'reconcile ignored its deadline; its worker was replaced');
       return undefined;
     });
@@ -139,7 +139,7 @@ export class Controller {
 }
 
 /** Whether the signal aborts and the work is not over a while later. */
-async function hangs(signal: AbortSignal, over: AbortSignal, clock: Clock): Promise<boolean> {
+async function isHanging(signal: AbortSignal, over: AbortSignal, clock: Clock): Promise<boolean> {
   await new Promise((resolve) => {
     signal.addEventListener('abort', resolve, { once: true });
   });

@@ -58,7 +58,7 @@ export class Correlator {
     const kind = `${object}\n${type}\n${reason}`;
     const collapsed = this.isCrowded(kind, happened.message, now);
     const id = collapsed ? `${kind}\n*` : `${kind}\n${happened.message}`;
-    const seen = recall(this.seen, id, () => ({ count: 0, writtenAt: Number.NEGATIVE_INFINITY }));
+    const seen = recallOrCreate(this.seen, id, () => ({ count: 0, writtenAt: Number.NEGATIVE_INFINITY }));
     seen.count += 1;
     if (now - seen.writtenAt < quiet) return 'repeated';
     if (!this.takeToken(`${object}\n${type}`, now)) return 'too-many';
@@ -68,7 +68,7 @@ export class Correlator {
   }
 
   private isCrowded(kind: string, message: string, now: Millis): boolean {
-    let similar = recall(this.similar, kind, () => ({ since: now, messages: new Set<string>() }));
+    let similar = recallOrCreate(this.similar, kind, () => ({ since: now, messages: new Set<string>() }));
     if (now - similar.since > similarWindow) {
       similar = { since: now, messages: new Set() };
       this.similar.set(kind, similar);
@@ -78,7 +78,7 @@ export class Correlator {
   }
 
   private takeToken(share: string, now: Millis): boolean {
-    const bucket = recall(this.buckets, share, () => ({ tokens: burst, at: now }));
+    const bucket = recallOrCreate(this.buckets, share, () => ({ tokens: burst, at: now }));
     bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refill);
     bucket.at = now;
     if (bucket.tokens < 1) return false;
@@ -88,7 +88,7 @@ export class Correlator {
 }
 
 /** The remembered value, or a new one; forgets the least recently asked for. */
-function recall<T>(remembered: Map<string, T>, key: string, create: () => T): T {
+function recallOrCreate<T>(remembered: Map<string, T>, key: string, create: () => T): T {
   const value = remembered.get(key) ?? create();
   remembered.delete(key);
   remembered.set(key, value);

@@ -1,7 +1,7 @@
 /** Leader election on a Lease: judged by the local monotonic clock only, never by comparing wall clocks. */
 import type { AnyObject, ObjectKey } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
-import { within } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
@@ -94,7 +94,7 @@ export class Leader {
         throw error;
       }
       // An attempt may hang; the deadline may not.
-      await within(
+      await withDeadline(
         clock,
         this.timeLeft(),
         this.attempt(() => this.tryRenew()),

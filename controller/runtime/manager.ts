@@ -1,7 +1,7 @@
 /** The life of the process: fill caches, become leader, work, and stop in an order that loses nothing. */
 import type { ObjectKey } from '../api/meta.ts';
 import { type Resource, secrets } from '../api/resource.ts';
-import { openScope, within } from '../base/abort.ts';
+import { openScope, withDeadline } from '../base/abort.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -81,7 +81,7 @@ export class Manager {
     const controllers = work.controllers.map((kind) => this.prepare(kind));
     const reflecting = this.startReflectors(work.controllers, watching.signal);
     try {
-      await interruptible(Promise.all(this.reflectors.map((reflector) => reflector.synced)), signal);
+      await untilAborted(Promise.all(this.reflectors.map((reflector) => reflector.synced)), signal);
       await leader?.acquire(signal);
       return await this.lead({ controllers, services: work.services ?? [] }, signal);
     } catch (error) {
@@ -119,10 +119,10 @@ export class Manager {
     for (const queue of [...this.queues.values()].flat()) queue.close();
     if (first === 'stopped') {
       log.info({}, 'stopping; letting running reconciles finish');
-      await within(clock, drainTime, Promise.race([running, holds]));
+      await withDeadline(clock, drainTime, Promise.race([running, holds]));
     }
     working.abort(new Error(first === 'lost' ? 'leadership was lost' : 'the process ends'));
-    const isLate = (await within(clock, abortTime, running)) === 'late';
+    const isLate = (await withDeadline(clock, abortTime, running)) === 'late';
     if (isLate) log.error({}, 'some reconciles did not stop in time');
     holding.abort(new Error('the work has ended'));
     return (await holds) === 'lost' ? 'lost-leadership' : 'stopped';
@@ -176,7 +176,7 @@ function idOf(resource: Resource): string {
 }
 
 /** `work`, or the signal's reason as an error, whichever comes first. */
-async function interruptible(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   using scope = openScope([signal]);
   await Promise.race([work, whenAborted(scope.signal)]);
   scope.signal.throwIfAborted();

@@ -56,7 +56,7 @@ export class Store {
     const found: AnyObject[] = [];
     for (const text of this.candidates(filter)) {
       const object = this.objects.get(text);
-      if (object !== undefined && matches(object, filter)) found.push(object);
+      if (object !== undefined && matchesFilter(object, filter)) found.push(object);
     }
     return found;
   }
@@ -193,7 +193,7 @@ export class Store {
   }
 }
 
-function matches(object: AnyObject, filter: CacheFilter): boolean {
+function matchesFilter(object: AnyObject, filter: CacheFilter): boolean {
   const { namespace, labels = {}, ownerReferences = [] } = object.metadata;
   if (filter.namespace !== undefined && namespace !== filter.namespace) return false;
   if (filter.ownerUid !== undefined && !ownerReferences.some((owner) => owner.uid === filter.ownerUid)) {

@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { pack } from '../base/archive.ts';
+import { packArchive } from '../base/archive.ts';
 import { SshPool } from './pool.ts';
 import type { Host, Job, JobState, Remote, Shell } from './port.ts';
 import { commandLine } from './quoting.ts';
@@ -125,12 +125,12 @@ function assertDone(host: Host, what: string, answer: Answer): void {
 /** The job as the runner unpacks it. `complete` comes last: without it the host refuses the job. */
 function archiveOf(job: Job): Uint8Array {
   const variables = Object.entries({ ...job.environment, ATTACH_DIR: `/run/ridgeline/${job.id}/work/files` });
-  return pack([
+  return packArchive([
     { path: 'interpreter', content: job.interpreter },
     { path: 'run-as', content: job.runAs },
     { path: 'timeout', content: String(job.timeoutSeconds) },
     { path: 'packages', content: job.packages.map((name) => `${name}\n`).join('') },
-    { path: 'environment', content: variables.map(([name, value]) => variable(name, value)).join('') },
+    { path: 'environment', content: variables.map(([name, value]) => quoteVariable(name, value)).join('') },
     { path: 'work/script', content: job.script },
     ...job.attachments.map(({ name, content }) => ({
       path: `work/files/${fileName(name)}`,
@@ -141,7 +141,7 @@ function archiveOf(job: Job): Uint8Array {
 }
 
 /** One NUL-terminated entry of the environment file. */
-function variable(name: string, value: string): string {
+function quoteVariable(name: string, value: string): string {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
     throw new AppError('invariant', `'${name}' is not a name for an environment variable`);
   }

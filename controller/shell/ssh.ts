@@ -167,14 +167,14 @@ export class SshConnection {
   #isPinned(key: Buffer): boolean {
     const pin = pinOf(key);
     if (pin !== undefined && this.host.hostKeys.includes(pin)) return true;
-    this.#fail(mismatch(this.host, `offered ${pin ?? 'a key of an unknown type'}`));
+    this.#fail(mismatchError(this.host, `offered ${pin ?? 'a key of an unknown type'}`));
     return false;
   }
 
   #translate(error: Error & { readonly level?: string }): AppError {
     const { address, user } = this.host;
     if (error.message.includes('no matching host key format')) {
-      return mismatch(this.host, 'offers no key of a pinned type');
+      return mismatchError(this.host, 'offers no key of a pinned type');
     }
     if (error.level === 'client-authentication') {
       return new AppError('shell.auth-failed', `${address} refuses our key for ${user}`, { cause: error });
@@ -219,7 +219,7 @@ export class SshConnection {
       }
       this.#client.forwardOut('127.0.0.1', 0, '127.0.0.1', port, (error, channel) => {
         if (error !== undefined) {
-          reject(refusal(this.host, port, error));
+          reject(refusedError(this.host, port, error));
           return;
         }
         // Otherwise a connection whose server is gone would stay half open, and never close.
@@ -244,7 +244,7 @@ export class SshConnection {
           });
           return;
         }
-        collect(channel, (outcome) => {
+        collectOutput(channel, (outcome) => {
           settle(() => {
             if (outcome instanceof AppError) reject(outcome);
             else resolve(outcome);
@@ -318,7 +318,7 @@ export class SshConnection {
 }
 
 /** Gathers a channel's output until it closes; a channel closes only when everything was read. */
-function collect(channel: ssh2.ClientChannel, done: (outcome: Answer | AppError) => void): void {
+function collectOutput(channel: ssh2.ClientChannel, done: (outcome: Answer | AppError) => void): void {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let size = 0;
@@ -347,7 +347,7 @@ function collect(channel: ssh2.ClientChannel, done: (outcome: Answer | AppError)
 }
 
 /** Why the host did not connect to one of its ports; reason 1 = sshd may not, 2 = the port did not answer (RFC 4254). */
-function refusal(host: Host, port: number, error: Error & { readonly reason?: unknown }): AppError {
+function refusedError(host: Host, port: number, error: Error & { readonly reason?: unknown }): AppError {
   const { address } = host;
   if (error.reason === 1) {
     return new AppError('shell.host-failed', `${address} forbids connections to its ports: ${error.message}`);
@@ -357,7 +357,7 @@ function refusal(host: Host, port: number, error: Error & { readonly reason?: un
     : new AppError('shell.unreachable', `${address} opens no channel: ${error.message}`);
 }
 
-function mismatch(host: Host, what: string): AppError {
+function mismatchError(host: Host, what: string): AppError {
   return new AppError(
     'shell.host-key-mismatch',
     `${host.address} ${what}, pinned is ${host.hostKeys.join(' or ')}`,

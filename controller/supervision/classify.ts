@@ -2,11 +2,11 @@
 import type { Millis } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Look } from '../database/port.ts';
-import { overlook, type Eyes } from './observers.ts';
+import { countObservers, type ObserverCount } from './observers.ts';
 import type { Verdict } from './port.ts';
 import { isStall, missLimit, type PrimarySigns, type Signs, type Silence, type Unwritten } from './signs.ts';
 
-export interface Opinion {
+export interface Classification {
   readonly verdict: Verdict;
   /** Who saw what; ends without a full stop. */
   readonly evidence: string;
@@ -25,13 +25,16 @@ const talks: readonly ErrorCode[] = [
   'invariant',
 ];
 
-export function judge(signs: Signs): Opinion {
+export function classify(signs: Signs): Classification {
   const { primary } = signs;
-  return byState(signs) ?? (primary.silence ? unreached(signs, primary.silence) : answering(signs, primary));
+  return (
+    byState(signs) ??
+    (primary.silence ? classifySilent(signs, primary.silence) : classifyAnswering(signs, primary))
+  );
 }
 
 /** EC2 is believed at once, unless it calls a machine stopped that answers: then its word is old. */
-function byState({ machineState, primary }: Signs): Opinion | undefined {
+function byState({ machineState, primary }: Signs): Classification | undefined {
   const isLeaving = machineState === 'stopping' || machineState === 'shutting-down';
   const isGone = machineState === 'stopped' || machineState === 'terminated';
   const answers = primary.look !== undefined && primary.silence === undefined;
@@ -43,7 +46,7 @@ function byState({ machineState, primary }: Signs): Opinion | undefined {
 }
 
 /** The primary answers: can it write? */
-function answering(signs: Signs, primary: PrimarySigns): Opinion {
+function classifyAnswering(signs: Signs, primary: PrimarySigns): Classification {
   const { look, unwritten } = primary;
   const who = primary.server;
   if (look === undefined) return { verdict: 'Suspected', evidence: `${who} was not looked at yet` };
@@ -52,16 +55,16 @@ function answering(signs: Signs, primary: PrimarySigns): Opinion {
     const evidence = `commits on ${who} wait for ${acks.required} acknowledging replicas, and ${acks.connected} are connected`;
     return { verdict: 'AcksLost', evidence };
   }
-  if (unwritten !== undefined) return unwriting(signs, look, unwritten);
+  if (unwritten !== undefined) return classifyUnwritten(signs, look, unwritten);
   if (primary.wroteAt !== undefined)
     return { verdict: 'Healthy', evidence: `${who} answers and takes writes` };
   return { verdict: 'Suspected', evidence: `${who} answers; no write was tried yet` };
 }
 
-function unwriting(signs: Signs, look: Look, unwritten: Unwritten): Opinion {
+function classifyUnwritten(signs: Signs, look: Look, unwritten: Unwritten): Classification {
   const { now, stall, primary } = signs;
   const who = primary.server;
-  const span = seconds(now - unwritten.since);
+  const span = formatSeconds(now - unwritten.since);
   if (unwritten.code === 'database.overloaded') {
     return { verdict: 'Overloaded', evidence: `${who} has had no session for applications for ${span}` };
   }
@@ -71,7 +74,7 @@ function unwriting(signs: Signs, look: Look, unwritten: Unwritten): Opinion {
   if (look.readOnly)
     return { verdict: isLong ? 'Stalled' : 'Suspected', evidence: `${why}; it is read-only` };
   const required = look.acks.armed ? Math.max(look.acks.required, signs.requiredAcks) : 0;
-  const { ackers } = overlook(signs);
+  const { ackers } = countObservers(signs);
   if (ackers < required) {
     const evidence = `${why}; commits wait for ${required} replicas, and ${ackers} receive`;
     return { verdict: 'AcksLost', evidence };
@@ -93,21 +96,21 @@ function diskText({ inspection }: PrimarySigns): string {
 }
 
 /** The primary does not answer us: is it dead, or are we blind? */
-function unreached(signs: Signs, silence: Silence): Opinion {
+function classifySilent(signs: Signs, silence: Silence): Classification {
   const who = signs.primary.server;
   if (talks.includes(silence.code)) {
     const evidence = `${who} answers, but not as it should: ${silence.message}`;
     return { verdict: 'ControllerBlind', evidence };
   }
-  return processOpinion(signs, silence) ?? hostOpinion(signs, silence);
+  return classifyProcess(signs, silence) ?? classifyHost(signs, silence);
 }
 
-function hostOpinion(signs: Signs, silence: Silence): Opinion {
+function classifyHost(signs: Signs, silence: Silence): Classification {
   const { now, primary } = signs;
-  const unheard = `${primary.server} has not answered for ${seconds(now - (primary.lookedAt ?? silence.since))}`;
+  const unheard = `${primary.server} has not answered for ${formatSeconds(now - (primary.lookedAt ?? silence.since))}`;
   const isPatient = silence.misses >= missLimit && now - silence.since >= silenceLimit;
   if (!isPatient) return { verdict: 'Suspected', evidence: unheard };
-  const eyes = overlook(signs);
+  const eyes = countObservers(signs);
   const isHostMute = silence.refused === undefined;
   if (isHostMute && isDeafToAll(eyes)) {
     return { verdict: 'DeadHost', evidence: `${unheard}; ${eyes.text}` };
@@ -122,7 +125,7 @@ function hostOpinion(signs: Signs, silence: Silence): Opinion {
 }
 
 /** Its host says that nothing listens: dead when it says so twice, and the host or the replicas agree. */
-function processOpinion(signs: Signs, { refused }: Silence): Opinion | undefined {
+function classifyProcess(signs: Signs, { refused }: Silence): Classification | undefined {
   if (refused === undefined || refused.last - refused.first < refusalGap) return undefined;
   const { server, inspection } = signs.primary;
   const says = `the host of ${server} answers, but its database refuses connections`;
@@ -130,19 +133,19 @@ function processOpinion(signs: Signs, { refused }: Silence): Opinion | undefined
     return { verdict: 'DeadProcess', evidence: `${says} and its process is gone` };
   }
   // What a replica saw before the first refusal has nothing to do with it.
-  const eyes = overlook(signs, refused.first);
+  const eyes = countObservers(signs, refused.first);
   const isLostByAll = eyes.lost > 0 && eyes.lost + eyes.shut === eyes.reachable;
   if (!isLostByAll) return undefined;
   return { verdict: 'DeadProcess', evidence: `${says}; ${eyes.text}` };
 }
 
 /** At least one replica listens, none hears anything, and no majority of the witnesses that answer says otherwise. */
-function isDeafToAll({ reachable, lost, deaf, shut, reaching, missing }: Eyes): boolean {
+function isDeafToAll({ reachable, lost, deaf, shut, reaching, missing }: ObserverCount): boolean {
   const hasReplica = reachable > 0 && lost + deaf + shut === reachable;
   const hasEye = lost + deaf + missing > 0;
   return hasReplica && hasEye && (reaching === 0 || missing > reaching);
 }
 
-function seconds(span: Millis): string {
+function formatSeconds(span: Millis): string {
   return `${(span / 1000).toFixed(1)} s`;
 }

@@ -35,23 +35,23 @@ export function createSupervisionMetrics(registry: Registry): SupervisionMetrics
     registers,
   });
   return {
-    primaryAnswers: (cluster, answers) => up.set(who(cluster), answers ? 1 : 0),
+    primaryAnswers: (cluster, answers) => up.set(labelsOf(cluster), answers ? 1 : 0),
     replicaSeen(cluster, server, look) {
       const seconds = look?.replication?.lagSeconds;
-      const labels = { ...who(cluster), server };
+      const labels = { ...labelsOf(cluster), server };
       if (seconds === undefined) lag.remove(labels);
       else lag.set(labels, seconds);
     },
-    found: (cluster, verdict) => verdicts.inc({ ...who(cluster), verdict }),
-    forgetReplica: (cluster, server) => lag.remove({ ...who(cluster), server }),
+    found: (cluster, verdict) => verdicts.inc({ ...labelsOf(cluster), verdict }),
+    forgetReplica: (cluster, server) => lag.remove({ ...labelsOf(cluster), server }),
     forget(cluster) {
-      up.remove(who(cluster));
-      for (const { server } of cluster.members) lag.remove({ ...who(cluster), server });
+      up.remove(labelsOf(cluster));
+      for (const { server } of cluster.members) lag.remove({ ...labelsOf(cluster), server });
     },
   };
 }
 
-function who({ name }: Supervised): { readonly namespace: string; readonly name: string } {
+function labelsOf({ name }: Supervised): { readonly namespace: string; readonly name: string } {
   const [namespace = '', rest = ''] = name.split('/');
   return { namespace, name: rest };
 }

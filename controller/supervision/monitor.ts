@@ -3,14 +3,21 @@ import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Inspection, Look, Member } from '../database/port.ts';
-import { judge } from './classify.ts';
+import { classify } from './classify.ts';
 import type { SupervisionMetrics } from './metrics.ts';
 import { beatPeriod, type Finding, type Supervised } from './port.ts';
 import { Probe } from './probe.ts';
 import { Replicas, Witnesses } from './others.ts';
-import { inspected, looked, lostAcks, wrote, type Outcome, type PrimarySigns } from './signs.ts';
+import {
+  afterInspection,
+  afterLook,
+  lostAcks,
+  afterWrite,
+  type Outcome,
+  type PrimarySigns,
+} from './signs.ts';
 
-export interface LookoutOptions {
+export interface MonitorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: SupervisionMetrics;
@@ -27,8 +34,8 @@ const lookLimit: Millis = 1_000;
 const beatLimit: Millis = 2_000;
 const inspectLimit: Millis = 2_000;
 
-export class Lookout {
-  readonly #options: LookoutOptions;
+export class Monitor {
+  readonly #options: MonitorOptions;
   readonly #stopping = new AbortController();
   readonly #look: Probe<Look>;
   readonly #beat: Probe<void>;
@@ -45,12 +52,12 @@ export class Lookout {
   #nextRound: Millis = 0;
   #alarm = new AbortController();
 
-  constructor(cluster: Supervised, options: LookoutOptions) {
+  constructor(cluster: Supervised, options: MonitorOptions) {
     const { clock } = options;
     this.#options = options;
     this.#cluster = cluster;
     this.#member = memberOf(cluster);
-    this.#primary = unseen(cluster, this.#member);
+    this.#primary = unseenPrimary(cluster, this.#member);
     this.#look = new Probe({
       clock,
       deadline: lookLimit,
@@ -68,7 +75,7 @@ export class Lookout {
       deadline: inspectLimit,
       ask: async () => this.#database().inspect(inspectLimit),
       settled: (outcome) => {
-        this.#primary = inspected(this.#primary, outcome);
+        this.#primary = afterInspection(this.#primary, outcome);
         this.#judge();
       },
     });
@@ -143,7 +150,7 @@ export class Lookout {
   #sawPrimary(outcome: Outcome<Look>): void {
     const { clock, metrics } = this.#options;
     const before = this.#primary;
-    this.#primary = looked(before, outcome);
+    this.#primary = afterLook(before, outcome);
     const answers = 'value' in outcome;
     metrics.primaryAnswers(this.#cluster, answers);
     if (answers) {
@@ -166,7 +173,7 @@ export class Lookout {
   }
 
   #sawBeat(outcome: Outcome<void>): void {
-    this.#primary = wrote(this.#primary, outcome);
+    this.#primary = afterWrite(this.#primary, outcome);
     if ('value' in outcome) this.#lastWriteTime = this.#options.clock.now();
     this.#judge();
   }
@@ -182,7 +189,7 @@ export class Lookout {
     const { clock, log, metrics, onChange } = this.#options;
     const now = clock.monotonic();
     const { requiredAcks, stallSeconds, uid, name } = this.#cluster;
-    const { verdict, evidence } = judge({
+    const { verdict, evidence } = classify({
       now,
       primary: this.#primary,
       replicas: this.#replicas.signs,
@@ -215,7 +222,7 @@ export class Lookout {
   }
 
   #forgetAll(): void {
-    this.#primary = unseen(this.#cluster, this.#member);
+    this.#primary = unseenPrimary(this.#cluster, this.#member);
     this.#replicas.forget();
     this.#witnesses.forget();
     this.#looks.clear();
@@ -238,6 +245,6 @@ function replicasOf({ members, primary }: Supervised): readonly Member[] {
   return members.filter(({ server }) => server !== primary);
 }
 
-function unseen({ primary }: Supervised, member: Member | undefined): PrimarySigns {
+function unseenPrimary({ primary }: Supervised, member: Member | undefined): PrimarySigns {
   return { server: primary, address: member?.address ?? '' };
 }

@@ -3,7 +3,7 @@ import type { Millis } from '../base/clock.ts';
 import type { ReplicaSigns, Signs } from './signs.ts';
 
 /** How many replicas and witnesses see what. */
-export interface Eyes {
+export interface ObserverCount {
   /** Replicas that answer us. Each is one of the next four. */
   readonly reachable: number;
   /** Its receiver runs and has heard of the primary lately. */
@@ -31,7 +31,7 @@ const silenceLimit: Millis = 3_000;
 const staleAfter: Millis = 3_000;
 
 /** Counts what was seen lately, and not before `since`. */
-export function overlook(signs: Signs, since: Millis = -Infinity): Eyes {
+export function countObservers(signs: Signs, since: Millis = -Infinity): ObserverCount {
   const horizon = Math.max(since, signs.now - staleAfter);
   const fresh = signs.replicas.filter(({ failed, lookedAt = -Infinity }) => !failed && lookedAt >= horizon);
   const sights = fresh.map((replica) => ({ replica, sight: sightOf(replica, signs) }));

@@ -55,7 +55,7 @@ export class Replicas {
   }
 
   forget(): void {
-    for (const watched of this.#watched.values()) watched.sign = unseen(watched.who);
+    for (const watched of this.#watched.values()) watched.sign = unseenReplica(watched.who);
   }
 
   stop(): void {
@@ -65,7 +65,7 @@ export class Replicas {
   #watch(member: Member): Watched<Member, Look, ReplicaSigns> {
     const watched: Watched<Member, Look, ReplicaSigns> = {
       who: member,
-      sign: unseen(member),
+      sign: unseenReplica(member),
       probe: new Probe({
         clock: this.#clock,
         deadline: this.#limit,
@@ -80,7 +80,7 @@ export class Replicas {
   }
 }
 
-function unseen({ server }: Member): ReplicaSigns {
+function unseenReplica({ server }: Member): ReplicaSigns {
   return { server, failed: false };
 }
 

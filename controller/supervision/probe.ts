@@ -1,5 +1,5 @@
 /** One question asked again and again: never twice at once, and never waited for longer than its deadline. */
-import { within } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import type { Outcome } from './signs.ts';
@@ -47,7 +47,7 @@ export class Probe<T> {
     this.#isBusy = true;
     const began = clock.monotonic();
     const answer = this.#answer(began);
-    const outcome = await within(clock, deadline, answer);
+    const outcome = await withDeadline(clock, deadline, answer);
     if (outcome === 'late') {
       this.#tellLate(began);
       // What comes this late says nothing about now; but until it comes, nothing else is asked.

@@ -95,13 +95,13 @@ export function isStall(code: ErrorCode): boolean {
 }
 
 /** The primary after a look at it. */
-export function looked(before: PrimarySigns, outcome: Outcome<Look>): PrimarySigns {
+export function afterLook(before: PrimarySigns, outcome: Outcome<Look>): PrimarySigns {
   return 'value' in outcome
-    ? answered(before, outcome.value, outcome.ended)
-    : unanswered(before, outcome, outcome.error);
+    ? afterAnswer(before, outcome.value, outcome.ended)
+    : afterSilence(before, outcome, outcome.error);
 }
 
-function answered(before: PrimarySigns, look: Look, at: Millis): PrimarySigns {
+function afterAnswer(before: PrimarySigns, look: Look, at: Millis): PrimarySigns {
   const { silence: _, inspection, ...rest } = before;
   const moved = before.look !== undefined && progressOf(before.look) !== progressOf(look);
   return {
@@ -119,7 +119,7 @@ function progressOf({ acks, executed }: Look): string {
   return acks.armed ? `${acks.acknowledged}+${acks.unacknowledged}` : executed;
 }
 
-function unanswered(
+function afterSilence(
   before: PrimarySigns,
   { began, ended }: { readonly began: Millis; readonly ended: Millis },
   { code, message }: AppError,
@@ -137,7 +137,7 @@ function unanswered(
 }
 
 /** The primary after a write of the heartbeat row. */
-export function wrote(before: PrimarySigns, outcome: Outcome<void>): PrimarySigns {
+export function afterWrite(before: PrimarySigns, outcome: Outcome<void>): PrimarySigns {
   const { unwritten, inspection: _, ...rest } = before;
   if ('value' in outcome) return { ...rest, wroteAt: outcome.ended };
   const { code, message } = outcome.error;
@@ -152,7 +152,7 @@ export function lostAcks(before: PrimarySigns, at: Millis): PrimarySigns {
 }
 
 /** The primary after its host was asked for the process and the disk; no answer changes nothing. */
-export function inspected(before: PrimarySigns, outcome: Outcome<Inspection>): PrimarySigns {
+export function afterInspection(before: PrimarySigns, outcome: Outcome<Inspection>): PrimarySigns {
   if (!('value' in outcome)) return before;
   return { ...before, inspection: { at: outcome.began, found: outcome.value } };
 }

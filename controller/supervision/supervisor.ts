@@ -1,37 +1,37 @@
-/** Watches the primaries of all clusters while this process leads; one lookout each. */
-import { Lookout, type LookoutOptions } from './monitor.ts';
+/** Watches the primaries of all clusters while this process leads; one monitor each. */
+import { Monitor, type MonitorOptions } from './monitor.ts';
 import type { Finding, Supervised, Supervision } from './port.ts';
 
 export class Supervisor implements Supervision {
-  readonly #options: LookoutOptions;
-  readonly #lookouts = new Map<string, Lookout>();
+  readonly #options: MonitorOptions;
+  readonly #monitors = new Map<string, Monitor>();
 
-  constructor(options: LookoutOptions) {
+  constructor(options: MonitorOptions) {
     this.#options = options;
   }
 
   watch(cluster: Supervised): void {
-    const known = this.#lookouts.get(cluster.uid);
+    const known = this.#monitors.get(cluster.uid);
     if (known !== undefined) {
       known.follow(cluster);
       return;
     }
-    const lookout = new Lookout(cluster, this.#options);
-    this.#lookouts.set(cluster.uid, lookout);
-    void lookout.run();
+    const monitor = new Monitor(cluster, this.#options);
+    this.#monitors.set(cluster.uid, monitor);
+    void monitor.run();
   }
 
   forget(clusterUid: string): void {
-    this.#lookouts.get(clusterUid)?.stop();
-    this.#lookouts.delete(clusterUid);
+    this.#monitors.get(clusterUid)?.stop();
+    this.#monitors.delete(clusterUid);
   }
 
   of(clusterUid: string): Finding | undefined {
-    return this.#lookouts.get(clusterUid)?.finding;
+    return this.#monitors.get(clusterUid)?.finding;
   }
 
   /** Asks nothing any more. */
   close(): void {
-    for (const uid of this.#lookouts.keys()) this.forget(uid);
+    for (const uid of this.#monitors.keys()) this.forget(uid);
   }
 }

@@ -2,7 +2,7 @@
 import { mySQLClusterKind, type MySQLCluster } from '../../controller/api/mysql-cluster.ts';
 import { timestamp, type Clock, type Instant } from '../../controller/base/clock.ts';
 import type { Look, Member, Stamp } from '../../controller/database/port.ts';
-import { amended, type Durability } from '../../controller/failover/proof.ts';
+import { amendDurability, type DurabilityRecord } from '../../controller/failover/proof.ts';
 import type { Kube } from '../../controller/kube/port.ts';
 import type { FailoverWorld } from './failover-world.ts';
 import type { MortalProcess } from './mortal.ts';
@@ -104,8 +104,12 @@ export class Upkeep {
     return 'Waiting';
   }
 
-  async #record(cluster: MySQLCluster, changes: Partial<Durability>): Promise<MySQLCluster> {
-    const durability = amended(cluster.status!.durability!, changes, timestamp(this.#ports.clock.now()));
+  async #record(cluster: MySQLCluster, changes: Partial<DurabilityRecord>): Promise<MySQLCluster> {
+    const durability = amendDurability(
+      cluster.status!.durability!,
+      changes,
+      timestamp(this.#ports.clock.now()),
+    );
     return await this.#ports.kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, durability });
   }
 
@@ -123,7 +127,7 @@ function recordBefore(
   { status }: MySQLCluster,
   server: string,
   { replication }: Look,
-): Partial<Durability> | undefined {
+): Partial<DurabilityRecord> | undefined {
   const { ackers, state } = status!.durability!;
   const isAcker = ackers.includes(server);
   const hasForgotten = replication?.applier === 'Stopped' && state === 'Protected';

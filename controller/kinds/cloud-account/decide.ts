@@ -1,12 +1,12 @@
 /** What the probe of an account means, condition by condition. Pure. */
-import type { Verdict } from '../../api/conditions.ts';
+import type { UnstampedCondition } from '../../api/conditions.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { Observed } from './observe.ts';
 import type { Failure } from './probe.ts';
 
 /** A verdict whose reason is one of this kind's. */
 type Opinion<Type extends 'Ready' | 'CredentialsValid' | 'PermissionsVerified' | 'CapacityAvailable'> =
-  Verdict & { readonly type: Type; readonly reason: Reason<'CloudAccount', Type> };
+  UnstampedCondition & { readonly type: Type; readonly reason: Reason<'CloudAccount', Type> };
 
 export interface Plan {
   readonly ready: Opinion<'Ready'>;
@@ -17,14 +17,14 @@ export interface Plan {
 
 export function decide(observed: Observed): Plan {
   return {
-    credentials: credentials(observed),
-    permissions: permissions(observed),
-    capacity: capacity(observed),
-    ready: ready(observed),
+    credentials: credentialsCondition(observed),
+    permissions: permissionsCondition(observed),
+    capacity: capacityCondition(observed),
+    ready: readyCondition(observed),
   };
 }
 
-function credentials({ probe, account }: Observed): Opinion<'CredentialsValid'> {
+function credentialsCondition({ probe, account }: Observed): Opinion<'CredentialsValid'> {
   const type = 'CredentialsValid';
   const { identity } = probe;
   if (!('code' in identity)) {
@@ -50,7 +50,7 @@ function credentialsReason(
   return code === 'cloud.denied' && credentialsType === 'AssumeRole' ? 'AssumeRoleDenied' : 'Rejected';
 }
 
-function permissions({ probe }: Observed): Opinion<'PermissionsVerified'> {
+function permissionsCondition({ probe }: Observed): Opinion<'PermissionsVerified'> {
   const type = 'PermissionsVerified';
   const { identity, denied, ec2 } = probe;
   if ('code' in identity || ec2 !== undefined) {
@@ -64,7 +64,7 @@ function permissions({ probe }: Observed): Opinion<'PermissionsVerified'> {
   return { type, status: 'False', reason: 'ActionsDenied', message };
 }
 
-function capacity({ servers, account, quota }: Observed): Opinion<'CapacityAvailable'> {
+function capacityCondition({ servers, account, quota }: Observed): Opinion<'CapacityAvailable'> {
   const type = 'CapacityAvailable';
   const { maxServers } = account.spec;
   const count = servers ?? 0;
@@ -77,7 +77,7 @@ function capacity({ servers, account, quota }: Observed): Opinion<'CapacityAvail
 }
 
 /** The first thing in the way, in the order in which a person has to mend them. */
-function ready({ probe, loginKey, account }: Observed): Opinion<'Ready'> {
+function readyCondition({ probe, loginKey, account }: Observed): Opinion<'Ready'> {
   const no = (reason: Opinion<'Ready'>['reason'], message: string): Opinion<'Ready'> => ({
     type: 'Ready',
     status: 'False',

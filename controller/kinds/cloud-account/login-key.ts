@@ -16,19 +16,21 @@ export function createPrivateKey(comment: string): string {
   const own = Buffer.concat([
     check,
     check,
-    ...[Buffer.from('ssh-ed25519'), point, Buffer.concat([seed, point]), Buffer.from(comment)].map(field),
+    ...[Buffer.from('ssh-ed25519'), point, Buffer.concat([seed, point]), Buffer.from(comment)].map(
+      encodeField,
+    ),
   ]);
   const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7].slice(0, (8 - (own.length % 8)) % 8));
-  const none = field(Buffer.from('none'));
-  const blob = Buffer.concat([field(Buffer.from('ssh-ed25519')), field(point)]);
+  const none = encodeField(Buffer.from('none'));
+  const blob = Buffer.concat([encodeField(Buffer.from('ssh-ed25519')), encodeField(point)]);
   const body = Buffer.concat([
     magic,
     none,
     none,
-    field(Buffer.alloc(0)),
+    encodeField(Buffer.alloc(0)),
     uint32(1),
-    field(blob),
-    field(Buffer.concat([own, padding])),
+    encodeField(blob),
+    encodeField(Buffer.concat([own, padding])),
   ]);
   const lines = body.toString('base64').match(/.{1,70}/g) ?? [];
   return [begin, ...lines, end, ''].join('\n');
@@ -59,7 +61,7 @@ function readField(buffer: Buffer, at: number): readonly [Buffer, number] {
   return [buffer.subarray(at + 4, next), next];
 }
 
-function field(content: Buffer): Buffer {
+function encodeField(content: Buffer): Buffer {
   return Buffer.concat([uint32(content.length), content]);
 }
 

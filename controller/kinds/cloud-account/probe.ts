@@ -62,7 +62,7 @@ async function run(accounts: Accounts, account: CloudAccount, sample: LaunchSamp
   const identity = await attempt(() => cloud.identity());
   if ('code' in identity) return { identity, store: undefined, denied: [], ec2: undefined };
   const store = await attempt(() => cloud.objects.check(account.spec.stateStore.bucket));
-  const asked = await Promise.all(ec2Questions(cloud, account, sample).map(ask));
+  const asked = await Promise.all(ec2Questions(cloud, account, sample).map(askIdentity));
   const failures = asked.filter((answer) => answer.failure !== undefined);
   return {
     identity: identity.value,
@@ -108,7 +108,7 @@ function ec2Questions({ machines }: Cloud, account: CloudAccount, sample: Launch
   return [...reads, { action: 'ec2:RunInstances', call: launch }];
 }
 
-async function ask({
+async function askIdentity({
   action,
   call,
 }: Question): Promise<{ readonly action: string; readonly failure?: Failure }> {

@@ -1,6 +1,6 @@
 /** Finds out whether an account can be used, and gives it a login key. */
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
-import { findCondition, type Verdict } from '../../api/conditions.ts';
+import { findCondition, type UnstampedCondition } from '../../api/conditions.ts';
 import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
@@ -61,7 +61,7 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
 }
 
 /** What is told when a condition takes on this status, or stays in it for another reason. */
-const news: readonly (readonly [keyof Plan, Verdict['status'], 'normal' | 'warning', string])[] = [
+const news: readonly (readonly [keyof Plan, UnstampedCondition['status'], 'normal' | 'warning', string])[] = [
   ['ready', 'True', 'normal', 'AccountConnected'],
   ['credentials', 'False', 'warning', 'CredentialsRejected'],
   ['permissions', 'False', 'warning', 'PermissionMissing'],
@@ -70,7 +70,8 @@ const news: readonly (readonly [keyof Plan, Verdict['status'], 'normal' | 'warni
 
 /** Tells what has changed since the last status. */
 function announce(events: Events, account: CloudAccount, plan: Plan): void {
-  const isNews = ({ type, reason }: Verdict) => findCondition(account.status, type)?.reason !== reason;
+  const isNews = ({ type, reason }: UnstampedCondition) =>
+    findCondition(account.status, type)?.reason !== reason;
   for (const [part, status, level, reason] of news) {
     const verdict = plan[part];
     if (verdict.status === status && isNews(verdict)) events[level](account, reason, verdict.message);

@@ -1,5 +1,5 @@
 /** The status of an account. Pure. */
-import { stampConditions, type Verdict } from '../../api/conditions.ts';
+import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
 import type { CloudAccountStatus } from '../../api/cloud-account.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
@@ -10,7 +10,7 @@ export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
   const { account, now, probe, loginKey, servers } = observed;
   const { ready, credentials, permissions, capacity } = plan;
   const generation = account.metadata.generation ?? 0;
-  const verdicts: Verdict[] = [ready, credentials, permissions, capacity];
+  const verdicts: UnstampedCondition[] = [ready, credentials, permissions, capacity];
   // Everything is tried again by itself, so nothing is ever Stalled.
   if (ready.status !== 'True') verdicts.push({ ...ready, type: 'Reconciling', status: 'True' });
   const { identity } = probe;

@@ -28,18 +28,20 @@ export function decide(observed: Observed): Plan {
   const { deployment, servers } = observed;
   // One that is switched off, as an old primary of a database is, is where it should be.
   const wanted = servers.filter(({ spec }) => spec.power !== 'Stopped');
-  const inputs = inputsOpinion(observed);
+  const inputs = inputsCondition(observed);
   const isLeaving = deployment.metadata.deletionTimestamp !== undefined;
   return {
     inputs,
     counts: countsOf(wanted),
     mayGo: isLeaving && servers.length === 0,
-    ready: isLeaving ? leaving(servers) : (obstacle(observed, inputs) ?? membersOpinion(wanted)),
+    ready: isLeaving
+      ? leavingCondition(servers)
+      : (obstacleCondition(observed, inputs) ?? membersCondition(wanted)),
   };
 }
 
 /** What stands in the way before members matter. */
-function obstacle(
+function obstacleCondition(
   { deployment, account, isAllowed }: Observed,
   inputs: Opinion<'InputsResolved'>,
 ): Opinion<'Ready'> | undefined {
@@ -66,7 +68,7 @@ function obstacle(
   return undefined;
 }
 
-function membersOpinion(servers: readonly Server[]): Opinion<'Ready'> {
+function membersCondition(servers: readonly Server[]): Opinion<'Ready'> {
   if (servers.length === 0) return { reason: 'Empty', message: 'There are no members yet.' };
   const unready = servers.filter((server) => !isTrue(server, 'Ready'));
   if (unready.length === 0) {
@@ -80,7 +82,7 @@ function membersOpinion(servers: readonly Server[]): Opinion<'Ready'> {
   };
 }
 
-function leaving(servers: readonly Server[]): Opinion<'Ready'> {
+function leavingCondition(servers: readonly Server[]): Opinion<'Ready'> {
   const names = servers.slice(0, 10).map((server) => `Server/${server.metadata.name}`);
   const more = servers.length > names.length ? ' and others' : '';
   return {
@@ -89,7 +91,7 @@ function leaving(servers: readonly Server[]): Opinion<'Ready'> {
   };
 }
 
-function inputsOpinion({ deployment, inputProblems }: Observed): Opinion<'InputsResolved'> {
+function inputsCondition({ deployment, inputProblems }: Observed): Opinion<'InputsResolved'> {
   const [first] = inputProblems;
   const count = deployment.spec.inputs?.length ?? 0;
   if (first === undefined) return { reason: 'Resolved', message: `${count} inputs resolved.` };

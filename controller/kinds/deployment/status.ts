@@ -1,5 +1,5 @@
 /** The status of a deployment. Pure. */
-import type { Verdict } from '../../api/conditions.ts';
+import type { UnstampedCondition } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
 import type { SiteDeploymentStatus } from '../../api/deployment.ts';
 import { annotations } from '../../api/meta.ts';
@@ -13,10 +13,10 @@ export function statusOf(
 ): SiteDeploymentStatus {
   const generation = deployment.metadata.generation ?? 0;
   const stamp = { generation, at: timestamp(now) };
-  const verdicts: Verdict[] = [
+  const verdicts: UnstampedCondition[] = [
     { type: 'Ready', status: isGood(ready.reason) ? 'True' : 'False', ...ready },
     { type: 'InputsResolved', status: inputs.reason === 'Resolved' ? 'True' : 'False', ...inputs },
-    ...kstatus(ready),
+    ...kstatusConditions(ready),
   ];
   return {
     ...deployment.status,
@@ -40,7 +40,7 @@ function isGood(reason: Plan['ready']['reason']): boolean {
 }
 
 /** Reconciling while it will pass by itself, Stalled while a person is needed. */
-function kstatus({ reason, message }: Plan['ready']): readonly Verdict[] {
+function kstatusConditions({ reason, message }: Plan['ready']): readonly UnstampedCondition[] {
   if (isGood(reason) || reason === 'Suspended') return [];
   const needsPerson = reason === 'NamespaceNotAllowed' || reason === 'AccountNotFound';
   return [{ type: needsPerson ? 'Stalled' : 'Reconciling', status: 'True', reason, message }];

@@ -53,12 +53,12 @@ export function decide(observed: Observed): Plan {
   );
   const actions = orphans.flatMap((machine) => actionFor(machine, now));
   const recent = observed.recent.filter((at) => now - at < window);
-  const surge = Math.max(orphans.length, recent.length + actions.length) > limit(machines.length);
+  const surge = Math.max(orphans.length, recent.length + actions.length) > surgeLimit(machines.length);
   return { suspects, orphans, actions: surge ? [] : actions, surge };
 }
 
 /** At most 3 machines or 5 % of the fleet in 10 minutes, whichever is more. */
-export function limit(fleet: number): number {
+export function surgeLimit(fleet: number): number {
   return Math.max(3, Math.floor(fleet * 0.05));
 }
 

@@ -1,14 +1,14 @@
 /** Machines without an owner, as a Prometheus metric. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-export interface OrphanMetrics {
+export interface GarbageCollectionMetrics {
   /** What the last look at an account found. */
   found(account: string, orphans: number, surge: boolean): void;
   acted(account: string, action: string): void;
 }
 
 /** Registers the metrics; once per registry. */
-export function createOrphanMetrics(registry: Registry): OrphanMetrics {
+export function createGarbageCollectionMetrics(registry: Registry): GarbageCollectionMetrics {
   const labelNames = ['account'] as const;
   const orphans = new Gauge({
     name: 'ridgeline_orphan_machines',

@@ -5,13 +5,13 @@ import { listInScope } from '../../accounts/scope.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { Kube } from '../../kube/port.ts';
 
-export interface Books {
+export interface Ownership {
   readonly servers: readonly Server[];
   readonly batches: readonly LaunchBatch[];
 }
 
 /** `namespaces`: the only ones this process looks after; empty = all. */
-export async function readBooks(kube: Kube, namespaces: readonly string[]): Promise<Books> {
+export async function readOwnership(kube: Kube, namespaces: readonly string[]): Promise<Ownership> {
   return {
     // Batches first: a machine that a batch hands over while we read is found with its Server.
     batches: await listInScope(kube, launchBatchKind, namespaces),
@@ -20,7 +20,7 @@ export async function readBooks(kube: Kube, namespaces: readonly string[]): Prom
 }
 
 /** Machines that a Server has, or may yet get. */
-export function ownedIds(machines: readonly Machine[], { servers, batches }: Books): ReadonlySet<string> {
+export function ownedIds(machines: readonly Machine[], { servers, batches }: Ownership): ReadonlySet<string> {
   const byUid = new Map(servers.map((server) => [server.metadata.uid, server]));
   const byBatch = new Map(batches.map((batch) => [batch.metadata.uid, batch]));
   const taken = servers.flatMap((server) => server.status?.instanceID ?? []);

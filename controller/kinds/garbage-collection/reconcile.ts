@@ -5,16 +5,16 @@ import type { Accounts, OpenAccount } from '../../accounts/port.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext } from '../../kube/reconciler.ts';
-import { decide, limit, orphanedTag, type Action, type Plan } from './decide.ts';
-import type { OrphanMetrics } from './metrics.ts';
-import { ownedIds, readBooks } from './observe.ts';
+import { decide, surgeLimit, orphanedTag, type Action, type Plan } from './decide.ts';
+import type { GarbageCollectionMetrics } from './metrics.ts';
+import { ownedIds, readOwnership } from './observe.ts';
 
-export interface OrphanPorts {
+export interface GarbageCollectionPorts {
   readonly kube: Kube;
   readonly cache: Cache;
   readonly events: Events;
   readonly accounts: Accounts;
-  readonly metrics: OrphanMetrics;
+  readonly metrics: GarbageCollectionMetrics;
   readonly breaker: Breaker;
   /** The namespaces this process looks after; empty = all. Machines of others are none of its business. */
   readonly namespaces: readonly string[];
@@ -30,7 +30,7 @@ interface Memory {
 const period: Millis = 30_000;
 const noMemory: Memory = { suspects: new Map(), recent: [], surge: false };
 
-export function createOrphanController(ports: OrphanPorts): KindController {
+export function createGarbageCollectionController(ports: GarbageCollectionPorts): KindController {
   const memories = new Map<string, Memory>();
   return {
     name: 'orphans',
@@ -43,14 +43,17 @@ export function createOrphanController(ports: OrphanPorts): KindController {
         memories.delete(key.name);
         return {};
       }
-      memories.set(key.name, await look(ports, account, memories.get(key.name) ?? noMemory, context));
+      memories.set(
+        key.name,
+        await observeAccount(ports, account, memories.get(key.name) ?? noMemory, context),
+      );
       return { after: period };
     },
   };
 }
 
-async function look(
-  ports: OrphanPorts,
+async function observeAccount(
+  ports: GarbageCollectionPorts,
   account: CloudAccount,
   memory: Memory,
   { now, log }: ReconcileContext,
@@ -62,9 +65,9 @@ async function look(
   const machines = opened.view
     .all()
     .filter(({ tags }) => namespaces.length === 0 || namespaces.includes(tags['ridgeline:namespace'] ?? ''));
-  const owned = ownedIds(machines, await readBooks(ports.kube, namespaces));
+  const owned = ownedIds(machines, await readOwnership(ports.kube, namespaces));
   const plan = decide({ now, sweptAt, machines, owned, suspects: memory.suspects, recent: memory.recent });
-  report(ports, account, plan, { wasSurge: memory.surge, fleet: machines.length });
+  reportOrphans(ports, account, plan, { wasSurge: memory.surge, fleet: machines.length });
   for (const action of plan.actions) {
     if (action.do === 'terminate' && !mayTerminate(ports, account, machines.length, now)) continue;
     await act(ports, account, opened, action);
@@ -75,27 +78,32 @@ async function look(
 }
 
 /** Asks the breaker that all automatic removals share; a refused orphan is looked at again with the next sweep. */
-function mayTerminate({ breaker }: OrphanPorts, account: CloudAccount, fleet: number, now: Instant): boolean {
+function mayTerminate(
+  { breaker }: GarbageCollectionPorts,
+  account: CloudAccount,
+  fleet: number,
+  now: Instant,
+): boolean {
   const scope = `orphans/${account.metadata.name}`;
   if (breaker.allowance({ scope, size: fleet, fleet }, now) === 0) return false;
   breaker.note(scope, 1, now);
   return true;
 }
 
-function report(
-  { events, metrics }: OrphanPorts,
+function reportOrphans(
+  { events, metrics }: GarbageCollectionPorts,
   account: CloudAccount,
   plan: Plan,
   { wasSurge, fleet }: { readonly wasSurge: boolean; readonly fleet: number },
 ): void {
   metrics.found(account.metadata.name, plan.orphans.length, plan.surge);
   if (!plan.surge || wasSurge) return;
-  const text = `${plan.orphans.length} machines have no Server (limit ${limit(fleet)} in 10 min): none is touched. Were objects restored or deleted by force? Machines are tagged ridgeline:namespace and Name; terminate them yourself or bring the Servers back.`;
+  const text = `${plan.orphans.length} machines have no Server (limit ${surgeLimit(fleet)} in 10 min): none is touched. Were objects restored or deleted by force? Machines are tagged ridgeline:namespace and Name; terminate them yourself or bring the Servers back.`;
   events.warning(account, 'OrphanSurge', text);
 }
 
 async function act(
-  { events, metrics }: OrphanPorts,
+  { events, metrics }: GarbageCollectionPorts,
   account: CloudAccount,
   { cloud }: OpenAccount,
   action: Action,

@@ -14,7 +14,7 @@ export interface LaunchTarget {
 }
 
 /** One attempt. Idempotent: EC2 answers the batch's token with the same machines every time. */
-export async function launch(batch: LaunchBatch, target: LaunchTarget): Promise<Answer> {
+export async function launchBatch(batch: LaunchBatch, target: LaunchTarget): Promise<Answer> {
   const { opened, installation, failpoints } = target;
   failpoints.hit('launch.before-run-instances');
   try {

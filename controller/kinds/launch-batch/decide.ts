@@ -45,7 +45,7 @@ const longestBackoff: Millis = 30_000;
 export function decide(observed: Observed): Plan {
   const status: LaunchBatchStatus = { outcome: 'InFlight', ...observed.batch.status };
   if (status.outcome !== 'InFlight') return afterAnswer(observed, status);
-  return mustRetire(observed, status) ? retire(observed, status) : attempt(observed, status);
+  return mustRetire(observed, status) ? retireBatch(observed, status) : attemptLaunch(observed, status);
 }
 
 /** Kept for an hour as evidence after the last server has taken its machine. */
@@ -64,16 +64,16 @@ function mustRetire({ now, batch, slots }: Observed, status: LaunchBatchStatus):
 }
 
 /** Never replays, because a replay might launch: finds out what the earlier requests did. */
-function retire(observed: Observed, status: LaunchBatchStatus): Plan {
+function retireBatch(observed: Observed, status: LaunchBatchStatus): Plan {
   if ((status.attempts ?? 0) === 0)
-    return { record: failed(status, retirement(observed, status), observed.now) };
+    return { record: failBatch(status, describeRetirement(observed, status), observed.now) };
   const left = instantOf(status.lookUpTime) + lookUpPeriod - observed.now;
   return left > 0 ? { record: status, recheckAfter: left } : { record: status, action: { do: 'look-up' } };
 }
 
-function attempt({ now }: Observed, status: LaunchBatchStatus): Plan {
+function attemptLaunch({ now }: Observed, status: LaunchBatchStatus): Plan {
   const attempts = status.attempts ?? 0;
-  const wait = instantOf(status.lastAttemptTime) + backoff(attempts) - now;
+  const wait = instantOf(status.lastAttemptTime) + backoffAfter(attempts) - now;
   if (wait > 0) return { record: status, recheckAfter: wait };
   const record: LaunchBatchStatus = {
     ...status,
@@ -85,16 +85,20 @@ function attempt({ now }: Observed, status: LaunchBatchStatus): Plan {
 }
 
 /** Why a batch that is not sent again ends without machines. */
-export function retirement(observed: Observed, status: LaunchBatchStatus): Refusal {
+export function describeRetirement(observed: Observed, status: LaunchBatchStatus): LaunchRefusal {
   if (status.refusal !== undefined) return status.refusal;
   return observed.slots.every((slot) => slot.unwanted)
     ? { reason: 'Canceled', message: 'Every server of this batch was deleted before the launch.' }
     : { reason: 'Expired', message: 'No answer from EC2 in time, and no machine has this token.' };
 }
 
-export type Refusal = NonNullable<LaunchBatchStatus['refusal']>;
+export type LaunchRefusal = NonNullable<LaunchBatchStatus['refusal']>;
 
-export function failed(status: LaunchBatchStatus, refusal: Refusal, now: Instant): LaunchBatchStatus {
+export function failBatch(
+  status: LaunchBatchStatus,
+  refusal: LaunchRefusal,
+  now: Instant,
+): LaunchBatchStatus {
   return { ...status, ...refusal, outcome: 'Failed', completionTime: timestamp(now) };
 }
 
@@ -104,6 +108,6 @@ export function instantOf(time: string | undefined): Instant {
 }
 
 /** 0 before the first attempt, then 1, 2, 4 … 30 seconds. */
-function backoff(attempts: number): Millis {
+function backoffAfter(attempts: number): Millis {
   return attempts === 0 ? 0 : Math.min(longestBackoff, 1_000 * 2 ** (attempts - 1));
 }

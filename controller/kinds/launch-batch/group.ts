@@ -53,7 +53,7 @@ export function waitingServers(
 ): readonly Waiting[] {
   const claimed = new Set(
     batches.flatMap(({ spec }) =>
-      spec.slots.map((slot) => claim(slot.serverUID, slot.incarnation, slot.attempt)),
+      spec.slots.map((slot) => claimOf(slot.serverUID, slot.incarnation, slot.attempt)),
     ),
   );
   return servers
@@ -61,7 +61,7 @@ export function waitingServers(
       const wish = openWish(server);
       return wish === undefined ? [] : [{ server, wish }];
     })
-    .filter(({ server, wish }) => !claimed.has(claim(server.metadata.uid, wish.incarnation, wish.attempt)))
+    .filter(({ server, wish }) => !claimed.has(claimOf(server.metadata.uid, wish.incarnation, wish.attempt)))
     .toSorted(byAge);
 }
 
@@ -69,7 +69,7 @@ export function waitingServers(
 export function groupWaiting(waiting: readonly Waiting[], { room, recent, now }: Situation): Grouping {
   const window = recent >= burst ? longWindow : shortWindow;
   const alike = Map.groupBy(waiting.slice(0, Math.max(0, room)), groupKey);
-  const groups = [...alike.values()].flatMap((servers) => chunks(servers, maxSlots));
+  const groups = [...alike.values()].flatMap((servers) => chunksOf(servers, maxSlots));
   const left = groups.map((group) => windowLeft(group, window, now)).filter((ms) => ms > 0);
   return {
     groups: groups.filter((group) => windowLeft(group, window, now) <= 0),
@@ -114,11 +114,11 @@ function byAge(left: Waiting, right: Waiting): number {
   return Date.parse(left.wish.requestTime) - Date.parse(right.wish.requestTime);
 }
 
-function claim(uid: string, incarnation: number, attempt: number): string {
+function claimOf(uid: string, incarnation: number, attempt: number): string {
   return `${uid} ${incarnation} ${attempt}`;
 }
 
-function chunks<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+function chunksOf<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
     items.slice(index * size, (index + 1) * size),
   );

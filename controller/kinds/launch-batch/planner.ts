@@ -94,7 +94,7 @@ async function reconcile(
   return { after: recheckAfter ?? recheck };
 }
 
-interface Scene {
+interface PlanningPass {
   readonly servers: readonly Server[];
   readonly batches: readonly LaunchBatch[];
   readonly room: number;
@@ -102,14 +102,14 @@ interface Scene {
 }
 
 /** Undefined when nobody waits. */
-function groupsOf({ servers, batches, room, now }: Scene): Grouping | undefined {
+function groupsOf({ servers, batches, room, now }: PlanningPass): Grouping | undefined {
   const waiting = waitingServers(servers, batches);
   if (waiting.length === 0) return undefined;
   const recent = batches.filter((batch) => isRecent(batch, now)).length;
   return groupWaiting(waiting, { room, recent, now });
 }
 
-interface Site {
+interface LaunchSite {
   readonly account: CloudAccount;
   readonly opened: OpenAccount;
   readonly log: Logger;
@@ -118,7 +118,7 @@ interface Site {
 /** Claims the group, or as much of it as one machine's user data has addresses for; the rest waits its turn. */
 async function createBatch(
   ports: PlannerPorts,
-  { account, opened, log }: Site,
+  { account, opened, log }: LaunchSite,
   whole: readonly Waiting[],
 ): Promise<void> {
   const { kube, installation, failpoints, metrics } = ports;

@@ -7,7 +7,7 @@ import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { AnyObject, ObjectKey } from '../../api/meta.ts';
-import { launch, lookUp } from './act.ts';
+import { launchBatch, lookUp } from './act.ts';
 import { decide, type Action, type Observed } from './decide.ts';
 import type { LaunchMetrics } from './metrics.ts';
 import { accountOf, observe } from './observe.ts';
@@ -72,7 +72,7 @@ async function act(
     throw new AppError('cloud.account-not-ready', `CloudAccount/${name} is gone; put it back`);
   }
   const target = { opened: await accounts.open(account), installation, failpoints };
-  return action.do === 'launch' ? launch(batch, target) : lookUp(batch, target);
+  return action.do === 'launch' ? launchBatch(batch, target) : lookUp(batch, target);
 }
 
 /** A server wakes the batches it waits for or has taken a machine from. */

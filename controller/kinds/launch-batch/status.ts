@@ -4,7 +4,7 @@ import type { LaunchReason } from '../../api/reasons.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
 import type { AppError, ErrorCode } from '../../base/errors.ts';
 import type { Machine } from '../../cloud/port.ts';
-import { failed, instantOf, retirement, visibilityDelay, type Observed } from './decide.ts';
+import { failBatch, instantOf, describeRetirement, visibilityDelay, type Observed } from './decide.ts';
 
 export type Answer =
   | { readonly type: 'launched'; readonly machines: readonly Machine[] }
@@ -26,17 +26,17 @@ export function statusAfter(
   const { now } = observed;
   switch (answer.type) {
     case 'launched':
-      return completed(recorded, answer.machines, now);
+      return completeBatch(recorded, answer.machines, now);
     case 'found':
       return afterLookUp(observed, recorded, answer);
     case 'refused':
       return afterRefusal(recorded, answer.error, now);
     case 'postponed':
-      return { ...answered(recorded), message: describe(answer.error) };
+      return { ...recordAnswer(recorded), message: describeError(answer.error) };
     case 'unanswered':
       break;
   }
-  return { ...recorded, message: describe(answer.error) };
+  return { ...recorded, message: describeError(answer.error) };
 }
 
 function afterLookUp(
@@ -45,10 +45,10 @@ function afterLookUp(
   answer: Answer & { type: 'found' },
 ): LaunchBatchStatus {
   const { now } = observed;
-  if (answer.machines.length > 0) return completed(recorded, answer.machines, now);
-  if (answer.tokenSpent) return { ...completed(recorded, [], now), reason: 'TokenSpent' };
+  if (answer.machines.length > 0) return completeBatch(recorded, answer.machines, now);
+  if (answer.tokenSpent) return { ...completeBatch(recorded, [], now), reason: 'TokenSpent' };
   if (now - instantOf(recorded.lastAttemptTime) >= visibilityDelay) {
-    return failed(recorded, retirement(observed, recorded), now);
+    return failBatch(recorded, describeRetirement(observed, recorded), now);
   }
   return { ...recorded, lookUpTime: timestamp(now) };
 }
@@ -58,12 +58,16 @@ function afterLookUp(
  * kept, the request is not sent again, and a look-up decides.
  */
 function afterRefusal(recorded: LaunchBatchStatus, error: AppError, now: Instant): LaunchBatchStatus {
-  const refusal = { reason: reasonByCode[error.code] ?? 'LaunchRefused', message: describe(error) };
-  const next = answered(recorded);
-  return next.unanswered === 0 ? failed(next, refusal, now) : { ...next, refusal };
+  const refusal = { reason: reasonByCode[error.code] ?? 'LaunchRefused', message: describeError(error) };
+  const next = recordAnswer(recorded);
+  return next.unanswered === 0 ? failBatch(next, refusal, now) : { ...next, refusal };
 }
 
-function completed(status: LaunchBatchStatus, machines: readonly Machine[], now: Instant): LaunchBatchStatus {
+function completeBatch(
+  status: LaunchBatchStatus,
+  machines: readonly Machine[],
+  now: Instant,
+): LaunchBatchStatus {
   return {
     ...status,
     outcome: 'Completed',
@@ -77,12 +81,12 @@ function completed(status: LaunchBatchStatus, machines: readonly Machine[], now:
   };
 }
 
-function answered(status: LaunchBatchStatus): LaunchBatchStatus {
+function recordAnswer(status: LaunchBatchStatus): LaunchBatchStatus {
   return { ...status, unanswered: Math.max(0, (status.unanswered ?? 0) - 1) };
 }
 
 /** With EC2's own code, where the adapter kept it: that is what people search for. */
-function describe(error: AppError): string {
+function describeError(error: AppError): string {
   const { awsCode } = error.fields;
   const isNamed = awsCode === undefined || error.message.includes(String(awsCode));
   return (isNamed ? error.message : `${error.message} [${awsCode}]`).slice(0, 512);

@@ -6,16 +6,16 @@ import type { Observed } from './observe.ts';
 import type { Findings } from './status.ts';
 import type { SeenFrontend } from './view.ts';
 
-export function announce(events: Events, { balancer }: Observed, { view, opinions, dns }: Findings): void {
+export function announce(events: Events, { balancer }: Observed, { view, conditions, dns }: Findings): void {
   for (const frontend of view.frontends) {
     const change = describeChange(frontend);
     if (change !== undefined) events.normal(balancer, 'ConfigApplied', change);
   }
   const now = {
-    ConfigApplied: opinions.config,
-    BackendsHealthy: opinions.backends,
-    CertificatesValid: opinions.certificates,
-    Ready: opinions.ready,
+    ConfigApplied: conditions.config,
+    BackendsHealthy: conditions.backends,
+    CertificatesValid: conditions.certificates,
+    Ready: conditions.ready,
   };
   for (const { condition, reason, event, type } of headlines) {
     const { reason: current, message } = now[condition];
@@ -23,7 +23,7 @@ export function announce(events: Events, { balancer }: Observed, { view, opinion
     if (type === 'Warning') events.warning(balancer, event, message);
     else events.normal(balancer, event, message);
   }
-  if (opinions.ready.reason === 'Serving' && reasonBefore(balancer, 'Ready') === 'Maintenance') {
+  if (conditions.ready.reason === 'Serving' && reasonBefore(balancer, 'Ready') === 'Maintenance') {
     events.normal(balancer, 'MaintenanceOff', 'Requests go to the servers again.');
   }
   if (dns.hasChanged) events.normal(balancer, 'DNSUpdated', dns.message);

@@ -50,7 +50,12 @@ export function readCertificate(
 }
 
 /** What to say of them all: the worst first. Whether they are accepted is between a site and its visitors. */
-export function certificatesOpinion({ balancer, problem, certificates, now }: Observed): CertificatesOpinion {
+export function certificatesCondition({
+  balancer,
+  problem,
+  certificates,
+  now,
+}: Observed): CertificatesOpinion {
   if (problem?.reason === 'CertificateUnusable') return { reason: 'Unusable', message: problem.message };
   if (certificates.size === 0) return { reason: 'NotUsed', message: 'No listener speaks HTTPS.' };
   const all = [...certificates].toSorted(([, a], [, b]) => a.expiresAt - b.expiresAt);

@@ -2,7 +2,7 @@
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import { annotations } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
-import { certificatesOpinion, type CertificatesOpinion } from './certificates.ts';
+import { certificatesCondition, type CertificatesOpinion } from './certificates.ts';
 import type { Observed } from './observe.ts';
 import { hidesMembers } from './problems.ts';
 import type { Rollout } from './rollout.ts';
@@ -13,7 +13,7 @@ export interface Opinion<Type extends 'Ready' | 'ConfigApplied' | 'BackendsHealt
   readonly message: string;
 }
 
-export interface Opinions {
+export interface Conditions {
   readonly certificates: CertificatesOpinion;
   readonly ready: Opinion<'Ready'>;
   readonly config: Opinion<'ConfigApplied'>;
@@ -33,11 +33,11 @@ const mistakes = new Set<string>([
   'PortShared',
 ] satisfies Reason<'LoadBalancer', 'ConfigApplied'>[]);
 
-export function decide(observed: Observed, view: View, rollout: Rollout): Opinions {
-  const config = configOpinion(observed, view, rollout);
-  const backends = backendsOpinion(view);
-  const certificates = certificatesOpinion(observed);
-  return { config, backends, certificates, ready: readyOpinion(observed, view, { config, backends }) };
+export function decide(observed: Observed, view: View, rollout: Rollout): Conditions {
+  const config = configCondition(observed, view, rollout);
+  const backends = backendsCondition(view);
+  const certificates = certificatesCondition(observed);
+  return { config, backends, certificates, ready: readyCondition(observed, view, { config, backends }) };
 }
 
 /** Whether a person has to do something. */
@@ -50,22 +50,27 @@ export function isHandsOff({ balancer, problem }: Observed): boolean {
   return balancer.spec.suspend || (problem !== undefined && hidesMembers(problem));
 }
 
-function configOpinion(
+function configCondition(
   { balancer, problem, frontends }: Observed,
   view: View,
   rollout: Rollout,
 ): Opinion<'ConfigApplied'> {
   if (problem !== undefined)
-    return { ...problem, message: `${problem.message} ${stays(balancer.status?.configHash)}` };
+    return { ...problem, message: `${problem.message} ${describeKept(balancer.status?.configHash)}` };
   if (frontends.length === 0) {
     const array = balancer.spec.frontendArrayRef.name;
     return { reason: 'NoFrontends', message: `ServerArray/${array} has no server that has booted yet.` };
   }
-  return troubleOf(view) ?? trialOpinion(balancer, view, rollout) ?? sharedPort(view) ?? progressOf(view);
+  return (
+    troubleOf(view) ??
+    trialCondition(balancer, view, rollout) ??
+    sharedPortCondition(view) ??
+    progressOf(view)
+  );
 }
 
 /** A configuration that one front end has and the others have not. */
-function trialOpinion(
+function trialCondition(
   { metadata }: LoadBalancer,
   view: View,
   { current }: Rollout,
@@ -77,18 +82,18 @@ function trialOpinion(
   );
   const others = `${waiting.length} other front ends still run the one before`;
   if (stopMessage === undefined) {
-    const message = `${canary} is the first to run the new configuration (hash ${short(configHash)}) and is watched for 5 s; ${others}.`;
+    const message = `${canary} is the first to run the new configuration (hash ${shortHash(configHash)}) and is watched for 5 s; ${others}.`;
     return { reason: 'Applying', message };
   }
   const again = `kubectl annotate rllb ${metadata.name} -n ${metadata.namespace} ${annotations.reconcileAt}="$(date +%s)" --overwrite`;
   const names = waiting.slice(0, 10).map(({ server }) => server.metadata.name);
   const message =
-    `${canary} is the first to run the new configuration (hash ${short(configHash)}): ${stopMessage}. ${others}: ${names.join(', ')}. ` +
+    `${canary} is the first to run the new configuration (hash ${shortHash(configHash)}): ${stopMessage}. ${others}: ${names.join(', ')}. ` +
     `Correct the spec, or undo the change. To watch it once more: ${again}.`;
   return { reason: 'CanaryFailed', message };
 }
 
-function sharedPort(view: View): Opinion<'ConfigApplied'> | undefined {
+function sharedPortCondition(view: View): Opinion<'ConfigApplied'> | undefined {
   for (const { server, report } of view.frontends) {
     const [stranger] = report.silentSince === undefined ? (report.observation?.strangers ?? []) : [];
     if (stranger === undefined) continue;
@@ -102,7 +107,7 @@ function sharedPort(view: View): Opinion<'ConfigApplied'> | undefined {
   return undefined;
 }
 
-function short(hash: string): string {
+function shortHash(hash: string): string {
   return hash.slice(0, 4);
 }
 
@@ -111,24 +116,24 @@ function troubleOf(view: View): Opinion<'ConfigApplied'> | undefined {
   const rejected = troubled('rejected');
   if (rejected !== undefined) {
     const hash = rejected.running?.base;
-    const message = `HAProxy rejects the new configuration on ${say(rejected)}. ${stays(hash)}`;
+    const message = `HAProxy rejects the new configuration on ${describeTrouble(rejected)}. ${describeKept(hash)}`;
     return { reason: 'ConfigInvalid', message };
   }
   const edited = troubled('edited');
-  if (edited !== undefined) return { reason: 'HandEdited', message: say(edited) };
+  if (edited !== undefined) return { reason: 'HandEdited', message: describeTrouble(edited) };
   const silent = troubled('unreachable');
   const others = view.frontends.filter(({ report }) => report.trouble === undefined);
   if (silent !== undefined && others.every(({ isCurrent }) => isCurrent)) {
-    const message = `${say(silent)}. ${others.length} other front ends are in step.`;
+    const message = `${describeTrouble(silent)}. ${others.length} other front ends are in step.`;
     return { reason: 'FrontendUnreachable', message };
   }
   const refused = troubled('refused');
   return refused === undefined
     ? undefined
-    : { reason: 'Applying', message: `${say(refused)}. It is tried again.` };
+    : { reason: 'Applying', message: `${describeTrouble(refused)}. It is tried again.` };
 }
 
-function say({ server, report }: SeenFrontend): string {
+function describeTrouble({ server, report }: SeenFrontend): string {
   return `${server.metadata.name}: ${report.trouble?.message ?? ''}`;
 }
 
@@ -140,13 +145,13 @@ function progressOf({ frontends }: View): Opinion<'ConfigApplied'> {
     : { reason: 'Applying', message: count };
 }
 
-function stays(hash: string | undefined): string {
+function describeKept(hash: string | undefined): string {
   return hash === undefined
     ? 'Nothing is changed.'
-    : `The running configuration (hash ${short(hash)}) stays in force.`;
+    : `The running configuration (hash ${shortHash(hash)}) stays in force.`;
 }
 
-function backendsOpinion({ frontends, up, down }: View): Opinion<'BackendsHealthy'> {
+function backendsCondition({ frontends, up, down }: View): Opinion<'BackendsHealthy'> {
   if (frontends.every(({ running }) => running === undefined)) {
     return { reason: 'StatsUnavailable', message: 'No front end can be asked.' };
   }
@@ -160,10 +165,10 @@ function backendsOpinion({ frontends, up, down }: View): Opinion<'BackendsHealth
   return { reason: 'SomeDown', message };
 }
 
-function readyOpinion(
+function readyCondition(
   { balancer }: Observed,
   view: View,
-  { config, backends }: Pick<Opinions, 'config' | 'backends'>,
+  { config, backends }: Pick<Conditions, 'config' | 'backends'>,
 ): Opinion<'Ready'> {
   if (balancer.spec.suspend)
     return { reason: 'Suspended', message: 'spec.suspend is set; nothing is changed.' };

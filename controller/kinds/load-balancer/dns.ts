@@ -43,20 +43,20 @@ function headOf({
 /** What to tell of what became of it. */
 export function publicationOf(balancer: LoadBalancer, published: Published): Publication {
   const { record, inSync, hasChanged, failure } = published;
-  if (failure !== undefined) return { record, ...explain(failure), hasChanged };
-  if (record === undefined) return { record, ...absent(balancer), hasChanged };
+  if (failure !== undefined) return { record, ...explainFailure(failure), hasChanged };
+  if (record === undefined) return { record, ...explainAbsence(balancer), hasChanged };
   const sentence = `${record.name} is ${record.addresses.join(', ')}.`;
   if (inSync) return { record, reason: 'RecordsMatch', message: sentence, hasChanged };
   return { record, reason: 'ChangePending', message: `${sentence} Route 53 is spreading it.`, hasChanged };
 }
 
-function absent({ spec }: LoadBalancer): Pick<Publication, 'reason' | 'message'> {
+function explainAbsence({ spec }: LoadBalancer): Pick<Publication, 'reason' | 'message'> {
   if (spec.dns === undefined) return { reason: 'NotConfigured', message: 'spec.dns is unset.' };
   const message = `${spec.dns.name} is published when a front end serves and Deployment/${spec.deploymentRef.name} has spec.dns.`;
   return { reason: 'ChangePending', message };
 }
 
-function explain({ code, message }: AppError): Pick<Publication, 'reason' | 'message'> {
+function explainFailure({ code, message }: AppError): Pick<Publication, 'reason' | 'message'> {
   if (code === 'cloud.not-found') return { reason: 'ZoneNotFound', message };
   if (code === 'cloud.denied' || code === 'cloud.credentials') return { reason: 'AccessDenied', message };
   return { reason: 'CloudUnreachable', message: `${message}. It is tried again.` };

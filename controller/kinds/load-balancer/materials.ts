@@ -42,7 +42,7 @@ export class MaterialReader {
     for (const { name, protocol, certificateSecretRef: ref } of spec.listeners) {
       if (protocol !== 'HTTPS' || ref === undefined) continue;
       const key = { namespace, name: ref.name };
-      const read = () => this.#kube.get(secrets, key).then((secret) => decoded(secret?.data));
+      const read = () => this.#kube.get(secrets, key).then((secret) => decodeData(secret?.data));
       const certificate = readCertificate(ref.name, await this.#once(`Secret ${keyText(key)}`, now, read));
       if ('pem' in certificate) certificates.set(name, certificate);
       else problem ??= { ...certificate, message: `Listener ${name}: ${certificate.message}` };
@@ -81,7 +81,7 @@ export class MaterialReader {
   }
 }
 
-function decoded(data: Data): Data {
+function decodeData(data: Data): Data {
   if (data === undefined) return undefined;
   const entries = Object.entries(data).map(([name, text]): [string, string] => [
     name,

@@ -10,7 +10,7 @@ export interface Problem {
   readonly message: string;
 }
 
-export interface Surroundings {
+export interface References {
   readonly deployment: SiteDeployment | undefined;
   /** Names of the ServerArrays of the namespace. */
   readonly arrays: ReadonlySet<string>;
@@ -27,7 +27,7 @@ export function hidesMembers({ reason }: Problem): boolean {
 }
 
 /** The first problem, in the order in which a person would solve them. */
-export function findProblem(balancer: LoadBalancer, around: Surroundings): Problem | undefined {
+export function findProblem(balancer: LoadBalancer, around: References): Problem | undefined {
   return (
     missingReference(balancer, around) ??
     takenFrontends(balancer, around.others) ??
@@ -44,7 +44,7 @@ export function extraOf(balancer: LoadBalancer, section: 'global' | 'defaults'):
   return 'lines' in extra ? extra.lines : [];
 }
 
-function missingReference({ spec }: LoadBalancer, around: Surroundings): Problem | undefined {
+function missingReference({ spec }: LoadBalancer, around: References): Problem | undefined {
   const deployment = spec.deploymentRef.name;
   if (around.deployment === undefined) {
     return { reason: 'DeploymentNotFound', message: `Deployment/${deployment} does not exist. Create it.` };

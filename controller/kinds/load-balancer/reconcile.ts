@@ -27,7 +27,7 @@ import { standingOf } from './members.ts';
 import type { BalancerMetrics } from './metrics.ts';
 import { modelFor } from './model.ts';
 import { observe, type Observed } from './observe.ts';
-import { allowed, nextRollout, type Rollout } from './rollout.ts';
+import { allowedFrontends, nextRollout, type Rollout } from './rollout.ts';
 import { statusOf } from './status.ts';
 import { frontendId, viewOf, type View } from './view.ts';
 import { Watches } from './watch.ts';
@@ -97,7 +97,7 @@ async function reconcile(ports: Ports, key: ObjectKey, { now }: ReconcileContext
   const balancer = cache.get(loadBalancerKind, key);
   if (balancer === undefined) return {};
   const { deletionTimestamp, finalizers = [] } = balancer.metadata;
-  if (deletionTimestamp !== undefined) return await retire(ports, balancer);
+  if (deletionTimestamp !== undefined) return await retireBalancer(ports, balancer);
   if (!finalizers.includes(finalizer)) {
     await kube.setFinalizers(loadBalancerKind, balancer, [...finalizers, finalizer]);
     return { after: 0 };
@@ -105,12 +105,12 @@ async function reconcile(ports: Ports, key: ObjectKey, { now }: ReconcileContext
   const observed = await observe(ports, balancer, now);
   const view = viewOf(observed, await passOn(ports, observed));
   const rollout = nextRollout(observed, view, ports.watches);
-  const opinions = decide(observed, view, rollout);
-  const dns = await publish(ports, observed, view);
+  const conditions = decide(observed, view, rollout);
+  const dns = await publishNames(ports, observed, view);
   ports.loads.report(balancer.metadata.uid, view.loads);
   ports.loads.count(answersOf(observed, view), now);
   ports.metrics.seen(balancer, view);
-  const findings = { view, rollout, opinions, dns };
+  const findings = { view, rollout, conditions, dns };
   await kube.writeStatus(loadBalancerKind, balancer, statusOf(observed, findings));
   announce(ports.events, observed, findings);
   return { after: nextLook(observed, view, rollout) };
@@ -134,7 +134,9 @@ function periodFor({ awaited: { checks, ends, since }, done }: Report, now: Inst
 /** One pass on every front end. */
 async function passOn({ frontends }: Ports, observed: Observed): Promise<ReadonlyMap<string, Report>> {
   const { balancer, materials } = observed;
-  const mayChange = allowed(observed, (frontend) => frontends.report(frontendId(observed, frontend)));
+  const mayChange = allowedFrontends(observed, (frontend) =>
+    frontends.report(frontendId(observed, frontend)),
+  );
   const orders = observed.frontends.map((frontend) => ({
     id: frontendId(observed, frontend),
     host: frontend.host,
@@ -147,7 +149,7 @@ async function passOn({ frontends }: Ports, observed: Observed): Promise<Readonl
   return await frontends.pass(orders);
 }
 
-async function publish(ports: Ports, observed: Observed, view: View): Promise<Publication> {
+async function publishNames(ports: Ports, observed: Observed, view: View): Promise<Publication> {
   const { balancer, now } = observed;
   const before = balancer.status?.record;
   const wanted = isHandsOff(observed) ? before : wantedRecord(observed, view);
@@ -169,7 +171,7 @@ async function dnsOf(
 }
 
 /** Its name goes out of DNS; what runs on the front ends goes on until they do. */
-async function retire(ports: Ports, balancer: LoadBalancer): Promise<ReconcileResult> {
+async function retireBalancer(ports: Ports, balancer: LoadBalancer): Promise<ReconcileResult> {
   const { kube, cache, publisher, frontends, loads, metrics, watches } = ports;
   const { namespace = '', uid, finalizers = [] } = balancer.metadata;
   if (!finalizers.includes(finalizer)) return {};

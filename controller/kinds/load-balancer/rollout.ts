@@ -8,7 +8,7 @@ import type { Report } from '../../balancer/fleet.ts';
 import { timestamp, type Instant, type Millis } from '../../base/clock.ts';
 import type { Frontend, Observed } from './observe.ts';
 import { silenceLimit, type SeenFrontend, type View } from './view.ts';
-import type { Scene, Verdict, Watches } from './watch.ts';
+import type { TrialFacts, TrialVerdict, Watches } from './watch.ts';
 
 export interface Rollout {
   /** Under way, or stopped. */
@@ -25,7 +25,7 @@ const remembered = 5;
 const deadline: Millis = 30_000;
 
 /** Names of the front ends whose structure may be changed in this pass. */
-export function allowed(
+export function allowedFrontends(
   { balancer, frontends, problem, hash }: Observed,
   reportOf: (frontend: Frontend) => Report | undefined,
 ): ReadonlySet<string> {
@@ -53,17 +53,17 @@ export function nextRollout(observed: Observed, view: View, watches: Watches): R
   const [before, proven] = [balancer.status?.rollout, provenIn(balancer)];
   const isIdle = balancer.spec.suspend || observed.problem !== undefined;
   if (hash === undefined || isIdle) return { current: before, proven };
-  const isProven = { current: undefined, proven: remember(hash, proven) };
+  const isProven = { current: undefined, proven: rememberProven(hash, proven) };
   if (proven.includes(hash)) return isProven;
   const next =
     before?.configHash !== hash || isLost(before, view, now)
-      ? begin(observed, view, hash)
+      ? beginTrial(observed, view, hash)
       : goOn(before, { observed, view, watches });
   return next === 'proven' ? isProven : { current: next ?? before, proven };
 }
 
 /** Undefined while there is nobody to begin with. */
-function begin(observed: Observed, view: View, hash: string): Trial | 'proven' | undefined {
+function beginTrial(observed: Observed, view: View, hash: string): Trial | 'proven' | undefined {
   const canary = chooseCanary(observed, view, hash);
   if (canary === 'nobody to protect') return 'proven';
   return (
@@ -92,7 +92,7 @@ function provenIn({ status }: LoadBalancer): readonly string[] {
   return status?.provenConfigHashes ?? [];
 }
 
-function remember(hash: string, proven: readonly string[]): readonly string[] {
+function rememberProven(hash: string, proven: readonly string[]): readonly string[] {
   if (proven[0] === hash) return proven;
   return [hash, ...proven.filter((one) => one !== hash)].slice(0, remembered);
 }
@@ -145,7 +145,7 @@ interface Trialled {
   readonly watches: Watches;
 }
 
-function verdictOn(trial: Trial, { observed, view, watches }: Trialled): Verdict {
+function verdictOn(trial: Trial, { observed, view, watches }: Trialled): TrialVerdict {
   const { balancer, materials, now } = observed;
   const canary = canaryOf(trial, view);
   const others = view.frontends.filter((one) => one !== canary && !one.isCurrent);
@@ -162,7 +162,7 @@ function verdictOn(trial: Trial, { observed, view, watches }: Trialled): Verdict
 }
 
 /** Undefined while it does not run the new structure. */
-function sceneOf(canary: SeenFrontend, rest: Omit<Scene, 'canary'>): Scene | undefined {
+function sceneOf(canary: SeenFrontend, rest: Omit<TrialFacts, 'canary'>): TrialFacts | undefined {
   const { running } = canary;
   return running !== undefined && canary.isCurrent ? { canary: { ...canary, running }, ...rest } : undefined;
 }

@@ -1,10 +1,10 @@
 /** The status of a load balancer. Pure. */
-import type { Verdict } from '../../api/conditions.ts';
+import type { UnstampedCondition } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
 import type { LoadBalancer, LoadBalancerStatus } from '../../api/load-balancer.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
-import { isMistake, type Opinions } from './decide.ts';
+import { isMistake, type Conditions } from './decide.ts';
 import type { Publication } from './dns.ts';
 import type { Observed } from './observe.ts';
 import type { Rollout } from './rollout.ts';
@@ -14,11 +14,14 @@ import type { SeenFrontend, View } from './view.ts';
 export interface Findings {
   readonly view: View;
   readonly rollout: Rollout;
-  readonly opinions: Opinions;
+  readonly conditions: Conditions;
   readonly dns: Publication;
 }
 
-export function statusOf(observed: Observed, { view, rollout, opinions, dns }: Findings): LoadBalancerStatus {
+export function statusOf(
+  observed: Observed,
+  { view, rollout, conditions, dns }: Findings,
+): LoadBalancerStatus {
   const { balancer, now } = observed;
   const generation = balancer.metadata.generation ?? 0;
   const hasReloaded = view.frontends.some(({ report }) =>
@@ -37,11 +40,11 @@ export function statusOf(observed: Observed, { view, rollout, opinions, dns }: F
     url: urlOf(balancer, view, dns),
     rollout: rollout.current,
     provenConfigHashes: rollout.proven,
-    frontendArray: holding(observed),
+    frontendArray: holdingReason(observed),
     ...(hasReloaded ? { lastReloadTime: timestamp(now) } : {}),
     record: dns.record,
     frontends: view.frontends.map((frontend) => frontendStatus(observed, frontend, dns)),
-    conditions: stampConditions(balancer.status?.conditions, verdicts(opinions, dns), {
+    conditions: stampConditions(balancer.status?.conditions, allConditions(conditions, dns), {
       generation,
       at: timestamp(now),
     }),
@@ -49,7 +52,7 @@ export function statusOf(observed: Observed, { view, rollout, opinions, dns }: F
 }
 
 /** A mistake in the spec takes nothing from anybody, and gives nothing away but what others hold. */
-function holding({ balancer, problem }: Observed): string | undefined {
+function holdingReason({ balancer, problem }: Observed): string | undefined {
   if (problem === undefined) return balancer.spec.frontendArrayRef.name;
   return problem.reason === 'FrontendsTaken' ? undefined : balancer.status?.frontendArray;
 }
@@ -72,12 +75,16 @@ function frontendStatus(
     server: name,
     ...(running === undefined ? {} : { configHash: running.base, version: running.version }),
     inService,
-    withdrawnTime: withdrawal(before, inService, timestamp(now)),
+    withdrawnTime: withdrawalTime(before, inService, timestamp(now)),
     ...(hasChanged ? { appliedTime: timestamp(now) } : {}),
   };
 }
 
-function withdrawal(before: FrontendStatus | undefined, inService: boolean, now: string): string | undefined {
+function withdrawalTime(
+  before: FrontendStatus | undefined,
+  inService: boolean,
+  now: string,
+): string | undefined {
   if (inService) return undefined;
   return before?.inService === true ? now : before?.withdrawnTime;
 }
@@ -88,7 +95,10 @@ function namesOf(servers: View['up']): readonly string[] {
 
 const goodCertificates = new Set<string>(['Valid', 'NotUsed', 'ExpiresSoon']);
 
-function verdicts({ ready, config, backends, certificates }: Opinions, dns: Publication): readonly Verdict[] {
+function allConditions(
+  { ready, config, backends, certificates }: Conditions,
+  dns: Publication,
+): readonly UnstampedCondition[] {
   const isReady = ready.reason === 'Serving' || ready.reason === 'Maintenance';
   const isPublished = dns.reason === 'RecordsMatch' || dns.reason === 'NotConfigured';
   const isUnknown = backends.reason === 'StatsUnavailable';
@@ -111,12 +121,15 @@ function verdicts({ ready, config, backends, certificates }: Opinions, dns: Publ
       reason: dns.reason,
       message: dns.message,
     },
-    ...kstatus(ready, config),
+    ...kstatusConditions(ready, config),
   ];
 }
 
 /** Reconciling while it will pass by itself, Stalled while a person is needed. */
-function kstatus(ready: Opinions['ready'], config: Opinions['config']): readonly Verdict[] {
+function kstatusConditions(
+  ready: Conditions['ready'],
+  config: Conditions['config'],
+): readonly UnstampedCondition[] {
   const isSettling =
     ready.reason === 'Applying' || ready.reason === 'NoFrontends' || ready.reason === 'NoBackendsUp';
   return [

@@ -39,7 +39,7 @@ export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>)
   const { balancer, materials, now, hash } = observed;
   const frontends = observed.frontends.flatMap((frontend): SeenFrontend[] => {
     const report = reports.get(frontendId(observed, frontend));
-    return report === undefined ? [] : [seen(frontend, { report, hash, now })];
+    return report === undefined ? [] : [seeFrontend(frontend, { report, hash, now })];
   });
   const processes = frontends.flatMap(({ running }) => running ?? []);
   const members = uniqueMembers(observed);
@@ -47,7 +47,7 @@ export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>)
     const names = processNames(observed, server);
     const isUpIn = (process: ProxyProcess) =>
       process.base === hash
-        ? names.every((name) => takes(process, name))
+        ? names.every((name) => hasServer(process, name))
         : process.servers.some((one) => isProcessOf(server, one) && one.admin === 'ready' && one.up);
     return processes.length > 0 && processes.every(isUpIn);
   };
@@ -77,7 +77,7 @@ interface Sight {
   readonly now: Instant;
 }
 
-function seen(frontend: Frontend, { report, hash, now }: Sight): SeenFrontend {
+function seeFrontend(frontend: Frontend, { report, hash, now }: Sight): SeenFrontend {
   const last = report.observation?.running;
   const { silentSince } = report;
   const isGone = silentSince !== undefined && now - silentSince >= silenceLimit;
@@ -111,7 +111,7 @@ function processNames({ balancer }: Observed, server: Server): readonly string[]
   );
 }
 
-function takes({ servers }: ProxyProcess, id: string): boolean {
+function hasServer({ servers }: ProxyProcess, id: string): boolean {
   return servers.some(
     ({ backend, name, admin, up }) => `${backend}/${name}` === id && admin === 'ready' && up,
   );

@@ -14,14 +14,14 @@ const patience: Millis = 15_000;
 const tolerance = 0.01;
 
 /** Who is watched, and who goes on as before. */
-export interface Scene {
+export interface TrialFacts {
   readonly canary: SeenFrontend & { readonly running: ProxyProcess };
   readonly others: readonly SeenFrontend[];
   /** Of the namespace, to call them by their names. */
   readonly servers: readonly Server[];
 }
 
-export type Verdict =
+export type TrialVerdict =
   | { readonly is: 'waiting' }
   | { readonly is: 'good' }
   /** `message` says what was seen. */
@@ -40,7 +40,7 @@ export class Watches {
   readonly #begun = new Map<string, Begun>();
 
   /** `key` says whose, `id` which one. */
-  judge(key: string, id: string, scene: Scene, now: Instant): Verdict {
+  judge(key: string, id: string, scene: TrialFacts, now: Instant): TrialVerdict {
     const { canary, others } = scene;
     // Counters begin at 0 in every new process.
     const whole = `${id} ${canary.running.pid}`;
@@ -70,37 +70,37 @@ function countersOf(frontends: readonly SeenFrontend[]): ReadonlyMap<string, Tra
 }
 
 /** The others are asked in the same time, so a server that fails for all of them blames nobody. */
-function worseAnswers({ canary, others }: Scene, { counters }: Begun): string | undefined {
+function worseAnswers({ canary, others }: TrialFacts, { counters }: Begun): string | undefined {
   // The page is an answer with 503, as wanted.
   if (canary.running.maintenance) return undefined;
   const since = (frontends: readonly SeenFrontend[]) =>
-    sum(
+    sumTraffic(
       frontends.flatMap(({ server, running }) =>
-        running === undefined ? [] : [difference(running.traffic, counters.get(server.metadata.name))],
+        running === undefined ? [] : [trafficSince(running.traffic, counters.get(server.metadata.name))],
       ),
     );
   const [own, rest] = [since([canary]), since(others)];
-  if (share(own) <= share(rest) + tolerance) return undefined;
+  if (failureShare(own) <= failureShare(rest) + tolerance) return undefined;
   return `${own.failures} of ${own.requests} requests there failed (5xx, or no connection), on the others ${rest.failures} of ${rest.requests}`;
 }
 
-function difference(now: Traffic, before: Traffic | undefined): Traffic {
+function trafficSince(now: Traffic, before: Traffic | undefined): Traffic {
   // One that was not there, or that has begun anew, counts from 0.
   if (before === undefined || before.requests > now.requests) return now;
   return { requests: now.requests - before.requests, failures: now.failures - before.failures };
 }
 
-function sum(all: readonly Traffic[]): Traffic {
+function sumTraffic(all: readonly Traffic[]): Traffic {
   const total = (of: (one: Traffic) => number) => all.reduce((so, one) => so + of(one), 0);
   return { requests: total(({ requests }) => requests), failures: total(({ failures }) => failures) };
 }
 
-function share({ requests, failures }: Traffic): number {
+function failureShare({ requests, failures }: Traffic): number {
   return failures / Math.max(requests, failures, 1);
 }
 
 /** A process that the others send requests to and the canary does not. Names of backends may have changed. */
-function missingServer({ canary, others, servers }: Scene): string | undefined {
+function missingServer({ canary, others, servers }: TrialFacts): string | undefined {
   const own = canary.running.servers;
   const machines = new Set(own.filter(takesRequests).map(({ name }) => machineOf(name)));
   for (const { server, running } of others) {

@@ -4,32 +4,32 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
 import { createServer } from '../../owned-servers/servers.ts';
-import type { ServerDeed } from './decide/plan.ts';
+import type { ServerAction } from './decide/plan.ts';
 
 export async function changeServers(
   kube: Kube,
   cluster: MySQLCluster,
-  deeds: readonly ServerDeed[],
+  actions: readonly ServerAction[],
 ): Promise<void> {
-  for (const deed of deeds) await change(kube, cluster, deed);
+  for (const action of actions) await changeServer(kube, cluster, action);
 }
 
-async function change(kube: Kube, cluster: MySQLCluster, deed: ServerDeed): Promise<void> {
-  switch (deed.do) {
+async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAction): Promise<void> {
+  switch (action.do) {
     case 'create':
-      return await createServer(kube, cluster, { zone: deed.zone, labels: { [labels.role]: 'joining' } });
+      return await createServer(kube, cluster, { zone: action.zone, labels: { [labels.role]: 'joining' } });
     case 'label':
-      await kube.patch(serverKind, deed.member.server, {
-        metadata: { labels: { [labels.role]: deed.role } },
+      await kube.patch(serverKind, action.member.server, {
+        metadata: { labels: { [labels.role]: action.role } },
       });
       return;
     case 'fence':
-      await kube.patch(serverKind, deed.member.server, {
+      await kube.patch(serverKind, action.member.server, {
         metadata: { labels: { [labels.role]: 'fenced' } },
         spec: { power: 'Stopped' },
       });
       return;
     case 'delete':
-      return await kube.delete(serverKind, deed.member.server);
+      return await kube.delete(serverKind, action.member.server);
   }
 }

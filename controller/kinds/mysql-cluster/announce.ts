@@ -12,28 +12,28 @@ export function announce(
   next: MySQLClusterStatus,
   notes: readonly EventNote[] = [],
 ): void {
-  for (const { type, reason, message } of [...notes, ...transitions(cluster.status ?? {}, next)]) {
+  for (const { type, reason, message } of [...notes, ...transitionEvents(cluster.status ?? {}, next)]) {
     if (type === 'Normal') events.normal(cluster, reason, message);
     else events.warning(cluster, reason, message);
   }
 }
 
-function transitions(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+function transitionEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   return [
-    ...elected(before, next),
-    ...available(before, next),
-    ...replication(before, next),
-    ...privileged(before, next),
-    ...failingOver(before, next),
+    ...primaryEvents(before, next),
+    ...availabilityEvents(before, next),
+    ...replicationEvents(before, next),
+    ...privilegeEvents(before, next),
+    ...failoverEvents(before, next),
   ];
 }
 
-function elected({ primary: before }: MySQLClusterStatus, { primary }: MySQLClusterStatus) {
+function primaryEvents({ primary: before }: MySQLClusterStatus, { primary }: MySQLClusterStatus) {
   if (primary === undefined || primary.epoch === before?.epoch) return [];
   return [normal('PrimaryElected', `${primary.server} is the primary of epoch ${String(primary.epoch)}.`)];
 }
 
-function available(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+function availabilityEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'Available'), findCondition(next, 'Available')];
   if (is === undefined || was?.reason === is.reason) return [];
   const isLost = is.reason === 'PrimaryUnreachable' || is.reason === 'PrimaryReadOnly';
@@ -47,7 +47,7 @@ const warnings = {
   ErrantTransactions: 'ErrantTransactions',
 } as const;
 
-function replication(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+function replicationEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'ReplicationHealthy'), findCondition(next, 'ReplicationHealthy')];
   const reason = warnings[is?.reason as keyof typeof warnings] as string | undefined;
   return reason === undefined || is === undefined || was?.reason === is.reason
@@ -55,13 +55,13 @@ function replication(before: MySQLClusterStatus, next: MySQLClusterStatus): read
     : [warning(reason, is.message)];
 }
 
-function privileged(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+function privilegeEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'PrivilegedWriters'), findCondition(next, 'PrivilegedWriters')];
   if (is?.status !== 'True' || was?.message === is.message) return [];
   return [warning('PrivilegedWriters', is.message)];
 }
 
-function failingOver(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+function failoverEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'FailingOver'), findCondition(next, 'FailingOver')];
   if (is === undefined || was === undefined) return [];
   if (is.status === 'True') return was.status === 'True' ? [] : [warning('FailoverStarted', is.message)];

@@ -4,11 +4,11 @@ import { timestamp, type Clock, type Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Database, Gtids, Stamp } from '../../database/port.ts';
-import { amended } from '../../failover/proof.ts';
+import { amendDurability } from '../../failover/proof.ts';
 import type { Events, Kube } from '../../kube/port.ts';
 import type { DurabilityRecord, DurabilityStep } from './decide/durability.ts';
 
-export interface ArmPorts {
+export interface DurabilityPorts {
   readonly kube: Kube;
   readonly clock: Clock;
   readonly failpoints: Failpoints;
@@ -16,12 +16,12 @@ export interface ArmPorts {
 }
 
 /** The cluster as last written, and the databases of its members by Server name. */
-export interface Armory {
+export interface DurabilityTargets {
   readonly cluster: MySQLCluster;
   readonly databases: ReadonlyMap<string, Database>;
 }
 
-export interface Armed {
+export interface DurabilityOutcome {
   /** As last written: go on with this one. */
   readonly cluster: MySQLCluster;
   /** Why the step could not be taken to its end. What is on record holds, and the step may be taken again. */
@@ -37,97 +37,101 @@ const canaryLimit: Millis = 1_000;
  * stamped with its serial: who is no longer in charge fails at the write, or is refused by the server.
  * Failures of the API server are thrown (`kube.*`), those of servers returned.
  */
-export async function takeStep(ports: ArmPorts, armory: Armory, step: DurabilityStep): Promise<Armed> {
-  const book = new Book(ports, armory);
+export async function takeStep(
+  ports: DurabilityPorts,
+  targets: DurabilityTargets,
+  step: DurabilityStep,
+): Promise<DurabilityOutcome> {
+  const writer = new DurabilityWriter(ports, targets);
   try {
-    await steps[step.do](book, step as never);
+    await steps[step.do](writer, step as never);
   } catch (error) {
     if (!(error instanceof AppError) || error.code.startsWith('kube.')) throw error;
-    return { cluster: book.cluster, failure: error };
+    return { cluster: writer.cluster, failure: error };
   }
-  return { cluster: book.cluster };
+  return { cluster: writer.cluster };
 }
 
 type Taker<Name extends DurabilityStep['do']> = (
-  book: Book,
+  writer: DurabilityWriter,
   step: Extract<DurabilityStep, { readonly do: Name }>,
 ) => Promise<void>;
 
 const steps: { readonly [Name in DurabilityStep['do']]: Taker<Name> } = {
-  RecordAckers: (book, { servers }) => book.write({ ackers: [...book.record.ackers, ...servers] }),
+  RecordAckers: (writer, { servers }) => writer.write({ ackers: [...writer.record.ackers, ...servers] }),
   AddAcker: addAcker,
   RemoveAcker: removeAcker,
-  Degrade: async (book) => {
-    await book.write({ state: 'Degrading' });
-    book.hit('durability.after-degrading-recorded');
+  Degrade: async (writer) => {
+    await writer.write({ state: 'Degrading' });
+    writer.hit('durability.after-degrading-recorded');
   },
-  Reprieve: (book) => book.write({ state: 'Protected' }),
-  Release: release,
-  RecordDegraded: async (book) => {
-    await book.write({ state: 'Degraded', requiredAcks: 0 });
-    book.warn('Somebody else has ended the wait for replicas');
+  Reprieve: (writer) => writer.write({ state: 'Protected' }),
+  Release: releaseCommits,
+  RecordDegraded: async (writer) => {
+    await writer.write({ state: 'Degraded', requiredAcks: 0 });
+    writer.warn('Somebody else has ended the wait for replicas');
   },
-  Rearm: rearm,
+  Rearm: rearmCommits,
 };
 
-async function addAcker(book: Book, { server }: { readonly server: string }): Promise<void> {
-  const others = book.record.ackers.filter((acker) => acker !== server);
-  await book.write({ ackers: [...others, server] });
-  book.hit('durability.after-acker-recorded');
-  await book.database(server).acknowledge(true, book.stamp);
-  book.hit('durability.after-acker-enabled');
+async function addAcker(writer: DurabilityWriter, { server }: { readonly server: string }): Promise<void> {
+  const others = writer.record.ackers.filter((acker) => acker !== server);
+  await writer.write({ ackers: [...others, server] });
+  writer.hit('durability.after-acker-recorded');
+  await writer.database(server).acknowledge(true, writer.stamp);
+  writer.hit('durability.after-acker-enabled');
 }
 
 /** What only this replica may have acknowledged must be held by another before it is forgotten. */
 async function removeAcker(
-  book: Book,
+  writer: DurabilityWriter,
   { server, gone }: { readonly server: string; readonly gone: boolean },
 ): Promise<void> {
   if (!gone) {
-    await book.touch();
-    await book.database(server).acknowledge(false, book.stamp);
-    book.hit('durability.after-acker-disabled');
+    await writer.touch();
+    await writer.database(server).acknowledge(false, writer.stamp);
+    writer.hit('durability.after-acker-disabled');
   }
-  const ackers = book.record.ackers.filter((acker) => acker !== server);
-  const base = book.record.state === 'Protected' ? { baseGTIDs: await book.holdAll() } : {};
-  await book.write({ ackers, ...base });
-  book.hit('durability.after-acker-removed');
+  const ackers = writer.record.ackers.filter((acker) => acker !== server);
+  const base = writer.record.state === 'Protected' ? { baseGTIDs: await writer.holdAll() } : {};
+  await writer.write({ ackers, ...base });
+  writer.hit('durability.after-acker-removed');
 }
 
-async function release(book: Book): Promise<void> {
-  await book.write({ state: 'Releasing', requiredAcks: 0 });
-  book.hit('durability.after-releasing-recorded');
-  await book.primary.requireAcks(0, book.stamp);
-  book.hit('durability.after-released');
-  await book.write({ state: 'Degraded' });
-  book.warn(book.isUnwanted ? 'spec.durability is Async' : 'No replica was left to wait for');
+async function releaseCommits(writer: DurabilityWriter): Promise<void> {
+  await writer.write({ state: 'Releasing', requiredAcks: 0 });
+  writer.hit('durability.after-releasing-recorded');
+  await writer.primary.requireAcks(0, writer.stamp);
+  writer.hit('durability.after-released');
+  await writer.write({ state: 'Degraded' });
+  writer.warn(writer.isUnwanted ? 'spec.durability is Async' : 'No replica was left to wait for');
 }
 
-async function rearm(book: Book): Promise<void> {
-  await book.write({ state: 'Rearming', requiredAcks: 0 });
-  book.hit('durability.after-rearming-recorded');
-  await book.primary.requireAcks(1, book.stamp);
-  book.hit('durability.after-armed');
+async function rearmCommits(writer: DurabilityWriter): Promise<void> {
+  await writer.write({ state: 'Rearming', requiredAcks: 0 });
+  writer.hit('durability.after-rearming-recorded');
+  await writer.primary.requireAcks(1, writer.stamp);
+  writer.hit('durability.after-armed');
   let baseGTIDs: Gtids;
   try {
-    baseGTIDs = await book.holdAll();
+    baseGTIDs = await writer.holdAll();
   } catch (error) {
     // Nobody acknowledges in time: applications must not wait for the next try.
-    await book.primary.requireAcks(0, book.stamp);
+    await writer.primary.requireAcks(0, writer.stamp);
     throw error;
   }
-  await book.write({ state: 'Protected', requiredAcks: 1, baseGTIDs });
-  book.hit('durability.after-protected-recorded');
-  book.tell();
+  await writer.write({ state: 'Protected', requiredAcks: 1, baseGTIDs });
+  writer.hit('durability.after-protected-recorded');
+  writer.tell();
 }
 
 /** The record under hand, and the servers it is about. */
-class Book {
-  readonly #ports: ArmPorts;
+class DurabilityWriter {
+  readonly #ports: DurabilityPorts;
   readonly #databases: ReadonlyMap<string, Database>;
   #cluster: MySQLCluster;
 
-  constructor(ports: ArmPorts, { cluster, databases }: Armory) {
+  constructor(ports: DurabilityPorts, { cluster, databases }: DurabilityTargets) {
     this.#ports = ports;
     this.#databases = databases;
     this.#cluster = cluster;
@@ -170,7 +174,7 @@ class Book {
   /** Changes the record, if nobody else has changed the cluster. */
   async write(changes: Partial<DurabilityRecord>): Promise<void> {
     const { kube, clock } = this.#ports;
-    const durability = amended(this.record, changes, timestamp(clock.now()));
+    const durability = amendDurability(this.record, changes, timestamp(clock.now()));
     const status = { ...this.#cluster.status, durability };
     this.#cluster = await kube.writeStatus(mySQLClusterKind, this.#cluster, status);
   }

@@ -1,65 +1,65 @@
 /** Works on the hosts of members on their way in: starts and ends their jobs, and makes replicas follow. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import { within } from '../../base/abort.ts';
+import { withDeadline } from '../../base/abort.ts';
 import type { Clock, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Member as DatabaseMember, Source, Stamp } from '../../database/port.ts';
 import type { Shell } from '../../shell/port.ts';
-import type { JoinDeed } from './decide/plan.ts';
+import type { HostAction } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
 import { jobsOf, revivalOf, rolloutOf } from './jobs.ts';
-import type { Site } from '../../cluster-access/access.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
 import { stampOf } from '../../cluster-access/stamp.ts';
 
-export interface HandsPorts {
+export interface HostJobPorts {
   readonly shell: Shell;
   readonly clock: Clock;
 }
 
-/** What the deeds of one pass are about. */
-export interface Work {
+/** What the actions of one pass are about. */
+export interface HostJobContext {
   readonly cluster: MySQLCluster;
-  readonly site: Site;
+  readonly site: ClusterAccess;
   readonly log: Logger;
 }
 
-/** How long a pass waits for its deeds; what takes longer goes on alone. */
+/** How long a pass waits for its actions; what takes longer goes on alone. */
 const patience: Millis = 2_000;
 /** A replica that is hardly behind has applied the rest long before. */
 const drainTime: Millis = 10_000;
 
-/** One deed at a time on each host, whatever pass it came from. */
-export class Hands {
-  readonly #ports: HandsPorts;
+/** One action at a time on each host, whatever pass it came from. */
+export class HostJobs {
+  readonly #ports: HostJobPorts;
   readonly #busy = new Set<string>();
   readonly #failures = new Map<string, AppError>();
 
-  constructor(ports: HandsPorts) {
+  constructor(ports: HostJobPorts) {
     this.#ports = ports;
   }
 
-  /** Why the newest deed on this Server, by uid, did not work. */
+  /** Why the newest action on this Server, by uid, did not work. */
   failureOf(serverUid: string): AppError | undefined {
     return this.#failures.get(serverUid);
   }
 
   /** Never fails: what did not work is logged, and seen in the next look. */
-  async carryOut(work: Work, deeds: readonly JoinDeed[]): Promise<void> {
+  async carryOut(work: HostJobContext, actions: readonly HostAction[]): Promise<void> {
     const { clock } = this.#ports;
-    const free = deeds.filter(({ member }) => !this.#busy.has(member.server.metadata.uid));
-    await within(clock, patience, Promise.all(free.map((deed) => this.#guarded(work, deed))));
+    const free = actions.filter(({ member }) => !this.#busy.has(member.server.metadata.uid));
+    await withDeadline(clock, patience, Promise.all(free.map((action) => this.#guarded(work, action))));
   }
 
-  async #guarded(work: Work, deed: JoinDeed): Promise<void> {
-    const { uid } = deed.member.server.metadata;
+  async #guarded(work: HostJobContext, action: HostAction): Promise<void> {
+    const { uid } = action.member.server.metadata;
     this.#busy.add(uid);
     try {
-      await this.#do(work, deed);
+      await this.#do(work, action);
       this.#failures.delete(uid);
     } catch (error) {
       const text = 'could not do what a member needs';
-      const fields = { err: error, server: deed.member.name, deed: deed.do };
+      const fields = { err: error, server: action.member.name, action: action.do };
       if (error instanceof AppError) {
         // It is tried with every pass, and said once.
         const isNew = this.#failures.get(uid)?.message !== error.message;
@@ -71,44 +71,47 @@ export class Hands {
     }
   }
 
-  async #do(work: Work, deed: JoinDeed): Promise<void> {
-    switch (deed.do) {
+  async #do(work: HostJobContext, action: HostAction): Promise<void> {
+    switch (action.do) {
       case 'start':
-        return await this.#start(work, deed);
+        return await this.#start(work, action);
       case 'cancel':
-        return await this.#cancel(work, deed);
+        return await this.#cancel(work, action);
       case 'follow':
-        return await follow(work, deed);
+        return await followPrimary(work, action);
       case 'revive':
-        return await this.#revive(work, deed);
+        return await this.#revive(work, action);
       case 'check':
-        return await this.#roll(work, deed);
+        return await this.#roll(work, action);
       case 'restart':
-        return await this.#roll(work, deed, await drained(work, deed));
+        return await this.#roll(work, action, await drainReplica(work, action));
     }
   }
 
   /** Preparation starts a server that holds data and does not run; it comes up read-only and follows nobody. */
   async #revive(
-    { cluster, site }: Work,
-    { member, since }: JoinDeed & { readonly do: 'revive' },
+    { cluster, site }: HostJobContext,
+    { member, since }: HostAction & { readonly do: 'revive' },
   ): Promise<void> {
     const host = site.host(member.server);
     if (host !== undefined)
       await this.#ports.shell.startJob(host, revivalOf(cluster, site, { member, since }));
   }
 
-  async #start({ cluster, site }: Work, deed: JoinDeed & { readonly do: 'start' }): Promise<void> {
-    const { own, donor } = await jobsOf(cluster, site, deed);
-    const host = site.host(deed.member.server);
-    const donorHost = deed.donor === undefined ? undefined : site.host(deed.donor.server);
+  async #start(
+    { cluster, site }: HostJobContext,
+    action: HostAction & { readonly do: 'start' },
+  ): Promise<void> {
+    const { own, donor } = await jobsOf(cluster, site, action);
+    const host = site.host(action.member.server);
+    const donorHost = action.donor === undefined ? undefined : site.host(action.donor.server);
     if (donor !== undefined && donorHost !== undefined) await this.#ports.shell.startJob(donorHost, donor);
     if (host !== undefined) await this.#ports.shell.startJob(host, own);
   }
 
   async #roll(
-    { cluster, site }: Work,
-    { member, since }: JoinDeed & { readonly do: 'check' | 'restart' },
+    { cluster, site }: HostJobContext,
+    { member, since }: HostAction & { readonly do: 'check' | 'restart' },
     restart?: Stamp,
   ): Promise<void> {
     const host = site.host(member.server);
@@ -117,10 +120,13 @@ export class Hands {
     await this.#ports.shell.startJob(host, rolloutOf(cluster, site, turn));
   }
 
-  async #cancel({ cluster, site }: Work, deed: JoinDeed & { readonly do: 'cancel' }): Promise<void> {
-    const ids = jobIDs(cluster, deed.member.record);
-    const host = site.host(deed.member.server);
-    const donorHost = deed.donor === undefined ? undefined : site.host(deed.donor.server);
+  async #cancel(
+    { cluster, site }: HostJobContext,
+    action: HostAction & { readonly do: 'cancel' },
+  ): Promise<void> {
+    const ids = jobIDs(cluster, action.member.record);
+    const host = site.host(action.member.server);
+    const donorHost = action.donor === undefined ? undefined : site.host(action.donor.server);
     if (host !== undefined) await this.#ports.shell.cancelJob(host, ids.own);
     if (donorHost !== undefined) await this.#ports.shell.cancelJob(donorHost, ids.donor);
   }
@@ -130,7 +136,10 @@ export class Hands {
  * A replica that has applied all it has received forgets nothing when it stops (MariaDB, MDEV-4698). Returns the stamp
  * under which it was told to receive no more.
  */
-async function drained({ cluster, site }: Work, { member: { server, name } }: JoinDeed): Promise<Stamp> {
+async function drainReplica(
+  { cluster, site }: HostJobContext,
+  { member: { server, name } }: HostAction,
+): Promise<Stamp> {
   const stamp = stampOf(cluster);
   const database = site.member(server)?.database;
   if (stamp === undefined || database === undefined) {
@@ -143,7 +152,10 @@ async function drained({ cluster, site }: Work, { member: { server, name } }: Jo
 }
 
 /** Acknowledges only who is recorded to: the record never lags behind the truth. */
-async function follow({ cluster, site }: Work, { member: { server, name } }: JoinDeed): Promise<void> {
+async function followPrimary(
+  { cluster, site }: HostJobContext,
+  { member: { server, name } }: HostAction,
+): Promise<void> {
   const stamp = stampOf(cluster);
   const member = site.member(server);
   const leader = site.leader();
@@ -154,7 +166,7 @@ async function follow({ cluster, site }: Work, { member: { server, name } }: Joi
 
 /** How a member follows `primary`. */
 export async function sourceOf(
-  { credentials }: Site,
+  { credentials }: ClusterAccess,
   { address, database, server }: DatabaseMember,
   acknowledges: boolean,
 ): Promise<Source> {

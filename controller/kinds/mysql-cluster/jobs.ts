@@ -9,14 +9,14 @@ import { preparationJob } from '../../database/preparation.ts';
 import type { Job } from '../../shell/port.ts';
 import type { Member } from './decide/member.ts';
 import { settingsOf } from './decide/wanted.ts';
-import type { JoinDeed } from './decide/plan.ts';
+import type { HostAction } from './decide/plan.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
-import type { Site } from '../../cluster-access/access.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
 
 /** The job that starts a database whose process has ended; once per trouble, told by its time. */
 export function revivalOf(
   cluster: MySQLCluster,
-  site: Site,
+  site: ClusterAccess,
   { member, since }: { readonly member: Member; readonly since: Instant },
 ): Job {
   const id = upkeepJobID(cluster, member.record, { what: 'revival', since });
@@ -27,7 +27,7 @@ export function revivalOf(
 /** The job that brings our files to a member; with a stamp it also restarts it, if its settings have changed. */
 export function rolloutOf(
   cluster: MySQLCluster,
-  site: Site,
+  site: ClusterAccess,
   { member, since, restart }: { readonly member: Member; readonly since: Instant; readonly restart?: Stamp },
 ): Job {
   const preparation = { ...preparationOf(cluster, site, member), initialise: false };
@@ -48,8 +48,8 @@ export interface Jobs {
 /** Asks hosts for their certificates where one must trust the other. */
 export async function jobsOf(
   cluster: MySQLCluster,
-  site: Site,
-  { member, job, donor }: JoinDeed & { readonly do: 'start' },
+  site: ClusterAccess,
+  { member, job, donor }: HostAction & { readonly do: 'start' },
 ): Promise<Jobs> {
   if (job === 'Cloning') return await copyOf(cluster, site, { member, donor });
   const { own: id } = jobIDs(cluster, member.record);
@@ -63,7 +63,7 @@ export async function jobsOf(
 /** Good for as long as the host may take to begin. */
 const urlLife: Millis = 3_600_000;
 
-async function dumpURL(site: Site, { bucket, prefix }: Dump): Promise<string> {
+async function dumpURL(site: ClusterAccess, { bucket, prefix }: Dump): Promise<string> {
   const { objects } = (await site.open()).cloud;
   const { key, ignored } = newestDump(await objects.list(bucket, prefix), prefix);
   if (key === undefined) {
@@ -74,7 +74,7 @@ async function dumpURL(site: Site, { bucket, prefix }: Dump): Promise<string> {
   return await objects.presignGet(bucket, key, urlLife);
 }
 
-function preparationOf(cluster: MySQLCluster, site: Site, member: Member) {
+function preparationOf(cluster: MySQLCluster, site: ClusterAccess, member: Member) {
   return {
     ...settingsOf(cluster, member),
     clusterUID: cluster.metadata.uid,
@@ -85,7 +85,7 @@ function preparationOf(cluster: MySQLCluster, site: Site, member: Member) {
 
 async function copyOf(
   cluster: MySQLCluster,
-  site: Site,
+  site: ClusterAccess,
   { member, donor }: { readonly member: Member; readonly donor: Member | undefined },
 ): Promise<Jobs> {
   const ids = jobIDs(cluster, member.record);
@@ -109,7 +109,7 @@ async function copyOf(
   };
 }
 
-function passwordsOf({ credentials }: Site) {
+function passwordsOf({ credentials }: ClusterAccess) {
   if (credentials === undefined) throw new AppError('database.denied', 'the passwords are not known');
   return credentials;
 }

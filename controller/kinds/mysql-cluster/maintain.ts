@@ -16,7 +16,7 @@ import { listServers } from '../../owned-servers/servers.ts';
 import { changeServers } from './act.ts';
 import { announce } from './announce.ts';
 import { takeStep } from './durability.ts';
-import { armedVerdict } from './decide/change.ts';
+import { failoverArmedCondition } from './decide/change.ts';
 import { conditionsOf } from './decide/conditions.ts';
 import { decideDurability } from './decide/durability.ts';
 import { decide, type Decision } from './decide/index.ts';
@@ -24,13 +24,13 @@ import { planEnlisting, planOpening, type Opening } from './decide/opening.ts';
 import { lastPromotion } from './decide/promotions.ts';
 import type { Observed } from './decide/plan.ts';
 import { planUpkeep } from './decide/upkeep.ts';
-import type { Hands } from './host-jobs.ts';
+import type { HostJobs } from './host-jobs.ts';
 import type { ClusterMetrics } from './metrics.ts';
-import { observe, type Depth, type Scene } from './observe.ts';
+import { observe, type Depth, type ClusterPass } from './observe.ts';
 import type { PrivilegeWatch } from './privileges.ts';
 import { askForSwitchover, noteRedundant } from './promote.ts';
 import type { Routes } from '../../routes/routes.ts';
-import { openSite, type Site } from '../../cluster-access/access.ts';
+import { openClusterAccess, type ClusterAccess } from '../../cluster-access/access.ts';
 import { stampOf } from '../../cluster-access/stamp.ts';
 import { statusOf } from './status.ts';
 
@@ -47,13 +47,13 @@ export interface MaintainPorts {
   readonly routes: Routes;
   readonly failpoints: Failpoints;
   readonly metrics: ClusterMetrics;
-  readonly hands: Hands;
+  readonly hostJobs: HostJobs;
   readonly privileges: PrivilegeWatch;
 }
 
 export async function look(
-  ports: Omit<MaintainPorts, 'hands'>,
-  scene: Scene,
+  ports: Omit<MaintainPorts, 'hostJobs'>,
+  scene: ClusterPass,
   depth: Depth,
 ): Promise<Observed> {
   const { cluster, servers, now } = scene;
@@ -65,16 +65,16 @@ export async function look(
 
 export async function maintain(
   ports: MaintainPorts,
-  scene: Scene,
+  scene: ClusterPass,
   { log, now }: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { kube, hands } = ports;
+  const { kube, hostJobs } = ports;
   const { observed, decision } = await decideNow(ports, scene);
   const opening = planOpening(observed);
   const written = await record(ports, { observed, decision, opening });
   await changeServers(kube, written, decision.servers);
-  const site = await openSite(ports, written, scene.site.credentials);
-  await hands.carryOut({ cluster: written, site, log }, decision.joins);
+  const site = await openClusterAccess(ports, written, scene.site.credentials);
+  await hostJobs.carryOut({ cluster: written, site, log }, decision.joins);
   await askForSwitchover(kube, written, decision.switchover);
   try {
     if (opening !== undefined) await open({ cluster: written, site }, opening);
@@ -96,10 +96,10 @@ interface Decided {
   readonly decision: Decision;
 }
 
-async function decideNow(ports: MaintainPorts, scene: Scene): Promise<Decided> {
+async function decideNow(ports: MaintainPorts, scene: ClusterPass): Promise<Decided> {
   const observed = await look(ports, scene, 'full');
   const decision = decide(observed);
-  if (!decision.servers.some((deed) => deed.do === 'create' || deed.do === 'delete'))
+  if (!decision.servers.some((action) => action.do === 'create' || action.do === 'delete'))
     return { observed, decision };
   // What the cache has not heard of yet would be made, or taken away, a second time.
   const servers = await listServers(ports.kube, scene.cluster);
@@ -137,7 +137,12 @@ export async function write(
   const next = { ...observed, status: { ...observed.status, ...changes } };
   const routing = ports.routes.keep({ ...cluster, status: next.status }, suspended);
   const troubles = decision?.troubles ?? planUpkeep(observed).troubles;
-  const conditions = conditionsOf({ observed: next, troubles, armed: armedVerdict(next, troubles), routing });
+  const conditions = conditionsOf({
+    observed: next,
+    troubles,
+    armed: failoverArmedCondition(next, troubles),
+    routing,
+  });
   const status = statusOf(observed, { ...changes, records: [...routing.records] }, conditions);
   const written = await ports.kube.writeStatus(mySQLClusterKind, cluster, status);
   announce(ports.events, cluster, status, decision?.events);
@@ -147,7 +152,7 @@ export async function write(
 
 /** What commits wait for is on record already. Nobody has written anything: the order among servers does not matter. */
 async function open(
-  { cluster, site }: Pick<Scene, 'cluster' | 'site'>,
+  { cluster, site }: Pick<ClusterPass, 'cluster' | 'site'>,
   { primary, ackers, durability }: Opening,
 ): Promise<void> {
   const stamp = stampOf(cluster);
@@ -165,7 +170,7 @@ async function enlist(
     observed,
     site,
     written,
-  }: Pick<Decided, 'observed'> & { readonly site: Site; readonly written: MySQLCluster },
+  }: Pick<Decided, 'observed'> & { readonly site: ClusterAccess; readonly written: MySQLCluster },
 ): Promise<void> {
   const member = planEnlisting({ ...observed, status: written.status ?? {} });
   const database = member === undefined ? undefined : site.member(member.server)?.database;
@@ -179,7 +184,12 @@ async function enlist(
 /** One step towards what commits should wait for. */
 async function keepPromises(
   ports: MaintainPorts,
-  { observed, decision, site, written }: Decided & { readonly site: Site; readonly written: MySQLCluster },
+  {
+    observed,
+    decision,
+    site,
+    written,
+  }: Decided & { readonly site: ClusterAccess; readonly written: MySQLCluster },
 ): Promise<void> {
   const now = { ...observed, cluster: written, status: written.status ?? {} };
   const { changeTime } = now.status.durability ?? {};

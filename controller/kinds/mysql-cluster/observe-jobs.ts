@@ -8,16 +8,16 @@ import { hasEnded, hasFailed, type JobLook } from '../../cluster-access/job-poll
 import { isJoined, type Member } from './decide/member.ts';
 import type { JobFacts, Observed } from './decide/plan.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
-import type { Site } from '../../cluster-access/access.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
 
 interface JobPorts {
   readonly clock: Clock;
   readonly shell: Shell;
 }
 
-interface JobScene {
+interface JobContext {
   readonly cluster: MySQLCluster;
-  readonly site: Site;
+  readonly site: ClusterAccess;
   readonly now: Instant;
 }
 
@@ -26,7 +26,7 @@ const tailBytes = 4_096;
 /** How far the jobs on the members' hosts are, by Server; hosts that do not answer are silent. */
 export async function observeJobs(
   ports: JobPorts,
-  scene: JobScene,
+  scene: JobContext,
   members: readonly Member[],
 ): Promise<Observed['jobs']> {
   const facts = await Promise.all(
@@ -40,7 +40,7 @@ export async function observeJobs(
 /** How the job, or the two jobs, of a member's step stand. */
 async function jobFacts(
   ports: JobPorts,
-  { cluster, site, now }: JobScene,
+  { cluster, site, now }: JobContext,
   member: Member,
   members: readonly Member[],
 ): Promise<readonly [string, JobFacts] | undefined> {
@@ -68,7 +68,7 @@ async function jobFacts(
 /** How the job that brings a member's settings in step stands. */
 async function rolloutFacts(
   ports: JobPorts,
-  { cluster, site }: JobScene,
+  { cluster, site }: JobContext,
   { server, record, name }: Member,
 ): Promise<readonly [string, JobFacts] | undefined> {
   const { rollout } = cluster.status ?? {};
@@ -85,7 +85,11 @@ interface Side {
   readonly id: string;
 }
 
-async function pollJob({ shell, clock }: JobPorts, site: Site, { server, id }: Side): Promise<JobLook> {
+async function pollJob(
+  { shell, clock }: JobPorts,
+  site: ClusterAccess,
+  { server, id }: Side,
+): Promise<JobLook> {
   const host = site.host(server);
   if (host === undefined) return { state: 'silent' };
   return (await ask(clock, shell.pollJob(host, id))) ?? { state: 'silent' };
@@ -93,7 +97,7 @@ async function pollJob({ shell, clock }: JobPorts, site: Site, { server, id }: S
 
 async function lastLineOf(
   { shell, clock }: JobPorts,
-  site: Site,
+  site: ClusterAccess,
   { server, id }: Side,
   look: JobLook | undefined,
 ): Promise<string | undefined> {

@@ -17,7 +17,7 @@ import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
 import { observeJobs } from './observe-jobs.ts';
 import type { PrivilegeWatch } from './privileges.ts';
-import type { Site } from '../../cluster-access/access.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
@@ -32,14 +32,14 @@ export interface ObservePorts {
 /** Supervision has not looked yet at one that has joined since. */
 const recently: Millis = 5_000;
 
-export interface Scene {
+export interface ClusterPass {
   readonly cluster: MySQLCluster;
-  readonly site: Site;
+  readonly site: ClusterAccess;
   readonly servers: readonly Server[];
   readonly now: Instant;
   /** Why there are no credentials. */
   readonly missing: string | undefined;
-  /** Why the newest deed on a Server, by uid, did not work. */
+  /** Why the newest action on a Server, by uid, did not work. */
   readonly failureOf: (serverUid: string) => AppError | undefined;
 }
 
@@ -49,7 +49,7 @@ export type Depth = 'quick' | 'full';
 /** Everything but the breaker's word. */
 export async function observe(
   ports: ObservePorts,
-  scene: Scene,
+  scene: ClusterPass,
   depth: Depth,
 ): Promise<Omit<Observed, 'allowance'>> {
   const { cluster, site, servers, now } = scene;
@@ -81,13 +81,13 @@ export async function observe(
   };
 }
 
-function isSuspended({ cluster, site }: Scene): boolean {
+function isSuspended({ cluster, site }: ClusterPass): boolean {
   return cluster.spec.suspend || isPaused(cluster) || site.deployment?.spec.suspend === true;
 }
 
 async function askForAccounts(
   { privileges }: ObservePorts,
-  { cluster, site, now }: Scene,
+  { cluster, site, now }: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
   const leader = site.leader();
@@ -106,7 +106,7 @@ function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promot
 /** What supervision saw, and what those say that it does not watch yet. */
 async function looksAt(
   ports: ObservePorts,
-  { cluster, site, servers, now }: Scene,
+  { cluster, site, servers, now }: ClusterPass,
   finding: Finding | undefined,
 ): Promise<Finding['looks']> {
   const looks = new Map(finding?.looks);
@@ -128,7 +128,11 @@ async function looksAt(
   return looks;
 }
 
-async function lookAt({ clock }: ObservePorts, site: Site, server: Server): Promise<Look | undefined> {
+async function lookAt(
+  { clock }: ObservePorts,
+  site: ClusterAccess,
+  server: Server,
+): Promise<Look | undefined> {
   const member = site.member(server);
   if (member === undefined) return undefined;
   return await ask(clock, member.database.look(patience));

@@ -15,7 +15,7 @@ import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
 import { createFence } from './fence.ts';
 import { sourceOf } from './host-jobs.ts';
-import type { Scene } from './observe.ts';
+import type { ClusterPass } from './observe.ts';
 import type { Routes } from '../../routes/routes.ts';
 import { dataHolders } from './supervise.ts';
 
@@ -35,7 +35,7 @@ export async function promotionFor(
   change: Change,
 ): Promise<Promotion> {
   if (change.do === 'take') return change.promotion;
-  const wanted = draft(cluster, change);
+  const wanted = draftPromotion(cluster, change);
   try {
     return await kube.create(promotionKind, wanted);
   } catch (error) {
@@ -56,7 +56,7 @@ export async function carryOnWith(
     observed,
     promotion,
   }: {
-    readonly scene: Scene;
+    readonly scene: ClusterPass;
     readonly observed: Pick<Observed, 'finding' | 'promotions'>;
     readonly promotion: Promotion;
   },
@@ -135,7 +135,7 @@ export async function askForSwitchover(
   if (name === undefined) return;
   const { server: expectedPrimary } = cluster.status?.primary ?? {};
   const why = 'The primary is to be restarted with changed settings.';
-  const { spec, ...rest } = draft(cluster, { do: 'create', name, why });
+  const { spec, ...rest } = draftPromotion(cluster, { do: 'create', name, why });
   const planned = { ...spec, mode: 'Graceful', trigger: 'Manual' } as const;
   const expected = expectedPrimary === undefined ? {} : { expectedPrimary };
   try {
@@ -145,7 +145,7 @@ export async function askForSwitchover(
   }
 }
 
-function draft(
+function draftPromotion(
   cluster: MySQLCluster,
   { name, why }: Change & { readonly do: 'create' },
 ): NewObject<Promotion> {

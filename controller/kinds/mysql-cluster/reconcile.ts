@@ -11,27 +11,27 @@ import type { KindController, ReconcileContext, ReconcileResult } from '../../ku
 import { listServers, ownServers, releaseServers } from '../../owned-servers/servers.ts';
 import { changeServers } from './act.ts';
 import { CredentialStore, type Credentials } from '../../cluster-access/credentials.ts';
-import { armedVerdict, planChange } from './decide/change.ts';
+import { failoverArmedCondition, planChange } from './decide/change.ts';
 import { conditionsOf } from './decide/conditions.ts';
 import { decideDeletion } from './decide/deletion.ts';
 import { currentPromotion, isWaiting } from './decide/promotions.ts';
 import type { Observed } from './decide/plan.ts';
-import { Hands } from './host-jobs.ts';
+import { HostJobs } from './host-jobs.ts';
 import { look, maintain, write, type MaintainPorts } from './maintain.ts';
-import type { Scene } from './observe.ts';
+import type { ClusterPass } from './observe.ts';
 import { PrivilegeWatch } from './privileges.ts';
 import { carryOnWith, dropCurrent, liveCurrent, promotionFor } from './promote.ts';
-import { openSite } from '../../cluster-access/access.ts';
+import { openClusterAccess } from '../../cluster-access/access.ts';
 import { statusOf } from './status.ts';
 import { supervise } from './supervise.ts';
 import { byDeployment, byPromotion, byServer, byTemplate } from './wakes.ts';
 
-export interface MySQLClusterPorts extends Omit<MaintainPorts, 'hands' | 'privileges'> {
+export interface MySQLClusterPorts extends Omit<MaintainPorts, 'hostJobs' | 'privileges'> {
   readonly failoverMetrics: FailoverMetrics;
 }
 
 interface Ports extends MySQLClusterPorts {
-  readonly hands: Hands;
+  readonly hostJobs: HostJobs;
   readonly privileges: PrivilegeWatch;
   readonly credentials: CredentialStore;
 }
@@ -39,7 +39,7 @@ interface Ports extends MySQLClusterPorts {
 export function createMySQLClusterController(ports: MySQLClusterPorts): KindController {
   const own: Ports = {
     ...ports,
-    hands: new Hands(ports),
+    hostJobs: new HostJobs(ports),
     privileges: new PrivilegeWatch(ports.clock),
     credentials: new CredentialStore(ports.kube),
   };
@@ -63,7 +63,7 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
   const cluster = cache.get(mySQLClusterKind, key);
   if (cluster === undefined) return {};
   const { deletionTimestamp, finalizers = [] } = cluster.metadata;
-  if (deletionTimestamp !== undefined) return await retire(ports, cluster, context);
+  if (deletionTimestamp !== undefined) return await retireCluster(ports, cluster, context);
   if (!finalizers.includes(finalizer)) {
     await kube.setFinalizers(mySQLClusterKind, cluster, [...finalizers, finalizer]);
     return { after: 0 };
@@ -72,7 +72,8 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
   supervise(ports, scene);
   // A dead primary comes first: nothing that may take time is asked before.
   const quick = await look(ports, scene, 'quick');
-  if (cluster.status?.currentPromotionRef !== undefined) return await change(ports, scene, quick, context);
+  if (cluster.status?.currentPromotionRef !== undefined)
+    return await continueChange(ports, scene, quick, context);
   const begin = planChange(quick);
   if (begin !== undefined) {
     const { metadata } = await promotionFor(ports, cluster, begin);
@@ -82,20 +83,20 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
   return await maintain(ports, scene, context);
 }
 
-async function sceneOf(ports: Ports, cluster: MySQLCluster, { now }: ReconcileContext): Promise<Scene> {
+async function sceneOf(ports: Ports, cluster: MySQLCluster, { now }: ReconcileContext): Promise<ClusterPass> {
   const credentials = await ports.credentials.read(cluster, now);
   const isMissing = 'problem' in credentials;
   const known: Credentials | undefined = isMissing ? undefined : credentials;
-  const site = await openSite(ports, cluster, known);
+  const site = await openClusterAccess(ports, cluster, known);
   const servers = ownServers(ports.cache, cluster);
-  const failureOf = (uid: string) => ports.hands.failureOf(uid);
+  const failureOf = (uid: string) => ports.hostJobs.failureOf(uid);
   return { cluster, site, servers, now, missing: isMissing ? credentials.problem : undefined, failureOf };
 }
 
 /** One change of primary, as far as it goes now. */
-async function change(
+async function continueChange(
   ports: Ports,
-  scene: Scene,
+  scene: ClusterPass,
   observed: Observed,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
@@ -119,7 +120,7 @@ async function change(
 }
 
 /** Its names go, then its servers, or they are left behind; nothing is promoted any more. */
-async function retire(
+async function retireCluster(
   ports: Ports,
   cluster: MySQLCluster,
   context: ReconcileContext,
@@ -128,7 +129,7 @@ async function retire(
   const { finalizers = [], uid } = cluster.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, cluster);
-  const site = await openSite(ports, cluster, undefined);
+  const site = await openClusterAccess(ports, cluster, undefined);
   const scene = { cluster, site, servers, now: context.now, missing: undefined, failureOf: () => undefined };
   const observed = await look(ports, scene, 'quick');
   const { ready, remove, release, done } = decideDeletion(observed);
@@ -136,7 +137,7 @@ async function retire(
     supervision.forget(uid);
     await routes.retire(cluster);
   }
-  const armed = armedVerdict(observed, new Map());
+  const armed = failoverArmedCondition(observed, new Map());
   const routing = { reason: 'NotConfigured', message: 'It is being deleted.' } as const;
   const conditions = { ...conditionsOf({ observed, troubles: new Map(), armed, routing }), Ready: ready };
   const status = statusOf(observed, { records: undefined }, conditions);

@@ -1,5 +1,5 @@
 /** From facts and decisions to the status that is written. Pure. */
-import { stampConditions, type Verdict } from '../../api/conditions.ts';
+import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
 import { annotations as names, labels } from '../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import { timestamp } from '../../base/clock.ts';
@@ -63,10 +63,10 @@ function endpointsOf({ cluster, members }: Observed): MySQLClusterStatus['endpoi
   };
 }
 
-function verdictsOf(observed: Observed, conditions: Conditions): readonly Verdict[] {
+function verdictsOf(observed: Observed, conditions: Conditions): readonly UnstampedCondition[] {
   const { Ready: ready, FailingOver: failingOver, SettingsApplied: settings } = conditions;
   const { problem, members, cluster } = observed;
-  const passing: Verdict[] = [];
+  const passing: UnstampedCondition[] = [];
   if (failingOver.reason === 'FailoverBlocked') {
     passing.push({
       type: 'Stalled',

@@ -5,7 +5,7 @@ import { serverKind, type Server } from '../../api/server.ts';
 import type { Databases, Member as DatabaseMember } from '../../database/port.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Supervision } from '../../supervision/port.ts';
-import type { Scene } from './observe.ts';
+import type { ClusterPass } from './observe.ts';
 
 export interface SupervisePorts {
   readonly cache: Cache;
@@ -17,7 +17,7 @@ export interface SupervisePorts {
 const witnessLimit = 5;
 
 /** Called with every pass; a cluster whose first primary has no data yet is not watched. */
-export function supervise(ports: SupervisePorts, scene: Scene): void {
+export function supervise(ports: SupervisePorts, scene: ClusterPass): void {
   const { cluster, site } = scene;
   const { primary, durability } = cluster.status ?? {};
   const members = dataHolders(scene);
@@ -39,7 +39,7 @@ export function supervise(ports: SupervisePorts, scene: Scene): void {
 }
 
 /** Servers that have joined, as far as they can be reached at all; also the primary that was chosen and has no data yet. */
-export function dataHolders({ cluster, site, servers }: Scene): readonly DatabaseMember[] {
+export function dataHolders({ cluster, site, servers }: ClusterPass): readonly DatabaseMember[] {
   const { members = [], primary } = cluster.status ?? {};
   return servers.flatMap((server) => {
     const { name, labels: marks } = server.metadata;
@@ -52,7 +52,7 @@ export function dataHolders({ cluster, site, servers }: Scene): readonly Databas
 }
 
 /** Application servers: those whose view of the primary matters. */
-function witnessesOf({ cache, databases }: SupervisePorts, { cluster, site }: Scene) {
+function witnessesOf({ cache, databases }: SupervisePorts, { cluster, site }: ClusterPass) {
   const arrays = cluster.spec.endpoints?.localProxy?.arrays ?? [];
   const { namespace = '' } = cluster.metadata;
   const hosts = cache

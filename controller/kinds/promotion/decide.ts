@@ -4,7 +4,7 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Promotion } from '../../api/promotion.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { Millis } from '../../base/clock.ts';
-import { refusalOf, type Refusal, type Request } from '../../failover/suitability.ts';
+import { refusalOf, type PromotionRefusal, type Request } from '../../failover/suitability.ts';
 import type { Observed } from './observe.ts';
 
 export type Judgement =
@@ -23,24 +23,24 @@ const unknownPeriod: Millis = 1_000;
 /** A controller that has just begun has not heard of all replicas yet; nor has anybody of one that is restarting. */
 const replicaPatience: Millis = 10_000;
 
-export function judge(observed: Observed): Judgement {
+export function judgePromotion(observed: Observed): Judgement {
   const { promotion, cluster, now } = observed;
   const { name } = promotion.spec.clusterRef;
   if (isFinished(promotion)) return { is: 'Finished' };
   if (hasBegun(promotion, cluster)) return { is: 'Begun' };
-  if (promotion.spec.trigger === 'Automatic') return automatic(promotion, cluster);
+  if (promotion.spec.trigger === 'Automatic') return judgeAutomatic(promotion, cluster);
   if (cluster === undefined) {
     const left = Date.parse(promotion.metadata.creationTimestamp) + clusterPatience - now;
     if (left > 0) return { is: 'Unknown', recheckAfter: Math.min(left, unknownPeriod) };
-    return refused(`There is no MySQLCluster ${name} in this namespace.`);
+    return refuse(`There is no MySQLCluster ${name} in this namespace.`);
   }
   if (cluster.metadata.deletionTimestamp !== undefined) {
-    return refused(`MySQLCluster ${name} is being deleted.`);
+    return refuse(`MySQLCluster ${name} is being deleted.`);
   }
-  return manual(observed, cluster);
+  return judgeManual(observed, cluster);
 }
 
-function manual({ promotion, suspended, replicas, now }: Observed, cluster: MySQLCluster): Judgement {
+function judgeManual({ promotion, suspended, replicas, now }: Observed, cluster: MySQLCluster): Judgement {
   const { startDeadlineSeconds } = promotion.spec;
   const left = Date.parse(promotion.metadata.creationTimestamp) + startDeadlineSeconds * 1000 - now;
   const recheckAfter = left + 1;
@@ -61,7 +61,7 @@ function manual({ promotion, suspended, replicas, now }: Observed, cluster: MySQ
     : refusedUnlessEarly(request, refusal);
 }
 
-function refusedUnlessEarly(request: Request, refusal: Refusal): Judgement {
+function refusedUnlessEarly(request: Request, refusal: PromotionRefusal): Judgement {
   const isEarly = refusal.reason === 'PreconditionFailed' && mayStillAnswer(request);
   return isEarly ? { is: 'Unknown', recheckAfter: unknownPeriod } : { is: 'Refused', ...refusal };
 }
@@ -82,16 +82,16 @@ function obstacleOf({ metadata, status }: MySQLCluster, suspended: boolean): str
 }
 
 /** The controller makes them for itself, owned by the cluster; only the engine judges those. */
-function automatic({ metadata }: Promotion, cluster: MySQLCluster | undefined): Judgement {
+function judgeAutomatic({ metadata }: Promotion, cluster: MySQLCluster | undefined): Judgement {
   const owners = metadata.ownerReferences ?? [];
   const isOurs = owners.some(({ controller, uid }) => controller === true && uid === cluster?.metadata.uid);
   if (isOurs) return { is: 'Begun' };
-  return refused(
+  return refuse(
     '`trigger` Automatic is what the controller writes. Leave it out; mode Forced does what it does.',
   );
 }
 
-function refused(message: string): Judgement {
+function refuse(message: string): Judgement {
   return { is: 'Refused', reason: 'PreconditionFailed', message };
 }
 

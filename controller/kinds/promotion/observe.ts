@@ -48,12 +48,12 @@ function replicasOf(cluster: MySQLCluster | undefined, { looks }: Finding, now: 
     const seen = looks.get(server);
     const isFresh = seen !== undefined && now - seen.at <= lookLife;
     return isFresh
-      ? { server, ...standing(seen.look) }
+      ? { server, ...replicaStanding(seen.look) }
       : { server, isSilent: true, problem: 'it does not answer' };
   });
 }
 
-function standing({ replication }: Look): Omit<Replica, 'server'> {
+function replicaStanding({ replication }: Look): Omit<Replica, 'server'> {
   if (replication === undefined) return { problem: 'it follows nobody' };
   const error = replication.applierError ?? replication.receiverError;
   if (error !== undefined) return { problem: `it stopped: ${error.number} ${error.message}` };

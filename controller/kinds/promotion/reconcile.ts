@@ -4,7 +4,7 @@ import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts'
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
-import { judge } from './decide.ts';
+import { judgePromotion } from './decide.ts';
 import { observe, type ObservePorts } from './observe.ts';
 import { queuedStatus, refusedStatus } from './status.ts';
 
@@ -35,8 +35,8 @@ async function reconcile(
   const promotion = cache.get(promotionKind, key);
   if (promotion === undefined) return {};
   const observed = observe(ports, promotion, now);
-  const judgement = judge(observed);
-  if (judgement.is === 'Finished') return await settle(ports, promotion);
+  const judgement = judgePromotion(observed);
+  if (judgement.is === 'Finished') return await settleDeletion(ports, promotion);
   if (promotion.metadata.deletionTimestamp !== undefined) return await letGo(kube, promotion);
   if (judgement.is === 'Begun') return {};
   if (judgement.is === 'Refused') {
@@ -45,14 +45,18 @@ async function reconcile(
     return {};
   }
   if (judgement.is === 'Queued') {
-    const held = await hold(kube, promotion, observed.cluster);
+    const held = await holdPromotion(kube, promotion, observed.cluster);
     await kube.writeStatus(promotionKind, held, queuedStatus(held, judgement, now));
   }
   return { after: judgement.recheckAfter };
 }
 
 /** Bound to its cluster before it may begin: found by its label, gone with its owner, and kept while it runs. */
-async function hold(kube: Kube, promotion: Promotion, cluster: MySQLCluster | undefined): Promise<Promotion> {
+async function holdPromotion(
+  kube: Kube,
+  promotion: Promotion,
+  cluster: MySQLCluster | undefined,
+): Promise<Promotion> {
   const { finalizers = [], ownerReferences = [] } = promotion.metadata;
   if (cluster === undefined || finalizers.includes(finalizer)) return promotion;
   const { name, uid } = cluster.metadata;
@@ -73,13 +77,16 @@ async function letGo(kube: Kube, promotion: Promotion): Promise<ReconcileResult>
   // Asked live: the cluster may have taken it a moment ago.
   const cluster = await kube.get(mySQLClusterKind, { namespace, name: promotion.spec.clusterRef.name });
   const isCurrent = cluster?.status?.currentPromotionRef?.name === promotion.metadata.name;
-  if (!isCurrent) await release(kube, promotion);
+  if (!isCurrent) await releasePromotion(kube, promotion);
   return {};
 }
 
 /** It has ended: nothing keeps it, and it makes room for later ones. */
-async function settle({ kube, cache }: PromotionPorts, promotion: Promotion): Promise<ReconcileResult> {
-  await release(kube, promotion);
+async function settleDeletion(
+  { kube, cache }: PromotionPorts,
+  promotion: Promotion,
+): Promise<ReconcileResult> {
+  await releasePromotion(kube, promotion);
   const { namespace = '' } = promotion.metadata;
   const { name } = promotion.spec.clusterRef;
   const finished = cache
@@ -90,7 +97,7 @@ async function settle({ kube, cache }: PromotionPorts, promotion: Promotion): Pr
   return {};
 }
 
-async function release(kube: Kube, promotion: Promotion): Promise<void> {
+async function releasePromotion(kube: Kube, promotion: Promotion): Promise<void> {
   const { finalizers = [] } = promotion.metadata;
   const others = finalizers.filter((one) => one !== finalizer);
   await kube.setFinalizers(promotionKind, promotion, others);

@@ -1,5 +1,5 @@
 /** The status of a Promotion that has not begun: it waits, or it never will. Pure. */
-import { stampConditions, type Verdict } from '../../api/conditions.ts';
+import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
 import type { Promotion, PromotionStatus } from '../../api/promotion.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
 import type { Judgement } from './decide.ts';
@@ -9,7 +9,7 @@ export function queuedStatus(
   { message }: Extract<Judgement, { readonly is: 'Queued' }>,
   now: Instant,
 ): PromotionStatus {
-  return stamped(promotion, now, [
+  return stampStatus(promotion, now, [
     { type: 'Succeeded', status: 'Unknown', reason: 'Queued', message },
     { type: 'Finished', status: 'False', reason: 'Queued', message },
     { type: 'Reconciling', status: 'True', reason: 'Queued', message },
@@ -21,17 +21,17 @@ export function refusedStatus(
   { reason, message }: Extract<Judgement, { readonly is: 'Refused' }>,
   now: Instant,
 ): PromotionStatus {
-  const status = stamped(promotion, now, [
+  const status = stampStatus(promotion, now, [
     { type: 'Succeeded', status: 'False', reason, message },
     { type: 'Finished', status: 'True', reason: 'Failed', message },
   ]);
   return { ...status, completionTime: timestamp(now) };
 }
 
-function stamped(
+function stampStatus(
   { metadata, status }: Promotion,
   now: Instant,
-  verdicts: readonly Verdict[],
+  verdicts: readonly UnstampedCondition[],
 ): PromotionStatus {
   const generation = metadata.generation ?? 1;
   const stamp = { generation, at: timestamp(now) };

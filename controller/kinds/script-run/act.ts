@@ -4,23 +4,23 @@ import { AppError } from '../../base/errors.ts';
 import { carryLog, type CarriedLog } from './carry-log.ts';
 import type { Move } from './decide/facts.ts';
 import { endStep, replaceStep, withMessage, withoutMessage, type Result } from './decide/record.ts';
-import type { ActPorts, Deed } from './action.ts';
+import type { ActPorts, Action } from './action.ts';
 import { makeJob } from './job.ts';
 import type { Place } from './place.ts';
 
 /** The result to record. A host, a store or an input that fails does not throw: that is what results are for. */
-export async function act(ports: ActPorts, deed: Deed): Promise<Result> {
-  const { move, site } = deed;
+export async function act(ports: ActPorts, action: Action): Promise<Result> {
+  const { move, site } = action;
   if (site === undefined || !('host' in site.place)) return move.after;
-  if (move.do === 'start') return start(ports, deed, move, site.place);
-  if (move.do === 'cancel') return cancel(ports, move, site.place);
-  if (move.do === 'collect') return collect(ports, deed, site.place);
-  return site.isLogDue ? streamLog(ports, deed, site.place) : move.after;
+  if (move.do === 'start') return start(ports, action, move, site.place);
+  if (move.do === 'cancel') return cancelJob(ports, move, site.place);
+  if (move.do === 'collect') return collectResult(ports, action, site.place);
+  return site.isLogDue ? streamLog(ports, action, site.place) : move.after;
 }
 
 async function start(
   ports: ActPorts,
-  { run, now }: Deed,
+  { run, now }: Action,
   move: Move & { readonly do: 'start' },
   place: Place,
 ): Promise<Result> {
@@ -50,7 +50,7 @@ async function start(
 }
 
 /** A host that does not answer is asked again in the next pass, until its time is up. */
-async function cancel(
+async function cancelJob(
   ports: ActPorts,
   move: Move & { readonly do: 'cancel' },
   place: Place,
@@ -59,26 +59,26 @@ async function cancel(
   return move.after;
 }
 
-async function collect(ports: ActPorts, deed: Deed, place: Place): Promise<Result> {
+async function collectResult(ports: ActPorts, action: Action, place: Place): Promise<Result> {
   ports.failpoints.hit('boot.after-job-finished');
-  const log = await carryLog(ports, deed, place, { isLive: false });
-  if (log === undefined) return deed.move.after;
+  const log = await carryLog(ports, action, place, { isLive: false });
+  if (log === undefined) return action.move.after;
   ports.failpoints.hit('boot.after-log-stored');
-  return { ...withLog(deed, log), logBytes: log.bytes };
+  return { ...withLog(action, log), logBytes: log.bytes };
 }
 
 /** While the job runs: what there is so far, for people who watch. The record still says where this part begins. */
-async function streamLog(ports: ActPorts, deed: Deed, place: Place): Promise<Result> {
-  const log = await carryLog(ports, deed, place, { isLive: true });
-  return log === undefined ? deed.move.after : withLog(deed, log);
+async function streamLog(ports: ActPorts, action: Action, place: Place): Promise<Result> {
+  const log = await carryLog(ports, action, place, { isLive: true });
+  return log === undefined ? action.move.after : withLog(action, log);
 }
 
-function withLog({ move }: Deed, { tail, url }: CarriedLog): Result {
+function withLog({ move }: Action, { tail, url }: CarriedLog): Result {
   return { ...move.after, logTail: tail, ...(url === undefined ? {} : { logURL: url }) };
 }
 
 /** Removes what a server that has finished keeps of this run; what cannot be reached stays there and does no harm. */
-export async function forget(ports: ActPorts, result: Result, place: Place): Promise<void> {
+export async function forgetJob(ports: ActPorts, result: Result, place: Place): Promise<void> {
   for (const jobID of jobsOf(result)) {
     ports.memory.forget(jobID);
     if ((await failureOf(ports.shell.forgetJob(place.host, jobID))) !== undefined) return;

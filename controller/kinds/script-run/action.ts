@@ -6,7 +6,7 @@ import type { Shell } from '../../shell/port.ts';
 import type { Move } from './decide/facts.ts';
 import type { Result } from './decide/record.ts';
 import type { JobMemory } from './memory.ts';
-import type { Site } from './observe.ts';
+import type { RunPass } from './observe.ts';
 import type { PlacePorts } from './place.ts';
 
 export interface ActPorts extends PlacePorts {
@@ -16,11 +16,11 @@ export interface ActPorts extends PlacePorts {
 }
 
 /** One move of a run, where it happens, and the server's record before it. */
-export interface Deed {
+export interface Action {
   readonly run: ScriptRun;
   readonly move: Move;
   readonly before: Result;
   /** Absent for servers that nobody looked at in this pass. */
-  readonly site: Site | undefined;
+  readonly site: RunPass | undefined;
   readonly now: Instant;
 }

@@ -1,6 +1,6 @@
 /** Brings the log of one job from its host to the state store, with its secrets hidden. */
 import { AppError } from '../../base/errors.ts';
-import type { ActPorts, Deed } from './action.ts';
+import type { ActPorts, Action } from './action.ts';
 import { makeJob } from './job.ts';
 import { readMasked, tailOf, type LogPart } from '../../job-logs/masked-log.ts';
 import type { Place } from './place.ts';
@@ -23,26 +23,30 @@ const storeAttempts = 3;
  */
 export async function carryLog(
   ports: ActPorts,
-  deed: Deed,
+  action: Action,
   place: Place,
   { isLive }: { readonly isLive: boolean },
 ): Promise<CarriedLog | undefined> {
-  const look = deed.site?.look;
-  const jobID = deed.before.steps?.at(-1)?.jobID;
+  const look = action.site?.look;
+  const jobID = action.before.steps?.at(-1)?.jobID;
   if (look === undefined || !('logBytes' in look) || jobID === undefined) return undefined;
-  const secrets = await secretsOf(ports, deed, place, jobID);
+  const secrets = await secretsOf(ports, action, place, jobID);
   const part = { host: place.host, jobID, logBytes: look.logBytes, isLive, secrets };
   const body = await readPart(ports, part);
   if (body === undefined) return undefined;
-  const section = Buffer.concat([Buffer.from(`=== ${titleOf(deed, place)}\n`), body]);
-  return { tail: tailOf(body), ...(await store(deed, place, section)) };
+  const section = Buffer.concat([Buffer.from(`=== ${titleOf(action, place)}\n`), body]);
+  return { tail: tailOf(body), ...(await storeSection(action, place, section)) };
 }
 
-async function store(deed: Deed, place: Place, section: Buffer): Promise<Pick<CarriedLog, 'bytes' | 'url'>> {
+async function storeSection(
+  action: Action,
+  place: Place,
+  section: Buffer,
+): Promise<Pick<CarriedLog, 'bytes' | 'url'>> {
   const { bucket, prefix } = place.account.spec.stateStore;
-  const { namespace = '', name } = deed.run.metadata;
-  const key = `${prefix}runs/${namespace}/${name}/${deed.before.server}.log`;
-  const keep = deed.before.logBytes ?? 0;
+  const { namespace = '', name } = action.run.metadata;
+  const key = `${prefix}runs/${namespace}/${name}/${action.before.server}.log`;
+  const keep = action.before.logBytes ?? 0;
   const { objects } = place.cloud;
   for (let attempt = 1; attempt <= storeAttempts; attempt += 1) {
     try {
@@ -54,7 +58,7 @@ async function store(deed: Deed, place: Place, section: Buffer): Promise<Pick<Ca
       if (!(error instanceof AppError)) throw error;
     }
   }
-  return { bytes: keep, url: deed.before.logURL };
+  return { bytes: keep, url: action.before.logURL };
 }
 
 async function readPart(ports: ActPorts, part: LogPart): Promise<Buffer | undefined> {
@@ -72,7 +76,7 @@ async function readPart(ports: ActPorts, part: LogPart): Promise<Buffer | undefi
  */
 async function secretsOf(
   ports: ActPorts,
-  { run, before }: Deed,
+  { run, before }: Action,
   place: Place,
   jobID: string,
 ): Promise<readonly string[] | undefined> {
@@ -85,7 +89,7 @@ async function secretsOf(
   return given === made.secretsVersion ? made.secrets : undefined;
 }
 
-function titleOf({ before }: Deed, place: Place): string {
+function titleOf({ before }: Action, place: Place): string {
   const steps = before.steps ?? [];
   const step = steps.at(-1);
   const script = place.steps[steps.length - 1]?.script.name ?? '';

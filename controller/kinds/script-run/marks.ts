@@ -28,10 +28,10 @@ export async function writeMarks(
     const mark = server.metadata.annotations?.[operationAnnotation];
     if (run !== undefined && out.has(server.metadata.name)) {
       if (mark === markOf(run)) continue;
-      await kube.patch(serverKind, server, annotate(markOf(run)));
+      await kube.patch(serverKind, server, annotationPatch(markOf(run)));
       failpoints.hit('operation.after-drain-marked');
     } else if (nameIn(mark) === key.name) {
-      await kube.patch(serverKind, server, annotate(null));
+      await kube.patch(serverKind, server, annotationPatch(null));
       failpoints.hit('operation.after-mark-removed');
     }
   }
@@ -57,6 +57,6 @@ function nameIn(mark: string | undefined): string | undefined {
   return mark?.split(' ')[1];
 }
 
-function annotate(mark: string | null): object {
+function annotationPatch(mark: string | null): object {
   return { metadata: { annotations: { [operationAnnotation]: mark } } };
 }

@@ -17,7 +17,7 @@ export interface ObservePorts extends PlacePorts {
 }
 
 /** One server of the run with all that is needed to act there. */
-export interface Site {
+export interface RunPass {
   readonly place: Place | NoPlace;
   readonly look?: Look;
   readonly isLogDue: boolean;
@@ -25,7 +25,7 @@ export interface Site {
 
 export interface Observation extends Observed {
   /** By server name. */
-  readonly sites: ReadonlyMap<string, Site>;
+  readonly sites: ReadonlyMap<string, RunPass>;
 }
 
 /** Looks at the servers that are under way and at those that may begin in this pass. */
@@ -34,7 +34,7 @@ export async function observe(ports: ObservePorts, run: ScriptRun, now: Instant)
   const active = results.filter((result) => result.state === 'Running');
   const next = results.filter((result) => result.state === 'Queued').slice(0, run.spec.parallelism);
   const looked = [...active, ...next].map(
-    async (result): Promise<readonly [string, Site]> => [
+    async (result): Promise<readonly [string, RunPass]> => [
       result.server,
       await lookAt(ports, run, result, now),
     ],
@@ -47,18 +47,19 @@ export async function observe(ports: ObservePorts, run: ScriptRun, now: Instant)
   return { now, run, targets, sites };
 }
 
-async function lookAt(ports: ObservePorts, run: ScriptRun, result: Result, now: Instant): Promise<Site> {
+async function lookAt(ports: ObservePorts, run: ScriptRun, result: Result, now: Instant): Promise<RunPass> {
   const place = await findPlace(ports, run, result.server);
   const jobID = result.steps?.at(-1)?.jobID;
   if (jobID === undefined || !mayHaveJob(run, result)) return { place, isLogDue: false };
-  if (!('host' in place)) return { place, isLogDue: false, look: unreachable(place.message, place.final) };
+  if (!('host' in place))
+    return { place, isLogDue: false, look: unreachableLook(place.message, place.final) };
   try {
     const look = await ports.shell.pollJob(place.host, jobID);
     const isLogDue = look.state === 'running' && ports.memory.isLogDue(jobID, look.logBytes, now);
     return { place, look, isLogDue };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const look = unreachable(`${error.message} [${error.code}]`, error.retry === 'never');
+    const look = unreachableLook(`${error.message} [${error.code}]`, error.retry === 'never');
     return { place, look, isLogDue: false };
   }
 }
@@ -69,7 +70,7 @@ function mayHaveJob(run: ScriptRun, result: Result): boolean {
   return result.state === 'Running' && (isAccepted || run.spec.cancel || run.spec.phase === 'Decommission');
 }
 
-function unreachable(message: string, final: boolean): Look {
+function unreachableLook(message: string, final: boolean): Look {
   return { state: 'unreachable', final, message };
 }
 
@@ -80,7 +81,7 @@ function standingOf(cache: Cache, run: ScriptRun, name: string): Pick<TargetFact
   return run.spec.drain ? { isGone, service: serviceOf(cache, run, server) } : { isGone };
 }
 
-function factsOf(run: ScriptRun, server: string, { place, look }: Site): Omit<TargetFacts, 'isGone'> {
+function factsOf(run: ScriptRun, server: string, { place, look }: RunPass): Omit<TargetFacts, 'isGone'> {
   const common = { server, jobPrefix: jobPrefix(run, server), ...(look === undefined ? {} : { look }) };
   if (!('host' in place)) {
     const { instanceID, message, final } = place;

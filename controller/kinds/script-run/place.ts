@@ -18,7 +18,7 @@ import type { Cloud } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { Host } from '../../shell/port.ts';
-import type { Refusal } from './targets.ts';
+import type { TargetRefusal } from './targets.ts';
 
 export interface PlacePorts {
   readonly kube: Kube;
@@ -37,7 +37,7 @@ export interface Place {
 }
 
 /** Why there is no such place, and whether waiting may help. */
-export type NoPlace = Refusal & { readonly instanceID: string | undefined };
+export type NoPlace = TargetRefusal & { readonly instanceID: string | undefined };
 
 export async function findPlace(ports: PlacePorts, run: ScriptRun, name: string): Promise<Place | NoPlace> {
   const namespace = run.metadata.namespace ?? '';
@@ -78,7 +78,7 @@ export function jobPrefix(run: ScriptRun, server: string): string {
   return createHash('sha256').update(`${run.metadata.uid}/${server}`).digest('hex').slice(0, 32);
 }
 
-type Steps = { readonly steps: Place['steps'] } | Refusal;
+type Steps = { readonly steps: Place['steps'] } | TargetRefusal;
 
 /** The scripts to run: those of the revision the server was launched with, or one Script as it is now. */
 async function stepsOf(

@@ -9,10 +9,10 @@ import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { Shell } from '../../shell/port.ts';
-import { act, forget } from './act.ts';
+import { act, forgetJob } from './act.ts';
 import type { ActPorts } from './action.ts';
 import { decide, type Plan } from './decide/index.ts';
-import { isFinal, isOut, queue, type Result } from './decide/record.ts';
+import { isFinal, isOut, queueResults, type Result } from './decide/record.ts';
 import { inputProblems } from './job.ts';
 import { byMark, writeMarks } from './marks.ts';
 import { JobMemory } from './memory.ts';
@@ -20,7 +20,7 @@ import { observe, type Observation } from './observe.ts';
 import { findPlace } from './place.ts';
 import { operationText, refusedStatus, serversText, statusOf } from './status.ts';
 import { surplusOf } from './surplus.ts';
-import { selectServers, targetText, type Refusal } from './targets.ts';
+import { selectServers, targetText, type TargetRefusal } from './targets.ts';
 import { Turns } from './turns.ts';
 
 export interface ScriptRunPorts {
@@ -58,7 +58,7 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
     return {};
   }
   if (isTrue({ ...run, metadata: {} }, 'Finished')) return cleanUp(ports, run, context.now);
-  return run.status?.results === undefined ? open(ports, run, context) : proceed(ports, run, context);
+  return run.status?.results === undefined ? open(ports, run, context) : advanceRun(ports, run, context);
 }
 
 /** Puts back what a crash has left out of service, and deletes a finished run when its time is over. */
@@ -75,7 +75,7 @@ async function cleanUp(ports: Ports, run: ScriptRun, now: Instant): Promise<Reco
 
 /** Puts the servers on record before anything is done to them. */
 async function open(ports: Ports, run: ScriptRun, { now }: ReconcileContext): Promise<ReconcileResult> {
-  const opening = await prepare(ports, run, now);
+  const opening = await prepareRun(ports, run, now);
   if ('reason' in opening) {
     const status = refusedStatus(run, opening, now);
     await ports.kube.writeStatus(scriptRunKind, run, status);
@@ -93,13 +93,17 @@ async function open(ports: Ports, run: ScriptRun, { now }: ReconcileContext): Pr
 }
 
 /** The first status of the run, or why it may not begin. Inputs are checked on the first server that can run it. */
-async function prepare(ports: Ports, run: ScriptRun, now: Instant): Promise<ScriptRunStatus | Refusal> {
+async function prepareRun(
+  ports: Ports,
+  run: ScriptRun,
+  now: Instant,
+): Promise<ScriptRunStatus | TargetRefusal> {
   const all = ports.cache.list(serverKind, { namespace: run.metadata.namespace ?? '' });
   const selection = selectServers(run, all, now);
   if ('reason' in selection) return selection;
   const busy = ports.turns.take(ports.cache, run);
   if (busy !== undefined) return busy;
-  let refusal: Refusal | undefined;
+  let refusal: TargetRefusal | undefined;
   for (const server of selection.servers) {
     const place = await findPlace(ports, run, server.metadata.name);
     if ('reason' in place) {
@@ -116,14 +120,14 @@ async function prepare(ports: Ports, run: ScriptRun, now: Instant): Promise<Scri
       target: targetText(run),
       startTime: timestamp(now),
       ...(only !== undefined && more.length === 0 ? { scriptSHA256: only.script.sha256 } : {}),
-      results: [...queue(selection.servers.map((one) => one.metadata.name))],
+      results: [...queueResults(selection.servers.map((one) => one.metadata.name))],
     };
   }
   const isOld = now - Date.parse(run.metadata.creationTimestamp) > 10 * waitingPeriod;
-  return { ...(refusal as Refusal), final: refusal?.final === true || isOld };
+  return { ...(refusal as TargetRefusal), final: refusal?.final === true || isOld };
 }
 
-async function proceed(ports: Ports, run: ScriptRun, context: ReconcileContext): Promise<ReconcileResult> {
+async function advanceRun(ports: Ports, run: ScriptRun, context: ReconcileContext): Promise<ReconcileResult> {
   const { now, log } = context;
   const observed = await observe(ports, run, now);
   const plan = decide(observed);
@@ -145,12 +149,12 @@ async function proceed(ports: Ports, run: ScriptRun, context: ReconcileContext):
     if (results.some(isOut)) ports.failpoints.hit('operation.after-drain-recorded');
     await writeMarks(ports, keyOf(run), written);
   }
-  await tidy(ports, run, observed, results);
+  await removeMarks(ports, run, observed, results);
   return afterPass(run, plan, results, status);
 }
 
 /** Jobs of servers that have just finished are removed from their hosts. */
-async function tidy(
+async function removeMarks(
   ports: Ports,
   run: ScriptRun,
   observed: Observation,
@@ -164,7 +168,7 @@ async function tidy(
   await Promise.all(
     ended.map(async (result) => {
       const place = observed.sites.get(result.server)?.place;
-      if (place !== undefined && 'host' in place) await forget(ports, result, place);
+      if (place !== undefined && 'host' in place) await forgetJob(ports, result, place);
     }),
   );
 }

@@ -1,11 +1,11 @@
 /** From the results of a run to its status: counts, conditions, and the order people read them in. Pure. */
-import type { Verdict } from '../../api/conditions.ts';
+import type { UnstampedCondition } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ScriptRun, ScriptRunStatus } from '../../api/script-run.ts';
 import { timestamp, type Instant } from '../../base/clock.ts';
 import { isFinal, type Result } from './decide/record.ts';
-import { targetText, type Refusal } from './targets.ts';
+import { targetText, type TargetRefusal } from './targets.ts';
 
 type SucceededReason = Reason<'ScriptRun', 'Succeeded'>;
 
@@ -46,19 +46,19 @@ export function statusOf(run: ScriptRun, results: readonly Result[], now: Instan
     succeeded,
     failed: results.length - succeeded - active - count('Queued', 'Canceled', 'Skipped'),
     ...(run.spec.cancel ? { cancelTime: run.status?.cancelTime ?? timestamp(now) } : {}),
-    results: arrange(results),
+    results: arrangeResults(results),
   };
   return isDone
-    ? finish(run, base, verdictOf(run, results), now)
-    : proceed(run, base, progress(results), now);
+    ? finishedStatus(run, base, verdictOf(run, results), now)
+    : runningStatus(run, base, describeProgress(results), now);
 }
 
 /** The status of a run that cannot begin: for good, or not yet. */
-export function refusedStatus(run: ScriptRun, refusal: Refusal, now: Instant): ScriptRunStatus {
+export function refusedStatus(run: ScriptRun, refusal: TargetRefusal, now: Instant): ScriptRunStatus {
   const base: ScriptRunStatus = { ...run.status, operation: operationText(run), target: targetText(run) };
   const verdict = { reason: refusal.reason, message: refusal.message };
-  if (refusal.final) return finish(run, { ...base, startTime: timestamp(now) }, verdict, now);
-  return proceed(run, base, { reason: 'Queued', message: `Waiting: ${refusal.message}` }, now);
+  if (refusal.final) return finishedStatus(run, { ...base, startTime: timestamp(now) }, verdict, now);
+  return runningStatus(run, base, { reason: 'Queued', message: `Waiting: ${refusal.message}` }, now);
 }
 
 /** What the OPERATION column shows. */
@@ -76,7 +76,12 @@ interface Outcome {
   readonly message: string;
 }
 
-function proceed(run: ScriptRun, base: ScriptRunStatus, outcome: Outcome, now: Instant): ScriptRunStatus {
+function runningStatus(
+  run: ScriptRun,
+  base: ScriptRunStatus,
+  outcome: Outcome,
+  now: Instant,
+): ScriptRunStatus {
   const { reason, message } = outcome;
   return withConditions(run, base, now, [
     { type: 'Succeeded', status: 'Unknown', reason, message },
@@ -85,10 +90,15 @@ function proceed(run: ScriptRun, base: ScriptRunStatus, outcome: Outcome, now: I
   ]);
 }
 
-function finish(run: ScriptRun, base: ScriptRunStatus, outcome: Outcome, now: Instant): ScriptRunStatus {
+function finishedStatus(
+  run: ScriptRun,
+  base: ScriptRunStatus,
+  outcome: Outcome,
+  now: Instant,
+): ScriptRunStatus {
   const { reason, message } = outcome;
   const isGood = reason === 'Completed';
-  const verdicts: Verdict[] = [
+  const verdicts: UnstampedCondition[] = [
     { type: 'Succeeded', status: isGood ? 'True' : 'False', reason, message },
     { type: 'Finished', status: 'True', reason: isGood ? 'Completed' : 'Failed', message },
   ];
@@ -105,14 +115,14 @@ function withConditions(
   run: ScriptRun,
   base: ScriptRunStatus,
   now: Instant,
-  verdicts: readonly Verdict[],
+  verdicts: readonly UnstampedCondition[],
 ): ScriptRunStatus {
   const generation = run.metadata.generation ?? 0;
   const conditions = stampConditions(run.status?.conditions, verdicts, { generation, at: timestamp(now) });
   return { ...base, observedGeneration: generation, conditions };
 }
 
-function progress(results: readonly Result[]): Outcome {
+function describeProgress(results: readonly Result[]): Outcome {
   const [only] = results;
   if (results.length === 1 && only !== undefined) {
     const step = only.steps?.at(-1);
@@ -157,7 +167,7 @@ function verdictOf(run: ScriptRun, results: readonly Result[]): Outcome {
   };
 }
 
-function arrange(results: readonly Result[]): Result[] {
+function arrangeResults(results: readonly Result[]): Result[] {
   return (
     results
       // Among equals the order of the run stays: the next to begin stands first.

@@ -7,7 +7,7 @@ import type { Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 
 /** Why a run cannot begin; when it is not final, it may begin a moment later. */
-export interface Refusal {
+export interface TargetRefusal {
   readonly reason: Reason<'ScriptRun', 'Succeeded'>;
   readonly message: string;
   readonly final: boolean;
@@ -29,7 +29,7 @@ export function selectServers(
   run: ScriptRun,
   servers: readonly Server[],
   now: Instant,
-): { readonly servers: readonly Server[] } | Refusal {
+): { readonly servers: readonly Server[] } | TargetRefusal {
   const final = now - Date.parse(run.metadata.creationTimestamp) >= patience;
   const members = servers.filter((server) => isMember(run, server));
   if (members.length === 0) {

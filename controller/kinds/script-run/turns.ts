@@ -4,7 +4,7 @@ import { keyText } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
 import { arrayOf, serverKind } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
-import type { Refusal } from './targets.ts';
+import type { TargetRefusal } from './targets.ts';
 
 export class Turns {
   /** Uid of the run that had the last turn, by array: until its record is in the cache, only this knows. */
@@ -14,7 +14,7 @@ export class Turns {
    * Takes the turn for `run`, or says which run it has to wait for: the one that works, else the oldest. A turn ends
    * with its run. Synchronous, so that no two runs can take one turn.
    */
-  take(cache: Cache, run: ScriptRun): Refusal | undefined {
+  take(cache: Cache, run: ScriptRun): TargetRefusal | undefined {
     const array = arrayFor(cache, run);
     if (!run.spec.drain || array === undefined) return undefined;
     const { namespace = '', uid } = run.metadata;

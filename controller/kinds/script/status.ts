@@ -1,5 +1,5 @@
 /** The status of a script. Pure. */
-import type { Verdict } from '../../api/conditions.ts';
+import type { UnstampedCondition } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
 import { annotations } from '../../api/meta.ts';
 import type { ScriptStatus } from '../../api/script.ts';
@@ -25,7 +25,7 @@ export function statusOf(
   };
 }
 
-function verdictsOf(problem: Problem | undefined): readonly Verdict[] {
+function verdictsOf(problem: Problem | undefined): readonly UnstampedCondition[] {
   if (problem === undefined) {
     return [
       { type: 'Ready', status: 'True', reason: 'Valid', message: 'The text and all files can be read.' },

@@ -19,7 +19,7 @@ export interface ActPorts {
 }
 
 /** Brings servers in before it takes others out. */
-export async function change(
+export async function changeServers(
   ports: ActPorts,
   array: ServerArray,
   changes: Changes,

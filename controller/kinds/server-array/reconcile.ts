@@ -15,7 +15,7 @@ import type { KindController, ReconcileContext, ReconcileResult } from '../../ku
 import type { Shell } from '../../shell/port.ts';
 import { scopeOf } from '../../owned-servers/removals.ts';
 import { listServers, ownServers, releaseServers } from '../../owned-servers/servers.ts';
-import { change } from './act.ts';
+import { changeServers } from './act.ts';
 import { decide } from './decide/index.ts';
 import { noChanges, type Observed, type Plan } from './decide/plan.ts';
 import { isAutomatic } from './decide/roster.ts';
@@ -97,8 +97,8 @@ async function write(
 ): Promise<ReconcileResult> {
   const { kube, failpoints } = ports;
   const { array } = observed;
-  const written = await record(ports, { observed, plan });
-  tell(ports, observed, plan);
+  const written = await recordIntention(ports, { observed, plan });
+  tellPlan(ports, observed, plan);
   if (plan.finalizer !== undefined) await setFinalizer(ports, written, plan.finalizer);
   if (plan.scaleTo !== undefined) {
     failpoints.hit('array.after-scale-recorded');
@@ -109,14 +109,14 @@ async function write(
   }
   const released = (plan.release ?? []).map(({ server }) => server);
   await releaseServers(kube, array, released);
-  await change(ports, array, plan.changes, now);
+  await changeServers(ports, array, plan.changes, now);
   if (plan.changes !== noChanges && changesServers(plan))
     log.info(summaryOf(plan), 'changed the servers of an array');
   return plan.recheckAfter === undefined ? {} : { after: plan.recheckAfter };
 }
 
 /** Writes the intention down. The breaker hears of it before anything is awaited: no other array may use its word too. */
-async function record({ kube, breaker }: Ports, { observed, plan }: Decision): Promise<ServerArray> {
+async function recordIntention({ kube, breaker }: Ports, { observed, plan }: Decision): Promise<ServerArray> {
   const { array, now } = observed;
   const takeBack = breaker.note(scopeOf(array), plan.changes.remove.filter(isAutomatic).length, now);
   try {
@@ -133,7 +133,7 @@ async function setFinalizer({ kube }: Ports, array: ServerArray, what: 'add' | '
 }
 
 /** What the write made true: events and metrics. */
-function tell({ events, metrics }: Ports, { array }: Observed, plan: Plan): void {
+function tellPlan({ events, metrics }: Ports, { array }: Observed, plan: Plan): void {
   for (const { type, reason, message } of plan.events) {
     if (type === 'Normal') events.normal(array, reason, message);
     else events.warning(array, reason, message);

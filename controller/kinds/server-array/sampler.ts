@@ -16,7 +16,7 @@ import type { Cache, Kube } from '../../kube/port.ts';
 import type { Host, Shell } from '../../shell/port.ts';
 import type { Figures, FigureSource } from './decide/plan.ts';
 import { cpuBetween, parseSample, sampleCommand, type Sample } from './sample-command.ts';
-import { judgeScript, scriptCommand, timeLimit, unfitness } from './script-sample.ts';
+import { judgeScript, scriptCommand, timeLimit, whyUnusable } from './script-sample.ts';
 
 export interface SamplerPorts {
   readonly kube: Kube;
@@ -200,7 +200,7 @@ export class Sampler {
     try {
       const store = script.spec.source.s3 === undefined ? undefined : await this.#store(array);
       const frozen = await freezeScript(kube, script, store);
-      return 'reason' in frozen ? `cannot be read: ${frozen.message}` : (unfitness(frozen) ?? frozen);
+      return 'reason' in frozen ? `cannot be read: ${frozen.message}` : (whyUnusable(frozen) ?? frozen);
     } catch (error) {
       if (error instanceof AppError) return `cannot be read: ${error.message}`;
       throw error;

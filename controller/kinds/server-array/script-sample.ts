@@ -20,7 +20,7 @@ export function timeLimit({ timeoutSeconds }: FrozenScript, period: Millis): Mil
 }
 
 /** What keeps a script from being a measuring one; undefined when nothing does. */
-export function unfitness({
+export function whyUnusable({
   text,
   packages = [],
   attachments = [],

@@ -1,5 +1,5 @@
 /** From facts and plan to the status that is written. Pure. */
-import { stampConditions, type ConditionStatus, type Verdict } from '../../api/conditions.ts';
+import { stampConditions, type ConditionStatus, type UnstampedCondition } from '../../api/conditions.ts';
 import { annotations as names, labels } from '../../api/meta.ts';
 import type { ServerArrayStatus } from '../../api/server-array.ts';
 import { timestamp } from '../../base/clock.ts';
@@ -32,10 +32,10 @@ export function statusOf(observed: Observed, plan: Plan): ServerArrayStatus {
   };
 }
 
-function verdictsOf({ status }: Observed, plan: Plan): readonly Verdict[] {
+function verdictsOf({ status }: Observed, plan: Plan): readonly UnstampedCondition[] {
   const { progress, ...ready } = plan.ready;
   const passing = { status: 'True', reason: ready.reason, message: ready.message } as const;
-  const others = (Object.keys(initial) as ConditionType[]).map((type): Verdict => {
+  const others = (Object.keys(initial) as ConditionType[]).map((type): UnstampedCondition => {
     const before = status.conditions?.find((condition) => condition.type === type);
     const [state, reason, message] = initial[type];
     return { type, ...(plan.conditions[type] ?? pick(before) ?? { status: state, reason, message }) };
@@ -48,7 +48,9 @@ function verdictsOf({ status }: Observed, plan: Plan): readonly Verdict[] {
   ];
 }
 
-function pick(verdict: Omit<Verdict, 'type'> | undefined): Omit<Verdict, 'type'> | undefined {
+function pick(
+  verdict: Omit<UnstampedCondition, 'type'> | undefined,
+): Omit<UnstampedCondition, 'type'> | undefined {
   if (verdict === undefined) return undefined;
   const { status, reason, message } = verdict;
   return { status, reason, message };

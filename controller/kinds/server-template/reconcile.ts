@@ -16,7 +16,7 @@ import { removeRevisions, storeRevision } from './act.ts';
 import { decide, type Plan } from './decide.ts';
 import { Images } from './images.ts';
 import { observe, type Observed, type ObservePorts } from './observe.ts';
-import { differences, freeze, hashOf, scriptNames } from './revision.ts';
+import { listDifferences, freezeRevision, hashOf, scriptNames } from './revision.ts';
 import { statusOf, type Outcome } from './status.ts';
 
 export interface ServerTemplatePorts {
@@ -83,7 +83,7 @@ async function carryOut(ports: Ports, observed: Observed, plan: Plan): Promise<O
   const { template } = observed;
   const { revision, imageID } = template.status ?? {};
   if (plan.content === undefined) return { revision, imageID, problem: plan.problem };
-  const data = freeze(template, plan.content.imageID, plan.content.scripts);
+  const data = freezeRevision(template, plan.content.imageID, plan.content.scripts);
   const size = JSON.stringify(data).length;
   if (size > largestRevision) {
     const message = `All scripts together take ${size} bytes, more than ${largestRevision}. Move some to S3 or into packages.`;
@@ -108,7 +108,7 @@ function announceRevision(
     events.normal(template, 'RevisionChanged', `First revision ${hash}.`);
     return;
   }
-  const changed = differences(templateRevision.parse(stored.data), data).join(', ');
+  const changed = listDifferences(templateRevision.parse(stored.data), data).join(', ');
   events.normal(template, 'RevisionChanged', `Revision ${hash} replaces ${old ?? ''}; changed: ${changed}.`);
 }
 

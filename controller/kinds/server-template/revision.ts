@@ -6,7 +6,7 @@ import type { FrozenScript, FrozenStep, TemplateRevision } from '../../api/templ
 type Step = { readonly name: string; readonly scriptRef: { readonly name: string } };
 
 /** Everything that decides what a new server is. */
-export function freeze(
+export function freezeRevision(
   template: ServerTemplate,
   imageID: string,
   scripts: readonly FrozenScript[],
@@ -40,7 +40,7 @@ export function hashOf(revision: TemplateRevision): string {
 }
 
 /** The parts in which two revisions differ, in words for people: `image, script deploy`. */
-export function differences(before: TemplateRevision, after: TemplateRevision): readonly string[] {
+export function listDifferences(before: TemplateRevision, after: TemplateRevision): readonly string[] {
   const parts = Object.keys(after) as (keyof TemplateRevision)[];
   const changed = parts.filter((part) => stableText(before[part]) !== stableText(after[part]));
   return changed.flatMap((part) => (part === 'scripts' ? changedScripts(before, after) : [part]));

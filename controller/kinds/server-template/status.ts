@@ -1,5 +1,5 @@
 /** The status of a template: its newest revision, how many servers use it, and what is wrong. Pure. */
-import type { Verdict } from '../../api/conditions.ts';
+import type { UnstampedCondition } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
 import { annotations, labels } from '../../api/meta.ts';
 import type { Server } from '../../api/server.ts';
@@ -21,7 +21,7 @@ export function statusOf(observed: Observed, outcome: Outcome): ServerTemplateSt
   const { revision, imageID, problem } = outcome;
   const generation = template.metadata.generation ?? 0;
   const outdated = servers.filter((server) => isOutdated(server, revision));
-  const verdicts = [...readiness(problem, revision), currency(servers, outdated)];
+  const verdicts = [...readyCondition(problem, revision), upToDateCondition(servers, outdated)];
   return {
     ...template.status,
     observedGeneration: generation,
@@ -37,7 +37,10 @@ export function statusOf(observed: Observed, outcome: Outcome): ServerTemplateSt
 /** These end without anybody editing the template. */
 const passing: ReadonlySet<Problem['reason']> = new Set(['Resolving', 'AccountNotReady', 'ImageUnavailable']);
 
-function readiness(problem: Problem | undefined, revision: string | undefined): readonly Verdict[] {
+function readyCondition(
+  problem: Problem | undefined,
+  revision: string | undefined,
+): readonly UnstampedCondition[] {
   if (problem === undefined) {
     const message = `Revision ${revision ?? ''} can be launched.`;
     return [{ type: 'Ready', status: 'True', reason: 'Valid', message }];
@@ -50,7 +53,7 @@ function readiness(problem: Problem | undefined, revision: string | undefined): 
   ];
 }
 
-function currency(servers: readonly Server[], outdated: readonly Server[]): Verdict {
+function upToDateCondition(servers: readonly Server[], outdated: readonly Server[]): UnstampedCondition {
   if (outdated.length === 0) {
     const message = `${servers.length} servers, all on the newest revision.`;
     return { type: 'UpToDate', status: 'True', reason: 'AllServersCurrent', message };

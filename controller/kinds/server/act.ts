@@ -40,10 +40,10 @@ export async function act(
       await (await machinesOf(ports, observed)).stop(action.instanceID, { force: false });
       return;
     case 'terminate':
-      await terminate(ports, observed, action.instanceID);
+      await terminateMachine(ports, observed, action.instanceID);
       return;
     case 'retain':
-      await retain(ports, observed, action.instanceID);
+      await retainMachine(ports, observed, action.instanceID);
       await removeFinalizer(ports, server);
       return;
     case 'remove-finalizer':
@@ -85,7 +85,7 @@ function draftRun(server: Server, wish: RunWish): NewObject<ScriptRun> {
   };
 }
 
-async function terminate(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
+async function terminateMachine(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
   const machines = await machinesOf(ports, observed);
   ports.failpoints.hit('delete.before-terminate');
   try {
@@ -97,7 +97,7 @@ async function terminate(ports: ActPorts, observed: Observed, instanceID: string
   ports.failpoints.hit('delete.after-terminate');
 }
 
-async function retain(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
+async function retainMachine(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
   const machines = await machinesOf(ports, observed);
   const { namespace = '', name } = observed.server.metadata;
   await machines.tag(instanceID, { 'ridgeline:retained': `${namespace}/${name}` });

@@ -10,9 +10,9 @@ export function healthCommand(health: Health, scripts: readonly FrozenScript[]):
   const { type, port, path, timeoutSeconds } = health;
   switch (type) {
     case 'TCP':
-      return timed(timeoutSeconds, `exec 3<>/dev/tcp/127.0.0.1/${port}`);
+      return timedOutText(timeoutSeconds, `exec 3<>/dev/tcp/127.0.0.1/${port}`);
     case 'HTTP':
-      return timed(timeoutSeconds, httpProbe(port, path));
+      return timedOutText(timeoutSeconds, httpProbe(port, path));
     case 'Script':
       return scriptProbe(health, scripts);
     case 'None':
@@ -24,32 +24,33 @@ export function healthCommand(health: Health, scripts: readonly FrozenScript[]):
 type Finding = Pick<HealthFacts, 'result' | 'message'>;
 
 /** 200 to 399 is healthy for HTTP, exit status 0 for everything else. */
-export function judge(
+export function judgeResult(
   health: Health,
   { exitCode, stdout }: { readonly exitCode: number; readonly stdout: string },
 ): Finding {
   const { type, timeoutSeconds, port, scriptRef } = health;
-  if (exitCode === 124) return failed(`no answer within ${timeoutSeconds} s (${type}, limit timeoutSeconds)`);
+  if (exitCode === 124)
+    return failedFinding(`no answer within ${timeoutSeconds} s (${type}, limit timeoutSeconds)`);
   if (type === 'Script') {
     const message = `Script/${scriptRef?.name ?? ''} exited ${exitCode}`;
-    return exitCode === 0 ? passed(message) : failed(message);
+    return exitCode === 0 ? passedFinding(message) : failedFinding(message);
   }
-  if (exitCode !== 0) return failed(`nothing listens on :${port}`);
-  return type === 'HTTP' ? judgeHttp(health, stdout) : passed(`TCP :${port} accepts connections`);
+  if (exitCode !== 0) return failedFinding(`nothing listens on :${port}`);
+  return type === 'HTTP' ? judgeHttp(health, stdout) : passedFinding(`TCP :${port} accepts connections`);
 }
 
 function judgeHttp({ port, path }: Health, stdout: string): Finding {
   const status = /^HTTP\/[\d.]+ (\d{3})/.exec(stdout)?.[1];
-  if (status === undefined) return failed(`no HTTP answer from :${port}${path}`);
+  if (status === undefined) return failedFinding(`no HTTP answer from :${port}${path}`);
   const message = `HTTP ${status} from :${port}${path}`;
-  return Number(status) >= 200 && Number(status) < 400 ? passed(message) : failed(message);
+  return Number(status) >= 200 && Number(status) < 400 ? passedFinding(message) : failedFinding(message);
 }
 
-function passed(message: string): Finding {
+function passedFinding(message: string): Finding {
   return { result: 'passed', message };
 }
 
-function failed(message: string): Finding {
+function failedFinding(message: string): Finding {
   return { result: 'failed', message };
 }
 
@@ -58,7 +59,7 @@ function httpProbe(port: number, path: string): string {
   return `exec 3<>/dev/tcp/127.0.0.1/${port} && printf ${quote(request)} ${quote(path)} >&3 && head -n 1 <&3`;
 }
 
-function timed(seconds: number, script: string): string {
+function timedOutText(seconds: number, script: string): string {
   return `${commandLine('timeout', String(seconds), 'bash', '-c', script)} 2>/dev/null`;
 }
 

@@ -3,7 +3,7 @@ import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Host, Shell } from '../../shell/port.ts';
-import { healthCommand, judge } from './health-command.ts';
+import { healthCommand, judgeResult } from './health-command.ts';
 import type { HealthFacts } from './decide/plan.ts';
 
 export interface HealthSubject {
@@ -67,7 +67,7 @@ export class HealthChecks {
         await this.#shell.check(host);
         return { result: 'none', message: 'the template has no health check' };
       }
-      return judge(health, await this.#shell.run(host, command, health.timeoutSeconds * 1_000 + slack));
+      return judgeResult(health, await this.#shell.run(host, command, health.timeoutSeconds * 1_000 + slack));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (error.code === 'shell.host-key-mismatch') return { result: 'mismatch', message: error.message };

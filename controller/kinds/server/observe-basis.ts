@@ -46,7 +46,7 @@ export async function observeBasis(ports: BasisPorts, input: BasisInput): Promis
 
 async function readBasis(ports: BasisPorts, input: BasisInput): Promise<Basis> {
   const { server, deployment, account, now } = input;
-  const permitted = permission(server, deployment, account);
+  const permitted = whyNotPermitted(server, deployment, account);
   if ('ready' in permitted) return permitted;
   const template = templateOf(ports.cache, server);
   if ('ready' in template) return template;
@@ -77,7 +77,7 @@ async function readBasis(ports: BasisPorts, input: BasisInput): Promise<Basis> {
 
 type NotReady = Basis & { readonly ready: false };
 
-function permission(
+function whyNotPermitted(
   server: Server,
   deployment: SiteDeployment | undefined,
   account: CloudAccount | undefined,

@@ -44,11 +44,15 @@ export async function observeHost(ports: HostPorts, common: Common): Promise<Hos
   const isRunning = machine.state === 'present' && machine.machine.state === 'running';
   if (!isRunning || common.server.metadata.deletionTimestamp !== undefined) return { ...nothing, machine };
   const opened = await ports.accounts.open(account);
-  return { ...nothing, machine, ...(await talk(ports, { ...common, account, opened, machine, instanceID })) };
+  return {
+    ...nothing,
+    machine,
+    ...(await askHost(ports, { ...common, account, opened, machine, instanceID })),
+  };
 }
 
 /** Only what the machine's stage of life needs. */
-async function talk(ports: HostPorts, site: Site): Promise<Partial<HostFacts>> {
+async function askHost(ports: HostPorts, site: HostContext): Promise<Partial<HostFacts>> {
   const { sshHostKeys, bootedTime, forcedTime, bootRunRef } = site.status;
   if (sshHostKeys === undefined) return { attestation: await readAttestation(ports, site) };
   const host = await hostFor(ports, site);
@@ -57,7 +61,7 @@ async function talk(ports: HostPorts, site: Site): Promise<Partial<HostFacts>> {
   return bootRunRef?.uid === undefined ? { shell: await connect(ports, site, host) } : {};
 }
 
-interface Site extends Common {
+interface HostContext extends Common {
   readonly account: CloudAccount;
   readonly opened: OpenAccount;
   readonly machine: MachineFacts & { readonly state: 'present' };
@@ -82,7 +86,7 @@ async function lookAtMachine(
   }
 }
 
-async function readAttestation(ports: HostPorts, site: Site): Promise<Attestation> {
+async function readAttestation(ports: HostPorts, site: HostContext): Promise<Attestation> {
   const { account, opened, status } = site;
   const { bucket, prefix } = account.spec.stateStore;
   const key = attestationKey(prefix, status.launchBatchRef?.name ?? '', status.launchIndex ?? 0);
@@ -102,7 +106,7 @@ async function readAttestation(ports: HostPorts, site: Site): Promise<Attestatio
 }
 
 /** Where to connect, or why that is not known. */
-async function hostFor({ accounts }: HostPorts, site: Site): Promise<Host | string> {
+async function hostFor({ accounts }: HostPorts, site: HostContext): Promise<Host | string> {
   const { server, status, machine, account } = site;
   // The address of this very moment: status learns it only with the next write.
   const { privateIp, publicIp } = machine.machine;
@@ -115,7 +119,7 @@ async function hostFor({ accounts }: HostPorts, site: Site): Promise<Host | stri
   }
 }
 
-async function connect(ports: HostPorts, site: Site, host: Host | string): Promise<ShellFacts> {
+async function connect(ports: HostPorts, site: HostContext, host: Host | string): Promise<ShellFacts> {
   if (typeof host === 'string') return { state: 'unreachable', message: host };
   try {
     await ports.shell.check(host);
@@ -130,14 +134,14 @@ async function connect(ports: HostPorts, site: Site, host: Host | string): Promi
 }
 
 /** Whether the machine says on its console that somebody else used its upload address. */
-function hasConflict({ consoles }: HostPorts, { opened, status, instanceID, now }: Site): boolean {
+function hasConflict({ consoles }: HostPorts, { opened, status, instanceID, now }: HostContext): boolean {
   if (now - Date.parse(status.launchTime ?? '') <= consoleAfter) return false;
   return consoles.hasConflict(opened.cloud.machines, instanceID, now);
 }
 
 async function checkHealth(
   ports: HostPorts,
-  { server, status, revision, instanceID, now }: Site,
+  { server, status, revision, instanceID, now }: HostContext,
   host: Host | string,
 ): Promise<HealthFacts | undefined> {
   if (revision === undefined) return undefined;

@@ -19,7 +19,7 @@ export async function observeMachine(
   // Before the first sweep there is no picture, and while a machine ends it may be a sweep old: look closely, many
   // askers share one call. A restart of the controller must not make a healthy Server look unreachable.
   const looksClosely = terminationTime !== undefined || opened.view.sweptAt === undefined;
-  const closer = looksClosely ? await find(opened, instanceID) : undefined;
+  const closer = looksClosely ? await findMachine(opened, instanceID) : undefined;
   const machine = closer ?? opened.view.get(instanceID);
   if (machine !== undefined) return factsOf(machine);
   const isOld = launchTime === undefined || now - Date.parse(launchTime) >= youth;
@@ -37,7 +37,7 @@ function factsOf(machine: Machine): MachineFacts {
 }
 
 /** undefined when EC2 does not list it or does not answer: the picture is good enough then. */
-async function find({ cloud }: OpenAccount, instanceID: string): Promise<Machine | undefined> {
+async function findMachine({ cloud }: OpenAccount, instanceID: string): Promise<Machine | undefined> {
   try {
     const [machine] = await cloud.machines.find([instanceID]);
     return machine;

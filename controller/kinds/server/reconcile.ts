@@ -73,16 +73,16 @@ async function reconcile(
   const plan = decide(observed);
   // The intention first: whoever comes back after a crash finds it and goes on from there.
   const written = await kube.writeStatus(serverKind, server, statusOf(observed, plan));
-  tell(ports, observed, plan);
+  tellPlan(ports, observed, plan);
   if (plan.action !== undefined) {
-    await perform(ports, observed, written, plan);
+    await performPlan(ports, observed, written, plan);
     log.info({ do: plan.action.do, because: plan.ready.message }, 'acted for a server');
   }
   return plan.recheckAfter === undefined ? {} : { after: plan.recheckAfter };
 }
 
 /** Does the plan's action; when that fails the status says so and the error decides about the retry. */
-async function perform(ports: Ports, observed: Observed, written: Server, plan: Plan): Promise<void> {
+async function performPlan(ports: Ports, observed: Observed, written: Server, plan: Plan): Promise<void> {
   if (plan.action === undefined) return;
   try {
     await act(ports, observed, written, plan.action);
@@ -95,7 +95,7 @@ async function perform(ports: Ports, observed: Observed, written: Server, plan: 
 }
 
 /** What the write made true: failpoints, events and metrics. */
-function tell({ failpoints, events, metrics, consoles }: Ports, observed: Observed, plan: Plan): void {
+function tellPlan({ failpoints, events, metrics, consoles }: Ports, observed: Observed, plan: Plan): void {
   const { server, status } = observed;
   const { record = {}, events: notes = [] } = plan;
   if (record.instanceID !== undefined) failpoints.hit('launch.after-server-bound');

@@ -1,5 +1,10 @@
 /** From facts and plan to the status that is written. Pure. */
-import { findCondition, stampConditions, type ConditionStatus, type Verdict } from '../../api/conditions.ts';
+import {
+  findCondition,
+  stampConditions,
+  type ConditionStatus,
+  type UnstampedCondition,
+} from '../../api/conditions.ts';
 import { annotations as names, labels } from '../../api/meta.ts';
 import type { ServerStatus } from '../../api/server.ts';
 import { timestamp } from '../../base/clock.ts';
@@ -51,7 +56,7 @@ function verdictsOf(
   plan: Plan,
   status: ServerStatus,
   trouble: string | undefined,
-): readonly Verdict[] {
+): readonly UnstampedCondition[] {
   const { progress, ...summary } = plan.ready;
   const ready = trouble === undefined ? summary : { ...summary, message: `${summary.message} ${trouble}` };
   const passing: ServerVerdict = { status: 'True', reason: ready.reason, message: ready.message };
@@ -59,7 +64,7 @@ function verdictsOf(
     { type: 'Ready', ...ready },
     ...(Object.keys(initial) as ConditionType[]).map((type) => ({
       type,
-      ...(plan.conditions?.[type] ?? implied(type, observed, status)),
+      ...(plan.conditions?.[type] ?? impliedCondition(type, observed, status)),
     })),
     ...(progress === 'working' ? [{ type: 'Reconciling', ...passing }] : []),
     ...(progress === 'stalled' ? [{ type: 'Stalled', ...passing }] : []),
@@ -67,20 +72,20 @@ function verdictsOf(
 }
 
 /** What the facts alone say; a condition about an earlier machine is never carried over to the next one. */
-function implied(type: ConditionType, observed: Observed, status: ServerStatus): ServerVerdict {
+function impliedCondition(type: ConditionType, observed: Observed, status: ServerStatus): ServerVerdict {
   const before = findCondition(observed.status, type);
   const isSameMachine = status.instanceID !== undefined && status.instanceID === observed.status.instanceID;
-  if (type === 'InstanceRunning') return runningVerdict(observed, status);
+  if (type === 'InstanceRunning') return runningCondition(observed, status);
   if (type === 'InputsResolved' && before !== undefined) return verdictOf(before);
-  if (type === 'Booted' && before?.status !== 'True') return bootedVerdict(status) ?? carried();
+  if (type === 'Booted' && before?.status !== 'True') return bootedCondition(status) ?? carried();
   return carried();
 
   function carried(): ServerVerdict {
-    return before !== undefined && isSameMachine ? verdictOf(before) : first(type);
+    return before !== undefined && isSameMachine ? verdictOf(before) : firstCondition(type);
   }
 }
 
-function bootedVerdict({ bootedTime, forcedTime }: ServerStatus): ServerVerdict | undefined {
+function bootedCondition({ bootedTime, forcedTime }: ServerStatus): ServerVerdict | undefined {
   if (bootedTime !== undefined) {
     return { status: 'True', reason: 'ScriptsSucceeded', message: 'Boot scripts succeeded.' };
   }
@@ -88,9 +93,9 @@ function bootedVerdict({ bootedTime, forcedTime }: ServerStatus): ServerVerdict 
   return { status: 'True', reason: 'ForcedOperational', message: 'Declared Operational by annotation.' };
 }
 
-function runningVerdict({ machine }: Observed, { instanceID }: ServerStatus): ServerVerdict {
+function runningCondition({ machine }: Observed, { instanceID }: ServerStatus): ServerVerdict {
   const isOwn = machine.state === 'present' && machine.machine.id === instanceID;
-  if (!isOwn) return first('InstanceRunning');
+  if (!isOwn) return firstCondition('InstanceRunning');
   const { id, state } = machine.machine;
   return state === 'running'
     ? { status: 'True', reason: 'Running', message: `${id} is running.` }
@@ -105,12 +110,12 @@ const stateReasons = {
   terminated: 'Terminated',
 } as const;
 
-function first(type: ConditionType): ServerVerdict {
+function firstCondition(type: ConditionType): ServerVerdict {
   const [status, reason, message] = initial[type];
   return { status, reason, message };
 }
 
-function verdictOf({ status, reason, message }: Omit<Verdict, 'type'>): ServerVerdict {
+function verdictOf({ status, reason, message }: Omit<UnstampedCondition, 'type'>): ServerVerdict {
   return { status, reason, message };
 }
 

@@ -8,14 +8,14 @@ import type { Cache } from '../../kube/port.ts';
 
 /** The servers a launch was for. */
 export function bySlot(object: AnyObject): readonly ObjectKey[] {
-  return (object as LaunchBatch).spec.slots.map((slot) => beside(object, slot.server));
+  return (object as LaunchBatch).spec.slots.map((slot) => keyBeside(object, slot.server));
 }
 
 /** The server that made a run. */
 export function byRun(object: AnyObject): readonly ObjectKey[] {
   return (object.metadata.ownerReferences ?? [])
     .filter((owner) => owner.kind === serverKind.kind)
-    .map((owner) => beside(object, owner.name));
+    .map((owner) => keyBeside(object, owner.name));
 }
 
 export function byDeployment(object: AnyObject, cache: Cache): readonly ObjectKey[] {
@@ -72,7 +72,7 @@ function serversBeside(
     .map(keyOf);
 }
 
-function beside(object: AnyObject, name: string): ObjectKey {
+function keyBeside(object: AnyObject, name: string): ObjectKey {
   const { namespace } = object.metadata;
   return namespace === undefined ? { name } : { namespace, name };
 }

@@ -1,8 +1,13 @@
 /** Conditions keep their transition time, drop what is gone, and speak about a generation. */
 import { expect, test } from 'vitest';
-import { findCondition, isTrue, stampConditions, type Verdict } from '../../../controller/api/conditions.ts';
+import {
+  findCondition,
+  isTrue,
+  stampConditions,
+  type UnstampedCondition,
+} from '../../../controller/api/conditions.ts';
 
-const ready = (status: Verdict['status'], reason = 'Because'): Verdict => ({
+const ready = (status: UnstampedCondition['status'], reason = 'Because'): UnstampedCondition => ({
   type: 'Ready',
   status,
   reason,

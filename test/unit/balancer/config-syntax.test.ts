@@ -1,6 +1,6 @@
 /** Which lines of a user may stand in HAProxy's file. */
 import { expect, test } from 'vitest';
-import { pathWord, readExtraLines, word } from '../../../controller/balancer/config-syntax.ts';
+import { safePathWord, readExtraLines, safeWord } from '../../../controller/balancer/config-syntax.ts';
 
 test('plain lines pass, trimmed and without blanks', () => {
   expect(readExtraLines('  option httplog\n\n\ttimeout client 10s  \n# a comment\n')).toEqual({
@@ -23,12 +23,12 @@ test.each([
 });
 
 test.each(['a b', 'a\nb', 'a;b', '', "a'b", 'a#b'])('%j is not a word', (text) => {
-  expect(() => word(text)).toThrow('may not stand');
+  expect(() => safeWord(text)).toThrow('may not stand');
 });
 
 test('paths may carry a query, but nothing that ends the word', () => {
-  expect(pathWord('/health?deep=1&x=%20')).toBe('/health?deep=1&x=%20');
+  expect(safePathWord('/health?deep=1&x=%20')).toBe('/health?deep=1&x=%20');
   for (const path of ['health', '/a b', '/a"b', '/a#b', '/$X', '/a\\b']) {
-    expect(() => pathWord(path)).toThrow('not a path');
+    expect(() => safePathWord(path)).toThrow('not a path');
   }
 });

@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { DeadlineExceeded, openScope, within } from '../../../controller/base/abort.ts';
+import { DeadlineExceeded, openScope, withDeadline } from '../../../controller/base/abort.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 
 test('aborts with the reason of the parent that aborts first, also when it already has', () => {
@@ -35,11 +35,11 @@ test('leaves no listener on a long-lived parent', () => {
 
 test('within: the result in time, `late` otherwise, and no sleeper left', async () => {
   const clock = new FakeClock();
-  expect(await within(clock, 100, Promise.resolve(7))).toBe(7);
+  expect(await withDeadline(clock, 100, Promise.resolve(7))).toBe(7);
   expect(clock.sleeping).toBe(0);
-  const late = within(clock, 100, new Promise(() => undefined));
+  const late = withDeadline(clock, 100, new Promise(() => undefined));
   await clock.advance(100);
   expect(await late).toBe('late');
-  await expect(within(clock, 100, Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  await expect(withDeadline(clock, 100, Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   expect(clock.sleeping).toBe(0);
 });

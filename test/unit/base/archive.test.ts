@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pack } from '../../../controller/base/archive.ts';
+import { packArchive } from '../../../controller/base/archive.ts';
 
 describe('pack', () => {
   let folder: string;
@@ -24,13 +24,13 @@ describe('pack', () => {
       { path: 'work/script', content: 'x'.repeat(512) },
       { path: 'complete', content: '' },
     ];
-    execFileSync('tar', ['-xf', '-', '-C', folder], { input: pack(files) });
+    execFileSync('tar', ['-xf', '-', '-C', folder], { input: packArchive(files) });
     for (const file of files) {
       expect(readFileSync(path.join(folder, file.path))).toEqual(Buffer.from(file.content));
     }
   });
 
   it('refuses a path it has no room for', () => {
-    expect(() => pack([{ path: 'a'.repeat(101), content: '' }])).toThrow('longer than 100');
+    expect(() => packArchive([{ path: 'a'.repeat(101), content: '' }])).toThrow('longer than 100');
   });
 });

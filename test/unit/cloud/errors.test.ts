@@ -1,7 +1,7 @@
 /** AWS's failures in our words. */
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../controller/base/errors.ts';
-import { translate } from '../../../controller/cloud/errors.ts';
+import { translateError } from '../../../controller/cloud/errors.ts';
 
 const write = { service: 'ec2', operation: 'RunInstances', mutates: true };
 const read = { service: 'ec2', operation: 'DescribeInstances', mutates: false };
@@ -37,34 +37,36 @@ describe('translate', () => {
     ['Unavailable', 503, 'cloud.ambiguous'],
     ['SomethingNew', 400, 'cloud.unknown'],
   ] as const)('reads %s with status %i as %s', (name, status, code) => {
-    expect(translate(awsError(name, status), write).code).toBe(code);
+    expect(translateError(awsError(name, status), write).code).toBe(code);
   });
 
   it('calls a lost answer ambiguous for writes only', () => {
     const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
-    expect(translate(reset, write).code).toBe('cloud.ambiguous');
-    expect(translate(reset, read).code).toBe('cloud.unreachable');
-    expect(translate(new DOMException('late', 'TimeoutError'), write).code).toBe('cloud.ambiguous');
+    expect(translateError(reset, write).code).toBe('cloud.ambiguous');
+    expect(translateError(reset, read).code).toBe('cloud.unreachable');
+    expect(translateError(new DOMException('late', 'TimeoutError'), write).code).toBe('cloud.ambiguous');
   });
 
   it('knows that a refused connection sent nothing', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
-    expect(translate(refused, write).code).toBe('cloud.unreachable');
+    expect(translateError(refused, write).code).toBe('cloud.unreachable');
   });
 
   it('keeps code and request id for people who search', () => {
-    const error = translate(awsError('VcpuLimitExceeded', 400, 'You have reached your limit.'), write);
+    const error = translateError(awsError('VcpuLimitExceeded', 400, 'You have reached your limit.'), write);
     expect(error.message).toBe('You have reached your limit [VcpuLimitExceeded, request req-1]');
     expect(error.fields).toMatchObject({ awsCode: 'VcpuLimitExceeded', requestId: 'req-1', httpStatus: 400 });
   });
 
   it('drops the encoded authorization blob', () => {
     const message = 'You may not. Encoded authorization failure message: AbCdEf123';
-    expect(translate(awsError('UnauthorizedOperation', 403, message), write).message).not.toContain('AbCd');
+    expect(translateError(awsError('UnauthorizedOperation', 403, message), write).message).not.toContain(
+      'AbCd',
+    );
   });
 
   it('passes our own errors through', () => {
     const own = new AppError('invariant', 'mine');
-    expect(translate(own, write)).toBe(own);
+    expect(translateError(own, write)).toBe(own);
   });
 });

@@ -9,7 +9,7 @@ import {
   serverID,
   type Setting,
 } from '../../../controller/database/settings.ts';
-import { oldestRelease, refusals } from '../../../controller/database/settings-refusals.ts';
+import { oldestRelease, findRefusals } from '../../../controller/database/settings-refusals.ts';
 import { root } from '../../source-tree.ts';
 import { mariaDB, mySQL } from './preparations.ts';
 
@@ -31,7 +31,7 @@ describe('a rendered file', () => {
     const guaranteed = names.slice(names.indexOf('init_connect') + 1);
     expect(guaranteed.length).toBeGreaterThan(25);
     const open = guaranteed.filter(
-      (name) => refusals(server.flavor, server.series, [{ name, value: '7' }]).length === 0,
+      (name) => findRefusals(server.flavor, server.series, [{ name, value: '7' }]).length === 0,
     );
     // It adds to what is there.
     expect(open).toEqual(server.flavor === 'MySQL' ? ['plugin_load_add'] : []);
@@ -93,11 +93,11 @@ describe('series', () => {
     ['MySQL', '26.10', '26.10.0'],
   ])('%s %s: oldest release %s', (flavor, series, oldest) => {
     expect(oldestRelease(flavor, series)).toBe(oldest);
-    expect(refusals(flavor, series, [])).toHaveLength(oldest === undefined ? 1 : 0);
+    expect(findRefusals(flavor, series, [])).toHaveLength(oldest === undefined ? 1 : 0);
   });
 
   it('says which it takes', () => {
-    expect(refusals('MariaDB', '10.6', [])).toEqual([
+    expect(findRefusals('MariaDB', '10.6', [])).toEqual([
       {
         field: '.engine.version',
         message: 'must be 10.11, 11.4, 11.8, or 12.3 or newer for MariaDB, not 10.6',
@@ -113,7 +113,7 @@ describe('series', () => {
 });
 
 describe('settings that void the guarantee', () => {
-  const refused = (name: string, value: string) => refusals('MariaDB', '11.8', [{ name, value }]);
+  const refused = (name: string, value: string) => findRefusals('MariaDB', '11.8', [{ name, value }]);
 
   it.each<[string, string, RegExp]>([
     ['read_only', 'OFF', /managed/],
@@ -171,7 +171,7 @@ describe('settings that void the guarantee', () => {
       { name: 'max_connections', value: '1' },
       { name: 'server_id', value: '1' },
     ];
-    expect(refusals('MySQL', '8.0', settings).map(({ field }) => field)).toEqual([
+    expect(findRefusals('MySQL', '8.0', settings).map(({ field }) => field)).toEqual([
       '.engine.version',
       '.settings[name=port]',
       '.settings[name=server_id]',

@@ -1,7 +1,7 @@
 /** Errors of servers, clients and the way to them become the codes of the port. */
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../controller/base/errors.ts';
-import { failureIn, isLost, translate } from '../../../controller/database/sql-errors.ts';
+import { failureIn, isLost, translateError } from '../../../controller/database/sql-errors.ts';
 
 const said = (errno: number, sqlMessage = 'words') =>
   Object.assign(new Error(sqlMessage), { errno, sqlMessage });
@@ -14,20 +14,20 @@ describe('an error of a session', () => {
     [1205, 'database.silent'],
     [1290, 'database.failed'],
   ])('%i is %s, and is quoted', (errno, code) => {
-    expect(translate('db-1', said(errno))).toMatchObject({ code, message: `db-1: ${errno}: words` });
+    expect(translateError('db-1', said(errno))).toMatchObject({ code, message: `db-1: ${errno}: words` });
   });
 
   it('says that nobody listens when the host refused, and passes on what else the way says', () => {
-    expect(translate('db-1', new AppError('shell.refused', 'x')).code).toBe('database.refused');
+    expect(translateError('db-1', new AppError('shell.refused', 'x')).code).toBe('database.refused');
     const unreachable = new AppError('shell.unreachable', 'x');
-    expect(translate('db-1', unreachable)).toBe(unreachable);
+    expect(translateError('db-1', unreachable)).toBe(unreachable);
   });
 
   it('knows a lost session, after which another may do', () => {
     const lost = Object.assign(new Error('closed'), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
     expect([isLost(lost), isLost(said(1053)), isLost(said(1290))]).toEqual([true, true, false]);
     expect(isLost(new AppError('database.silent', 'x'))).toBe(false);
-    expect(translate('db-1', lost).code).toBe('database.refused');
+    expect(translateError('db-1', lost).code).toBe('database.refused');
   });
 });
 

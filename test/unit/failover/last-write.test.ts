@@ -6,7 +6,7 @@ import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import { promotionKind, type PromotionStatus } from '../../../controller/api/promotion.ts';
 import { timestamp } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
-import { commit } from '../../../controller/failover/commit.ts';
+import { commitPrimary } from '../../../controller/failover/commit.ts';
 import { Journal } from '../../../controller/failover/journal.ts';
 import { createFailoverMetrics } from '../../../controller/failover/metrics.ts';
 import { verifyWrites, writeAhead } from '../../../controller/failover/route.ts';
@@ -115,7 +115,7 @@ test('whoever has not seen a good write takes the last heartbeat that was replic
   const run = await runOf(automatic, {});
   await clock.advance(3_000);
   const winner = run.order.members[0]!;
-  await commit(run, { winner, target: '', ackers: [], identity: undefined });
+  await commitPrimary(run, { winner, target: '', ackers: [], identity: undefined });
   expect(run.journal.status.lastWriteTime).toBe(timestamp(beatTime));
   expect(await outageOf(run)).toBe(3_100 - beatPeriod / 2);
 });

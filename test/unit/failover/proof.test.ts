@@ -6,13 +6,13 @@ import {
   dataProof,
   neededFrozen,
   surelyRequired,
-  type Durability,
+  type DurabilityRecord,
 } from '../../../controller/failover/proof.ts';
 import { algebraOf } from '../../../controller/database/gtid.ts';
 
 const algebra = algebraOf('MariaDB');
 
-function aRecord(changes: Partial<Durability> = {}): Durability {
+function aRecord(changes: Partial<DurabilityRecord> = {}): DurabilityRecord {
   return { state: 'Protected', ackers: ['db-2', 'db-3'], requiredAcks: 1, ...changes };
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 import type { MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
 import type { Promotion } from '../../../controller/api/promotion.ts';
-import { refusalOf, suitable } from '../../../controller/failover/suitability.ts';
+import { refusalOf, suitableReplicas } from '../../../controller/failover/suitability.ts';
 
 const created = '2026-01-01T00:00:00Z';
 const now = Date.parse(created) + 10_000;
@@ -77,5 +77,5 @@ describe('a request', () => {
 });
 
 test('the closest is preferred', () => {
-  expect(suitable({ cluster, replicas }).map(({ server }) => server)).toEqual(['db-2', 'db-1']);
+  expect(suitableReplicas({ cluster, replicas }).map(({ server }) => server)).toEqual(['db-2', 'db-1']);
 });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../controller/base/errors.ts';
-import { judge } from '../../../controller/supervision/classify.ts';
+import { classify } from '../../../controller/supervision/classify.ts';
 import type { Verdict } from '../../../controller/supervision/port.ts';
 import type { Inspected, Signs } from '../../../controller/supervision/signs.ts';
 import * as a from './signs.ts';
@@ -275,7 +275,7 @@ const rows: readonly Row[] = [
 
 describe('the table', () => {
   test.each(rows)('%s', (_what, changes, verdict, evidence) => {
-    const opinion = judge(a.signs(changes));
+    const opinion = classify(a.signs(changes));
     expect(opinion.verdict).toBe(verdict);
     expect(opinion.evidence).toMatch(evidence);
   });
@@ -312,7 +312,7 @@ describe('whatever else is seen', () => {
         fc.integer({ min: 0, max: 3_000 }),
         (row, others, witnesses, heardAgo) => {
           const replicas = [...others, a.replica('db-2', heardAgo)];
-          const found = judge(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
+          const found = classify(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
           expect(failoverVerdicts).not.toContain(found.verdict);
         },
       ),
@@ -328,7 +328,7 @@ describe('whatever else is seen', () => {
         (row, replicas, count) => {
           const reaching = Array.from({ length: count }, () => a.witness('app', true));
           const witnesses = [...reaching, ...reaching.map((one) => ({ ...one, reaches: false }))];
-          const found = judge(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
+          const found = classify(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
           expect(failoverVerdicts).not.toContain(found.verdict);
         },
       ),
@@ -339,7 +339,7 @@ describe('whatever else is seen', () => {
     fc.assert(
       fc.property(anySilence, anyWitnesses, (row, witnesses) => {
         const replicas = [a.unreachable('db-2'), a.unreachable('db-3')];
-        const found = judge(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
+        const found = classify(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
         expect(failoverVerdicts).not.toContain(found.verdict);
       }),
     );
@@ -349,7 +349,7 @@ describe('whatever else is seen', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: a.now }), fc.integer({ min: 1, max: 3 }), (ago, required) => {
         const lost = a.look({ acks: a.acks({ required, connected: required - 1 }) });
-        const found = judge(a.signs({ primary: a.primary({ look: lost, unwritten: unwritten(ago) }) }));
+        const found = classify(a.signs({ primary: a.primary({ look: lost, unwritten: unwritten(ago) }) }));
         expect(found.verdict).toBe('AcksLost');
       }),
     );

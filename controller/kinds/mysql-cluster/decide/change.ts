@@ -85,31 +85,33 @@ function heldBack(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefin
       'spec.failover.mode is Manual: a dead primary is only told. Create a Promotion to replace it.',
     );
   }
-  return isAcknowledged(observed) ? undefined : flapping(observed);
+  return isAcknowledged(observed) ? undefined : describeFlapping(observed);
 }
 
 /** Too many failures in a row, or too short a time since the last success. */
-function flapping(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
+function describeFlapping(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
   const { no } = saying('FailoverArmed');
   const { now, cluster } = observed;
   const { minIntervalSeconds } = cluster.spec.failover;
   const failures = failuresInARow(observed);
   if (failures.length >= failureLimit && !isFreed(observed, failures)) {
     const text = `${String(failures.length)} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;
-    return no('AcknowledgementNeeded', `${text} Look at it, then: ${acknowledgement(observed)}`);
+    return no('AcknowledgementNeeded', `${text} Look at it, then: ${acknowledgeCommand(observed)}`);
   }
-  const last = automatic(observed).find((one) => findCondition(one.status, 'Succeeded')?.status === 'True');
+  const last = automaticPromotions(observed).find(
+    (one) => findCondition(one.status, 'Succeeded')?.status === 'True',
+  );
   const end = Date.parse(last?.status?.completionTime ?? '');
   const until = end + minIntervalSeconds * 1_000;
   const isRestored = last?.status?.redundantTime !== undefined;
   if (!isRestored && now < until) {
     const text = `Automatic failover is held back until ${timestamp(until)} (minIntervalSeconds ${String(minIntervalSeconds)}), or until redundancy is restored.`;
-    return no('MinIntervalNotElapsed', `${text} Acknowledge with: ${acknowledgement(observed)}`);
+    return no('MinIntervalNotElapsed', `${text} Acknowledge with: ${acknowledgeCommand(observed)}`);
   }
   return undefined;
 }
 
-export function armedVerdict(
+export function failoverArmedCondition(
   observed: Observed,
   troubles: ReadonlyMap<string, Trouble>,
 ): ClusterVerdict<'FailoverArmed'> {
@@ -130,13 +132,15 @@ export function armedVerdict(
 }
 
 /** Automatic ones, newest first. */
-function automatic({ promotions }: Observed): readonly Promotion[] {
+function automaticPromotions({ promotions }: Observed): readonly Promotion[] {
   return promotions.filter(({ spec }) => spec.trigger === 'Automatic').toReversed();
 }
 
 /** Automatic ones that failed since one succeeded. That the primary turned out to be well is no failure. */
 function failuresInARow(observed: Observed): readonly Promotion[] {
-  const ended = automatic(observed).filter((one) => isFinished(one) && reasonOf(one) !== 'PrimaryHealthy');
+  const ended = automaticPromotions(observed).filter(
+    (one) => isFinished(one) && reasonOf(one) !== 'PrimaryHealthy',
+  );
   const good = ended.findIndex(({ status }) => findCondition(status, 'Succeeded')?.status === 'True');
   return good === -1 ? ended : ended.slice(0, good);
 }
@@ -163,7 +167,7 @@ function isAcknowledged({ cluster, status }: Observed): boolean {
   return acknowledged !== undefined && acknowledged === String(status.primary?.epoch);
 }
 
-function acknowledgement({ cluster: { metadata }, status }: Observed): string {
+function acknowledgeCommand({ cluster: { metadata }, status }: Observed): string {
   const epoch = String(status.primary?.epoch ?? 0);
   const where = metadata.namespace === undefined ? '' : ` -n ${metadata.namespace}`;
   return `kubectl annotate${where} rlm ${metadata.name} --overwrite ${annotations.acknowledgeFailover}=${epoch}`;

@@ -5,7 +5,7 @@ import type { Millis } from '../../../base/clock.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
-import { settingsVerdict } from './rolling-verdict.ts';
+import { settingsAppliedCondition } from './rolling-verdict.ts';
 import type { ClusterVerdict, Observed, Problem } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 import { count, saying } from './words.ts';
@@ -33,20 +33,20 @@ export interface Conditions {
 
 export function conditionsOf(facts: ConditionFacts): Conditions {
   const { observed, armed, routing } = facts;
-  const available = availability(observed);
-  const failingOver = failingOverVerdict(observed);
+  const available = availableCondition(observed);
+  const failingOver = failingOverCondition(observed);
   const others = {
     Available: available,
-    Redundant: redundancy(facts),
+    Redundant: redundantCondition(facts),
     FailingOver: failingOver,
     FailoverArmed: armed,
-    ReplicationHealthy: replication(facts),
-    PrivilegedWriters: privileges(observed),
-    SettingsApplied: settingsVerdict(observed, facts.troubles),
-    BackupHealthy: backups(observed),
-    EndpointsReady: endpoints(routing),
+    ReplicationHealthy: replicationCondition(facts),
+    PrivilegedWriters: privilegedWritersCondition(observed),
+    SettingsApplied: settingsAppliedCondition(observed, facts.troubles),
+    BackupHealthy: backupCondition(observed),
+    EndpointsReady: endpointsCondition(routing),
   };
-  return { Ready: readiness(facts, others), ...others };
+  return { Ready: readyCondition(facts, others), ...others };
 }
 
 /** A write was good so short a time ago that a doubt does not matter yet. */
@@ -55,7 +55,7 @@ const recentWrite = 3_000;
 const silent: readonly Found[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
 const blind: readonly Found[] = ['ControllerBlind', 'AllUnreachable', 'Overloaded'];
 
-function availability(observed: Observed): ClusterVerdict<'Available'> {
+function availableCondition(observed: Observed): ClusterVerdict<'Available'> {
   const { no, unknown } = saying('Available');
   const { status } = observed;
   const { primary, currentPromotionRef } = status;
@@ -65,7 +65,7 @@ function availability(observed: Observed): ClusterVerdict<'Available'> {
   if (currentPromotionRef !== undefined) {
     return no('FailingOver', `Promotion ${currentPromotionRef.name} runs.`);
   }
-  const now = servingVerdict(observed, primary.server);
+  const now = servingCondition(observed, primary.server);
   // A controller that has just begun knows nothing yet, and nothing has happened.
   if (!isInformed(observed) && before?.status === 'True') return open(observed, primary.server);
   return now.status === 'True' || wasServing ? now : unknown('Initializing', now.message);
@@ -83,7 +83,7 @@ function open(observed: Observed, leader: string): ClusterVerdict<'Available'> {
 }
 
 /** By what supervision found. */
-function servingVerdict(observed: Observed, leader: string): ClusterVerdict<'Available'> {
+function servingCondition(observed: Observed, leader: string): ClusterVerdict<'Available'> {
   const { no, unknown } = saying('Available');
   const { finding, now } = observed;
   const lastGood = Math.max(finding?.lastWriteTime ?? 0, lastChange(observed));
@@ -112,7 +112,7 @@ function addressOf({ cluster, members }: Observed): string {
   return `${writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:3306`;
 }
 
-function redundancy({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {
+function redundantCondition({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {
   const { yes, no } = saying('Redundant');
   const { cluster, members, status } = observed;
   if (cluster.spec.instances === 1) return no('SingleInstance', 'spec.instances is 1.');
@@ -120,7 +120,10 @@ function redundancy({ observed, troubles }: ConditionFacts): ClusterVerdict<'Red
   const following = replicas.filter(({ name }) => !troubles.has(name));
   const lagging = replicas.filter(({ name }) => troubles.get(name)?.kind === 'Lagging');
   if (following.length === 0 && lagging.length > 0) {
-    return no('ReplicaLagging', sentence(lagging.map(({ name }) => troubles.get(name)?.message ?? name)));
+    return no(
+      'ReplicaLagging',
+      joinSentences(lagging.map(({ name }) => troubles.get(name)?.message ?? name)),
+    );
   }
   if (following.length === 0) return no('NoHealthyReplica', 'No replica follows the primary.');
   const { durability } = status;
@@ -133,7 +136,7 @@ function redundancy({ observed, troubles }: ConditionFacts): ClusterVerdict<'Red
   );
   return ready.length === 0
     ? no('NoHealthyReplica', 'No replica that acknowledges writes is well.')
-    : yes('CandidateReady', `${names(ready)} could be promoted now.`);
+    : yes('CandidateReady', `${joinNames(ready)} could be promoted now.`);
 }
 
 const stepReasons: Readonly<Record<string, ClusterVerdict<'FailingOver'>['reason']>> = {
@@ -154,10 +157,10 @@ const stepReasons: Readonly<Record<string, ClusterVerdict<'FailingOver'>['reason
 /** Reasons of a Promotion that a person has to decide about. */
 const blocked: readonly string[] = ['NoCandidate', 'PossibleDataLoss', 'CannotFence', 'Diverged'];
 
-function failingOverVerdict(observed: Observed): ClusterVerdict<'FailingOver'> {
+function failingOverCondition(observed: Observed): ClusterVerdict<'FailingOver'> {
   const { no } = saying('FailingOver');
   const { name } = observed.status.currentPromotionRef ?? {};
-  if (name !== undefined) return running(name, currentPromotion(observed));
+  if (name !== undefined) return describeRunning(name, currentPromotion(observed));
   const last = lastPromotion(observed);
   const ended = findCondition(last?.status, 'Succeeded');
   if (last === undefined || ended === undefined) return no('NoFailureDetected', 'The primary never changed.');
@@ -170,7 +173,7 @@ function failingOverVerdict(observed: Observed): ClusterVerdict<'FailingOver'> {
   return no(isPlanned ? 'SwitchoverSucceeded' : 'FailoverSucceeded', summaryOf(last));
 }
 
-function running(name: string, promotion: Promotion | undefined): ClusterVerdict<'FailingOver'> {
+function describeRunning(name: string, promotion: Promotion | undefined): ClusterVerdict<'FailingOver'> {
   const { currentStep = 'Detect', conditions } = promotion?.status ?? {};
   const text = findCondition({ conditions }, 'Succeeded')?.message ?? `Step ${currentStep}.`;
   const reason = stepReasons[currentStep] ?? 'SelectingCandidate';
@@ -190,7 +193,7 @@ function summaryOf({ metadata, status = {} }: Promotion): string {
   return `Epoch ${String(epoch)}: ${oldPrimary} to ${newPrimary};${outage} ${loss}. Details: promotion ${metadata.name}.`;
 }
 
-function replication({ observed, troubles }: ConditionFacts): ClusterVerdict<'ReplicationHealthy'> {
+function replicationCondition({ observed, troubles }: ConditionFacts): ClusterVerdict<'ReplicationHealthy'> {
   const { yes, no } = saying('ReplicationHealthy');
   const replicas = observed.members.filter((member) => isJoined(member) && !member.isPrimary);
   if (replicas.length === 0) return no('NoReplicas', 'There is no replica.');
@@ -198,7 +201,7 @@ function replication({ observed, troubles }: ConditionFacts): ClusterVerdict<'Re
     const trouble = troubles.get(member.name);
     return trouble === undefined || isPassing(observed, member, trouble) ? [] : [trouble];
   });
-  const text = sentence(found.map(({ message }) => message));
+  const text = joinSentences(found.map(({ message }) => message));
   if (found.some(({ kind }) => kind === 'Errant')) return no('ErrantTransactions', text);
   if (found.some(({ kind }) => kind !== 'Lagging')) return no('ReplicaStopped', text);
   if (found.length > 0) return no('ReplicaLagging', text);
@@ -214,7 +217,7 @@ function isPassing({ now }: Observed, { record }: Member, { kind }: Trouble): bo
   return isShort && (kind === 'Astray' || kind === 'Silent');
 }
 
-function privileges({ privileged, status }: Observed): ClusterVerdict<'PrivilegedWriters'> {
+function privilegedWritersCondition({ privileged, status }: Observed): ClusterVerdict<'PrivilegedWriters'> {
   const { yes, no, unknown } = saying('PrivilegedWriters');
   if (privileged === undefined) {
     const before = findCondition(status, 'PrivilegedWriters') as
@@ -232,19 +235,22 @@ function privileges({ privileged, status }: Observed): ClusterVerdict<'Privilege
   );
 }
 
-function backups({ cluster }: Observed): ClusterVerdict<'BackupHealthy'> {
+function backupCondition({ cluster }: Observed): ClusterVerdict<'BackupHealthy'> {
   const { no, unknown } = saying('BackupHealthy');
   return cluster.spec.backup === undefined
     ? unknown('NotConfigured', 'spec.backup is unset.')
     : no('NoBackupYet', 'Backups are not taken by this version yet; copies of the servers are no backup.');
 }
 
-function endpoints({ reason, message }: ConditionFacts['routing']): ClusterVerdict<'EndpointsReady'> {
+function endpointsCondition({
+  reason,
+  message,
+}: ConditionFacts['routing']): ClusterVerdict<'EndpointsReady'> {
   const isReady = reason === 'Current' || reason === 'NotConfigured';
   return { status: isReady ? 'True' : 'False', reason, message };
 }
 
-function readiness(
+function readyCondition(
   { observed, troubles }: ConditionFacts,
   { Available, FailingOver, SettingsApplied }: Omit<Conditions, 'Ready'>,
 ): ClusterVerdict<'Ready'> {
@@ -254,7 +260,7 @@ function readiness(
   if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
   if (Available.status === 'False') return no('PrimaryDown', Available.message);
   if (problem !== undefined) return no(wordOf(problem), problem.message);
-  if (Available.reason === 'Initializing') return initializing(observed);
+  if (Available.reason === 'Initializing') return describeInitializing(observed);
   if (Available.status === 'Unknown') return { ...no('PrimaryDown', Available.message), status: 'Unknown' };
   if (observed.status.rollout?.refused === true)
     return no('ConfigurationPending', `${Available.message} ${SettingsApplied.message}`);
@@ -269,7 +275,7 @@ function readiness(
   }
   const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');
   if (ill.length > 0)
-    return no('ReplicaUnhealthy', `${serving} ${sentence(ill.map(({ message }) => message))}`);
+    return no('ReplicaUnhealthy', `${serving} ${joinSentences(ill.map(({ message }) => message))}`);
   return yes('Healthy', serving);
 }
 
@@ -277,7 +283,7 @@ function wordOf({ reason }: Problem): 'TemplateNotReady' | 'ConfigurationPending
   return reason === 'TemplateNotReady' ? reason : 'ConfigurationPending';
 }
 
-function initializing(observed: Observed): ClusterVerdict<'Ready'> {
+function describeInitializing(observed: Observed): ClusterVerdict<'Ready'> {
   const { no } = saying('Ready');
   const { members, cluster } = observed;
   const isLoading = members.some(({ record, isPrimary }) => isPrimary && record.step === 'Loading');
@@ -309,10 +315,10 @@ function progressOf({ hindrances }: Observed, { name, record, booted, state }: M
   return `${name} ${waits}${from}${machine}${trouble}.`;
 }
 
-function names(members: readonly Member[]): string {
+function joinNames(members: readonly Member[]): string {
   return members.map(({ name }) => name).join(', ');
 }
 
-function sentence(messages: readonly string[]): string {
+function joinSentences(messages: readonly string[]): string {
   return `${messages.join('; ')}.`;
 }

@@ -31,7 +31,7 @@ export type DurabilityStep =
   | { readonly do: 'Rearm' };
 
 /** What the rest of the decision says about the members. */
-export interface Staff {
+export interface MemberHealth {
   /** By server: what is wrong with it. */
   readonly troubles: ReadonlyMap<string, unknown>;
   /** They acknowledge nothing from now on. */
@@ -44,10 +44,10 @@ const armingLagSeconds = 1;
 const rearmPause: Millis = 10_000;
 
 /** The next step; undefined when the record is what is wanted, or nothing may be done now. Not while the primary changes. */
-export function decideDurability(observed: Observed, staff: Staff): DurabilityStep | undefined {
+export function decideDurability(observed: Observed, staff: MemberHealth): DurabilityStep | undefined {
   const { durability: record } = observed.status;
   if (record === undefined) return undefined;
-  const scene = sceneOf(observed, staff, record);
+  const scene = factsOf(observed, staff, record);
   const unrecorded = scene.acking.filter((server) => !record.ackers.includes(server));
   if (unrecorded.length > 0) return { do: 'RecordAckers', servers: unrecorded };
   if (scene.look === undefined || !scene.isTrusted) return undefined;
@@ -56,7 +56,7 @@ export function decideDurability(observed: Observed, staff: Staff): DurabilitySt
 }
 
 /** The facts that matter here, by name. */
-interface Scene {
+interface DurabilityFacts {
   readonly wanted: Observed['cluster']['spec']['durability'];
   readonly record: DurabilityRecord;
   /** Since the record was last written. */
@@ -80,7 +80,9 @@ interface Scene {
   readonly leaving: readonly string[];
 }
 
-const byState: Readonly<Record<DurabilityRecord['state'], (scene: Scene) => DurabilityStep | undefined>> = {
+const byState: Readonly<
+  Record<DurabilityRecord['state'], (scene: DurabilityFacts) => DurabilityStep | undefined>
+> = {
   Protected: (scene) => (mayRelease(scene) ? { do: 'Degrade' } : changeOfAckers(scene)),
   Degrading: (scene) => (mayRelease(scene) ? { do: 'Release' } : { do: 'Reprieve' }),
   // It may have been sent: there is only the way on.
@@ -99,13 +101,13 @@ const byState: Readonly<Record<DurabilityRecord['state'], (scene: Scene) => Dura
 };
 
 /** Strict waits, whatever it costs; Balanced until nobody is left to wait for; Async never. */
-function mayRelease({ wanted, lostFor, degradeAfter }: Scene): boolean {
+function mayRelease({ wanted, lostFor, degradeAfter }: DurabilityFacts): boolean {
   if (wanted === 'Async') return true;
   return wanted === 'Balanced' && lostFor >= degradeAfter;
 }
 
 /** One acker in or out. While commits wait, one that acknowledges always stays. */
-function changeOfAckers(scene: Scene): DurabilityStep | undefined {
+function changeOfAckers(scene: DurabilityFacts): DurabilityStep | undefined {
   const { record, acking, gone, leaving, idle, wanted } = scene;
   const out = record.ackers.find((server) => gone.includes(server) || leaving.includes(server));
   const isWaiting = record.state === 'Protected';
@@ -123,12 +125,16 @@ function isUnarmed({ state, requiredAcks }: DurabilityRecord, { acks, readOnly }
   return claims && !readOnly && (!acks.armed || acks.required < requiredAcks);
 }
 
-function sceneOf(observed: Observed, { troubles, leaving }: Staff, record: DurabilityRecord): Scene {
+function factsOf(
+  observed: Observed,
+  { troubles, leaving }: MemberHealth,
+  record: DurabilityRecord,
+): DurabilityFacts {
   const { members, finding, now, cluster } = observed;
   const primary = members.find(({ isPrimary }) => isPrimary);
   const address = primary?.address;
   const replicas = members.filter(({ isPrimary, place }) => !isPrimary && place === 'Active');
-  const receiving = replicas.filter((member) => receives(member, address));
+  const receiving = replicas.filter((member) => isReceivingFrom(member, address));
   const acking = receiving.filter((member) => member.look?.replication?.acknowledges === true);
   const isAble = ({ name }: Member) => !troubles.has(name) && !leaving.includes(name);
   const { verdict, since = now } = finding ?? {};
@@ -142,9 +148,11 @@ function sceneOf(observed: Observed, { troubles, leaving }: Staff, record: Durab
     isTrusted: verdict === 'Healthy' || verdict === 'AcksLost' || verdict === 'Overloaded',
     lostFor: verdict === 'AcksLost' ? now - since : 0,
     degradeAfter: cluster.spec.failover.degradeAfterSeconds * 1000,
-    acking: names(acking),
-    ready: names(acking.filter((member) => isAble(member) && isClose(member))),
-    idle: names(receiving.filter((member) => isJoined(member) && isAble(member) && !acking.includes(member))),
+    acking: namesOf(acking),
+    ready: namesOf(acking.filter((member) => isAble(member) && isClose(member))),
+    idle: namesOf(
+      receiving.filter((member) => isJoined(member) && isAble(member) && !acking.includes(member)),
+    ),
     gone: record.ackers.filter(
       (server) => forgotten.includes(server) || isGone(members.find(({ name }) => name === server)),
     ),
@@ -152,7 +160,7 @@ function sceneOf(observed: Observed, { troubles, leaving }: Staff, record: Durab
   };
 }
 
-function receives({ look }: Member, address: string | undefined): boolean {
+function isReceivingFrom({ look }: Member, address: string | undefined): boolean {
   return look?.replication?.source === address && look?.replication?.receiver === 'Running';
 }
 
@@ -166,6 +174,6 @@ function isGone(member: Member | undefined): boolean {
   return member === undefined || member.state === 'Terminated' || member.state === 'Stopped';
 }
 
-function names(members: readonly Member[]): readonly string[] {
+function namesOf(members: readonly Member[]): readonly string[] {
   return members.map(({ name }) => name);
 }

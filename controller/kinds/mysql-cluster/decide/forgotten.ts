@@ -1,7 +1,7 @@
 /** Replicas that may have forgotten what they acknowledged, and what has to be on record before they follow again. Pure. */
 import { timestamp } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
-import { amended, hasForgotten } from '../../../failover/proof.ts';
+import { amendDurability, hasForgotten } from '../../../failover/proof.ts';
 import type { DurabilityRecord } from './durability.ts';
 import type { Observed } from './plan.ts';
 
@@ -27,7 +27,7 @@ export function planForgotten(observed: Observed): Forgotten {
     ({ name, look }) => durability.ackers.includes(name) && !forgotten.includes(name) && isAcking(look),
   );
   if (hasOther) return { waiting: new Set(forgotten) };
-  const lapsed = amended(durability, { state: 'Rearming', requiredAcks: 0 }, timestamp(now));
+  const lapsed = amendDurability(durability, { state: 'Rearming', requiredAcks: 0 }, timestamp(now));
   return { waiting: new Set(), durability: lapsed };
 }
 

@@ -5,7 +5,7 @@ import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
-import type { EventNote, JoinDeed, Observed, Plan, Role, ServerDeed } from './plan.ts';
+import type { EventNote, HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
 import { isRolling, planRolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
@@ -42,11 +42,12 @@ export function decide(observed: Observed): Decision {
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
     automaticRemovals: removalsAfter(status.automaticRemovals, roster.replaced.length, observed.now),
   };
-  const isMoving = joining.deeds.length + roster.deeds.length > 0 || joining.isUnderWay || isRolling(rolling);
+  const isMoving =
+    joining.actions.length + roster.actions.length > 0 || joining.isUnderWay || isRolling(rolling);
   return {
     record,
-    servers: isStill ? [] : [...roster.deeds, ...labelsOf(observed, roster)],
-    joins: isStill ? [] : [...joining.deeds, ...mending, ...rolling.deeds],
+    servers: isStill ? [] : [...roster.actions, ...labelsOf(observed, roster)],
+    joins: isStill ? [] : [...joining.actions, ...mending, ...rolling.actions],
     automaticRemovals: roster.replaced.length,
     events: [...joining.events, ...rosterEvents(roster, upkeep.troubles), ...rolling.events],
     recheckAfter: isMoving ? busyPeriod : restPeriod,
@@ -56,9 +57,13 @@ export function decide(observed: Observed): Decision {
   };
 }
 
-function mendingOf(observed: Observed, { deeds }: Upkeep, waiting: ReadonlySet<string>): readonly JoinDeed[] {
+function mendingOf(
+  observed: Observed,
+  { actions }: Upkeep,
+  waiting: ReadonlySet<string>,
+): readonly HostAction[] {
   const restarting = restartingServer(observed);
-  return deeds.filter(
+  return actions.filter(
     ({ do: what, member: { name } }) => name !== restarting && (what !== 'follow' || !waiting.has(name)),
   );
 }
@@ -66,7 +71,7 @@ function mendingOf(observed: Observed, { deeds }: Upkeep, waiting: ReadonlySet<s
 interface AllJoining {
   readonly record: MySQLClusterStatus;
   readonly records: ReadonlyMap<string, MemberRecord>;
-  readonly deeds: readonly JoinDeed[];
+  readonly actions: readonly HostAction[];
   readonly events: readonly EventNote[];
   readonly isUnderWay: boolean;
 }
@@ -74,7 +79,7 @@ interface AllJoining {
 /** One after the other: only one may become the first with data, and a donor serves one at a time. */
 function planAllJoining(observed: Observed): AllJoining {
   const records = new Map<string, MemberRecord>();
-  const deeds: JoinDeed[] = [];
+  const actions: HostAction[] = [];
   const events: EventNote[] = [];
   const taken = new Set(donorsOf(observed.members.map(({ record }) => record)));
   let { primary } = observed.status;
@@ -84,17 +89,17 @@ function planAllJoining(observed: Observed): AllJoining {
     primary = joining.primary ?? primary;
     for (const donor of donorsOf([joining.record])) taken.add(donor);
     records.set(member.name, joining.record);
-    deeds.push(...joining.deeds);
+    actions.push(...joining.actions);
     events.push(...joining.events);
   }
   const isUnderWay = observed.members.some((member) => member.place === 'Active' && !isJoined(member));
   const record = primary === observed.status.primary ? {} : { primary };
-  return { record, records, deeds, events, isUnderWay };
+  return { record, records, actions, events, isUnderWay };
 }
 
 function standStill({ members }: Observed): AllJoining {
   const records = new Map(members.map(({ name, record }) => [name, record]));
-  return { record: {}, records, deeds: [], events: [], isUnderWay: false };
+  return { record: {}, records, actions: [], events: [], isUnderWay: false };
 }
 
 function donorsOf(records: readonly MemberRecord[]): readonly string[] {
@@ -106,18 +111,18 @@ function inOrder(members: readonly Member[]): readonly Member[] {
 }
 
 function noRoster({ quarantined = [] }: MySQLClusterStatus): RosterPlan {
-  return { deeds: [], quarantined, replaced: [], leaving: [] };
+  return { actions: [], quarantined, replaced: [], leaving: [] };
 }
 
 function rosterOf(observed: Observed, { overdue }: Upkeep): RosterPlan {
   const plan = planRoster(observed, { overdue, oldPrimaries: oldPrimariesOf(observed) });
   if (observed.problem === undefined) return plan;
   // Nothing is made that could not be used; what is there goes on.
-  return { ...plan, deeds: plan.deeds.filter((deed) => deed.do !== 'create') };
+  return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
 }
 
-function labelsOf({ members }: Observed, { deeds }: RosterPlan): readonly ServerDeed[] {
-  const changed = new Set(deeds.flatMap((deed) => ('member' in deed ? [deed.member.name] : [])));
+function labelsOf({ members }: Observed, { actions }: RosterPlan): readonly ServerAction[] {
+  const changed = new Set(actions.flatMap((action) => ('member' in action ? [action.member.name] : [])));
   return members
     .filter(({ place, name }) => place === 'Active' && !changed.has(name))
     .filter((member) => member.server.metadata.labels?.['ridgeline.dev/role'] !== labelOf(member))
@@ -172,12 +177,12 @@ function lagOf(member: Member, maxLagSeconds: number): MemberRecord['lag'] {
 }
 
 function rosterEvents(
-  { deeds, replaced }: RosterPlan,
+  { actions, replaced }: RosterPlan,
   troubles: ReadonlyMap<string, Trouble>,
 ): readonly EventNote[] {
-  const fenced = deeds.flatMap((deed) =>
-    deed.do === 'fence'
-      ? [normal('OldPrimaryQuarantined', `${deed.member.name} is switched off and kept for inspection.`)]
+  const fenced = actions.flatMap((action) =>
+    action.do === 'fence'
+      ? [normal('OldPrimaryQuarantined', `${action.member.name} is switched off and kept for inspection.`)]
       : [],
   );
   const rebuilt = replaced.map(({ name }) =>

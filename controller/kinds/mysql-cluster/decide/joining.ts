@@ -15,11 +15,11 @@ import { isJoined, type Member, type MemberRecord } from './member.ts';
 import { purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
-import type { EventNote, JobFacts, JoinDeed, Observed } from './plan.ts';
+import type { EventNote, JobFacts, HostAction, Observed } from './plan.ts';
 
 export interface Joining {
   readonly record: MemberRecord;
-  readonly deeds: readonly JoinDeed[];
+  readonly actions: readonly HostAction[];
   /** Set when this very server is to hold the cluster's first data. */
   readonly primary?: MySQLClusterStatus['primary'];
   readonly events: readonly EventNote[];
@@ -43,15 +43,15 @@ const longestPause: Millis = 5 * 60_000;
 export function planJoining(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
   const { record } = member;
   const { step = 'Waiting' } = record;
-  if (member.place !== 'Active' || !member.booted || step === 'Joined') return stay(record);
-  if (step === 'Following') return follow(observed, member);
-  if (step !== 'Waiting') return work(observed, member, step, taken);
+  if (member.place !== 'Active' || !member.booted || step === 'Joined') return keepRecord(record);
+  if (step === 'Following') return planFollowing(observed, member);
+  if (step !== 'Waiting') return planJob(observed, member, step, taken);
   // Nothing is begun that a person has to put right first.
-  return observed.problem === undefined ? enter(observed, member, 'Preparing') : stay(record);
+  return observed.problem === undefined ? enterStep(observed, member, 'Preparing') : keepRecord(record);
 }
 
 /** A step that is a job. */
-function work(
+function planJob(
   observed: Observed,
   member: Member,
   step: 'Preparing' | 'Loading' | 'Cloning',
@@ -60,7 +60,7 @@ function work(
   const { now, members } = observed;
   const { record } = member;
   const begin = instantOf(record.stepTime) ?? now;
-  if (now < begin) return stay(record);
+  if (now < begin) return keepRecord(record);
   const donor = members.find(({ name }) => name === record.donor);
   if (step === 'Cloning' && !isDonor(observed, donor)) return settleIn(observed, member, taken);
   return byOutcome(observed, member, { step, donor, taken, spent: now - begin });
@@ -79,14 +79,14 @@ function byOutcome(observed: Observed, member: Member, { step, donor, taken, spe
   // Of a copy's two jobs one may still run; the next attempt would meet it.
   const cancel = [{ do: 'cancel', ...who } as const];
   const byState = {
-    succeeded: () => succeed(observed, member, taken),
-    failed: () => fail(observed, member, facts?.lastLine ?? 'its log is empty', cancel),
-    late: () => fail(observed, member, `not done within ${String(limits[step] / 60_000)} min`, cancel),
+    succeeded: () => advanceStep(observed, member, taken),
+    failed: () => failStep(observed, member, facts?.lastLine ?? 'its log is empty', cancel),
+    late: () => failStep(observed, member, `not done within ${String(limits[step] / 60_000)} min`, cancel),
     missing: () => ({
-      ...stay(preparedBy(observed, member, step)),
-      deeds: [{ do: 'start', job: step, ...who } as const],
+      ...keepRecord(preparedBy(observed, member, step)),
+      actions: [{ do: 'start', job: step, ...who } as const],
     }),
-    open: () => stay(member.record),
+    open: () => keepRecord(member.record),
   };
   return byState[outcomeOf(facts, spent > limits[step])]();
 }
@@ -110,12 +110,15 @@ function outcomeOf(
   return all.some(({ state }) => state === 'unknown') ? 'missing' : 'open';
 }
 
-function succeed(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
+function advanceStep(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
   if (member.record.step === 'Loading') {
-    return { ...enter(observed, member, 'Joined'), events: [joined(member, 'holds the first data')] };
+    return {
+      ...enterStep(observed, member, 'Joined'),
+      events: [joinedEvent(member, 'holds the first data')],
+    };
   }
-  if (member.record.step === 'Cloning') return enter(observed, member, 'Following');
-  return member.isPrimary ? enter(observed, member, 'Loading') : settleIn(observed, member, taken);
+  if (member.record.step === 'Cloning') return enterStep(observed, member, 'Following');
+  return member.isPrimary ? enterStep(observed, member, 'Loading') : settleIn(observed, member, taken);
 }
 
 /** Becomes the first with data, or a copy. */
@@ -124,7 +127,7 @@ function settleIn(observed: Observed, member: Member, taken: ReadonlySet<string>
   const epoch = (observed.status.primary?.epoch ?? 0) + 1;
   const { name: server, instanceID } = member;
   const primary = { server, epoch, ...(instanceID === undefined ? {} : { instanceID }) };
-  return { ...enter(observed, member, 'Loading'), primary };
+  return { ...enterStep(observed, member, 'Loading'), primary };
 }
 
 /** Nobody was ever opened for writes: the one that was chosen may be replaced while it holds nothing. */
@@ -141,13 +144,13 @@ function chooseDonor(observed: Observed, member: Member, taken: ReadonlySet<stri
   const free = members.filter((one) => isDonor(observed, one) && !taken.has(one.name));
   const donor = free.find(({ isPrimary }) => !isPrimary) ?? free[0];
   const attempt = member.record.step === 'Cloning' ? (member.record.attempt ?? 0) + 1 : 1;
-  const base = { ...enter({ now }, member, 'Cloning').record, attempt };
+  const base = { ...enterStep({ now }, member, 'Cloning').record, attempt };
   if (donor === undefined) {
     // Nothing is begun: the attempt is counted when there is somebody to copy from.
     const record = member.record.step === 'Cloning' ? member.record : { ...base, attempt: 0 };
-    return stay(withoutDonor(record));
+    return keepRecord(withoutDonor(record));
   }
-  return stay({ ...base, donor: donor.name });
+  return keepRecord({ ...base, donor: donor.name });
 }
 
 /** Whether it can hand over the cluster's data now. */
@@ -158,20 +161,25 @@ function isDonor({ cluster }: Observed, member: Member | undefined): boolean {
   return replication !== undefined && isFollowing(replication, cluster.spec.maxLagSeconds);
 }
 
-function follow(observed: Observed, member: Member): Joining {
+function planFollowing(observed: Observed, member: Member): Joining {
   const { now, members, cluster } = observed;
   const { record, look } = member;
   const primary = members.find(({ isPrimary }) => isPrimary);
   const begin = instantOf(record.stepTime) ?? now;
-  if (now < begin || primary?.look === undefined) return stay(record);
+  if (now < begin || primary?.look === undefined) return keepRecord(record);
   const attached = attachedTo(primary, look);
   if (attached !== undefined && isFollowing(attached, cluster.spec.maxLagSeconds)) {
-    return { ...enter(observed, member, 'Joined'), events: [joined(member, `follows ${primary.name}`)] };
+    return {
+      ...enterStep(observed, member, 'Joined'),
+      events: [joinedEvent(member, `follows ${primary.name}`)],
+    };
   }
-  const lost = hopeless(attached, now - begin);
+  const lost = whyItNeverFollows(attached, now - begin);
   if (lost !== undefined) return cloneAgain(observed, member, lost);
   const isIdle = attached === undefined || isStopped(attached);
-  return isIdle && look !== undefined ? { ...stay(record), deeds: [{ do: 'follow', member }] } : stay(record);
+  return isIdle && look !== undefined
+    ? { ...keepRecord(record), actions: [{ do: 'follow', member }] }
+    : keepRecord(record);
 }
 
 function attachedTo({ address }: Member, look: Look | undefined): Replication | undefined {
@@ -179,7 +187,7 @@ function attachedTo({ address }: Member, look: Look | undefined): Replication | 
 }
 
 /** Why it will never follow from where it is. */
-function hopeless(attached: Replication | undefined, spent: Millis): string | undefined {
+function whyItNeverFollows(attached: Replication | undefined, spent: Millis): string | undefined {
   const error = attached?.applierError ?? attached?.receiverError;
   const text = error === undefined ? 'it does not follow' : `${String(error.number)} ${error.message}`;
   if (error?.number === purgedOrDiverged) return text;
@@ -197,13 +205,13 @@ function isFollowing({ receiver, applier, lagSeconds }: Replication, maxLagSecon
 }
 
 function cloneAgain(observed: Observed, member: Member, message: string): Joining {
-  const failed = fail(observed, member, message);
+  const failed = failStep(observed, member, message);
   return { ...failed, record: withoutDonor({ ...failed.record, step: 'Cloning' }) };
 }
 
-function enter({ now }: { readonly now: Instant }, { record, instanceID }: Member, step: Step): Joining {
+function enterStep({ now }: { readonly now: Instant }, { record, instanceID }: Member, step: Step): Joining {
   const { server, role, settings, tools } = record;
-  return stay({
+  return keepRecord({
     server,
     ...(role === undefined ? {} : { role }),
     ...(instanceID === undefined ? {} : { instanceID }),
@@ -214,11 +222,11 @@ function enter({ now }: { readonly now: Instant }, { record, instanceID }: Membe
   });
 }
 
-function fail(
+function failStep(
   { now, jobs }: Observed,
   { record, name }: Member,
   message: string,
-  deeds: readonly JoinDeed[] = [],
+  actions: readonly HostAction[] = [],
 ): Joining {
   const job = jobs.get(name)?.own;
   const failure = job?.state === 'exited' ? failures[job.exitCode] : undefined;
@@ -227,7 +235,7 @@ function fail(
   const text = `${record.step ?? 'Waiting'} failed (attempt ${String(attempt)}): ${message}`.slice(0, 512);
   return {
     record: { ...record, attempt: attempt + 1, stepTime: timestamp(now + pause), message: text, failure },
-    deeds,
+    actions,
     events: [{ type: 'Warning', reason: 'JoiningFailed', message: `${name}: ${text}` }],
   };
 }
@@ -248,10 +256,10 @@ function instantOf(time: string | undefined): Instant | undefined {
   return time === undefined ? undefined : Date.parse(time);
 }
 
-function joined({ name }: Member, how: string): EventNote {
+function joinedEvent({ name }: Member, how: string): EventNote {
   return { type: 'Normal', reason: 'ReplicaJoined', message: `${name} ${how}.` };
 }
 
-function stay(record: MemberRecord): Joining {
-  return { record, deeds: [], events: [] };
+function keepRecord(record: MemberRecord): Joining {
+  return { record, actions: [], events: [] };
 }

@@ -23,7 +23,7 @@ export function planOpening(observed: Observed): Opening | undefined {
   const isHeld = suspended || observed.status.currentPromotionRef !== undefined;
   if (primary?.look === undefined || isHeld || !isUnopened(primary, primary.look)) return undefined;
   const isStrict = cluster.spec.durability === 'Strict';
-  const ready = isStrict ? members.filter((member) => follows(member, primary)) : [];
+  const ready = isStrict ? members.filter((member) => isFollowing(member, primary)) : [];
   if (isStrict && ready.length === 0) return undefined;
   const first = firstRecord(observed, ready, primary.look);
   const durability = observed.status.durability ?? first;
@@ -51,7 +51,7 @@ function firstRecord(
   };
 }
 
-function follows(member: Member, primary: Member): boolean {
+function isFollowing(member: Member, primary: Member): boolean {
   const replication = member.look?.replication;
   const isAttached = replication?.source === primary.address && replication?.receiver === 'Running';
   return !member.isPrimary && isJoined(member) && isAttached;
@@ -66,7 +66,7 @@ export function planEnlisting({ status, members }: Observed): Member | undefined
   const { durability } = status;
   const isWaiting = primary?.look?.readOnly === true && (durability?.requiredAcks ?? 0) > 0;
   if (primary === undefined || !isWaiting) return undefined;
-  const attached = members.filter((member) => follows(member, primary));
+  const attached = members.filter((member) => isFollowing(member, primary));
   const acks = attached.some(({ look }) => look?.replication?.acknowledges === true);
   return acks ? undefined : attached[0];
 }

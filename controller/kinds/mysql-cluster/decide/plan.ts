@@ -1,5 +1,5 @@
 /** What a cluster's decision is made from and what it may be. Types, and nothing but data. */
-import type { Verdict } from '../../../api/conditions.ts';
+import type { UnstampedCondition } from '../../../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Reason } from '../../../api/reasons.ts';
@@ -49,7 +49,7 @@ export interface Observed {
 }
 
 /** A change of one server's object. */
-export type ServerDeed =
+export type ServerAction =
   | { readonly do: 'create'; readonly zone: string | undefined }
   | { readonly do: 'label'; readonly member: Member; readonly role: Role }
   /** Labeled as an old primary, and switched off. */
@@ -60,7 +60,7 @@ export type ServerDeed =
 export type Role = 'primary' | 'replica' | 'joining' | 'fenced';
 
 /** Something to do on the hosts of one member on its way in; all of it may be repeated. */
-export type JoinDeed =
+export type HostAction =
   | { readonly do: 'start'; readonly member: Member; readonly job: JobKind; readonly donor?: Member }
   | { readonly do: 'cancel'; readonly member: Member; readonly donor?: Member }
   | { readonly do: 'follow'; readonly member: Member }
@@ -92,15 +92,18 @@ export type ConditionType =
   | 'BackupHealthy'
   | 'EndpointsReady';
 
-export type ClusterVerdict<Type extends ConditionType = ConditionType> = Omit<Verdict, 'type' | 'reason'> & {
+export type ClusterVerdict<Type extends ConditionType = ConditionType> = Omit<
+  UnstampedCondition,
+  'type' | 'reason'
+> & {
   readonly reason: Reason<'MySQLCluster', Type>;
 };
 
 export interface Plan {
   /** Written before anything is done; `undefined` removes a field. */
   readonly record: MySQLClusterStatus;
-  readonly servers: readonly ServerDeed[];
-  readonly joins: readonly JoinDeed[];
+  readonly servers: readonly ServerAction[];
+  readonly joins: readonly HostAction[];
   /** Servers removed by nobody in person: the breaker counts them. */
   readonly automaticRemovals: number;
   readonly events: readonly EventNote[];

@@ -4,7 +4,7 @@ import type { SiteDeployment } from '../../../api/deployment.ts';
 import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
 import type { ServerTemplate } from '../../../api/server-template.ts';
 import { type AppError, hasCode } from '../../../base/errors.ts';
-import { refusals } from '../../../database/settings-refusals.ts';
+import { findRefusals } from '../../../database/settings-refusals.ts';
 import type { Member, MemberRecord } from './member.ts';
 import type { Problem } from './plan.ts';
 
@@ -16,7 +16,7 @@ export interface Circumstances {
   readonly template: ServerTemplate | undefined;
   /** Why there are no credentials. */
   readonly missing: string | undefined;
-  /** Why the newest deed on a Server, by uid, did not work. */
+  /** Why the newest action on a Server, by uid, did not work. */
   readonly failureOf: (serverUid: string) => AppError | undefined;
 }
 
@@ -45,7 +45,7 @@ function referenceProblem({ cluster, deployment, account, template }: Circumstan
 
 function specProblem({ spec }: MySQLCluster): Problem | undefined {
   const { engine, settings = [], bootstrap } = spec;
-  const refused = refusals(engine.flavor, engine.version, settings);
+  const refused = findRefusals(engine.flavor, engine.version, settings);
   const [first] = refused;
   if (first !== undefined) {
     const isVersion = first.field.startsWith('.engine');

@@ -6,7 +6,7 @@ import { obstacleOf, outdatedMembers, switchoverOf, uncheckedMembers, type Rollo
 import type { Trouble } from './upkeep.ts';
 import { count, saying } from './words.ts';
 
-export function settingsVerdict(
+export function settingsAppliedCondition(
   observed: Observed,
   troubles: ReadonlyMap<string, Trouble>,
 ): ClusterVerdict<'SettingsApplied'> {
@@ -19,25 +19,25 @@ export function settingsVerdict(
   if (rollout?.message !== undefined) return no('RestartFailed', failureText(rollout, outdated));
   if (rollout?.step === 'Restarting') {
     const others = outdated.filter(({ name }) => name !== rollout.server);
-    const next = others.length === 0 ? '' : ` Then: ${names(others)}.`;
+    const next = others.length === 0 ? '' : ` Then: ${joinNames(others)}.`;
     return no('Restarting', `${rollout.server} is being restarted with changed settings.${next}`);
   }
-  if (outdated.length > 0) return pending(observed, outdated, troubles);
+  if (outdated.length > 0) return pendingCondition(observed, outdated, troubles);
   const unchecked = uncheckedMembers(observed);
   return unchecked.length > 0
-    ? unknown('Checking', `Which settings ${names(unchecked)} runs with is being looked at.`)
+    ? unknown('Checking', `Which settings ${joinNames(unchecked)} runs with is being looked at.`)
     : yes('Current', `${count(joined.length, 'server')} with spec.settings.`);
 }
 
 function failureText({ server, message = '', refused }: Rollout, outdated: readonly Member[]): string {
   const others = outdated.filter(({ name }) => name !== server);
-  const rest = others.length === 0 ? '' : ` ${names(others)}: not touched.`;
+  const rest = others.length === 0 ? '' : ` ${joinNames(others)}: not touched.`;
   const advice =
     refused === true ? 'Correct spec.settings: that is tried at once.' : 'It is tried again in 5 min.';
   return `${server} ${message}.${rest} ${advice}`;
 }
 
-function pending(
+function pendingCondition(
   observed: Observed,
   outdated: readonly Member[],
   troubles: ReadonlyMap<string, Trouble>,
@@ -50,15 +50,15 @@ function pending(
     const ended = findCondition(promotion.status, 'Succeeded');
     if (ended?.status === 'False') {
       const text = `Promotion ${name}: ${ended.message} Delete it to have it tried again.`;
-      return no('SwitchoverFailed', `${names(outdated)} is not restarted while it takes writes. ${text}`);
+      return no('SwitchoverFailed', `${joinNames(outdated)} is not restarted while it takes writes. ${text}`);
     }
-    return no('SwitchingOver', `Promotion ${name} runs; then ${names(outdated)} is restarted.`);
+    return no('SwitchingOver', `Promotion ${name} runs; then ${joinNames(outdated)} is restarted.`);
   }
   const why = observed.suspended ? 'suspended or paused' : obstacleOf(observed, troubles);
   const wait = why === undefined ? '' : ` It waits: ${why}.`;
-  return no('RestartPending', `To be restarted with changed settings: ${names(outdated)}.${wait}`);
+  return no('RestartPending', `To be restarted with changed settings: ${joinNames(outdated)}.${wait}`);
 }
 
-function names(members: readonly Member[]): string {
+function joinNames(members: readonly Member[]): string {
   return members.map(({ name }) => name).join(', ');
 }

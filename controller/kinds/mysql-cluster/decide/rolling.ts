@@ -10,8 +10,8 @@ import type { Promotion } from '../../../api/promotion.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
-import type { JobFacts, JoinDeed, EventNote, Observed } from './plan.ts';
-import { armedVerdict } from './change.ts';
+import type { JobFacts, HostAction, EventNote, Observed } from './plan.ts';
+import { failoverArmedCondition } from './change.ts';
 import { hasEnded, hasFailed } from '../../../cluster-access/job-polls.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { Trouble } from './upkeep.ts';
@@ -24,7 +24,7 @@ export interface Rolling {
   readonly rollout: Rollout | undefined;
   /** What is known of the server that was brought in step. */
   readonly known?: Pick<MemberRecord, 'server' | 'settings' | 'tools'>;
-  readonly deeds: readonly JoinDeed[];
+  readonly actions: readonly HostAction[];
   /** Another vouches for what it alone may have acknowledged, before it stops. */
   readonly leaving: readonly string[];
   /** Name of the Promotion after which the primary can be restarted as a replica. */
@@ -49,8 +49,8 @@ export function planRolling(
   isStill: boolean,
 ): Rolling {
   const { rollout } = observed.status;
-  if (isStill) return rest(rollout);
-  return rollout === undefined ? begin(observed, troubles) : goOn(observed, rollout);
+  if (isStill) return keepRollout(rollout);
+  return rollout === undefined ? beginRollout(observed, troubles) : goOn(observed, rollout);
 }
 
 /** The server that is being restarted: nothing else may start its replication, or the server itself. */
@@ -73,29 +73,32 @@ export function withKnown(
   return new Map([...records, [known.server, { ...before, ...known }]]);
 }
 
-function begin(observed: Observed, troubles: ReadonlyMap<string, Trouble>): Rolling {
+function beginRollout(observed: Observed, troubles: ReadonlyMap<string, Trouble>): Rolling {
   // With settings that are refused nothing is written anywhere.
-  if (observed.problem !== undefined) return rest(undefined);
+  if (observed.problem !== undefined) return keepRollout(undefined);
   const unknown = uncheckedMembers(observed).find(({ look }) => look !== undefined);
-  if (unknown !== undefined) return rest(entry(observed, unknown, 'Checking'));
+  if (unknown !== undefined) return keepRollout(rolloutEntry(observed, unknown, 'Checking'));
   const [next] = outdatedMembers(observed);
-  if (next === undefined || obstacleOf(observed, troubles) !== undefined) return rest(undefined);
+  if (next === undefined || obstacleOf(observed, troubles) !== undefined) return keepRollout(undefined);
   if (next.isPrimary) return switchOver(observed, next);
   const text = `${next.name} is restarted with changed settings.`;
-  return { ...rest(entry(observed, next, 'Restarting')), events: [normal('ServerRestarting', text)] };
+  return {
+    ...keepRollout(rolloutEntry(observed, next, 'Restarting')),
+    events: [normal('ServerRestarting', text)],
+  };
 }
 
 function switchOver(observed: Observed, { name }: Member): Rolling {
-  if (switchoverOf(observed) !== undefined) return rest(undefined);
+  if (switchoverOf(observed) !== undefined) return keepRollout(undefined);
   const text = `All replicas run with changed settings: ${name} changes places with one, to be restarted.`;
   return {
-    ...rest(undefined),
+    ...keepRollout(undefined),
     switchover: switchoverName(observed),
     events: [normal('SwitchingOver', text)],
   };
 }
 
-function entry({ cluster, now }: Observed, member: Member, step: Rollout['step']): Rollout {
+function rolloutEntry({ cluster, now }: Observed, member: Member, step: Rollout['step']): Rollout {
   return { server: member.name, step, ...wantedOf(cluster, member), startTime: timestamp(now) };
 }
 
@@ -103,13 +106,14 @@ function goOn(observed: Observed, rollout: Rollout): Rolling {
   const { members, jobs } = observed;
   const member = members.find(({ name }) => name === rollout.server);
   const since = Date.parse(rollout.startTime);
-  if (member === undefined || !isJoined(member)) return rest(undefined);
-  if (rollout.message !== undefined) return rest(mayRetry(observed, member, rollout) ? undefined : rollout);
+  if (member === undefined || !isJoined(member)) return keepRollout(undefined);
+  if (rollout.message !== undefined)
+    return keepRollout(mayRetry(observed, member, rollout) ? undefined : rollout);
   const facts = jobs.get(member.name);
-  if (facts !== undefined && hasEnded(facts.own)) return end(rollout, facts);
+  if (facts !== undefined && hasEnded(facts.own)) return endRollout(rollout, facts);
   const isOpen = facts !== undefined && facts.own.state !== 'unknown';
   return isOpen
-    ? { ...rest(rollout), leaving: leavingIn(rollout) }
+    ? { ...keepRollout(rollout), leaving: leavingIn(rollout) }
     : start(observed, { member, rollout, since });
 }
 
@@ -133,14 +137,14 @@ function start(observed: Observed, { member, rollout, since }: Turn): Rolling {
   const isRestart = rollout.step === 'Restarting';
   // The world has gone on: whoever is next is chosen anew.
   const isLate = hasChanged(observed, member, rollout) || member.look === undefined;
-  if (isLate || (isRestart && member.isPrimary)) return rest(undefined);
-  const waiting = { ...rest(rollout), leaving: leavingIn(rollout) };
+  if (isLate || (isRestart && member.isPrimary)) return keepRollout(undefined);
+  const waiting = { ...keepRollout(rollout), leaving: leavingIn(rollout) };
   if (observed.now - since >= drainLimit) {
     const why = observed.hindrances.get(member.name) ?? 'it did not come to rest within 10 min';
-    return failed(rollout, why);
+    return failRollout(rollout, why);
   }
   if (isRestart && isNeeded(observed, member)) return waiting;
-  return { ...waiting, deeds: [{ do: isRestart ? 'restart' : 'check', member, since }] };
+  return { ...waiting, actions: [{ do: isRestart ? 'restart' : 'check', member, since }] };
 }
 
 function leavingIn({ step, server }: Rollout): readonly string[] {
@@ -154,31 +158,31 @@ function isNeeded({ members, status }: Observed, { name }: Member): boolean {
   return ackers.includes(name) && others.length > 0;
 }
 
-function end(rollout: Rollout, { own, lastLine }: JobFacts): Rolling {
+function endRollout(rollout: Rollout, { own, lastLine }: JobFacts): Rolling {
   const { server, settings, tools } = rollout;
   if (hasFailed(own)) {
     const isRefused = own.state === 'exited' && own.exitCode === jobExit.refusedSettings;
-    return failed(rollout, lastLine ?? 'the log of its job is empty', isRefused);
+    return failRollout(rollout, lastLine ?? 'the log of its job is empty', isRefused);
   }
   const facts = preparationFacts(lastLine ?? '');
   // The log could not be read just now.
-  if (facts === undefined) return { ...rest(rollout), leaving: leavingIn(rollout) };
+  if (facts === undefined) return { ...keepRollout(rollout), leaving: leavingIn(rollout) };
   const known = { server, tools, settings: facts.restartPending ? outdatedMark : settings };
   const isRestart = rollout.step === 'Restarting';
   const events = isRestart ? [normal('ServerRestarted', `${server} runs with changed settings.`)] : [];
-  return { ...rest(undefined), known, events };
+  return { ...keepRollout(undefined), known, events };
 }
 
-function failed(rollout: Rollout, why: string, refused = false): Rolling {
+function failRollout(rollout: Rollout, why: string, refused = false): Rolling {
   const message = why.slice(0, 512);
   return {
-    ...rest({ ...rollout, ...(refused ? { refused } : {}), message }),
+    ...keepRollout({ ...rollout, ...(refused ? { refused } : {}), message }),
     events: [warning('RestartFailed', `${rollout.server}: ${message}`)],
   };
 }
 
-function rest(rollout: Rollout | undefined): Rolling {
-  return { rollout, deeds: [], leaving: [], events: [] };
+function keepRollout(rollout: Rollout | undefined): Rolling {
+  return { rollout, actions: [], leaving: [], events: [] };
 }
 
 /** Members of whose settings nothing is known, or whose hosts have other files of ours. */
@@ -218,7 +222,9 @@ export function obstacleOf(observed: Observed, troubles: ReadonlyMap<string, Tro
   if (trouble !== undefined) return trouble.message;
   if (finding?.verdict !== 'Healthy') return finding?.evidence ?? 'the primary has not been looked at yet';
   const late = joined.find((member) => !member.isPrimary && !isInStep(observed, member));
-  return unarmed(observed, troubles) ?? (late === undefined ? undefined : `${late.name} is not in step yet`);
+  return (
+    whyNotArmed(observed, troubles) ?? (late === undefined ? undefined : `${late.name} is not in step yet`)
+  );
 }
 
 function gapIn({ cluster, members }: Observed, joined: readonly Member[]): string | undefined {
@@ -232,8 +238,8 @@ function gapIn({ cluster, members }: Observed, joined: readonly Member[]): strin
 }
 
 /** Why a primary that died now would not be replaced; what a person has chosen is no sign of trouble. */
-function unarmed(observed: Observed, troubles: ReadonlyMap<string, Trouble>): string | undefined {
-  const { status, reason, message } = armedVerdict(observed, troubles);
+function whyNotArmed(observed: Observed, troubles: ReadonlyMap<string, Trouble>): string | undefined {
+  const { status, reason, message } = failoverArmedCondition(observed, troubles);
   const isAsync = observed.cluster.spec.durability === 'Async';
   const isChosen = reason === 'ModeManual' || (reason === 'PossibleDataLoss' && isAsync);
   return status === 'True' || isChosen ? undefined : message.replace(/\.$/, '');

@@ -7,12 +7,12 @@
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp, type Instant } from '../../../base/clock.ts';
 import { isJoined, type Member } from './member.ts';
-import type { Observed, ServerDeed } from './plan.ts';
+import type { Observed, ServerAction } from './plan.ts';
 
 type Quarantine = NonNullable<MySQLClusterStatus['quarantined']>;
 
 export interface RosterPlan {
-  readonly deeds: readonly ServerDeed[];
+  readonly actions: readonly ServerAction[];
   readonly quarantined: Quarantine;
   /** Removed because they were not well. */
   readonly replaced: readonly Member[];
@@ -36,23 +36,23 @@ export function planRoster(observed: Observed, { overdue, oldPrimaries }: Roster
     ({ name, place, isPrimary }) => place === 'Active' && !isPrimary && oldPrimaries.includes(name),
   );
   const quarantined = quarantineOf(observed, fencing);
-  const present = members.filter((member) => counts(member) && !fencing.includes(member));
+  const present = members.filter((member) => isCounted(member) && !fencing.includes(member));
   const sick = present.find(({ name, isPrimary }) => !isPrimary && overdue.has(name));
   const well = present.filter((member) => member !== sick);
   const missing = Math.max(0, cluster.spec.instances - well.length);
-  const extra = surplus(well, cluster.spec.instances, overdue);
+  const extra = surplusMembers(well, cluster.spec.instances, overdue);
   const isReplaced = sick !== undefined && missing === 0 && isComplete(well, cluster.spec.instances);
   const replaced = isReplaced && observed.allowance > 0 ? [sick] : [];
   const over = members.filter((member) => isOver(member, { quarantined, now }));
   const leaving = [...extra, ...replaced];
   return {
-    deeds: [
-      ...fencing.map((member): ServerDeed => ({ do: 'fence', member })),
-      ...creations(observed, present, missing),
+    actions: [
+      ...fencing.map((member): ServerAction => ({ do: 'fence', member })),
+      ...planCreations(observed, present, missing),
       ...leaving
         .filter((member) => !isAcker(observed, member))
-        .map((member): ServerDeed => ({ do: 'delete', member })),
-      ...over.map((member): ServerDeed => ({ do: 'delete', member })),
+        .map((member): ServerAction => ({ do: 'delete', member })),
+      ...over.map((member): ServerAction => ({ do: 'delete', member })),
     ],
     quarantined: quarantined.filter((entry) => !over.some(({ name }) => name === entry.server)),
     replaced: replaced.filter((member) => !isAcker(observed, member)),
@@ -61,7 +61,7 @@ export function planRoster(observed: Observed, { overdue, oldPrimaries }: Roster
 }
 
 /** The primary counts whatever became of it: until another is recorded, its data is the cluster's. */
-function counts({ place, isPrimary }: Member): boolean {
+function isCounted({ place, isPrimary }: Member): boolean {
   return place === 'Active' || isPrimary;
 }
 
@@ -70,7 +70,7 @@ function isComplete(well: readonly Member[], instances: number): boolean {
 }
 
 /** More than wanted: not well ones first, then the newest; never the primary. */
-function surplus(
+function surplusMembers(
   well: readonly Member[],
   instances: number,
   overdue: ReadonlySet<string>,
@@ -86,16 +86,20 @@ function isAcker({ status }: Observed, { name }: Member): boolean {
   return status.durability?.ackers.includes(name) === true;
 }
 
-function creations(observed: Observed, present: readonly Member[], count: number): readonly ServerDeed[] {
+function planCreations(
+  observed: Observed,
+  present: readonly Member[],
+  count: number,
+): readonly ServerAction[] {
   const zones: (string | undefined)[] = present.map(({ zone }) => zone);
-  const deeds: ServerDeed[] = [];
+  const actions: ServerAction[] = [];
   for (let made = 0; made < count; made += 1) {
     const population = (zone: string) => zones.filter((one) => one === zone).length;
     const zone = observed.zones.toSorted((a, b) => population(a) - population(b))[0];
     zones.push(zone);
-    deeds.push({ do: 'create', zone });
+    actions.push({ do: 'create', zone });
   }
-  return deeds;
+  return actions;
 }
 
 function quarantineOf({ status, members, cluster, now }: Observed, fencing: readonly Member[]): Quarantine {

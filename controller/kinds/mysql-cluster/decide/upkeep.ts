@@ -4,7 +4,7 @@ import { algebraOf } from '../../../database/gtid.ts';
 import type { Look, Replication, SqlError } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import { oldPrimariesOf } from './promotions.ts';
-import type { JoinDeed, Observed } from './plan.ts';
+import type { HostAction, Observed } from './plan.ts';
 
 export interface Trouble {
   readonly kind: keyof typeof patience;
@@ -35,7 +35,7 @@ export interface Upkeep {
   readonly troubles: ReadonlyMap<string, Trouble>;
   /** Members whose trouble has lasted too long, while the primary is well. */
   readonly overdue: ReadonlySet<string>;
-  readonly deeds: readonly JoinDeed[];
+  readonly actions: readonly HostAction[];
 }
 
 export function planUpkeep(observed: Observed): Upkeep {
@@ -56,16 +56,16 @@ export function planUpkeep(observed: Observed): Upkeep {
     .map(([name]) => name);
   const astray = members
     .filter(({ name, look }) => troubles.get(name)?.kind === 'Astray' && look !== undefined)
-    .map((member): JoinDeed => ({ do: 'follow', member }));
-  const deeds = [...(primary?.look === undefined ? [] : astray), ...revivals(observed)];
-  return { troubles, overdue: new Set(overdue), deeds };
+    .map((member): HostAction => ({ do: 'follow', member }));
+  const actions = [...(primary?.look === undefined ? [] : astray), ...planRevivals(observed)];
+  return { troubles, overdue: new Set(overdue), actions };
 }
 
 /** A process that ended is left to who decides about the primary first; servers never start it again themselves. */
 const revivalPause: Millis = 15_000;
 
-function revivals({ members, finding, now }: Observed): readonly JoinDeed[] {
-  return members.flatMap((member): readonly JoinDeed[] => {
+function planRevivals({ members, finding, now }: Observed): readonly HostAction[] {
+  return members.flatMap((member): readonly HostAction[] => {
     const { isPrimary, record, look } = member;
     const isGone = isPrimary ? finding?.verdict === 'DeadProcess' : look === undefined;
     if (!isJoined(member) || !isGone) return [];

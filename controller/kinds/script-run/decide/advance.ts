@@ -4,7 +4,7 @@ import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import type { JobState } from '../../../shell/port.ts';
 import type { Look, Move, OutOfSight, PlannedStep, Stop, TargetFacts } from './facts.ts';
 import {
-  end,
+  endResult,
   endStep,
   newAttempt,
   replaceStep,
@@ -59,21 +59,21 @@ export function advance(result: Result, target: TargetFacts, context: Context): 
   const { now, stop } = context;
   if (target.instanceID === undefined || target.instanceID !== result.instanceID) {
     const message = 'The machine is gone; nobody knows how far it came.';
-    return nothing(endStep(result, { state: 'Interrupted', message }, now));
+    return noMove(endStep(result, { state: 'Interrupted', message }, now));
   }
   const index = (result.steps?.length ?? 0) - 1;
   const step = result.steps?.[index];
   const plan = target.steps[index];
-  if (step === undefined || plan === undefined) return nothing(withoutPlan(result, target, context));
+  if (step === undefined || plan === undefined) return noMove(withoutPlan(result, target, context));
   const current = { result, target, step, plan, index, since: Date.parse(step.startTime ?? '') };
   const { look } = target;
-  if (step.state === 'Running' || isKnown(look)) return follow(current, look, context);
+  if (step.state === 'Running' || isKnown(look)) return followJob(current, look, context);
   return stop === undefined ? start(current, context) : stopUnstarted(current, stop, context);
 }
 
 /** The first attempt of a server's first step. */
 export function firstAttempt(target: TargetFacts, now: Instant): StepRecord {
-  return attempt(target, 0, 1, now);
+  return attemptStep(target, 0, 1, now);
 }
 
 /** Its scripts cannot be found now. */
@@ -87,11 +87,11 @@ function withoutPlan(result: Result, { problem }: TargetFacts, { now, stop }: Co
 function start({ result, step, plan, index, since }: Current, context: Context): Move {
   const { now } = context;
   const begins = step.retryTime === undefined ? since : Date.parse(step.retryTime);
-  if (now < begins) return nothing(result);
+  if (now < begins) return noMove(result);
   if (now >= begins + startPatience) {
     const why = result.message ?? '';
     const message = `Step ${step.name} could not be started for ${startPatience / 1000} s. ${why}`;
-    return nothing(endStep(result, { state: 'Unreachable', message }, now));
+    return noMove(endStep(result, { state: 'Unreachable', message }, now));
   }
   const timeoutSeconds = timeoutOf(plan, context);
   return { do: 'start', after: result, step: index, jobID: step.jobID ?? '', timeoutSeconds };
@@ -101,22 +101,22 @@ function start({ result, step, plan, index, since }: Current, context: Context):
 function stopUnstarted({ result, step, target }: Current, stop: Stop, { now, run }: Context): Move {
   const { look } = target;
   if (look?.state !== 'unreachable') {
-    return nothing(endStep(result, { state: stop, message: `Step ${step.name} had not started.` }, now));
+    return noMove(endStep(result, { state: stop, message: `Step ${step.name} had not started.` }, now));
   }
-  if (now < stopDeadline(run)) return nothing(withMessage(result, look.message));
+  if (now < stopDeadline(run)) return noMove(withMessage(result, look.message));
   const message = `Step ${step.name} may or may not have started. ${look.message}`;
-  return nothing(endStep(result, { state: stop, message }, now));
+  return noMove(endStep(result, { state: stop, message }, now));
 }
 
 /** The host has the job: wait for its end, or bring it about. */
-function follow(current: Current, look: Look | undefined, context: Context): Move {
+function followJob(current: Current, look: Look | undefined, context: Context): Move {
   const { result, step } = current;
-  if (look === undefined) return nothing(result);
-  if (look.state === 'unreachable') return nothing(outOfSight(current, look, context));
+  if (look === undefined) return noMove(result);
+  if (look.state === 'unreachable') return noMove(outOfSight(current, look, context));
   if (look.state === 'exited') return { do: 'collect', after: afterExit(current, look, context) };
   if (look.state !== 'running') return { do: 'collect', after: afterInterruption(current, context) };
   const seen = withoutMessage(replaceStep(result, { ...step, state: 'Running' }));
-  return context.stop === undefined ? nothing(seen) : { do: 'cancel', after: seen, jobID: step.jobID ?? '' };
+  return context.stop === undefined ? noMove(seen) : { do: 'cancel', after: seen, jobID: step.jobID ?? '' };
 }
 
 function outOfSight(current: Current, look: OutOfSight, context: Context): Result {
@@ -136,7 +136,7 @@ function afterInterruption(current: Current, { now, stop }: Context): Result {
   const { result, step, plan, index, target } = current;
   const isHarmless = plan.onInterruption === 'Rerun' && step.attempt <= plan.retries + rerunLimit;
   if (isHarmless && stop === undefined) {
-    return replaceStep(result, attempt(target, index, step.attempt + 1, now));
+    return replaceStep(result, attemptStep(target, index, step.attempt + 1, now));
   }
   const message = `The host restarted during step ${step.name} (${plan.script}); nobody knows how far it came.`;
   return endStep(result, { state: stop ?? 'Interrupted', message }, now);
@@ -153,7 +153,7 @@ function afterExit(current: Current, exit: Exit, context: Context): Result {
   if (exitCode === 0) return afterSuccess(current, done, context);
   if (step.attempt <= plan.retries && stop === undefined) {
     const delay = exitCode === tryAgainLater ? tryAgainDelay : retryDelay;
-    const again = attempt(target, index, step.attempt + 1, now);
+    const again = attemptStep(target, index, step.attempt + 1, now);
     return replaceStep(result, { ...again, exitCode, retryTime: timestamp(now + delay) });
   }
   const tries = step.attempt === 1 ? '' : ` in attempt ${step.attempt}`;
@@ -177,9 +177,10 @@ function afterSuccess({ step, index, target }: Current, done: Result, { now, sto
     completionTime: timestamp(now),
     state: 'Succeeded',
   });
-  if (index + 1 === target.steps.length) return end(next, { state: 'Succeeded' }, now);
-  if (stop !== undefined) return end(next, { state: stop, message: `Stopped after step ${step.name}.` }, now);
-  return { ...next, steps: [...(next.steps ?? []), attempt(target, index + 1, 1, now)] };
+  if (index + 1 === target.steps.length) return endResult(next, { state: 'Succeeded' }, now);
+  if (stop !== undefined)
+    return endResult(next, { state: stop, message: `Stopped after step ${step.name}.` }, now);
+  return { ...next, steps: [...(next.steps ?? []), attemptStep(target, index + 1, 1, now)] };
 }
 
 /** Seconds the script may take; decommissioning leaves only what is left of its whole limit. */
@@ -200,7 +201,7 @@ function startOf(run: ScriptRun): Instant {
   return Date.parse(run.status?.startTime ?? '');
 }
 
-function attempt(target: TargetFacts, index: number, number: number, now: Instant): StepRecord {
+function attemptStep(target: TargetFacts, index: number, number: number, now: Instant): StepRecord {
   const name = target.steps[index]?.name ?? '';
   return newAttempt({ name, attempt: number, jobID: `${target.jobPrefix}-${index}-${number}` }, now);
 }
@@ -210,6 +211,6 @@ function isKnown(look: Look | undefined): boolean {
   return look !== undefined && look.state !== 'unknown' && look.state !== 'unreachable';
 }
 
-function nothing(after: Result): Move {
+function noMove(after: Result): Move {
   return { do: 'nothing', after };
 }

@@ -2,7 +2,7 @@
 import type { Millis } from '../../../base/clock.ts';
 import { firstAttempt, type Context } from './advance.ts';
 import type { Move, ServiceFacts, TargetFacts } from './facts.ts';
-import { end, withDrain, withMessage, type Result } from './record.ts';
+import { endResult, withDrain, withMessage, type Result } from './record.ts';
 
 /** How long load balancers may take to use a server that was put back. */
 const returnPatience: Millis = 120_000;
@@ -29,9 +29,10 @@ export function whyKept({ isLast, isForgetting }: ServiceFacts): string | undefi
  */
 export function stayOut(drained: Drained, { now, stop }: Context): Result {
   const { result, target, service } = drained;
-  if (stop !== undefined) return end(result, { state: stop, message: 'Its script had not begun.' }, now);
+  if (stop !== undefined)
+    return endResult(result, { state: stop, message: 'Its script had not begun.' }, now);
   if (target.instanceID === undefined || target.instanceID !== result.instanceID) {
-    return end(result, { state: 'Unreachable', message: 'The machine is gone.' }, now);
+    return endResult(result, { state: 'Unreachable', message: 'The machine is gone.' }, now);
   }
   const isLate = now >= Date.parse(result.drainTime ?? '') + service.patience;
   if (!service.isDrained && !isLate) {
@@ -43,12 +44,13 @@ export function stayOut(drained: Drained, { now, stop }: Context): Result {
 /** Nobody waits for a server that is on its way out anyway. */
 export function comeBack({ result, target, service }: Drained, { now, stop }: Context): Result {
   const isAwaited = !service.isLeaving && !target.isGone && stop === undefined;
-  if (!isAwaited || (!service.isMarked && service.isServing)) return end(result, { state: 'Succeeded' }, now);
+  if (!isAwaited || (!service.isMarked && service.isServing))
+    return endResult(result, { state: 'Succeeded' }, now);
   if (now < Date.parse(result.drainTime ?? '') + returnPatience) {
     return withMessage(result, 'Returning: its load balancers do not use it yet.');
   }
   const message = `Its scripts ended well, but it does not serve ${returnPatience / 1000} s later.`;
-  return end(result, { state: 'Failed', message }, now);
+  return endResult(result, { state: 'Failed', message }, now);
 }
 
 /** What the end of its scripts means for a server that is out of service. */

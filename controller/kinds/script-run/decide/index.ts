@@ -4,7 +4,15 @@ import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { advance, decommissionLimit, firstAttempt, startPatience, type Context } from './advance.ts';
 import { afterScripts, comeBack, stayOut, whyKept } from './drain.ts';
 import type { Move, Observed, Stop, TargetFacts } from './facts.ts';
-import { end, isFinal, withDrain, withMessage, withoutMessage, type Ending, type Result } from './record.ts';
+import {
+  endResult,
+  isFinal,
+  withDrain,
+  withMessage,
+  withoutMessage,
+  type Ending,
+  type Result,
+} from './record.ts';
 
 export interface Plan {
   readonly moves: readonly Move[];
@@ -23,9 +31,9 @@ export function decide(observed: Observed): Plan {
   const moves = (run.status?.results ?? []).map((result): Move => {
     const target = facts.get(result.server);
     if (result.state !== 'Running' || target === undefined) return { do: 'nothing', after: result };
-    return pardon(run, target, now, moveOf(result, target, { now, run, stop }));
+    return pardonReboot(run, target, now, moveOf(result, target, { now, run, stop }));
   });
-  const scheduled = schedule(observed, moves, stop);
+  const scheduled = scheduleMoves(observed, moves, stop);
   return { moves: scheduled, recheckAfter: recheckAfter(now, scheduled) };
 }
 
@@ -42,11 +50,11 @@ function moveOf(result: Result, target: TargetFacts, context: Context): Move {
 }
 
 /** A server of many that was deleted meanwhile is no failure of the run. */
-function pardon(run: ScriptRun, target: TargetFacts, now: Instant, move: Move): Move {
+function pardonReboot(run: ScriptRun, target: TargetFacts, now: Instant, move: Move): Move {
   const { after } = move;
   const isFailure = isFinal(after) && after.state !== 'Succeeded' && after.state !== 'Canceled';
   if (!isFailure || !isSkippable(run, target)) return move;
-  return { ...move, after: end(after, skipped, now) };
+  return { ...move, after: endResult(after, skipped, now) };
 }
 
 const skipped: Ending = { state: 'Skipped', message: 'It was deleted meanwhile.' };
@@ -63,7 +71,7 @@ function stopOf({ now, run }: Observed): Stop | undefined {
 }
 
 /** Lets waiting servers begin while there is room, or ends them when nothing more may start. */
-function schedule(observed: Observed, moves: readonly Move[], stop: Stop | undefined): readonly Move[] {
+function scheduleMoves(observed: Observed, moves: readonly Move[], stop: Stop | undefined): readonly Move[] {
   const { now, run, targets } = observed;
   const failures = moves.filter(({ after }) => isFailed(after)).length;
   const verdict = noBeginning(stop, failures, run.spec.maxFailures);
@@ -73,11 +81,11 @@ function schedule(observed: Observed, moves: readonly Move[], stop: Stop | undef
   return moves.map((move): Move => {
     const { after } = move;
     if (after.state !== 'Queued') return move;
-    if (verdict !== undefined) return { do: 'nothing', after: end(after, verdict, now) };
+    if (verdict !== undefined) return { do: 'nothing', after: endResult(after, verdict, now) };
     const target = targets.find(({ server }) => server === after.server);
     if (room <= 0 || target === undefined) return move;
     room -= 1;
-    return { do: 'nothing', after: begin(after, target, observed) };
+    return { do: 'nothing', after: beginTarget(after, target, observed) };
   });
 }
 
@@ -93,20 +101,20 @@ function noBeginning(stop: Stop | undefined, failures: number, limit: number): E
   return { state: 'Canceled', message };
 }
 
-function begin(result: Result, target: TargetFacts, { now, run }: Observed): Result {
+function beginTarget(result: Result, target: TargetFacts, { now, run }: Observed): Result {
   const { instanceID, problem, service } = target;
-  if (isSkippable(run, target)) return end(result, skipped, now);
+  if (isSkippable(run, target)) return endResult(result, skipped, now);
   const begun: Result = { ...withoutMessage(result), startTime: timestamp(now) };
   if (instanceID === undefined) {
-    return end(begun, { state: 'Unreachable', message: 'The server has no machine.' }, now);
+    return endResult(begun, { state: 'Unreachable', message: 'The server has no machine.' }, now);
   }
   if (problem !== undefined) {
     const { message, final } = problem;
     const isLate = now >= Date.parse(run.status?.startTime ?? '') + startPatience;
     if (!final && !isLate) return withMessage(result, message);
-    return end(begun, { state: final ? 'Failed' : 'Unreachable', message }, now);
+    return endResult(begun, { state: final ? 'Failed' : 'Unreachable', message }, now);
   }
-  if (target.steps.length === 0) return end(begun, { state: 'Succeeded' }, now);
+  if (target.steps.length === 0) return endResult(begun, { state: 'Succeeded' }, now);
   const opened: Result = { ...begun, state: 'Running', instanceID, logBytes: 0 };
   if (service === undefined) return { ...opened, steps: [firstAttempt(target, now)] };
   const why = whyKept(service);

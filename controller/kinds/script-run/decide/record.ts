@@ -17,7 +17,7 @@ export function isFinal(result: Result): boolean {
 }
 
 /** The servers a run begins with, all waiting. */
-export function queue(servers: readonly string[]): readonly Result[] {
+export function queueResults(servers: readonly string[]): readonly Result[] {
   return servers.map((server) => ({ server, state: 'Queued' }));
 }
 
@@ -55,7 +55,7 @@ export function isOut({ state, drain }: Result): boolean {
 }
 
 /** Nothing more happens on this server. */
-export function end(result: Result, ending: Ending, now: Instant): Result {
+export function endResult(result: Result, ending: Ending, now: Instant): Result {
   const { drain: _drain, drainTime: _drainTime, ...rest } = withoutMessage(result);
   const ended = { ...rest, state: ending.state, completionTime: timestamp(now) };
   return ending.message === undefined ? ended : withMessage(ended, ending.message);
@@ -64,8 +64,8 @@ export function end(result: Result, ending: Ending, now: Instant): Result {
 /** Ends the server and its current step alike. */
 export function endStep(result: Result, ending: Ending, now: Instant): Result {
   const last = result.steps?.at(-1);
-  if (last === undefined) return end(result, ending, now);
+  if (last === undefined) return endResult(result, ending, now);
   const isCut = ending.state === 'Unreachable' || ending.state === 'Skipped';
   const state = isCut ? 'Interrupted' : ending.state;
-  return end(replaceStep(result, { ...last, state, completionTime: timestamp(now) }), ending, now);
+  return endResult(replaceStep(result, { ...last, state, completionTime: timestamp(now) }), ending, now);
 }

@@ -8,13 +8,13 @@ export function decideDeletion({ array, members, now }: Observed): Plan {
   if (deletionProtection) {
     const text =
       'Deletion was asked for, but spec.deletionProtection is set. Set it to false to let the array go.';
-    return { ...quiet, ready: { ...working(text), reason: 'Blocked', progress: 'stalled' } };
+    return { ...quiet, ready: { ...workingSummary(text), reason: 'Blocked', progress: 'stalled' } };
   }
   if (members.length === 0)
-    return { ...quiet, ready: working('Nothing of it is left.'), finalizer: 'remove' };
+    return { ...quiet, ready: workingSummary('Nothing of it is left.'), finalizer: 'remove' };
   if (deletionPolicy === 'Retain') {
     const text = `Leaving ${members.length} servers behind, as spec.deletionPolicy says.`;
-    return { ...quiet, ready: working(text), release: members, recheckAfter: 0 };
+    return { ...quiet, ready: workingSummary(text), release: members, recheckAfter: 0 };
   }
   const locked = members.filter((member) => member.locked);
   const text =
@@ -27,7 +27,7 @@ export function decideDeletion({ array, members, now }: Observed): Plan {
   const gone = free.filter((member) => !staying.includes(member));
   return {
     ...quiet,
-    ready: working(text),
+    ready: workingSummary(text),
     changes: {
       ...noChanges,
       remove: staying.map((member) => ({ member, cause: 'Scale' })),
@@ -39,6 +39,6 @@ export function decideDeletion({ array, members, now }: Observed): Plan {
   };
 }
 
-function working(message: string): Summary {
+function workingSummary(message: string): Summary {
   return { status: 'False', reason: 'Decommissioning', message, progress: 'working' };
 }

@@ -29,14 +29,14 @@ export function beginWatch({ answersUntil }: Observed): Watch {
 }
 
 /** With what was answered since; `revision` is the new one. */
-export function counted(observed: Observed, before: Watch, revision: string): Watch {
+export function countAnswers(observed: Observed, before: Watch, revision: string): Watch {
   const { members, answers, answersUntil } = observed;
   if (answersUntil - Date.parse(before.time) < watchPeriod) return before;
   const sum = (start: Answers, isCounted: (one: string | undefined) => boolean) =>
     members
       .filter((member) => isCounted(member.revision))
       .map(({ name }) => answers.get(name) ?? nothing)
-      .reduce((all, one) => added(all, one), start);
+      .reduce((all, one) => addAnswers(all, one), start);
   const fresh = sum(before.new, (one) => one === revision);
   // Old servers alone may have had a bad time that says nothing about the new ones.
   if (fresh.requests === 0) return beginWatch(observed);
@@ -44,7 +44,7 @@ export function counted(observed: Observed, before: Watch, revision: string): Wa
 }
 
 /** Why the new servers are worse; undefined while that cannot be said. */
-export function worse(
+export function describeWorse(
   { new: fresh, old }: Watch,
   { maxExtraPercent, minRequests }: Rules,
 ): string | undefined {
@@ -52,13 +52,13 @@ export function worse(
   const share = Math.min(1, old.failures / old.requests + Number(maxExtraPercent) / 100);
   const allowed = share * fresh.requests;
   if (fresh.failures - allowed <= deviations * Math.sqrt(Math.max(allowed, 1))) return undefined;
-  return `${percent(fresh)} of ${fresh.requests} requests to new servers failed (5xx), ${percent(old)} of ${old.requests} to old ones; errorWatch allows ${maxExtraPercent} % more.`;
+  return `${failurePercent(fresh)} of ${fresh.requests} requests to new servers failed (5xx), ${failurePercent(old)} of ${old.requests} to old ones; errorWatch allows ${maxExtraPercent} % more.`;
 }
 
-function added(all: Answers, one: Answers): Answers {
+function addAnswers(all: Answers, one: Answers): Answers {
   return { requests: all.requests + one.requests, failures: all.failures + one.failures };
 }
 
-function percent({ requests, failures }: Answers): string {
+function failurePercent({ requests, failures }: Answers): string {
   return `${((failures / requests) * 100).toFixed(1)} %`;
 }

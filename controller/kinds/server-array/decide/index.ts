@@ -48,18 +48,19 @@ function decideLife(observed: Observed): Plan {
   const { array, members, now, status } = observed;
   const failing = decideFailing(array, members, now);
   const scale = decideScale(observed, !failing.meltdown);
-  const course = decideUpdate(observed, failing);
-  const roster = course.goal === undefined ? undefined : rosterOf(observed, { failing, scale, course });
+  const updatePlan = decideUpdate(observed, failing);
+  const roster =
+    updatePlan.goal === undefined ? undefined : rosterOf(observed, { failing, scale, updatePlan });
   const changes: RosterPlan = roster === undefined ? { ...noChanges, heldBack: 0 } : planRoster(roster);
-  const facts = { failing, scale, course, changes };
+  const facts = { failing, scale, updatePlan, changes };
   const automatic = changes.remove.filter(isAutomatic).length;
   const record: ServerArrayStatus = {
     ...scale.record,
-    ...course.record,
+    ...updatePlan.record,
     failing: failing.record.length === 0 ? undefined : failing.record,
     automaticRemovals: removalsAfter(status.automaticRemovals, automatic, now),
   };
-  const recheckAfter = recheck(observed, facts);
+  const recheckAfter = nextRecheck(observed, facts);
   return {
     ready: summaryOf(observed, facts),
     conditions: conditionsOf(observed, facts),
@@ -67,7 +68,7 @@ function decideLife(observed: Observed): Plan {
     changes,
     events: [
       ...scale.events,
-      ...course.events,
+      ...updatePlan.events,
       ...removalEvents(changes),
       ...meltdownEvent(observed, failing),
     ],
@@ -76,10 +77,10 @@ function decideLife(observed: Observed): Plan {
   };
 }
 
-function rosterOf(observed: Observed, { failing, scale, course }: Omit<Facts, 'changes'>): Roster {
+function rosterOf(observed: Observed, { failing, scale, updatePlan }: Omit<Facts, 'changes'>): Roster {
   const { array, members, now, zones, allowance } = observed;
   const { update, unhealthy, drainSeconds } = array.spec;
-  const goal = course.goal ?? '';
+  const goal = updatePlan.goal ?? '';
   const isVoted = scale.record.scale?.cause === 'Votes';
   const isHeld = failing.meltdown && isVoted;
   return {
@@ -92,18 +93,18 @@ function rosterOf(observed: Observed, { failing, scale, course }: Omit<Facts, 'c
       ? Math.max(scale.desired, members.filter(({ place }) => place === 'Active').length)
       : scale.desired,
     goal,
-    base: course.base ?? goal,
-    share: course.share,
-    roll: course.roll,
+    base: updatePlan.base ?? goal,
+    share: updatePlan.share,
+    roll: updatePlan.roll,
     blueGreen: update.type === 'BlueGreen',
     surge: update.maxSurge,
     unavailable: update.maxUnavailable,
     overdue: unhealthy.action === 'Replace' ? failing.overdue : new Set(),
     frozen: failing.meltdown,
-    paused: course.state === 'Failed',
+    paused: updatePlan.state === 'Failed',
     causes: {
       excess: isVoted ? 'Votes' : 'Scale',
-      outdated: course.state === 'RollingBack' ? 'Rollback' : 'Update',
+      outdated: updatePlan.state === 'RollingBack' ? 'Rollback' : 'Update',
     },
     keep: {
       outdated: (update.retainOld?.seconds ?? 0) * 1_000,
@@ -134,15 +135,15 @@ function meltdownEvent({ status }: Observed, { meltdown, record }: Failing): rea
 }
 
 /** The next moment at which time alone changes something; a minute at most while something is under way. */
-function recheck(
+function nextRecheck(
   { now, members, array }: Observed,
-  { failing, scale, course, changes }: Facts,
+  { failing, scale, updatePlan, changes }: Facts,
 ): number | undefined {
   const { drainSeconds, update, autoscaling } = array.spec;
   const times = members.flatMap((member) =>
     timesOf(member, { drain: drainSeconds * 1_000, ready: update.minReadySeconds * 1_000 }),
   );
-  const all = [...times, failing.nextAt, scale.nextAt, course.nextAt].filter(
+  const all = [...times, failing.nextAt, scale.nextAt, updatePlan.nextAt].filter(
     (at) => at !== undefined && at > now,
   );
   const isBusy =

@@ -88,7 +88,7 @@ function problemOf({ autoscaling, voters, now, unusableScripts }: Seen, metric: 
 }
 
 /** Whether votes can move the array now; what is missing, and what to do about it. */
-export function activeVerdict(seen: Seen, tally: Tally): ArrayVerdict {
+export function activeCondition(seen: Seen, tally: Tally): ArrayVerdict {
   const { autoscaling, now, voters } = seen;
   const { schedules = [], metrics = [] } = autoscaling;
   const problems = problemsOf(schedules, now);

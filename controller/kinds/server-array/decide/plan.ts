@@ -1,5 +1,5 @@
 /** What an array's decision is made from and what it may be. Types, and nothing but data. */
-import type { Verdict } from '../../../api/conditions.ts';
+import type { UnstampedCondition } from '../../../api/conditions.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
 import type { Answers } from '../../../load-reports/load-reports.ts';
@@ -86,13 +86,13 @@ export interface EventNote {
 }
 
 /** The summary; `progress` says whether the controller works on it, is done, or waits for a person. */
-export interface Summary extends Omit<Verdict, 'type'> {
+export interface Summary extends Omit<UnstampedCondition, 'type'> {
   readonly reason: Reason<'ServerArray', 'Ready'>;
   readonly progress: 'working' | 'settled' | 'stalled';
 }
 
 export type ConditionType = 'Available' | 'ScalingActive' | 'ScalingLimited' | 'TerminationAllowed';
-export type ArrayVerdict = Omit<Verdict, 'type'>;
+export type ArrayVerdict = Omit<UnstampedCondition, 'type'>;
 
 export interface Plan {
   readonly ready: Summary;

@@ -53,10 +53,10 @@ export interface RosterPlan extends Changes {
 }
 
 export function planRoster(roster: Roster): RosterPlan {
-  const parts = split(roster);
-  const { admit, revived } = admissions(roster, parts);
-  const create = creations(roster, parts, revived);
-  const wanted = create.length + revived.length > 0 ? [] : removals(roster, parts);
+  const parts = splitMembers(roster);
+  const { admit, revived } = planAdmissions(roster, parts);
+  const create = planCreations(roster, parts, revived);
+  const wanted = create.length + revived.length > 0 ? [] : planRemovals(roster, parts);
   const remove = letThrough(wanted, roster.allowance);
   return {
     create,
@@ -83,7 +83,7 @@ interface Parts {
   readonly newWanted: number;
 }
 
-function split(roster: Roster): Parts {
+function splitMembers(roster: Roster): Parts {
   const { members, goal, roll, desired, share, frozen, overdue } = roster;
   const at = (place: Member['place']) => members.filter((member) => member.place === place);
   const [active, candidates, leaving, kept] = [at('Active'), at('Candidate'), at('Leaving'), at('Kept')];
@@ -108,12 +108,12 @@ function split(roster: Roster): Parts {
 }
 
 /** Brings back servers of the wanted revision that are on their way out or kept, and lets a ready generation join. */
-function admissions(
+function planAdmissions(
   roster: Roster,
   { candidates, kept, leaving, keepers, newWanted, active }: Parts,
 ): { readonly admit: readonly Admission[]; readonly revived: readonly Admission[] } {
   const { goal, desired, overdue, now } = roster;
-  const joins = joining(roster, { candidates, keepers, newWanted });
+  const joins = planJoining(roster, { candidates, keepers, newWanted });
   const missing = Math.max(0, newWanted - keepers.length);
   const isUsable = (member: Member) =>
     member.revision === goal &&
@@ -127,7 +127,7 @@ function admissions(
 }
 
 /** All candidates of the wanted revision, once as many as are needed are ready. */
-function joining(
+function planJoining(
   { goal, blueGreen, roll }: Roster,
   { candidates, keepers, newWanted }: Pick<Parts, 'candidates' | 'keepers' | 'newWanted'>,
 ): readonly Admission[] {
@@ -143,7 +143,7 @@ function joinsLater({ blueGreen, roll, goal }: Roster, active: readonly Member[]
   return blueGreen && roll && active.some((member) => member.revision !== goal);
 }
 
-function creations(roster: Roster, parts: Parts, revived: readonly Admission[]): readonly Wish[] {
+function planCreations(roster: Roster, parts: Parts, revived: readonly Admission[]): readonly Wish[] {
   const { desired, goal, base } = roster;
   const { active, keepers, newWanted, total } = parts;
   const candidate = joinsLater(roster, active);
@@ -162,11 +162,11 @@ function creations(roster: Roster, parts: Parts, revived: readonly Admission[]):
   return wishes;
 }
 
-function removals(roster: Roster, parts: Parts): readonly Removal[] {
+function planRemovals(roster: Roster, parts: Parts): readonly Removal[] {
   const excess = excessRemovals(roster, parts);
   const gone = new Set(excess.map(({ member }) => member.name));
   const left = { ...parts, active: parts.active.filter(({ name }) => !gone.has(name)) };
-  return [...excess, ...straysOf(roster, parts), ...replacements(roster, left, gone)];
+  return [...excess, ...straysOf(roster, parts), ...planReplacements(roster, left, gone)];
 }
 
 /** More than wanted: those that go when the array shrinks. A surge is no excess while servers are replaced. */
@@ -203,7 +203,7 @@ function straysOf(roster: Roster, { candidates, keepers }: Parts): readonly Remo
 }
 
 /** Servers to be replaced, as many as can go while enough others serve; those that do not serve go first. */
-function replacements(roster: Roster, parts: Parts, gone: ReadonlySet<string>): readonly Removal[] {
+function planReplacements(roster: Roster, parts: Parts, gone: ReadonlySet<string>): readonly Removal[] {
   const { desired, unavailable, goal, base, blueGreen, roll } = roster;
   const open = parts.replaced.filter(({ name, locked }) => !gone.has(name) && !locked);
   const isUseless = ({ launched, revision }: Member) => !launched && revision !== goal && revision !== base;
@@ -219,13 +219,13 @@ function replacements(roster: Roster, parts: Parts, gone: ReadonlySet<string>): 
   const pool = limitToStep(roster, parts, replaced).filter(
     (member) => mayFlip || member.revision === goal || !member.available,
   );
-  const idle = pick(
+  const idle = pickVictims(
     roster,
     pool.filter(({ available }) => !available),
     budget,
   );
   budget = Math.min(budget - idle.length, serving - minimum);
-  const busy = pick(
+  const busy = pickVictims(
     roster,
     pool.filter(({ available }) => available),
     budget,
@@ -245,7 +245,7 @@ function limitToStep(
   return [...others, ...outdated.toSorted((a, b) => a.createdAt - b.createdAt).slice(0, removable)];
 }
 
-function pick(roster: Roster, members: readonly Member[], count: number): readonly Member[] {
+function pickVictims(roster: Roster, members: readonly Member[], count: number): readonly Member[] {
   const names = chooseVictims(
     members.map((member) => candidateOf(roster, member)),
     count,

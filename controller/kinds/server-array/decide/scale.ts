@@ -6,7 +6,7 @@
  */
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
-import { activeVerdict, metricsOf, voterOf } from './measures.ts';
+import { activeCondition, metricsOf, voterOf } from './measures.ts';
 import type { ArrayVerdict, EventNote, Observed } from './plan.ts';
 import { boundsAt, nextChange, type Bounds } from './schedule.ts';
 import { decideBallot, type Outcome, type VoteReason } from './votes.ts';
@@ -46,10 +46,10 @@ const manual: ArrayVerdict = {
 /** `shrinks` is false while so many servers are not well that no vote may take one away. */
 export function decideScale(observed: Observed, shrinks: boolean): ScalePlan {
   const { array, now } = observed;
-  const adopted = adopt(observed);
+  const adopted = adoptReplicas(observed);
   const { scale } = adopted.record;
   const { autoscaling, replicas } = array.spec;
-  if (scale !== undefined && !scale.written) return resumed(adopted, scale);
+  if (scale !== undefined && !scale.written) return resumeScaling(adopted, scale);
   const plan = { ...adopted, desired: replicas };
   if (autoscaling === undefined) {
     const record = { ...adopted.record, votes: undefined, bounds: undefined };
@@ -57,12 +57,18 @@ export function decideScale(observed: Observed, shrinks: boolean): ScalePlan {
   }
   const bounds = boundsAt(autoscaling, autoscaling.schedules ?? [], now);
   const record = { ...adopted.record, bounds };
-  const overruled = scale === undefined ? [] : recent(scale.overruled, now);
+  const overruled = scale === undefined ? [] : recentTimes(scale.overruled, now);
   if (overruled.length >= contention.times) {
     const nextAt = Date.parse(overruled[0] ?? '') + contention.window;
-    return { ...plan, record, active: manual, limited: contended(observed, overruled.length), nextAt };
+    return {
+      ...plan,
+      record,
+      active: manual,
+      limited: contendedCondition(observed, overruled.length),
+      nextAt,
+    };
   }
-  return vote({ ...observed, autoscaling, bounds }, { ...plan, record }, shrinks);
+  return countVotes({ ...observed, autoscaling, bounds }, { ...plan, record }, shrinks);
 }
 
 interface Adopted {
@@ -71,7 +77,7 @@ interface Adopted {
 }
 
 /** Compares the spec with the last recorded decision. */
-function adopt({ array, status, now }: Observed): Adopted {
+function adoptReplicas({ array, status, now }: Observed): Adopted {
   const { replicas } = array.spec;
   const { generation = 0 } = array.metadata;
   const { scale, lastScaleTime, votes } = status;
@@ -91,7 +97,7 @@ function adopt({ array, status, now }: Observed): Adopted {
     return { record: { ...same, scale: { ...scale, observedGeneration: generation } }, events: [] };
   }
   const news = scale.cause === 'Person' ? [] : [timestamp(now)];
-  const overruled = [...recent(scale.overruled, now), ...news].slice(-8);
+  const overruled = [...recentTimes(scale.overruled, now), ...news].slice(-8);
   const text = `Somebody changed spec.replicas from ${scale.replicas} to ${replicas}; adopted.`;
   return {
     record: {
@@ -104,7 +110,7 @@ function adopt({ array, status, now }: Observed): Adopted {
   };
 }
 
-function resumed({ record, events }: Adopted, scale: Scale): ScalePlan {
+function resumeScaling({ record, events }: Adopted, scale: Scale): ScalePlan {
   const { replicas } = scale;
   const message = `Scaling from ${scale.fromReplicas} to ${replicas}.`;
   const active: ArrayVerdict = { status: 'True', reason: 'ValidMetricFound', message };
@@ -119,12 +125,12 @@ interface Scaled extends Observed {
   readonly bounds: Bounds;
 }
 
-function vote(observed: Scaled, plan: Undecided, shrinks: boolean): ScalePlan {
+function countVotes(observed: Scaled, plan: Undecided, shrinks: boolean): ScalePlan {
   const { array, now, autoscaling } = observed;
   const { replicas } = array.spec;
   const period = autoscaling.periodSeconds * 1_000;
   const nextBallot = ballotAfter(observed, period);
-  if (nextBallot !== undefined) return between(observed, plan, nextBallot);
+  if (nextBallot !== undefined) return keepBetweenBallots(observed, plan, nextBallot);
   const outcome = ballotOf(observed, plan);
   const isHeld = outcome.decision === 'Shrink' && outcome.reason === 'Voted' && !shrinks;
   const votes = {
@@ -137,10 +143,10 @@ function vote(observed: Scaled, plan: Undecided, shrinks: boolean): ScalePlan {
     ...plan,
     record: { ...plan.record, votes },
     nextAt: now + period,
-    active: activeVerdict(observed, outcome.tally),
-    limited: isHeld ? paused : limitedVerdict(observed, outcome),
+    active: activeCondition(observed, outcome.tally),
+    limited: isHeld ? paused : limitedCondition(observed, outcome),
   };
-  return isHeld || outcome.desired === replicas ? counted : resized(observed, counted, outcome);
+  return isHeld || outcome.desired === replicas ? counted : resizeTo(observed, counted, outcome);
 }
 
 /** When to look again; undefined = the ballot is due now. */
@@ -153,13 +159,13 @@ function ballotAfter({ array, now, status, bounds, measuring }: Scaled, period: 
 }
 
 /** Between two ballots only a schedule can change anything. */
-function between(observed: Scaled, plan: Undecided, nextBallot: Instant): ScalePlan {
+function keepBetweenBallots(observed: Scaled, plan: Undecided, nextBallot: Instant): ScalePlan {
   const change = nextChange(observed.autoscaling.schedules ?? [], observed.now);
   const nextAt = change === undefined ? nextBallot : Math.min(change, nextBallot);
-  return { ...plan, ...unchanged(observed), nextAt };
+  return { ...plan, ...keepConditions(observed), nextAt };
 }
 
-function resized(observed: Scaled, plan: ScalePlan, outcome: Outcome): ScalePlan {
+function resizeTo(observed: Scaled, plan: ScalePlan, outcome: Outcome): ScalePlan {
   const { array, now } = observed;
   const { desired, reason } = outcome;
   const scale = {
@@ -168,7 +174,7 @@ function resized(observed: Scaled, plan: ScalePlan, outcome: Outcome): ScalePlan
     cause: reason === 'OutsideBounds' ? 'Schedule' : 'Votes',
     written: false,
     observedGeneration: array.metadata.generation ?? 0,
-    overruled: recent(plan.record.scale?.overruled ?? [], now),
+    overruled: recentTimes(plan.record.scale?.overruled ?? [], now),
   } as const;
   return {
     ...plan,
@@ -210,7 +216,7 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
 }
 
 /** Between two ballots the verdicts stay, except what a resize by somebody ended. */
-function unchanged({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> {
+function keepConditions({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> {
   const before = (type: string) => status.conditions?.find((condition) => condition.type === type);
   const limited = before('ScalingLimited');
   return {
@@ -219,7 +225,7 @@ function unchanged({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> 
   };
 }
 
-function limitedVerdict({ array, bounds }: Scaled, { reason, tally }: Outcome): ArrayVerdict {
+function limitedCondition({ array, bounds }: Scaled, { reason, tally }: Outcome): ArrayVerdict {
   const range = `${bounds.minReplicas}..${bounds.maxReplicas}${bounds.schedule === undefined ? '' : ` (schedule ${bounds.schedule})`}`;
   const limits: Partial<Record<VoteReason, ArrayVerdict>> = {
     CalmPeriod: {
@@ -248,7 +254,7 @@ const paused: ArrayVerdict = {
   message: 'Votes ask for fewer servers, but so many are not well that none is taken away.',
 };
 
-function contended({ array, otherWriter }: Observed, times: number): ArrayVerdict {
+function contendedCondition({ array, otherWriter }: Observed, times: number): ArrayVerdict {
   const who = otherWriter ?? 'another writer';
   const message = `${who} has overruled the autoscaler ${times} times in 10 min; spec.replicas is ${array.spec.replicas} and scaling is held. Remove replicas from what it applies, or remove spec.autoscaling.`;
   return { status: 'True', reason: 'ReplicasContended', message };
@@ -266,6 +272,6 @@ function scaledEvent({ array, bounds }: Scaled, { desired, decision, reason, tal
   };
 }
 
-function recent(times: readonly string[], now: Instant): readonly string[] {
+function recentTimes(times: readonly string[], now: Instant): readonly string[] {
   return times.filter((time) => now - Date.parse(time) < contention.window);
 }

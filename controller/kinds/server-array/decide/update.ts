@@ -1,7 +1,7 @@
 /**
  * Which revision the servers should run: follows an update through its steps, and sees when it has failed. Pure.
  *
- * | facts                                   | course                                               |
+ * | facts                                   | plan                                                 |
  * | --------------------------------------- | ---------------------------------------------------- |
  * | OnRelaunch                              | new servers get the wanted revision, others stay     |
  * | wanted revision runs everywhere         | it is the active one: the way back of later updates  |
@@ -13,12 +13,12 @@
 import { annotations } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Instant } from '../../../base/clock.ts';
-import { beginWatch, counted, watchPeriod, worse } from './error-watch.ts';
+import { beginWatch, countAnswers, watchPeriod, describeWorse } from './error-watch.ts';
 import type { Failing } from './failing.ts';
 import { isFailing, type Member } from './member.ts';
 import type { EventNote, Observed } from './plan.ts';
 
-export interface Course {
+export interface UpdatePlan {
   /** Revision to bring servers to; undefined while there is none. */
   readonly goal: string | undefined;
   /** Revision of servers beyond the share of the present step. */
@@ -37,42 +37,44 @@ export interface Course {
 
 type Update = NonNullable<ServerArrayStatus['update']>;
 
-export function decideUpdate(observed: Observed, failing: Failing): Course {
+export function decideUpdate(observed: Observed, failing: Failing): UpdatePlan {
   const { array, status } = observed;
   const wanted = array.spec.templateRevision ?? observed.templateRevision;
-  if (wanted === undefined) return steady(undefined, status, 'There is no revision yet.');
+  if (wanted === undefined) return planSteady(undefined, status, 'There is no revision yet.');
   const active = activeRevision(observed, wanted);
-  if (active === wanted) return arrived(observed, wanted);
+  if (active === wanted) return planArrival(observed, wanted);
   if (array.spec.update.type === 'OnRelaunch') {
     const record = { activeRevision: active, update: undefined };
-    return steady(wanted, record, `New servers get revision ${wanted}.`);
+    return planSteady(wanted, record, `New servers get revision ${wanted}.`);
   }
-  return moving(observed, failing, { wanted, active });
+  return planMoving(observed, failing, { wanted, active });
 }
 
 /** The wanted revision is the active one; leftovers of an abandoned update are rolled without ado. */
-function arrived({ array, status }: Observed, wanted: string): Course {
+function planArrival({ array, status }: Observed, wanted: string): UpdatePlan {
   const hasEnded = status.update?.revision === wanted && status.update.failure === undefined;
   return {
-    ...steady(wanted, { activeRevision: wanted, update: undefined }, `Revision ${wanted}.`),
+    ...planSteady(wanted, { activeRevision: wanted, update: undefined }, `Revision ${wanted}.`),
     roll: array.spec.update.type !== 'OnRelaunch',
     events: hasEnded ? [normal('UpdateFinished', `All servers run revision ${wanted}.`)] : [],
   };
 }
 
-function moving(
+function planMoving(
   observed: Observed,
   failing: Failing,
   { wanted, active }: { readonly wanted: string; readonly active: string },
-): Course {
+): UpdatePlan {
   const { status, now } = observed;
   const known = status.update?.revision === wanted ? status.update : undefined;
-  const update = progressed(observed, failing, known ?? begin(wanted, now));
-  const course =
-    update.failure === undefined ? under(observed, update, active) : failed(observed, update, active);
-  if (known !== undefined) return course;
+  const update = advanceUpdate(observed, failing, known ?? beginUpdate(wanted, now));
+  const plan =
+    update.failure === undefined
+      ? planUnderWay(observed, update, active)
+      : planFailure(observed, update, active);
+  if (known !== undefined) return plan;
   const started = normal('UpdateStarted', `Rolling from revision ${active} to ${wanted}.`);
-  return { ...course, events: [started, ...course.events] };
+  return { ...plan, events: [started, ...plan.events] };
 }
 
 /** The way back: the last revision all servers ran. It moves on once the wanted one runs everywhere. */
@@ -87,7 +89,7 @@ function activeRevision({ array, status, members }: Observed, wanted: string): s
   return status.activeRevision ?? wanted;
 }
 
-function begin(revision: string, now: Instant): Update {
+function beginUpdate(revision: string, now: Instant): Update {
   return {
     revision,
     startTime: timestamp(now),
@@ -99,7 +101,7 @@ function begin(revision: string, now: Instant): Update {
 }
 
 /** The update after this look: servers counted, failures noted, steps passed. */
-function progressed(observed: Observed, failing: Failing, before: Update): Update {
+function advanceUpdate(observed: Observed, failing: Failing, before: Update): Update {
   if (before.failure !== undefined) return before;
   const { array, members, now } = observed;
   const { update: rules } = array.spec;
@@ -118,7 +120,7 @@ function progressed(observed: Observed, failing: Failing, before: Update): Updat
     const names = failedServers.slice(0, 5).join(', ');
     return { ...update, failure: `${failedServers.length} new servers failed: ${names}.` };
   }
-  const watched = watching(observed, update);
+  const watched = watchUpdate(observed, update);
   if (watched.failure !== undefined) return watched;
   const stepped = passStep(observed, watched);
   const deadline = Date.parse(stepped.progressTime) + rules.progressDeadlineSeconds * 1_000;
@@ -128,12 +130,12 @@ function progressed(observed: Observed, failing: Failing, before: Update): Updat
 }
 
 /** The update with what load balancers counted; failed when new servers answer worse than the old ones. */
-function watching(observed: Observed, update: Update): Update {
+function watchUpdate(observed: Observed, update: Update): Update {
   const { type, errorWatch } = observed.array.spec.update;
   if (errorWatch === undefined || type !== 'RollingReplace') return { ...update, watch: undefined };
   const before = update.watch ?? beginWatch(observed);
-  const watch = counted(observed, before, update.revision);
-  const failure = worse(watch, errorWatch);
+  const watch = countAnswers(observed, before, update.revision);
+  const failure = describeWorse(watch, errorWatch);
   return { ...update, watch, ...(failure === undefined ? {} : { failure }) };
 }
 
@@ -171,14 +173,14 @@ function stepsOf({ array }: Observed) {
 
 /** `<revision>-<step>`: an approval of an earlier update is none for this one. */
 function isApproved({ array }: Observed, { revision, step }: Update): boolean {
-  return array.metadata.annotations?.[annotations.approveStep] === approval(revision, step);
+  return array.metadata.annotations?.[annotations.approveStep] === approvalMessage(revision, step);
 }
 
-function approval(revision: string, step: number): string {
+function approvalMessage(revision: string, step: number): string {
   return `${revision}-${step + 1}`;
 }
 
-function under(observed: Observed, update: Update, active: string): Course {
+function planUnderWay(observed: Observed, update: Update, active: string): UpdatePlan {
   const { array, now } = observed;
   const { revision, step, stepTime } = update;
   const current = stepsOf(observed)[step];
@@ -207,10 +209,10 @@ function nextMove({ array, now }: Observed, update: Update, baked: Instant | und
 
 function approveCommand({ array }: Observed, { revision, step }: Update): string {
   const { namespace = '', name } = array.metadata;
-  return `kubectl annotate -n ${namespace} rla/${name} ${annotations.approveStep}=${approval(revision, step)} --overwrite`;
+  return `kubectl annotate -n ${namespace} rla/${name} ${annotations.approveStep}=${approvalMessage(revision, step)} --overwrite`;
 }
 
-function failed(observed: Observed, update: Update, active: string): Course {
+function planFailure(observed: Observed, update: Update, active: string): UpdatePlan {
   const { array, status } = observed;
   const isRollback = array.spec.update.onFailure === 'Rollback';
   const outcome = isRollback
@@ -230,7 +232,7 @@ function failed(observed: Observed, update: Update, active: string): Course {
   };
 }
 
-function steady(goal: string | undefined, record: Course['record'], message: string): Course {
+function planSteady(goal: string | undefined, record: UpdatePlan['record'], message: string): UpdatePlan {
   const { activeRevision: active, update } = record;
   return {
     goal,

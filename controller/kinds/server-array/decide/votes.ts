@@ -97,18 +97,18 @@ export function decideBallot(ballot: Ballot): Outcome {
   const total = ballot.voters.length;
   if (total === 0) return held('NoVotes');
   if ((total - tally.stale) / total < quorum) return held('StaleVotes');
-  if (reaches(tally.grow, ballot)) return resize(ballot, tally, 'Grow');
-  const isSure = !reaches(tally.grow + doubtful, ballot);
-  if (isSure && reaches(tally.shrink, ballot)) return resize(ballot, tally, 'Shrink');
+  if (hasMajority(tally.grow, ballot)) return planResize(ballot, tally, 'Grow');
+  const isSure = !hasMajority(tally.grow + doubtful, ballot);
+  if (isSure && hasMajority(tally.shrink, ballot)) return planResize(ballot, tally, 'Shrink');
   return held('NoMajority');
 }
 
-function reaches(votes: number, { voters, decisionPercent }: Ballot): boolean {
+function hasMajority(votes: number, { voters, decisionPercent }: Ballot): boolean {
   // Whole numbers on both sides: 51 of 100 is exactly 51 percent.
   return votes > 0 && votes * 100 >= decisionPercent * voters.length;
 }
 
-function resize(ballot: Ballot, tally: Tally, decision: 'Grow' | 'Shrink'): Outcome {
+function planResize(ballot: Ballot, tally: Tally, decision: 'Grow' | 'Shrink'): Outcome {
   const { now, desired, bounds, resizedAt, launching } = ballot;
   const held = (reason: VoteReason): Outcome => ({ tally, decision: 'Hold', desired, reason });
   const calm = decision === 'Grow' ? ballot.calmUp : ballot.calmDown;

@@ -2,7 +2,7 @@
 import { findCondition, type Condition } from '../../../api/conditions.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import { timestamp } from '../../../base/clock.ts';
-import { bootDeadlineSeconds, pastDeadline, stranded } from './stranded.ts';
+import { bootDeadlineSeconds, pastDeadline, planStranded } from './stranded.ts';
 import type { Observed, Plan, ServerVerdict, ShellFacts } from './plan.ts';
 import { nameWithInstance, nextLook, no, normal, warning, working, yes } from './words.ts';
 import { activeRun, isOurs, logCommand, progressOf } from './runs.ts';
@@ -12,13 +12,13 @@ export const verified: ServerVerdict = yes('HostKeyVerified', 'Host key matches 
 
 export function decideBoot(observed: Observed): Plan {
   const { status, shell, revision } = observed;
-  if (status.bootRunRef?.uid !== undefined) return following(observed, status.bootRunRef.name);
-  if (shell === undefined || shell.state !== 'verified') return unreachable(observed, shell);
+  if (status.bootRunRef?.uid !== undefined) return awaitBootRun(observed, status.bootRunRef.name);
+  if (shell === undefined || shell.state !== 'verified') return planUnreachable(observed, shell);
   if (revision === undefined) {
     const text = `Revision ${status.templateRevision ?? ''} of ServerTemplate/${status.templateName ?? ''} is gone.`;
-    return { ...stranded(observed, text), conditions: { SSHReachable: verified }, recheckAfter: 60_000 };
+    return { ...planStranded(observed, text), conditions: { SSHReachable: verified }, recheckAfter: 60_000 };
   }
-  if (revision.boot.length === 0) return booted('No boot scripts.', observed);
+  if (revision.boot.length === 0) return planBooted('No boot scripts.', observed);
   return status.bootRunRef === undefined ? nameRun(observed) : createRun(observed, status.bootRunRef.name);
 }
 
@@ -46,24 +46,24 @@ function createRun(observed: Observed, name: string): Plan {
   return { ready, conditions, record: { bootRunRef: { name, uid: bootRun.metadata.uid } }, recheckAfter: 0 };
 }
 
-function following(observed: Observed, name: string): Plan {
+function awaitBootRun(observed: Observed, name: string): Plan {
   const { bootRun, server } = observed;
   if (bootRun === undefined) {
     const text = `ScriptRun ${name} was deleted while it ran; nobody knows how far it came.`;
-    return { ...stranded(observed, text), conditions: { Booted: no('ScriptFailed', text) } };
+    return { ...planStranded(observed, text), conditions: { Booted: no('ScriptFailed', text) } };
   }
-  if (activeRun(bootRun) !== undefined) return running(observed, bootRun);
+  if (activeRun(bootRun) !== undefined) return planRunning(observed, bootRun);
   const succeeded = findCondition(bootRun.status, 'Succeeded');
-  if (succeeded?.status === 'True') return booted(stepNames(bootRun, server.metadata.name), observed);
-  return failed(observed, bootRun, succeeded);
+  if (succeeded?.status === 'True') return planBooted(stepNames(bootRun, server.metadata.name), observed);
+  return planBootFailure(observed, bootRun, succeeded);
 }
 
-function failed(observed: Observed, run: ScriptRun, verdict: Condition | undefined): Plan {
+function planBootFailure(observed: Observed, run: ScriptRun, verdict: Condition | undefined): Plan {
   // The run's own verdict counts servers and names its log; here there is one server.
   const own = run.status?.results?.find(({ server }) => server === observed.server.metadata.name);
   const what = (own?.message ?? verdict?.message ?? '').replace(/\.$/, '');
   const text = `Boot failed [${verdict?.reason ?? 'Unknown'}]: ${what}. Log: ${logCommand(run)}.`;
-  const plan = stranded(observed, text);
+  const plan = planStranded(observed, text);
   const isNews = plan.events?.some((event) => event.reason === 'ServerStranded') === true;
   return {
     ...plan,
@@ -72,7 +72,7 @@ function failed(observed: Observed, run: ScriptRun, verdict: Condition | undefin
   };
 }
 
-function running(observed: Observed, run: ScriptRun): Plan {
+function planRunning(observed: Observed, run: ScriptRun): Plan {
   const { server } = observed;
   const progress = progressOf(run, server.metadata.name);
   if (!pastDeadline(observed)) {
@@ -87,13 +87,13 @@ function running(observed: Observed, run: ScriptRun): Plan {
   const limit = bootDeadlineSeconds(observed);
   const text = `Still running boot scripts after ${limit} s (limit bootDeadlineSeconds): ${progress}. They go on; success is still accepted.`;
   return {
-    ...stranded(observed, text),
+    ...planStranded(observed, text),
     conditions: { Booted: no('DeadlineExceeded', text) },
     recheckAfter: 30_000,
   };
 }
 
-function booted(message: string, { now }: Observed): Plan {
+function planBooted(message: string, { now }: Observed): Plan {
   return {
     ready: working('Booting', 'Boot scripts finished; waiting for the health check.'),
     conditions: { SSHReachable: verified, Booted: yes('ScriptsSucceeded', message) },
@@ -103,20 +103,20 @@ function booted(message: string, { now }: Observed): Plan {
   };
 }
 
-function unreachable(observed: Observed, shell: ShellFacts | undefined): Plan {
+function planUnreachable(observed: Observed, shell: ShellFacts | undefined): Plan {
   const { status } = observed;
   const facts = shell ?? { state: 'unreachable' as const, message: 'it has no address yet' };
   const verdict = facts.state === 'verified' ? verified : refusedConnection(observed, facts);
   const conditions = { SSHReachable: verdict };
   if (facts.state === 'mismatch' || facts.state === 'conflict') {
-    const plan = stranded(observed, verdict.message);
+    const plan = planStranded(observed, verdict.message);
     const isNews = findCondition(status, 'SSHReachable')?.reason !== verdict.reason;
     const events = [...(isNews ? [warning(verdict.reason, verdict.message)] : []), ...(plan.events ?? [])];
     return { ...plan, conditions, events, recheckAfter: 30_000 };
   }
   if (pastDeadline(observed)) {
     const text = `${verdict.message} Not reachable within ${bootDeadlineSeconds(observed)} s (limit bootDeadlineSeconds).`;
-    return { ...stranded(observed, text), conditions, recheckAfter: 30_000 };
+    return { ...planStranded(observed, text), conditions, recheckAfter: 30_000 };
   }
   const recheckAfter = nextLook(status.launchTime, observed.now);
   return { ready: working('Booting', verdict.message), conditions, recheckAfter };

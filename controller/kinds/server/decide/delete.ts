@@ -5,7 +5,7 @@ import type { Machine } from '../../../cloud/port.ts';
 import { decideLaunch } from './launch.ts';
 import { activeRun, isOurs, progressOf } from './runs.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, nextLook, no, normal, since, stalled, warning, working } from './words.ts';
+import { nameWithInstance, nextLook, no, normal, elapsedSince, stalled, warning, working } from './words.ts';
 
 /** For all decommission scripts together, as in 2007. */
 const decommissionLimit: Millis = 180_000;
@@ -22,8 +22,8 @@ export function decideDelete(observed: Observed): Plan {
     return { ready: stalled('Blocked', text) };
   }
   if (status.instanceID === undefined) return withoutInstance(observed);
-  if (machine.state === 'gone') return gone(observed, machine.because);
-  if (server.spec.deletionPolicy === 'Retain') return retain(server, status.instanceID);
+  if (machine.state === 'gone') return planGone(observed, machine.because);
+  if (server.spec.deletionPolicy === 'Retain') return planRetention(server, status.instanceID);
   const boot = activeRun(observed.bootRun);
   if (boot !== undefined && !boot.spec.cancel) {
     const ready = working('Decommissioning', 'Canceling the boot scripts.');
@@ -33,9 +33,9 @@ export function decideDelete(observed: Observed): Plan {
     const text = 'Waiting until the load balancers have let go of it.';
     return { ready: working('Decommissioning', text), recheckAfter: recheck };
   }
-  if (status.decommissionTime === undefined) return begin(observed);
-  if (status.terminationTime !== undefined) return terminating(observed, status.instanceID);
-  return decommission(observed) ?? terminate(observed, status.instanceID);
+  if (status.decommissionTime === undefined) return beginDeletion(observed);
+  if (status.terminationTime !== undefined) return awaitTermination(observed, status.instanceID);
+  return planDecommission(observed) ?? planTermination(observed, status.instanceID);
 }
 
 /** A launch may be under way: the batch finds out, without a replay that could launch, and then we know. */
@@ -53,7 +53,7 @@ function withoutInstance(observed: Observed): Plan {
   return { ready: working('Terminated', message), action: { do: 'remove-finalizer' } };
 }
 
-function begin(observed: Observed): Plan {
+function beginDeletion(observed: Observed): Plan {
   const { server, status, now } = observed;
   const name = `${server.metadata.name}-decommission-${status.incarnation ?? 1}`;
   const hasScripts = canRunScripts(observed);
@@ -76,10 +76,10 @@ function canRunScripts({ machine, status, revision }: Observed): boolean {
 }
 
 /** undefined when the scripts have ended, or had their time. */
-function decommission(observed: Observed): Plan | undefined {
+function planDecommission(observed: Observed): Plan | undefined {
   const { server, status, decommissionRun: run, now } = observed;
   const ref = status.decommissionRunRef;
-  const left = decommissionLimit - since(status.decommissionTime, now);
+  const left = decommissionLimit - elapsedSince(status.decommissionTime, now);
   if (ref === undefined || left <= 0 || !canRunScripts(observed)) return undefined;
   const ready = working('Decommissioning', `Running decommission scripts (ScriptRun ${ref.name}).`);
   if (run === undefined) {
@@ -105,7 +105,7 @@ function decommission(observed: Observed): Plan | undefined {
   return { ready: working('Decommissioning', text), recheckAfter: left };
 }
 
-function terminate(observed: Observed, instanceID: string): Plan {
+function planTermination(observed: Observed, instanceID: string): Plan {
   const { decommissionRun, now } = observed;
   const text = `Terminating ${nameWithInstance(observed)}.`;
   const late = `Decommission scripts did not end within ${decommissionLimit / 1_000} s; terminating anyway.`;
@@ -118,13 +118,13 @@ function terminate(observed: Observed, instanceID: string): Plan {
   };
 }
 
-function terminating(observed: Observed, instanceID: string): Plan {
+function awaitTermination(observed: Observed, instanceID: string): Plan {
   const { machine, status, now } = observed;
-  const isSlow = since(status.decommissionTime, now) > slow;
+  const isSlow = elapsedSince(status.decommissionTime, now) > slow;
   const note = isSlow ? ' It takes unusually long; EC2 is asked again and again.' : '';
   const ready = working('Terminating', `Terminating ${nameWithInstance(observed)}.${note}`);
   const isUnderWay = machine.state === 'present' && isEnding(machine.machine);
-  if (isUnderWay || since(status.terminationTime, now) < terminateAgain)
+  if (isUnderWay || elapsedSince(status.terminationTime, now) < terminateAgain)
     return { ready, recheckAfter: nextLook(status.terminationTime, now) };
   return {
     ready,
@@ -138,7 +138,7 @@ function isEnding({ state }: Machine): boolean {
   return state === 'shutting-down' || state === 'terminated';
 }
 
-function gone(observed: Observed, because: string): Plan {
+function planGone(observed: Observed, because: string): Plan {
   const text = `${nameWithInstance(observed)} is gone: ${because}.`;
   return {
     ready: working('Terminated', text),
@@ -148,7 +148,7 @@ function gone(observed: Observed, because: string): Plan {
   };
 }
 
-function retain(server: Server, instanceID: string): Plan {
+function planRetention(server: Server, instanceID: string): Plan {
   const text = `${instanceID} is kept running, as spec.deletionPolicy says. Nobody looks after it any more.`;
   return {
     ready: working('Terminated', text),

@@ -32,7 +32,7 @@ export function decide(observed: Observed): Plan {
     return { ready: settled('False', 'Terminated', 'Nothing of it is left.') };
   }
   const plan = decideStage(observed, hasFinalizer);
-  return observed.suspended ? held(observed, plan) : plan;
+  return observed.suspended ? holdPlan(observed, plan) : plan;
 }
 
 function decideStage(observed: Observed, hasFinalizer: boolean): Plan {
@@ -51,12 +51,12 @@ function decideMachine(observed: Observed): Plan {
       return decideLost(observed, machine.because);
     case 'none':
     case 'unseen':
-      return unseen(
+      return planUnseen(
         observed,
         `EC2 does not list ${nameWithInstance(observed)} at the moment, which proves nothing yet.`,
       );
     case 'unknown':
-      return unseen(observed, machine.message);
+      return planUnseen(observed, machine.message);
     case 'present':
       break;
   }
@@ -68,7 +68,7 @@ function decideMachine(observed: Observed): Plan {
 }
 
 /** Nothing is done on missing evidence. A machine that was Operational is only called Unreachable for now. */
-function unseen({ status }: Observed, message: string): Plan {
+function planUnseen({ status }: Observed, message: string): Plan {
   const isFresh = status.operationalTime === undefined;
   const unreachable = {
     ...unknown('Unreachable', message),
@@ -83,7 +83,7 @@ function unseen({ status }: Observed, message: string): Plan {
 }
 
 /** Suspended or paused: what only observes goes on, what would change something is not done. */
-function held({ server }: Observed, plan: Plan): Plan {
+function holdPlan({ server }: Observed, plan: Plan): Plan {
   if (plan.action === undefined && plan.record === undefined) return plan;
   const what = server.metadata.deletionTimestamp === undefined ? 'Nothing is changed' : 'It is not deleted';
   const message = `${what} while the Server is paused or its Deployment suspended.`;

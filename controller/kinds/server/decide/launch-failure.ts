@@ -28,18 +28,18 @@ export function withoutMachine(observed: Observed, request: Request, batch: Laun
   const message = 'EC2 started only some of the machines asked for';
   const failure = failureOf(request, { reason: 'InsufficientCapacity', message }, timestamp(now));
   return afterFailure(observed, failure, {
-    launchFailures: keep(status, failure),
+    launchFailures: keepFailure(status, failure),
     nextLaunchTime: timestamp(now),
   });
 }
 
-export function refused(observed: Observed, request: Request, batch: LaunchBatch): Plan {
+export function planRefusal(observed: Observed, request: Request, batch: LaunchBatch): Plan {
   const { status, now } = observed;
   const { reason = 'LaunchRefused', message = '' } = batch.status ?? {};
   const failure = failureOf(request, { reason, message }, timestamp(now));
   const wait = waitAfter(observed, failure);
   return afterFailure(observed, failure, {
-    launchFailures: keep(status, failure),
+    launchFailures: keepFailure(status, failure),
     nextLaunchTime: wait === undefined ? undefined : timestamp(now + wait),
   });
 }
@@ -113,6 +113,9 @@ function failureOf(
   return { attempt, instanceType, subnetID, zone, reason, message: message.slice(0, 512), time };
 }
 
-function keep({ launchFailures = [] }: ServerStatus, failure: LaunchFailure): readonly LaunchFailure[] {
+function keepFailure(
+  { launchFailures = [] }: ServerStatus,
+  failure: LaunchFailure,
+): readonly LaunchFailure[] {
   return [...launchFailures, failure].slice(-failuresKept);
 }

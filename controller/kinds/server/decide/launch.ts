@@ -2,7 +2,7 @@
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { ServerStatus } from '../../../api/server.ts';
 import { timestamp } from '../../../base/clock.ts';
-import { afterFailure, isFinal, refused, withoutMachine, type Request } from './launch-failure.ts';
+import { afterFailure, isFinal, planRefusal, withoutMachine, type Request } from './launch-failure.ts';
 import { firstOffering, nextOffering, type LaunchFailure } from './offerings.ts';
 import type { Basis, Observed, Plan } from './plan.ts';
 import { describeOffering, no, normal, settled, stalled, unknown, working } from './words.ts';
@@ -13,7 +13,7 @@ export function decideLaunch(observed: Observed): Plan {
   const { status, batch } = observed;
   const request = openRequest(status);
   if (request === undefined) return beforeRequest(observed);
-  return batch === undefined ? waiting(observed, request) : answered(observed, request, batch);
+  return batch === undefined ? planWaiting(observed, request) : planAnswered(observed, request, batch);
 }
 
 /** The request nobody has answered for good yet. */
@@ -37,7 +37,7 @@ function beforeRequest(observed: Observed): Plan {
   if (failure !== undefined && isStuck(status.launchRequest, failure, basis)) {
     return afterFailure(observed, failure);
   }
-  return basis.inputs.status === 'True' ? ask(observed, basis, failure) : withoutInputs(basis);
+  return basis.inputs.status === 'True' ? planRequest(observed, basis, failure) : withoutInputs(basis);
 }
 
 function whileWaiting(observed: Observed): Plan {
@@ -62,7 +62,11 @@ function withoutInputs({ inputs }: ReadyBasis): Plan {
   };
 }
 
-function ask({ server, status, now }: Observed, basis: ReadyBasis, failure: LaunchFailure | undefined): Plan {
+function planRequest(
+  { server, status, now }: Observed,
+  basis: ReadyBasis,
+  failure: LaunchFailure | undefined,
+): Plan {
   const { offerings, soldOut } = basis;
   const isNewRound = failure === undefined || status.nextLaunchTime !== undefined;
   const offering = isNewRound
@@ -98,7 +102,7 @@ function ask({ server, status, now }: Observed, basis: ReadyBasis, failure: Laun
 }
 
 /** The planner has not made a batch yet: it collects others for a moment, or the account is full. */
-function waiting({ basis }: Observed, request: Request): Plan {
+function planWaiting({ basis }: Observed, request: Request): Plan {
   if (basis?.ready === true && basis.room <= 0) {
     const message = `CloudAccount/${basis.accountName} allows ${basis.maxServers} servers and all exist. Raise spec.maxServers or delete a server; the launch then goes on by itself.`;
     return {
@@ -115,10 +119,10 @@ function waiting({ basis }: Observed, request: Request): Plan {
   };
 }
 
-function answered(observed: Observed, request: Request, batch: LaunchBatch): Plan {
+function planAnswered(observed: Observed, request: Request, batch: LaunchBatch): Plan {
   const { outcome, message } = batch.status ?? {};
-  if (outcome === 'Completed') return completed(observed, request, batch);
-  if (outcome === 'Failed') return refused(observed, request, batch);
+  if (outcome === 'Completed') return planCompleted(observed, request, batch);
+  if (outcome === 'Failed') return planRefusal(observed, request, batch);
   const isOpen = message !== undefined;
   const text = isOpen
     ? `EC2 has not answered for certain (${message}); the same request is repeated until it does, so no second machine can start.`
@@ -127,7 +131,7 @@ function answered(observed: Observed, request: Request, batch: LaunchBatch): Pla
   return { ready: working('Pending', text), conditions: { InstanceRunning: verdict } };
 }
 
-function completed(observed: Observed, request: Request, batch: LaunchBatch): Plan {
+function planCompleted(observed: Observed, request: Request, batch: LaunchBatch): Plan {
   const { server } = observed;
   const slot = batch.spec.slots.find(({ serverUID }) => serverUID === server.metadata.uid);
   const made = batch.status?.instances?.find(({ index }) => index === slot?.index);

@@ -30,7 +30,7 @@ export function firstOffering(
   offerings: readonly Offering[],
   soldOut: readonly Offering[],
 ): Offering | undefined {
-  return offerings.find((offering) => !includes(soldOut, offering)) ?? offerings[0];
+  return offerings.find((offering) => !includesOffering(soldOut, offering)) ?? offerings[0];
 }
 
 /** The next one in this round; undefined when the round is over. */
@@ -40,7 +40,7 @@ export function nextOffering(
   failed: Offering,
 ): Offering | undefined {
   const at = offerings.findIndex((offering) => isSame(offering, failed));
-  return offerings.slice(at + 1).find((offering) => !includes(soldOut, offering));
+  return offerings.slice(at + 1).find((offering) => !includesOffering(soldOut, offering));
 }
 
 /** 30 s, 1, 2, 4, 5 minutes, by the number of failures so far. */
@@ -48,7 +48,7 @@ export function launchBackoff(failures: number): Millis {
   return Math.min(longestWait, shortestWait * 2 ** Math.max(0, failures - 1));
 }
 
-function includes(list: readonly Offering[], offering: Offering): boolean {
+function includesOffering(list: readonly Offering[], offering: Offering): boolean {
   return list.some((other) => isSame(other, offering));
 }
 

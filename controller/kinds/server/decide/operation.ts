@@ -2,7 +2,7 @@
 import { findCondition } from '../../../api/conditions.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { refusedConnection, verified } from './boot.ts';
-import { pastDeadline, stranded } from './stranded.ts';
+import { pastDeadline, planStranded } from './stranded.ts';
 import type { HealthFacts, Observed, Plan, ServerVerdict, Summary } from './plan.ts';
 import { no, normal, settled, unknown, warning, working, yes } from './words.ts';
 
@@ -12,21 +12,21 @@ export function decideOperation(observed: Observed): Plan {
     return { ready: working('Booting', 'Waiting for the first health check.'), recheckAfter: 1_000 };
   }
   const threshold = revision?.health.failureThreshold ?? 3;
-  const conditions = { ...sshVerdict(observed, health), Healthy: healthyVerdict(health) };
+  const conditions = { ...sshCondition(observed, health), Healthy: healthyCondition(health) };
   const recheckAfter = health.nextCheck;
   const isGood = health.result === 'passed' || health.result === 'none';
-  if (isGood) return { ...operational(observed, health), conditions, recheckAfter };
+  if (isGood) return { ...planOperational(observed, health), conditions, recheckAfter };
   if (status.operationalTime === undefined && status.forcedTime === undefined) {
     return { ...firstChecks(observed, health), conditions, recheckAfter };
   }
   // One failed check is news for nobody: what was true stays true until the threshold is reached.
   if (health.result !== 'mismatch' && health.failures < threshold) {
-    return { ready: steady(observed), recheckAfter };
+    return { ready: steadySummary(observed), recheckAfter };
   }
-  return { ...failing(observed, health), conditions, recheckAfter };
+  return { ...planFailing(observed, health), conditions, recheckAfter };
 }
 
-function operational({ status, now }: Observed, health: HealthFacts): Plan {
+function planOperational({ status, now }: Observed, health: HealthFacts): Plan {
   const ready = steadyMessage(status.forcedTime !== undefined, health.message);
   if (status.operationalTime !== undefined) return { ready };
   const bootSeconds = Math.round((now - Date.parse(status.launchTime ?? timestamp(now))) / 1_000);
@@ -44,7 +44,7 @@ function steadyMessage(isForced: boolean, health: string): Summary {
 }
 
 /** The summary as it was. */
-function steady({ status }: Observed): Summary {
+function steadySummary({ status }: Observed): Summary {
   const before = findCondition(status, 'Ready');
   const isOperational = before === undefined || before.status === 'True';
   return isOperational
@@ -54,18 +54,18 @@ function steady({ status }: Observed): Summary {
 
 function firstChecks(observed: Observed, health: HealthFacts): Plan {
   const text = `Boot scripts finished, but the health check fails: ${health.message}.`;
-  if (health.result === 'mismatch' || pastDeadline(observed)) return stranded(observed, text);
+  if (health.result === 'mismatch' || pastDeadline(observed)) return planStranded(observed, text);
   return { ready: working('Booting', text) };
 }
 
-function failing(observed: Observed, health: HealthFacts): Plan {
+function planFailing(observed: Observed, health: HealthFacts): Plan {
   const { status } = observed;
   const times = `${health.failures} ${health.failures === 1 ? 'time' : 'times'} in a row`;
   if (health.result === 'failed') {
     const text = `The health check failed ${times}: ${health.message}.`;
     return { ready: { ...working('Unhealthy', text) }, ...onceEvent(observed, 'Unhealthy', text) };
   }
-  const text = sshVerdict(observed, health).SSHReachable?.message ?? health.message;
+  const text = sshCondition(observed, health).SSHReachable?.message ?? health.message;
   const reason = health.result === 'mismatch' ? 'HostKeyMismatch' : 'Unreachable';
   const isNews = findCondition(status, 'Ready')?.reason !== 'Unreachable';
   return {
@@ -78,7 +78,7 @@ function onceEvent({ status }: Observed, reason: string, text: string): Pick<Pla
   return findCondition(status, 'Ready')?.reason === reason ? {} : { events: [warning(reason, text)] };
 }
 
-function sshVerdict(observed: Observed, health: HealthFacts): { readonly SSHReachable?: ServerVerdict } {
+function sshCondition(observed: Observed, health: HealthFacts): { readonly SSHReachable?: ServerVerdict } {
   const { result, message } = health;
   if (result === 'unreachable' || result === 'mismatch') {
     return { SSHReachable: refusedConnection(observed, { state: result, message }) };
@@ -86,7 +86,7 @@ function sshVerdict(observed: Observed, health: HealthFacts): { readonly SSHReac
   return { SSHReachable: verified };
 }
 
-function healthyVerdict({ result, message }: HealthFacts): ServerVerdict {
+function healthyCondition({ result, message }: HealthFacts): ServerVerdict {
   switch (result) {
     case 'passed':
       return yes('CheckPassed', message);

@@ -1,13 +1,13 @@
 /** What a Server's decision is made from and what it may be. Types, and nothing but data. */
 import type { CloudAccount } from '../../../api/cloud-account.ts';
-import type { Verdict } from '../../../api/conditions.ts';
+import type { UnstampedCondition } from '../../../api/conditions.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { TemplateRevision } from '../../../api/template-revision.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
-import type { InputVerdict } from '../../../inputs/server-inputs.ts';
+import type { InputOutcome } from '../../../inputs/server-inputs.ts';
 import type { Machine } from '../../../cloud/port.ts';
 
 export interface Observed {
@@ -50,7 +50,7 @@ export type Basis =
       readonly accountName: string;
       readonly template: string;
       readonly revision: string;
-      readonly inputs: InputVerdict;
+      readonly inputs: InputOutcome;
       /** In order of preference; empty when no subnet lies in the wanted zone. */
       readonly offerings: readonly Offering[];
       /** Offerings that EC2 called sold out a moment ago, to anybody. */
@@ -105,7 +105,7 @@ export interface RunWish {
 }
 
 type ConditionType = 'InstanceRunning' | 'SSHReachable' | 'Booted' | 'Healthy' | 'InputsResolved';
-export type ServerVerdict = Omit<Verdict, 'type'>;
+export type ServerVerdict = Omit<UnstampedCondition, 'type'>;
 
 /** The summary; `progress` says whether the controller works on it, is done, or waits for a person. */
 export interface Summary extends ServerVerdict {

@@ -10,11 +10,11 @@ const recheck = 5_000;
 export function decidePower(observed: Observed, machine: Machine): Plan | undefined {
   switch (machine.state) {
     case 'pending':
-      return starting(observed);
+      return planStarting(observed);
     case 'stopping':
-      return { ...stopping(observed), recheckAfter: recheck };
+      return { ...planStopping(observed), recheckAfter: recheck };
     case 'stopped':
-      return observed.server.spec.power === 'Stopped' ? stopped(observed) : start(observed, machine);
+      return observed.server.spec.power === 'Stopped' ? planStopped(observed) : start(observed, machine);
     case 'shutting-down':
     case 'terminated': {
       const text = `${nameWithInstance(observed)} is being terminated though nobody here asked for it.`;
@@ -30,7 +30,7 @@ export function decidePower(observed: Observed, machine: Machine): Plan | undefi
   return observed.server.spec.power === 'Stopped' ? stop(observed, machine) : undefined;
 }
 
-function starting(observed: Observed): Plan {
+function planStarting(observed: Observed): Plan {
   const text = `${nameWithInstance(observed)} is starting.`;
   return {
     ready: working('Booting', text),
@@ -39,12 +39,12 @@ function starting(observed: Observed): Plan {
   };
 }
 
-function stopping(observed: Observed): Plan {
+function planStopping(observed: Observed): Plan {
   const text = `${nameWithInstance(observed)} is stopping.`;
   return { ready: working('Stopping', text), conditions: { InstanceRunning: no('Stopped', text) } };
 }
 
-function stopped(observed: Observed): Plan {
+function planStopped(observed: Observed): Plan {
   const text = `${nameWithInstance(observed)} is stopped, as spec.power says.`;
   return {
     ready: settled('False', 'Stopped', text),
@@ -53,11 +53,11 @@ function stopped(observed: Observed): Plan {
 }
 
 function start(observed: Observed, { id }: Machine): Plan {
-  return { ...starting(observed), action: { do: 'start', instanceID: id } };
+  return { ...planStarting(observed), action: { do: 'start', instanceID: id } };
 }
 
 /** Not in the middle of a script: half a boot would be left behind. */
 function stop(observed: Observed, { id }: Machine): Plan | undefined {
   if (activeRun(observed.bootRun) !== undefined) return undefined;
-  return { ...stopping(observed), action: { do: 'stop', instanceID: id }, recheckAfter: recheck };
+  return { ...planStopping(observed), action: { do: 'stop', instanceID: id }, recheckAfter: recheck };
 }

@@ -3,7 +3,7 @@ import { findCondition } from '../../../api/conditions.ts';
 import { annotations } from '../../../api/meta.ts';
 import { timestamp } from '../../../base/clock.ts';
 import type { Observed, Plan } from './plan.ts';
-import { annotateCommand, normal, since, stalled, warning, working } from './words.ts';
+import { annotateCommand, normal, elapsedSince, stalled, warning, working } from './words.ts';
 
 /** What a template without revision (it was deleted) allows. */
 const defaultDeadlineSeconds = 1_800;
@@ -14,16 +14,16 @@ export function bootDeadlineSeconds({ revision }: Observed): number {
 
 /** Whether the time for getting Operational is over. */
 export function pastDeadline(observed: Observed): boolean {
-  return since(observed.status.bootStartTime, observed.now) > bootDeadlineSeconds(observed) * 1_000;
+  return elapsedSince(observed.status.bootStartTime, observed.now) > bootDeadlineSeconds(observed) * 1_000;
 }
 
 /** Stranded, unless a person asked to try again or to accept the machine as it is. */
-export function stranded(observed: Observed, message: string): Plan {
+export function planStranded(observed: Observed, message: string): Plan {
   const { server, status } = observed;
   const force = newValue(server.metadata.annotations?.[annotations.forceOperational], status.handledForce);
-  if (force !== undefined) return forced(observed, force);
+  if (force !== undefined) return planForced(observed, force);
   const retry = newValue(server.metadata.annotations?.[annotations.retryBoot], status.handledRetryBoot);
-  if (retry !== undefined) return retried(observed, retry);
+  if (retry !== undefined) return planRetry(observed, retry);
   const wasStranded = findCondition(status, 'Ready')?.reason === 'Stranded';
   const command = annotateCommand(server, annotations.retryBoot, String((status.bootAttempt ?? 0) + 1));
   const text = `${message} The server is kept for you. Retry: ${command}.`;
@@ -34,7 +34,7 @@ export function stranded(observed: Observed, message: string): Plan {
 }
 
 /** The next boot run gets the next number; a run that still goes on only gets more time. */
-function retried({ bootRun, now }: Observed, retry: string): Plan {
+function planRetry({ bootRun, now }: Observed, retry: string): Plan {
   const text = 'Boot is tried again, as asked.';
   const isFinished = findCondition(bootRun?.status, 'Finished')?.status === 'True';
   return {
@@ -49,7 +49,7 @@ function retried({ bootRun, now }: Observed, retry: string): Plan {
   };
 }
 
-function forced({ now }: Observed, force: string): Plan {
+function planForced({ now }: Observed, force: string): Plan {
   const text = 'Declared Operational by annotation although its boot did not succeed.';
   return {
     ready: working('Booting', text),

@@ -1,8 +1,8 @@
 /** Before the first connection: wait for the host keys the machine hands in, and pin them. Pure. */
 import type { Millis } from '../../../base/clock.ts';
-import { pastDeadline, stranded } from './stranded.ts';
+import { pastDeadline, planStranded } from './stranded.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, no, since, unknown, working } from './words.ts';
+import { nameWithInstance, no, elapsedSince, unknown, working } from './words.ts';
 
 /** User data runs late in the boot of a slow image; later than this something is wrong. */
 const attestationDue: Millis = 5 * 60_000;
@@ -12,27 +12,27 @@ export function decideTrust(observed: Observed): Plan {
   const { attestation, status, now } = observed;
   switch (attestation?.state) {
     case 'present':
-      return pin(attestation.pins);
+      return pinKeys(attestation.pins);
     case 'conflict':
-      return conflict(observed);
+      return planConflict(observed);
     case 'absent':
     case 'unreadable':
     case undefined:
       break;
   }
-  const late = since(status.bootStartTime, now) > attestationDue;
+  const late = elapsedSince(status.bootStartTime, now) > attestationDue;
   const where = attestation?.state === 'unreadable' ? ` (${attestation.message})` : '';
   const text = `${nameWithInstance(observed)} has not handed in its host keys yet${where}.`;
   const verdict = late ? no('AttestationMissing', text) : unknown('NotYetTried', text);
   const conditions = { SSHReachable: verdict };
   if (pastDeadline(observed)) {
     const advice = 'Look at its console: cloud-init must run user data, and curl must reach the state store.';
-    return { ...stranded(observed, `${text} ${advice}`), conditions, recheckAfter: 30_000 };
+    return { ...planStranded(observed, `${text} ${advice}`), conditions, recheckAfter: 30_000 };
   }
   return { ready: working('Booting', text), conditions, recheckAfter: late ? 15_000 : recheck };
 }
 
-function pin(pins: readonly string[]): Plan {
+function pinKeys(pins: readonly string[]): Plan {
   const text = `Host key ${pins[0] ?? ''} is pinned; connecting.`;
   return {
     ready: working('Booting', text),
@@ -42,8 +42,8 @@ function pin(pins: readonly string[]): Plan {
   };
 }
 
-function conflict(observed: Observed): Plan {
+function planConflict(observed: Observed): Plan {
   const text = `Somebody handed in host keys for ${nameWithInstance(observed)} before the machine did. It is not trusted and will not be used: look at its console, then delete this Server.`;
-  const plan = stranded(observed, text);
+  const plan = planStranded(observed, text);
   return { ...plan, conditions: { SSHReachable: no('AttestationConflict', text) }, recheckAfter: 60_000 };
 }

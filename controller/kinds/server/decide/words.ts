@@ -40,7 +40,7 @@ export function warning(reason: string, message: string): EventNote {
 }
 
 /** Milliseconds since the recorded time; Infinity when there is none. */
-export function since(time: string | undefined, now: Instant): Millis {
+export function elapsedSince(time: string | undefined, now: Instant): Millis {
   return time === undefined ? Number.POSITIVE_INFINITY : now - Date.parse(time);
 }
 
@@ -49,7 +49,7 @@ export function since(time: string | undefined, now: Instant): Millis {
  * it is noticed after a twentieth more at most, and a thousand of them leave time for others.
  */
 export function nextLook(begun: string | undefined, now: Instant): Millis {
-  return Math.min(15_000, Math.max(1_000, since(begun, now) / 20));
+  return Math.min(15_000, Math.max(1_000, elapsedSince(begun, now) / 20));
 }
 
 /** `20:10:04Z`, for messages: a time of day does not change from pass to pass, a remaining time would. */

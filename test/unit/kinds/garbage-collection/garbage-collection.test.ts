@@ -5,10 +5,10 @@ import { cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
 import { launchBatchKind } from '../../../../controller/api/launch-batch.ts';
 import type { Machine } from '../../../../controller/cloud/port.ts';
 import { decide, orphanedTag } from '../../../../controller/kinds/garbage-collection/decide.ts';
-import { createOrphanMetrics } from '../../../../controller/kinds/garbage-collection/metrics.ts';
+import { createGarbageCollectionMetrics } from '../../../../controller/kinds/garbage-collection/metrics.ts';
 import { ownedIds } from '../../../../controller/kinds/garbage-collection/observe.ts';
 import { Breaker } from '../../../../controller/breaker/breaker.ts';
-import { createOrphanController } from '../../../../controller/kinds/garbage-collection/reconcile.ts';
+import { createGarbageCollectionController } from '../../../../controller/kinds/garbage-collection/reconcile.ts';
 import { aLaunch } from '../../../builders/launch-request.ts';
 import { aBatch, aServer, at, t0 } from '../../../builders/server.ts';
 import { namespace, Site } from '../../../builders/site.ts';
@@ -99,8 +99,8 @@ test('an orphan is marked with an event, and terminated an hour later', async ()
     }),
   );
   const { kube, cache, events, accounts } = site;
-  const metrics = createOrphanMetrics(new Registry());
-  const controller = createOrphanController({
+  const metrics = createGarbageCollectionMetrics(new Registry());
+  const controller = createGarbageCollectionController({
     kube,
     cache,
     events,

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { findCondition } from '../../../../controller/api/conditions.ts';
 import type { LoadBalancer } from '../../../../controller/api/load-balancer.ts';
 import {
-  certificatesOpinion,
+  certificatesCondition,
   readCertificate,
 } from '../../../../controller/kinds/load-balancer/certificates.ts';
 import type { Observed } from '../../../../controller/kinds/load-balancer/observe.ts';
@@ -89,7 +89,7 @@ describe('what is said of certificates', () => {
     const now = (certificate as { readonly expiresAt: number }).expiresAt - daysLeft * day;
     const certificates = new Map([['https', certificate]]);
     const balancer = { spec: { dns: { name, ttlSeconds: 60 } } };
-    return certificatesOpinion({ now, certificates, balancer } as unknown as Observed);
+    return certificatesCondition({ now, certificates, balancer } as unknown as Observed);
   }
 
   test.each([

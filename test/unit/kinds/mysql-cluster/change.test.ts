@@ -1,7 +1,10 @@
 /** When a change of primary begins, which one, and what holds an automatic one back. */
 import { describe, expect, it, test } from 'vitest';
 import { timestamp } from '../../../../controller/base/clock.ts';
-import { armedVerdict, planChange } from '../../../../controller/kinds/mysql-cluster/decide/change.ts';
+import {
+  failoverArmedCondition,
+  planChange,
+} from '../../../../controller/kinds/mysql-cluster/decide/change.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
 import { condition } from '../../../builders/site.ts';
 import { promotion, scene } from './cluster-scene.ts';
@@ -141,15 +144,15 @@ describe('FailoverArmed', () => {
     ['MinIntervalNotElapsed', { promotions: [completed(5)] }],
     ['AcknowledgementNeeded', { promotions: [failed('a', 9), failed('b', 5)] }],
   ])('is %s', (reason, changes) => {
-    expect(armedVerdict(scene(members, changes), new Map()).reason).toBe(reason);
+    expect(failoverArmedCondition(scene(members, changes), new Map()).reason).toBe(reason);
   });
 
   it('is not when no replica is well', () => {
-    expect(armedVerdict(scene([primary()]), new Map()).reason).toBe('NoCandidate');
+    expect(failoverArmedCondition(scene([primary()]), new Map()).reason).toBe('NoCandidate');
   });
 
   it('tells the command that ends the wait', () => {
-    const { message } = armedVerdict(scene(members, { promotions: [completed(5)] }), new Map());
+    const { message } = failoverArmedCondition(scene(members, { promotions: [completed(5)] }), new Map());
     expect(message).toContain(
       'kubectl annotate -n shop rlm db --overwrite ridgeline.dev/acknowledge-failover=1',
     );

@@ -5,7 +5,7 @@ import { AppError } from '../../../../controller/base/errors.ts';
 import { algebraOf } from '../../../../controller/database/gtid.ts';
 import type { Database, Look, Member as Server } from '../../../../controller/database/port.ts';
 import { neededFrozen } from '../../../../controller/failover/proof.ts';
-import { takeStep, type Armed } from '../../../../controller/kinds/mysql-cluster/durability.ts';
+import { takeStep, type DurabilityOutcome } from '../../../../controller/kinds/mysql-cluster/durability.ts';
 import {
   decideDurability,
   type DurabilityRecord,
@@ -24,7 +24,7 @@ class Died extends Error {}
 const key = { namespace: 'shop', name: 'db' };
 const epoch = 1;
 
-export class ArmWorld {
+export class DurabilityWorld {
   readonly clock = new FakeClock();
   readonly databases = new FakeDatabases(this.clock, { latency: { seed: 7, atMost: 20 } });
   readonly kube = new FakeKube(this.clock);
@@ -91,12 +91,16 @@ export class ArmWorld {
   }
 
   /** Takes the step; the controller dies at the n-th failpoint it comes by. Undefined when it died or was not in charge. */
-  async take(step: DurabilityStep, at: MySQLCluster = this.cluster, dieAt = 0): Promise<Armed | undefined> {
+  async take(
+    step: DurabilityStep,
+    at: MySQLCluster = this.cluster,
+    dieAt = 0,
+  ): Promise<DurabilityOutcome | undefined> {
     return await this.#take(step, at, { dieAt, pause: Promise.resolve() });
   }
 
   /** Begins the step; the controller stands still between the first record and its order, until the result is called. */
-  async takeHalf(step: DurabilityStep): Promise<() => Promise<Armed | undefined>> {
+  async takeHalf(step: DurabilityStep): Promise<() => Promise<DurabilityOutcome | undefined>> {
     const { promise: pause, resolve: goOn } = Promise.withResolvers<void>();
     const taken = this.#take(step, this.cluster, { dieAt: 0, pause });
     await this.clock.advance(100);
@@ -110,7 +114,7 @@ export class ArmWorld {
     step: DurabilityStep,
     at: MySQLCluster,
     { dieAt, pause }: { readonly dieAt: number; readonly pause: Promise<void> },
-  ): Promise<Armed | undefined> {
+  ): Promise<DurabilityOutcome | undefined> {
     let hits = 0;
     const failpoints = {
       hit: () => {

@@ -1,11 +1,11 @@
 /** Steps in what commits wait for, on servers that replicate: what they do, and that no death of a controller makes the record lie. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ArmWorld } from './durability-world.ts';
+import { DurabilityWorld } from './durability-world.ts';
 import type { Wanted } from './durability-scene.ts';
 
-async function worldOf(wanted: Wanted): Promise<ArmWorld> {
-  const world = new ArmWorld(wanted);
+async function worldOf(wanted: Wanted): Promise<DurabilityWorld> {
+  const world = new DurabilityWorld(wanted);
   await world.begin();
   return world;
 }
@@ -162,11 +162,11 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
-async function play(world: ArmWorld, actions: readonly Action[]): Promise<void> {
+async function play(world: DurabilityWorld, actions: readonly Action[]): Promise<void> {
   const leaving: string[] = [];
   let decided: {
-    readonly step: Awaited<ReturnType<ArmWorld['decide']>>;
-    readonly at: ArmWorld['cluster'];
+    readonly step: Awaited<ReturnType<DurabilityWorld['decide']>>;
+    readonly at: DurabilityWorld['cluster'];
   } = { step: undefined, at: world.cluster };
   for (const action of actions) {
     if (action.do === 'pass') {
@@ -183,14 +183,14 @@ async function play(world: ArmWorld, actions: readonly Action[]): Promise<void> 
   }
 }
 
-async function harm(world: ArmWorld, action: Harm, leaving: string[]): Promise<void> {
+async function harm(world: DurabilityWorld, action: Harm, leaving: string[]): Promise<void> {
   const { databases, clock } = world;
   if (action.do === 'wait') {
     await clock.advance(action.ms);
     return;
   }
   const { server: name } = action;
-  const deeds: Readonly<Record<typeof action.do, () => unknown>> = {
+  const actions: Readonly<Record<typeof action.do, () => unknown>> = {
     crash: () => databases.crash(name),
     rejoin: () => world.rejoin(name),
     leave: () => leaving.splice(0, 1, name),
@@ -200,7 +200,7 @@ async function harm(world: ArmWorld, action: Harm, leaving: string[]): Promise<v
     heal: () => databases.heal(),
     write: () => world.write(),
   };
-  await deeds[action.do]();
+  await actions[action.do]();
 }
 
 test.each(['Balanced', 'Strict', 'Async'] as const)(

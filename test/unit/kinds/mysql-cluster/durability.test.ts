@@ -1,12 +1,15 @@
 /** Which step is taken when, in what commits wait for. */
 import { describe, expect, test } from 'vitest';
 import { decideDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
-import type { DurabilityStep, Staff } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import type {
+  DurabilityStep,
+  MemberHealth,
+} from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { member, now, observed, primary, record, replica } from './durability-scene.ts';
 
 type Scene = Parameters<typeof observed>[0];
-type Row = readonly [string, Scene, DurabilityStep | undefined, Partial<Staff>?];
+type Row = readonly [string, Scene, DurabilityStep | undefined, Partial<MemberHealth>?];
 
 const both = [primary(), replica('db-2'), replica('db-3')];
 const lost = { verdict: 'AcksLost', held: 10 } as const;

@@ -153,11 +153,11 @@ describe('a copy that is to follow', () => {
     ['follows another', { source: '10.9.9.9' }, 'follow'],
     ['has stopped', { receiver: 'Stopped' as const }, 'follow'],
     ['connects', { receiver: 'Connecting' as const }, undefined],
-  ])('%s', (what, changes, deed) => {
+  ])('%s', (what, changes, action) => {
     const at = replica('db-4', changes);
     const look = what === 'follows nobody yet' ? { ...at.look!, replication: undefined } : at.look;
     const members = [primary(), coming('db-4', following, { look: look as never })];
-    expect(decide(scene(members)).joins.map((one) => one.do)).toEqual(deed === undefined ? [] : [deed]);
+    expect(decide(scene(members)).joins.map((one) => one.do)).toEqual(action === undefined ? [] : [action]);
   });
 
   it('has joined when it receives and applies', () => {
@@ -178,7 +178,7 @@ test('nothing is begun while a person has to put something right', () => {
   const problem = { reason: 'InvalidSpec', message: 'no' } as const;
   const plan = decide(scene([coming('db-4', { step: 'Waiting' })], { ...nobody, problem }));
   expect(plan.joins).toEqual([]);
-  expect(plan.servers.filter((deed) => deed.do === 'create')).toEqual([]);
+  expect(plan.servers.filter((action) => action.do === 'create')).toEqual([]);
 });
 
 test('while the primary changes nobody comes or goes', () => {

@@ -12,10 +12,10 @@ const well = (name: string) => replica(name);
 const healthy = [leader, well('db-2'), well('db-3')];
 const noAckers = { durability: record('Degraded') };
 
-function deeds(observed: Observed): readonly string[] {
+function actions(observed: Observed): readonly string[] {
   return decide(observed)
-    .servers.filter((deed) => deed.do !== 'label')
-    .map((deed) => (deed.do === 'create' ? 'create' : `${deed.do} ${deed.member.name}`));
+    .servers.filter((action) => action.do !== 'label')
+    .map((action) => (action.do === 'create' ? 'create' : `${action.do} ${action.member.name}`));
 }
 
 function sick(name: string, seconds: number): Member {
@@ -25,14 +25,14 @@ function sick(name: string, seconds: number): Member {
 }
 
 test('a cluster as large as wanted is left alone', () => {
-  expect(deeds(scene(healthy))).toEqual([]);
+  expect(actions(scene(healthy))).toEqual([]);
 });
 
 test('missing servers are made, in the zones with the fewest', () => {
   const at = (member: Member, zone: string) => ({ ...member, zone });
   const members = [at(leader, 'a'), at(well('db-2'), 'b')];
   const plan = decide(scene(members, { spec: { instances: 4 }, zones: ['a', 'b', 'c'] }));
-  const zones = plan.servers.flatMap((deed) => (deed.do === 'create' ? [deed.zone] : []));
+  const zones = plan.servers.flatMap((action) => (action.do === 'create' ? [action.zone] : []));
   expect(zones).toEqual(['c', 'a']);
 });
 
@@ -40,17 +40,17 @@ describe('scaled down', () => {
   it('gives up the newest replica, never the primary', () => {
     const young = { ...leader, createdAt: 9 };
     const members = [young, { ...well('db-2'), createdAt: 1 }, { ...well('db-3'), createdAt: 2 }];
-    expect(deeds(scene(members, { spec: { instances: 2 }, status: noAckers }))).toEqual(['delete db-3']);
+    expect(actions(scene(members, { spec: { instances: 2 }, status: noAckers }))).toEqual(['delete db-3']);
   });
 
   it('gives up one that is not well first', () => {
     const members = [leader, { ...sick('db-2', 9_999), createdAt: 1 }, { ...well('db-3'), createdAt: 2 }];
-    expect(deeds(scene(members, { spec: { instances: 2 }, status: noAckers }))).toEqual(['delete db-2']);
+    expect(actions(scene(members, { spec: { instances: 2 }, status: noAckers }))).toEqual(['delete db-2']);
   });
 
   it('waits until nothing on record says that it acknowledges', () => {
     const plan = decide(scene(healthy, { spec: { instances: 2 } }));
-    expect(plan.servers.filter((deed) => deed.do === 'delete')).toEqual([]);
+    expect(plan.servers.filter((action) => action.do === 'delete')).toEqual([]);
     expect(plan.leaving).toHaveLength(1);
   });
 });
@@ -59,30 +59,30 @@ describe('a replica that is not well', () => {
   const members = [leader, well('db-2'), sick('db-3', 301)];
 
   it('is left alone for five minutes', () => {
-    expect(deeds(scene([leader, well('db-2'), sick('db-3', 299)]))).toEqual([]);
+    expect(actions(scene([leader, well('db-2'), sick('db-3', 299)]))).toEqual([]);
   });
 
   it('gets its replacement first', () => {
-    expect(deeds(scene(members, { status: noAckers }))).toEqual(['create']);
+    expect(actions(scene(members, { status: noAckers }))).toEqual(['create']);
   });
 
   it('goes when the replacement has joined', () => {
-    expect(deeds(scene([...members, well('db-4')], { status: noAckers }))).toEqual(['delete db-3']);
+    expect(actions(scene([...members, well('db-4')], { status: noAckers }))).toEqual(['delete db-3']);
     expect(decide(scene([...members, well('db-4')], { status: noAckers })).automaticRemovals).toBe(1);
   });
 
   it('stays when the breaker is open', () => {
-    expect(deeds(scene([...members, well('db-4')], { status: noAckers, allowance: 0 }))).toEqual([]);
+    expect(actions(scene([...members, well('db-4')], { status: noAckers, allowance: 0 }))).toEqual([]);
   });
 
   it('stays while the primary is in doubt: we may be the ones who are blind', () => {
     const finding = { verdict: 'ControllerBlind', since: 0, evidence: '', looks: new Map() } as const;
-    expect(deeds(scene(members, { status: noAckers, finding }))).toEqual([]);
+    expect(actions(scene(members, { status: noAckers, finding }))).toEqual([]);
   });
 
   it('is replaced alone, however many are not well', () => {
     const all = [leader, sick('db-2', 999), sick('db-3', 999)];
-    expect(deeds(scene(all, { status: noAckers }))).toEqual(['create']);
+    expect(actions(scene(all, { status: noAckers }))).toEqual(['create']);
   });
 });
 
@@ -93,7 +93,7 @@ describe('an old primary', () => {
 
   it('is fenced after a failover, and another is made for it', () => {
     const observed = scene([leader, well('db-2'), old], { status, promotions: [ended] });
-    expect(deeds(observed)).toEqual(['fence db-9', 'create']);
+    expect(actions(observed)).toEqual(['fence db-9', 'create']);
     expect(decide(observed).record.quarantined).toEqual([
       { server: 'db-9', instanceID: 'i-db-9', untilTime: timestamp(now + 86_400_000) },
     ]);
@@ -102,7 +102,7 @@ describe('an old primary', () => {
   it('stays a member after a planned change', () => {
     const planned = { ...ended, spec: { ...ended.spec, mode: 'Graceful', trigger: 'Manual' } as const };
     const observed = scene([leader, well('db-2'), old], { status, promotions: [planned] });
-    expect(deeds(observed)).toEqual([]);
+    expect(actions(observed)).toEqual([]);
   });
 
   const fenced = { ...old, place: 'Fenced' as const };
@@ -116,22 +116,24 @@ describe('an old primary', () => {
     ['not when a person keeps it', kept(-1), { ...fenced, keptUntil: now + 1 }, []],
     ['at once when its machine has gone', kept(999), { ...fenced, state: 'Terminated' }, ['delete db-9']],
   ])('is deleted %s', (_, quarantine, member, expected) => {
-    expect(deeds(scene([...healthy, member], { status: quarantine }))).toEqual(expected);
+    expect(actions(scene([...healthy, member], { status: quarantine }))).toEqual(expected);
   });
 });
 
 test('the recorded primary is never deleted, not even when its machine has gone', () => {
   const lost = { ...leader, place: 'Lost' as const, state: 'Terminated' };
-  expect(deeds(scene([lost, well('db-2'), well('db-3')]))).toEqual([]);
+  expect(actions(scene([lost, well('db-2'), well('db-3')]))).toEqual([]);
 });
 
 test('a replica whose machine has gone is deleted and made anew', () => {
   const lost = { ...well('db-3'), place: 'Lost' as const, state: 'Terminated' };
-  expect(deeds(scene([leader, well('db-2'), lost]))).toEqual(['create', 'delete db-3']);
+  expect(actions(scene([leader, well('db-2'), lost]))).toEqual(['create', 'delete db-3']);
 });
 
 test('labels follow the part a server plays', () => {
-  const labels = decide(scene(healthy)).servers.flatMap((deed) => (deed.do === 'label' ? [deed.role] : []));
+  const labels = decide(scene(healthy)).servers.flatMap((action) =>
+    action.do === 'label' ? [action.role] : [],
+  );
   expect(labels).toEqual(['primary', 'replica', 'replica']);
 });
 
@@ -142,7 +144,7 @@ describe('a database whose process has ended', () => {
     return { ...member, look: undefined, record: { ...member.record, failingTime } };
   };
   const revived = (observed: Observed) =>
-    decide(observed).joins.flatMap((deed) => (deed.do === 'revive' ? [deed.member.name] : []));
+    decide(observed).joins.flatMap((action) => (action.do === 'revive' ? [action.member.name] : []));
 
   it('is started again after a while', () => {
     expect(revived(scene([primary(), silent(14)]))).toEqual([]);

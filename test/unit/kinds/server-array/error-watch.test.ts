@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Answers } from '../../../../controller/load-reports/load-reports.ts';
 import {
   beginWatch,
-  counted,
+  countAnswers,
   watchPeriod,
-  worse,
+  describeWorse,
 } from '../../../../controller/kinds/server-array/decide/error-watch.ts';
 import type { Member } from '../../../../controller/kinds/server-array/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/server-array/decide/plan.ts';
@@ -15,7 +15,7 @@ const rules = { maxExtraPercent: '1', minRequests: 100 };
 function verdict(fresh: readonly [number, number], old: readonly [number, number], more: object = {}) {
   const answers = ([failures, requests]: readonly [number, number]): Answers => ({ failures, requests });
   const watch = { time: '2026-11-23T00:00:00Z', new: answers(fresh), old: answers(old) };
-  return worse(watch, { ...rules, ...more });
+  return describeWorse(watch, { ...rules, ...more });
 }
 
 describe('new servers are worse', () => {
@@ -68,22 +68,22 @@ describe('counting', () => {
   test('begins with the first answer of a new server, and goes on from what is written down', () => {
     const some = { requests: 50, failures: 5 };
     const begun = beginWatch(seen(start, {}));
-    const alone = counted(seen(start + watchPeriod, { 'old-1': some }), begun, 'bbbbbbbb');
+    const alone = countAnswers(seen(start + watchPeriod, { 'old-1': some }), begun, 'bbbbbbbb');
     expect(alone).toMatchObject({ new: { requests: 0 }, old: { requests: 0 } });
     const both = seen(start + 2 * watchPeriod, { 'old-1': some, 'old-2': some, 'new-1': some });
-    const first = counted(both, alone, 'bbbbbbbb');
+    const first = countAnswers(both, alone, 'bbbbbbbb');
     expect(first).toEqual({
       time: new Date(start + 2 * watchPeriod).toISOString(),
       new: { requests: 50, failures: 5 },
       old: { requests: 100, failures: 10 },
     });
-    const second = counted({ ...both, answersUntil: start + 3 * watchPeriod }, first, 'bbbbbbbb');
+    const second = countAnswers({ ...both, answersUntil: start + 3 * watchPeriod }, first, 'bbbbbbbb');
     expect(second.old).toEqual({ requests: 200, failures: 20 });
   });
 
   test('is written down once per period, so that the status comes to rest', () => {
     const begun = beginWatch(seen(start, {}));
     const soon = seen(start + watchPeriod - 1, { 'new-1': { requests: 9, failures: 0 } });
-    expect(counted(soon, begun, 'bbbbbbbb')).toBe(begun);
+    expect(countAnswers(soon, begun, 'bbbbbbbb')).toBe(begun);
   });
 });

@@ -10,7 +10,7 @@ import {
   longestScript,
   scriptCommand,
   timeLimit,
-  unfitness,
+  whyUnusable,
 } from '../../../../controller/kinds/server-array/script-sample.ts';
 
 /** A busy computer takes its time to start a process. */
@@ -111,7 +111,7 @@ test.each([
   [{ packages: ['jq'] }, 'brings packages'],
   [{ text: 'x'.repeat(longestScript + 1) }, 'is longer than 64 KiB'],
 ])('a script with %j', (more, problem) => {
-  const found = unfitness(script('echo 1', more));
+  const found = whyUnusable(script('echo 1', more));
   if (problem === undefined) expect(found).toBeUndefined();
   else expect(found).toContain(problem);
 });

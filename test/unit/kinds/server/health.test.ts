@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { templateRevision } from '../../../../controller/api/template-revision.ts';
-import { healthCommand, judge } from '../../../../controller/kinds/server/health-command.ts';
+import { healthCommand, judgeResult } from '../../../../controller/kinds/server/health-command.ts';
 import { HealthChecks } from '../../../../controller/kinds/server/health.ts';
 import { aRevision } from '../../../builders/site.ts';
 import { FakeClock } from '../../../fakes/clock.ts';
@@ -40,7 +40,7 @@ async function probe(settings: object) {
       resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout });
     });
   });
-  return judge(health, answer);
+  return judgeResult(health, answer);
 }
 
 test.each([
@@ -63,14 +63,14 @@ test('TCP', async () => {
 });
 
 test('a check that takes too long says so', () => {
-  const verdict = judge(healthOf({ type: 'HTTP' }), { exitCode: 124, stdout: '' });
+  const verdict = judgeResult(healthOf({ type: 'HTTP' }), { exitCode: 124, stdout: '' });
   expect(verdict).toEqual({ result: 'failed', message: 'no answer within 5 s (HTTP, limit timeoutSeconds)' });
 });
 
 test('a script says yes or no by its exit status', () => {
   const health = healthOf({ type: 'Script', scriptRef: { name: 'ping' } });
-  expect(judge(health, { exitCode: 0, stdout: '' }).result).toBe('passed');
-  expect(judge(health, { exitCode: 3, stdout: '' })).toEqual({
+  expect(judgeResult(health, { exitCode: 0, stdout: '' }).result).toBe('passed');
+  expect(judgeResult(health, { exitCode: 3, stdout: '' })).toEqual({
     result: 'failed',
     message: 'Script/ping exited 3',
   });

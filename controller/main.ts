@@ -117,7 +117,7 @@ interface Hosts {
 
 function openHosts(): Hosts {
   const shell = new SshShell();
-  return { shell, proxies: new HaproxyProxies(shell), databases: new SshDatabases(shell, clock) };
+  return { shell, proxies: new HaproxyProxies(shell, clock), databases: new SshDatabases(shell, clock) };
 }
 
 function closeHosts({ shell, proxies, databases }: Hosts): void {

@@ -57,6 +57,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'accounts/port',
     'balancer',
     'cloud/port',
+    'database/tcp-port',
     'dns',
     'failover/port',
     'kube/port',

@@ -1,6 +1,5 @@
 /** Proxy over SSH: runtime commands through one open channel, everything about files through one script. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Millis } from '../base/clock.ts';
+import type { Clock, Millis } from '../base/clock.ts';
 import { packArchive } from '../base/archive.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
@@ -41,10 +40,12 @@ const goodAnswers = [/^$/, /^New server registered\.$/, /^no need to change/i];
 
 export class HaproxyProxies implements Proxies {
   readonly #remote: Remote;
+  readonly #clock: Clock;
   readonly #proxies = new Map<string, { readonly host: Host; readonly proxy: HaproxyProxy }>();
 
-  constructor(remote: Remote) {
+  constructor(remote: Remote, clock: Clock) {
     this.#remote = remote;
+    this.#clock = clock;
   }
 
   of(host: Host, layout: Layout): Proxy {
@@ -52,7 +53,7 @@ export class HaproxyProxies implements Proxies {
     const known = this.#proxies.get(id);
     if (known?.host.hostKeys.join() === host.hostKeys.join()) return known.proxy;
     known?.proxy.close();
-    const proxy = new HaproxyProxy(this.#remote, host, layout);
+    const proxy = new HaproxyProxy({ remote: this.#remote, clock: this.#clock }, host, layout);
     this.#proxies.set(id, { host, proxy });
     return proxy;
   }
@@ -63,25 +64,33 @@ export class HaproxyProxies implements Proxies {
   }
 }
 
+interface ProxyPorts {
+  readonly remote: Remote;
+  readonly clock: Clock;
+}
+
 class HaproxyProxy implements Proxy {
   readonly #remote: Remote;
+  readonly #clock: Clock;
   readonly #host: Host;
   readonly #layout: Layout;
   #socket: Promise<RuntimeSocket> | undefined;
   #strangers: { readonly found: readonly Stranger[]; readonly staleAt: Millis } = { found: [], staleAt: 0 };
 
-  constructor(remote: Remote, host: Host, layout: Layout) {
+  constructor({ remote, clock }: ProxyPorts, host: Host, layout: Layout) {
     this.#remote = remote;
+    this.#clock = clock;
     this.#host = host;
     this.#layout = layout;
   }
 
   async observe(): Promise<Observation> {
     const { configFile, directory, masterSocket, unit, guardsPorts } = this.#layout;
-    const asksPorts = guardsPorts && performance.now() >= this.#strangers.staleAt;
+    const asksPorts = guardsPorts && this.#clock.monotonic() >= this.#strangers.staleAt;
     const words = [configFile, flagsFile(directory), masterSocket, asksPorts ? unit : ''];
     const look = readLook((await this.#script(lookScript, words)).stdout);
-    if (asksPorts) this.#strangers = { found: look.strangers, staleAt: performance.now() + strangersPeriod };
+    if (asksPorts)
+      this.#strangers = { found: look.strangers, staleAt: this.#clock.monotonic() + strangersPeriod };
     const { fileDigest, file, maintenance } = look;
     const seen = { fileDigest, file, maintenance, strangers: this.#strangers.found };
     const running = look.isRunning ? await this.#process(look) : undefined;
@@ -98,9 +107,9 @@ class HaproxyProxy implements Proxy {
     ]);
     const files = [unit, configFile, directory, adminSocket, masterSocket, stateFile];
     const how = [expected, config.base, reload ? 'reload' : 'keep', setAside ? 'aside' : 'replace'];
-    const began = performance.now();
+    const began = this.#clock.monotonic();
     const { exitCode, stderr } = await this.#script(applyScript, [...files, ...how], archive);
-    const milliseconds = Math.round(performance.now() - began);
+    const milliseconds = Math.round(this.#clock.monotonic() - began);
     // The next command must reach the new worker.
     if (reload) this.close();
     return this.#outcome(exitCode, stderr.trim(), reload ? milliseconds : 0);
@@ -123,7 +132,7 @@ class HaproxyProxy implements Proxy {
   }
 
   async admitWhenUp(servers: readonly ServerName[], limit: Millis): Promise<void> {
-    const deadline = performance.now() + limit;
+    const deadline = this.#clock.monotonic() + limit;
     const waiting = new Set(servers.map(({ backend, server }) => nameOf(backend, server)));
     for (;;) {
       const [state, stat] = await Promise.all([this.#ask('show servers state'), this.#ask('show stat')]);
@@ -132,8 +141,8 @@ class HaproxyProxy implements Proxy {
         if (admin !== 'drain' || !up || !waiting.delete(id)) continue;
         await this.admit(backend, name);
       }
-      if (waiting.size === 0 || performance.now() >= deadline) return;
-      await sleep(checkPause);
+      if (waiting.size === 0 || this.#clock.monotonic() >= deadline) return;
+      await this.#clock.sleep(checkPause);
     }
   }
 

@@ -10,7 +10,7 @@ export interface Scope extends Disposable {
 /** The reason of a scope whose time ran out. */
 export class DeadlineExceeded extends Error {
   constructor(ms: Millis) {
-    super(`not done within ${String(ms / 1000)} s`);
+    super(`not done within ${ms / 1000} s`);
     this.name = 'DeadlineExceeded';
   }
 }

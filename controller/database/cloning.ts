@@ -2,6 +2,7 @@
 import type { Job } from '../shell/port.ts';
 import { databaseJob, type Owner, textFile } from './job-script.ts';
 import { firstStatements } from './preparation-accounts.ts';
+import { databasePort } from './tcp-port.ts';
 
 /** Members of a cluster must reach each other at this port while one is copied. */
 const copyPort = 4444;
@@ -104,7 +105,7 @@ const mySQLDonor = String.raw`
 look_at_data
 [ "$holding" = whole ] || fail 1 'this server has no whole data to copy'
 is_running || fail 1 "$unit does not run and cannot be copied"
-socat "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,fork,$tls,$lively" "TCP:127.0.0.1:3306,$lively" 2> socat.log & listener=$!
+socat "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,fork,$tls,$lively" "TCP:127.0.0.1:${databasePort},$lively" 2> socat.log & listener=$!
 trap 'kill $listener' EXIT
 connections() { ss -Htn state established "sport = :${copyPort}" | wc -l; }
 came=no

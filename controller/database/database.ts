@@ -19,6 +19,7 @@ import type {
   Stamp,
 } from './port.ts';
 import { Session } from './session.ts';
+import { databasePort } from './tcp-port.ts';
 
 /** How long a server may take for one call where the port names no time. */
 const patience: Millis = 2_000;
@@ -56,7 +57,7 @@ export class SshDatabase implements Database {
       new Session({ name, password, dial: () => remote.connect(host, port) }, clock);
     this.#admin = session(this.#dialect.adminPort);
     this.#beside = session(this.#dialect.adminPort);
-    this.#application = session(3306);
+    this.#application = session(databasePort);
   }
 
   /** Ends its sessions. */

@@ -4,6 +4,7 @@ import type { Dialect, Observation, Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
+import { databasePort } from './tcp-port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
 
 const { union } = algebraOf('MariaDB');
@@ -152,7 +153,7 @@ function followSQL(source: Source, position: Gtids | undefined): string {
   return [
     'STOP SLAVE;',
     position === undefined ? '' : `SET GLOBAL gtid_slave_pos = ${sqlString(position)};`,
-    `CHANGE MASTER TO MASTER_HOST = ${sqlString(source.address)}, MASTER_PORT = 3306,`,
+    `CHANGE MASTER TO MASTER_HOST = ${sqlString(source.address)}, MASTER_PORT = ${databasePort},`,
     `MASTER_USER = 'replication', MASTER_PASSWORD = ${sqlString(source.password)}, MASTER_USE_GTID = slave_pos,`,
     `MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 1, MASTER_SSL_CA = ${sqlString(sourceCertificate)},`,
     'MASTER_HEARTBEAT_PERIOD = 1, MASTER_CONNECT_RETRY = 1;',

@@ -3,6 +3,7 @@ import type { Dialect, Observation, Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
+import { databasePort } from './tcp-port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
 
 /** Longer than any commit will wait; the server's own default gives up after 10 s and acknowledges alone. */
@@ -97,7 +98,7 @@ function nameColumn(expression: string): string {
 function followSQL({ address, password, acknowledges }: Source): string {
   const settings = [
     `SOURCE_HOST = ${sqlString(address)}`,
-    'SOURCE_PORT = 3306',
+    `SOURCE_PORT = ${databasePort}`,
     `SOURCE_USER = 'replication'`,
     `SOURCE_PASSWORD = ${sqlString(password)}`,
     'SOURCE_AUTO_POSITION = 1',

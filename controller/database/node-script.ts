@@ -1,5 +1,6 @@
 /** The script through which a database host is changed: it knows the latest stamp and refuses whoever has an earlier one. */
 import type { Stamp } from './port.ts';
+import { databasePort } from './tcp-port.ts';
 
 /** Where preparation installs `nodeScript`, owned by root, mode 755. */
 export const nodeScriptPath = '/usr/local/sbin/ridgeline-node';
@@ -89,7 +90,7 @@ sql() {
 # Where the kernel cannot cut connections it only takes longer.
 hush() {
   local cutter
-  { sleep 0.05; while :; do ss --kill "dst = $2 and dport = 3306"; sleep 0.1; done; } > /dev/null 2>&1 9>&- & cutter=$!
+  { sleep 0.05; while :; do ss --kill "dst = $2 and dport = ${databasePort}"; sleep 0.1; done; } > /dev/null 2>&1 9>&- & cutter=$!
   trap 'kill "$cutter"' EXIT
   sql "$1"
 }
@@ -112,7 +113,7 @@ kill_server() {
   for (( tenths = 0; tenths < 20; tenths++ )); do
     # shellcheck disable=SC2046 # one word for each process
     kill -s KILL $(processes) 2>/dev/null
-    [ -n "$(processes)" ] || answers 3306 || return 0
+    [ -n "$(processes)" ] || answers ${databasePort} || return 0
     sleep 0.1
   done
   fail "$unit survived SIGKILL for 2 s"

@@ -1,10 +1,10 @@
 /** The configuration file of a database server: what users may set, between what is usual and what failover rests on. Pure. */
 import { createHash } from 'node:crypto';
 import type { Flavor } from './port.ts';
+import { databasePort } from './tcp-port.ts';
 import { ownCertificate, ownKey } from './node-script.ts';
 
 /** Port for applications and replicas. */
-const port = 3306;
 /** Port that still answers when `max_connections` is used up. */
 const adminPorts: Readonly<Record<Flavor, number>> = { MariaDB: 3307, MySQL: 33_062 };
 /** Without an end: only the controller decides that commits need not wait. */
@@ -104,7 +104,7 @@ function sharedVariables({ instanceID, privateAddress, durability }: ServerSetti
   return {
     datadir: '/var/lib/mysql',
     bind_address: `${privateAddress},127.0.0.1`,
-    port,
+    port: databasePort,
     server_id: serverID(instanceID),
     report_host: privateAddress,
     ssl_cert: ownCertificate,

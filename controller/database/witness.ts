@@ -3,6 +3,7 @@ import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
 import type { Witness } from './port.ts';
+import { databasePort } from './tcp-port.ts';
 
 /** Longer than the look itself: starting it, and the way there. */
 const allowance: Millis = 3_000;
@@ -11,7 +12,7 @@ const allowance: Millis = 3_000;
  * Prints `yes` when the server says something; a server without a free session greets with an error, and is alive. The
  * kernel of a frozen host still connects, so connecting proves nothing.
  */
-const look = `exec 3<> "/dev/tcp/$1/3306" && [ -n "$(head -c 1 <&3 | od -An -tx1)" ] && echo yes`;
+const look = `exec 3<> "/dev/tcp/$1/${databasePort}" && [ -n "$(head -c 1 <&3 | od -An -tx1)" ] && echo yes`;
 
 export class SshWitness implements Witness {
   readonly #remote: Remote;

@@ -47,6 +47,6 @@ function fieldOf(object: AnyObject, name: 'spec' | 'status'): unknown {
 function describeProblem(field: 'spec' | 'status', error: z.ZodError): string {
   const [first, ...others] = error.issues;
   if (first === undefined) return 'does not fit the schema';
-  const more = others.length === 0 ? '' : ` (and ${String(others.length)} more)`;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
   return `${[field, ...first.path].join('.')}: ${first.message}${more}`;
 }

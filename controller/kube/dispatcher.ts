@@ -21,71 +21,71 @@ const credentialsLifetime: Millis = 10_000;
 const tlsNames = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'servername', 'rejectUnauthorized'] as const;
 
 export class Dispatcher {
-  private readonly load: () => KubeConfig;
-  private readonly clock: Clock;
-  private config: KubeConfig | undefined;
-  private current: (Connection & { readonly tls: string; readonly until: Millis }) | undefined;
-  private pending: Promise<Connection> | undefined;
+  readonly #load: () => KubeConfig;
+  readonly #clock: Clock;
+  #config: KubeConfig | undefined;
+  #current: (Connection & { readonly tls: string; readonly until: Millis }) | undefined;
+  #pending: Promise<Connection> | undefined;
   /** Every pool that may still carry streams, the current one included. */
-  private readonly agents = new Set<Agent>();
+  readonly #agents = new Set<Agent>();
 
   /** `load` is called again when the server refuses our credentials, so it should read the files anew. */
   constructor(load: () => KubeConfig, clock: Clock = systemClock) {
-    this.load = load;
-    this.clock = clock;
+    this.#load = load;
+    this.#clock = clock;
   }
 
   /** Fails with `kube.unavailable` when the kubeconfig or a file it names cannot be read. */
   connection(): Promise<Connection> {
-    if (this.current !== undefined && this.clock.monotonic() < this.current.until) {
-      return Promise.resolve(this.current);
+    if (this.#current !== undefined && this.#clock.monotonic() < this.#current.until) {
+      return Promise.resolve(this.#current);
     }
-    this.pending ??= this.refresh().finally(() => {
-      this.pending = undefined;
+    this.#pending ??= this.#refresh().finally(() => {
+      this.#pending = undefined;
     });
-    return this.pending;
+    return this.#pending;
   }
 
   /** Reads everything anew before the next request: the server did not accept our credentials. */
   distrust(): void {
-    this.config = undefined;
-    if (this.current !== undefined) this.current = { ...this.current, until: 0 };
+    this.#config = undefined;
+    if (this.#current !== undefined) this.#current = { ...this.#current, until: 0 };
   }
 
   /** Ends every connection, streams included. */
   async close(): Promise<void> {
-    const agents = [...this.agents];
-    this.agents.clear();
-    this.current = undefined;
+    const agents = [...this.#agents];
+    this.#agents.clear();
+    this.#current = undefined;
     await Promise.all(agents.map((agent) => agent.destroy()));
   }
 
-  private async refresh(): Promise<Connection> {
-    const { server, options } = await this.credentials();
+  async #refresh(): Promise<Connection> {
+    const { server, options } = await this.#credentials();
     const tls = fingerprintOf(server, options);
-    const agent = this.current?.tls === tls ? this.current.agent : this.replaceAgent(options);
-    const until = this.clock.monotonic() + credentialsLifetime;
-    this.current = { server, agent, headers: headersOf(options), tls, until };
-    return this.current;
+    const agent = this.#current?.tls === tls ? this.#current.agent : this.#replaceAgent(options);
+    const until = this.#clock.monotonic() + credentialsLifetime;
+    this.#current = { server, agent, headers: headersOf(options), tls, until };
+    return this.#current;
   }
 
-  private async credentials(): Promise<{ readonly server: string; readonly options: RequestOptions }> {
+  async #credentials(): Promise<{ readonly server: string; readonly options: RequestOptions }> {
     const options: RequestOptions = {};
     try {
-      this.config ??= this.load();
-      await this.config.applyToHTTPSOptions(options);
+      this.#config ??= this.#load();
+      await this.#config.applyToHTTPSOptions(options);
     } catch (error) {
       throw new AppError('kube.unavailable', `reading the kubeconfig: ${messageOf(error)}`, { cause: error });
     }
-    const server = this.config.getCurrentCluster()?.server.replace(/\/$/, '');
+    const server = this.#config.getCurrentCluster()?.server.replace(/\/$/, '');
     if (server === undefined) throw new AppError('kube.unavailable', 'the kubeconfig names no cluster');
     return { server, options };
   }
 
-  private replaceAgent(options: RequestOptions): Agent {
-    const old = this.current?.agent;
+  #replaceAgent(options: RequestOptions): Agent {
+    const old = this.#current?.agent;
     // Waits for its running requests and streams, which end within minutes.
-    void old?.close().finally(() => this.agents.delete(old));
+    void old?.close().finally(() => this.#agents.delete(old));
     const agent = new Agent({
       // A stalled connection must not stall every other request, so no multiplexing.
       allowH2: false,
@@ -99,7 +99,7 @@ export class Dispatcher {
         keepAliveInitialDelay: 30_000,
       },
     });
-    this.agents.add(agent);
+    this.#agents.add(agent);
     return agent;
   }
 }

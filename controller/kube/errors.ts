@@ -22,7 +22,7 @@ export interface ErrorAnswer {
 /** `doing` opens the message, as in "patching Server shop/web". */
 export function refusalError(doing: string, refusal: ErrorAnswer): AppError {
   const { code, status } = refusal;
-  const said = status?.message ?? `HTTP ${String(code)}`;
+  const said = status?.message ?? `HTTP ${code}`;
   const seconds = refusal.retryAfterSeconds ?? status?.details?.retryAfterSeconds;
   const retryAfterMs = seconds === undefined ? undefined : seconds * 1000;
   return new AppError(codeFor(code, status?.reason), `${doing}: ${said}`, {

@@ -39,21 +39,21 @@ const pageSize = 500;
 const mergePatch = 'application/merge-patch+json';
 
 export class Rest implements Kube, ListWatch {
-  private readonly transport: Transport;
-  private readonly writeThrough: WriteThrough | undefined;
-  private readonly clock: Clock;
-  private readonly deadline: Millis;
+  readonly #transport: Transport;
+  readonly #writeThrough: WriteThrough | undefined;
+  readonly #clock: Clock;
+  readonly #deadline: Millis;
 
   constructor(options: RestOptions) {
-    this.transport = new Transport(options.dispatcher);
-    this.writeThrough = options.writeThrough;
-    this.clock = options.clock ?? systemClock;
-    this.deadline = options.deadline ?? 30_000;
+    this.#transport = new Transport(options.dispatcher);
+    this.#writeThrough = options.writeThrough;
+    this.#clock = options.clock ?? systemClock;
+    this.#deadline = options.deadline ?? 30_000;
   }
 
   async get<O extends AnyObject>(resource: Resource<O>, key: ObjectKey): Promise<O | undefined> {
     try {
-      return await this.call<O>({
+      return await this.#call<O>({
         doing: describeCall('reading', resource, key),
         method: 'GET',
         path: pathOf(resource, key),
@@ -68,7 +68,7 @@ export class Rest implements Kube, ListWatch {
   async list<O extends AnyObject>(resource: Resource<O>, options: ListOptions = {}): Promise<readonly O[]> {
     for (let round = 1; ; round += 1) {
       try {
-        return await this.listOnce(resource, options);
+        return await this.#listOnce(resource, options);
       } catch (error) {
         // The continue token expired on the way: start over, but not for ever.
         if (round >= 3 || !hasCode(error, 'kube.gone')) throw error;
@@ -78,14 +78,14 @@ export class Rest implements Kube, ListWatch {
 
   async create<O extends AnyObject>(resource: Resource<O>, object: NewObject<O>): Promise<O> {
     const { name = '(generated)', namespace } = object.metadata;
-    const created = await this.call<O>({
+    const created = await this.#call<O>({
       doing: describeCall('creating', resource, namespace === undefined ? { name } : { namespace, name }),
       method: 'POST',
       path: collectionPath(resource, namespace),
       body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
       mayRepeat: false,
     });
-    return this.wrote(resource, created);
+    return this.#wrote(resource, created);
   }
 
   async writeStatus<O extends AnyObject & { readonly status?: unknown }>(
@@ -94,11 +94,11 @@ export class Rest implements Kube, ListWatch {
     status: NonNullable<O['status']>,
   ): Promise<O> {
     const patch = mergePatchFor({ status: object.status ?? {} }, { status });
-    return patch === undefined ? object : this.sendPatch(resource, object, patch, '/status');
+    return patch === undefined ? object : this.#sendPatch(resource, object, patch, '/status');
   }
 
   patch<O extends AnyObject>(resource: Resource<O>, object: O, patch: object): Promise<O> {
-    return this.sendPatch(resource, object, patch);
+    return this.#sendPatch(resource, object, patch);
   }
 
   async setFinalizers<O extends AnyObject>(
@@ -107,13 +107,13 @@ export class Rest implements Kube, ListWatch {
     finalizers: readonly string[],
   ): Promise<O> {
     if ((object.metadata.finalizers ?? []).join() === finalizers.join()) return object;
-    return this.sendPatch(resource, object, { metadata: { finalizers } });
+    return this.#sendPatch(resource, object, { metadata: { finalizers } });
   }
 
   async delete<O extends AnyObject>(resource: Resource<O>, object: O): Promise<void> {
     const { uid } = object.metadata;
     try {
-      const answer = await this.call<AnyObject>({
+      const answer = await this.#call<AnyObject>({
         doing: describeCall('deleting', resource, keyOf(object)),
         method: 'DELETE',
         path: pathOf(resource, keyOf(object)),
@@ -121,20 +121,20 @@ export class Rest implements Kube, ListWatch {
       });
       // The object itself while a finalizer holds it, else a Status.
       const isHeld = answer.kind === resource.kind && answer.metadata.deletionTimestamp !== undefined;
-      if (isHeld) this.wrote(resource, answer);
-      else this.writeThrough?.deleted(resource, object);
+      if (isHeld) this.#wrote(resource, answer);
+      else this.#writeThrough?.deleted(resource, object);
     } catch (error) {
       // Not there, or the name belongs to a later incarnation.
       if (!hasCode(error, 'kube.not-found', 'kube.conflict')) throw error;
-      this.writeThrough?.deleted(resource, object);
+      this.#writeThrough?.deleted(resource, object);
     }
   }
 
   async listPage(resource: Resource, options: PageOptions): Promise<Page> {
     const query = { limit: String(options.limit), ...(options.continue && { continue: options.continue }) };
-    const call = { ...this.listCall(resource, options.namespace), query };
-    using scope = openScope([options.signal], this.deadline);
-    return pageOf(resource, await this.transport.send<List>(call, scope.signal));
+    const call = { ...this.#listCall(resource, options.namespace), query };
+    using scope = openScope([options.signal], this.#deadline);
+    return pageOf(resource, await this.#transport.send<List>(call, scope.signal));
   }
 
   async *watch(resource: Resource, options: WatchOptions): AsyncGenerator<WatchEvent> {
@@ -147,7 +147,7 @@ export class Rest implements Kube, ListWatch {
       timeoutSeconds: String(options.timeoutSeconds),
     };
     using scope = openScope([options.signal]);
-    const body = await this.transport.open({ doing: what, method: 'GET', path, query }, scope.signal);
+    const body = await this.#transport.open({ doing: what, method: 'GET', path, query }, scope.signal);
     try {
       yield* readWatch(body, what, options.idle);
     } finally {
@@ -155,10 +155,7 @@ export class Rest implements Kube, ListWatch {
     }
   }
 
-  private async listOnce<O extends AnyObject>(
-    resource: Resource<O>,
-    options: ListOptions,
-  ): Promise<readonly O[]> {
+  async #listOnce<O extends AnyObject>(resource: Resource<O>, options: ListOptions): Promise<readonly O[]> {
     const { labelSelector, fieldSelector } = options;
     const items: AnyObject[] = [];
     let page: Page | undefined;
@@ -171,60 +168,56 @@ export class Rest implements Kube, ListWatch {
       };
       page = pageOf(
         resource,
-        await this.call<List>({ ...this.listCall(resource, options.namespace), query }),
+        await this.#call<List>({ ...this.#listCall(resource, options.namespace), query }),
       );
       items.push(...page.items);
     } while (page.continue !== undefined);
     return items as O[];
   }
 
-  private listCall(resource: Resource, namespace: string | undefined): Call {
+  #listCall(resource: Resource, namespace: string | undefined): Call {
     return { doing: `listing ${resource.plural}`, method: 'GET', path: collectionPath(resource, namespace) };
   }
 
-  private async sendPatch<O extends AnyObject>(
+  async #sendPatch<O extends AnyObject>(
     resource: Resource<O>,
     object: O,
     patch: { readonly metadata?: object },
     subresource = '',
   ): Promise<O> {
     const { uid, resourceVersion } = object.metadata;
-    const changed = await this.call<O>({
+    const changed = await this.#call<O>({
       doing: describeCall('patching', resource, keyOf(object)),
       method: 'PATCH',
       path: `${pathOf(resource, keyOf(object))}${subresource}`,
       contentType: mergePatch,
       body: { ...patch, metadata: { ...patch.metadata, uid, resourceVersion } },
     });
-    return this.wrote(resource, changed);
+    return this.#wrote(resource, changed);
   }
 
-  private wrote<O extends AnyObject>(resource: Resource<O>, object: O): O {
-    this.writeThrough?.wrote(resource, object);
+  #wrote<O extends AnyObject>(resource: Resource<O>, object: O): O {
+    this.#writeThrough?.wrote(resource, object);
     return object;
   }
 
   /** Sends the call until it succeeds, fails for good, or its time is up. */
-  private async call<T>(call: Call & { readonly mayRepeat?: boolean }): Promise<T> {
-    using scope = openScope([], this.deadline);
+  async #call<T>(call: Call & { readonly mayRepeat?: boolean }): Promise<T> {
+    using scope = openScope([], this.#deadline);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.transport.send<T>(call, scope.signal);
+        return await this.#transport.send<T>(call, scope.signal);
       } catch (error) {
-        const wait = this.waitBeforeRepeating(call, error, attempt);
+        const wait = this.#waitBeforeRepeating(call, error, attempt);
         if (wait === undefined || scope.signal.aborted) throw error;
-        await this.clock.sleep(wait, scope.signal).catch(() => {
+        await this.#clock.sleep(wait, scope.signal).catch(() => {
           throw error;
         });
       }
     }
   }
 
-  private waitBeforeRepeating(
-    call: { mayRepeat?: boolean },
-    error: unknown,
-    attempt: number,
-  ): Millis | undefined {
+  #waitBeforeRepeating(call: { mayRepeat?: boolean }, error: unknown, attempt: number): Millis | undefined {
     if (attempt >= attempts || !(error instanceof AppError)) return undefined;
     // A 429 was refused before it had any effect, so even a create may be repeated.
     const mayRepeat = hasCode(error, 'kube.throttled') || call.mayRepeat !== false;

@@ -49,7 +49,7 @@ async function nextWithin<T>(iterator: AsyncIterator<T>, idle: Millis): Promise<
   const next = iterator.next();
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no byte for ${String(idle / 1000)} s`)), idle);
+    timer = setTimeout(() => reject(new Error(`no byte for ${idle / 1000} s`)), idle);
   });
   try {
     return await Promise.race([next, silence]);

@@ -21,18 +21,18 @@ export interface Call {
 const parallelCalls = 32;
 
 export class Transport {
-  private readonly dispatcher: Dispatcher;
-  private readonly pool = new Pool(parallelCalls);
+  readonly #dispatcher: Dispatcher;
+  readonly #pool = new Pool(parallelCalls);
 
   constructor(dispatcher: Dispatcher) {
-    this.dispatcher = dispatcher;
+    this.#dispatcher = dispatcher;
   }
 
   /** The answer as JSON. Throws AppErrors of the `kube.*` codes only. */
   send<T>(call: Call, signal: AbortSignal): Promise<T> {
     return guardCall(call, () =>
-      this.pool.run(async () => {
-        const body = await this.exchange(call, signal);
+      this.#pool.run(async () => {
+        const body = await this.#exchange(call, signal);
         return (await body.json()) as T;
       }, signal),
     );
@@ -40,11 +40,11 @@ export class Transport {
 
   /** The answer as a stream; the caller destroys it. */
   open(call: Call, signal: AbortSignal): Promise<Undici.ResponseData['body']> {
-    return guardCall(call, () => this.exchange(call, signal));
+    return guardCall(call, () => this.#exchange(call, signal));
   }
 
-  private async exchange(call: Call, signal: AbortSignal): Promise<Undici.ResponseData['body']> {
-    const { server, agent, headers } = await this.dispatcher.connection();
+  async #exchange(call: Call, signal: AbortSignal): Promise<Undici.ResponseData['body']> {
+    const { server, agent, headers } = await this.#dispatcher.connection();
     const response = await request(`${server}${call.path}`, {
       dispatcher: agent,
       method: call.method,
@@ -59,7 +59,7 @@ export class Transport {
       signal,
     });
     if (response.statusCode >= 200 && response.statusCode < 300) return response.body;
-    if (response.statusCode === 401) this.dispatcher.distrust();
+    if (response.statusCode === 401) this.#dispatcher.distrust();
     const status = parseStatus(await response.body.text());
     const seconds = retryAfterSeconds(response.headers['retry-after']);
     throw refusalError(call.doing, {

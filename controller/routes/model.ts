@@ -4,6 +4,7 @@ import { labels } from '../api/meta.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Server } from '../api/server.ts';
 import { localProxyLayout } from '../balancer/layout.ts';
+import { databasePort } from '../database/tcp-port.ts';
 import type { Backend, Listener, ProxyModel, ProxyServer } from '../balancer/model.ts';
 
 /** A server of the cluster as clients reach it. */
@@ -18,9 +19,6 @@ export interface Route {
   /** Replicas that reads may go to; without any they go to the writer. */
   readonly readers: readonly Endpoint[];
 }
-
-/** Servers of every cluster take clients here. */
-export const databasePort = 3306;
 
 /** Undefined until there is a primary with an address. */
 export function routeOf(cluster: MySQLCluster, servers: readonly Server[]): Route | undefined {

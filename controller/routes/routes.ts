@@ -1,6 +1,5 @@
 /** Leads applications to the primary: moves local proxies and names with it, and keeps both in place at rest. */
-import { keyOf, labels, type ObjectKey } from '../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../api/mysql-cluster.ts';
+import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Server } from '../api/server.ts';
 import type { Accounts } from '../accounts/port.ts';
 import { ProxyFleet, type Report } from '../balancer/fleet.ts';
@@ -220,16 +219,6 @@ export class Routes {
 interface Change {
   readonly before: AddressRecord | undefined;
   readonly wanted: AddressRecord | undefined;
-}
-
-/** Clusters whose local proxy runs on this server, to be woken when it changes. */
-export function clustersServing({ metadata }: Server, cache: Cache): readonly ObjectKey[] {
-  const array = metadata.labels?.[labels.array];
-  if (array === undefined) return [];
-  return cache
-    .list(mySQLClusterKind, { namespace: metadata.namespace ?? '' })
-    .filter(({ spec }) => spec.endpoints?.localProxy?.arrays.includes(array) === true)
-    .map(keyOf);
 }
 
 function firstKeeping({ spec, status }: MySQLCluster): Keeping {

@@ -51,50 +51,50 @@ const verdicts: Readonly<Record<Retry, Answer>> = {
 };
 
 export class Controller {
-  private readonly options: ControllerOptions;
-  private readonly log: Logger;
-  private readonly labels: { readonly controller: string };
-  private passes = 0;
-  private readonly running = new Set<Promise<void>>();
+  readonly #options: ControllerOptions;
+  readonly #log: Logger;
+  readonly #labels: { readonly controller: string };
+  #passes = 0;
+  readonly #running = new Set<Promise<void>>();
 
   constructor(options: ControllerOptions) {
-    this.options = options;
-    this.log = options.log.child({ controller: options.kind.name, kind: options.kind.resource.kind });
-    this.labels = { controller: options.kind.name };
+    this.#options = options;
+    this.#log = options.log.child({ controller: options.kind.name, kind: options.kind.resource.kind });
+    this.#labels = { controller: options.kind.name };
   }
 
   /** Works until the queue closes. `signal` aborts the passes that run. */
   async run(signal: AbortSignal): Promise<void> {
-    const { kind, metrics } = this.options;
-    metrics.workers.set(this.labels, kind.workers);
-    await Promise.all(Array.from({ length: kind.workers }, () => this.work(signal)));
-    await Promise.all(this.running);
+    const { kind, metrics } = this.#options;
+    metrics.workers.set(this.#labels, kind.workers);
+    await Promise.all(Array.from({ length: kind.workers }, () => this.#work(signal)));
+    await Promise.all(this.#running);
   }
 
-  private async work(signal: AbortSignal): Promise<void> {
-    const { queue } = this.options;
+  async #work(signal: AbortSignal): Promise<void> {
+    const { queue } = this.#options;
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
-      const pass = this.pass(key, signal);
-      this.running.add(pass.ended);
-      void pass.ended.finally(() => this.running.delete(pass.ended));
+      const pass = this.#pass(key, signal);
+      this.#running.add(pass.ended);
+      void pass.ended.finally(() => this.#running.delete(pass.ended));
       await pass.released;
     }
   }
 
   /** `ended` when the key is free again; `released` when the worker is, which after a hang is earlier. */
-  private pass(key: ObjectKey, signal: AbortSignal): { ended: Promise<void>; released: Promise<unknown> } {
-    const { kind, clock, metrics, queue } = this.options;
-    this.passes += 1;
-    const log = this.log.child({ ...key, reconcile: this.passes });
+  #pass(key: ObjectKey, signal: AbortSignal): { ended: Promise<void>; released: Promise<unknown> } {
+    const { kind, clock, metrics, queue } = this.#options;
+    this.#passes += 1;
+    const log = this.#log.child({ ...key, reconcile: this.#passes });
     const begun = clock.monotonic();
-    const scope = openScope([signal], this.options.deadline ?? defaultDeadline);
-    metrics.activeWorkers.inc(this.labels);
+    const scope = openScope([signal], this.#options.deadline ?? defaultDeadline);
+    metrics.activeWorkers.inc(this.#labels);
     const over = new AbortController();
-    const ended = this.attempt(key, log, scope.signal).then((outcome) => {
+    const ended = this.#attempt(key, log, scope.signal).then((outcome) => {
       scope[Symbol.dispose]();
       over.abort();
-      metrics.activeWorkers.dec(this.labels);
-      metrics.seconds.observe(this.labels, (clock.monotonic() - begun) / 1000);
+      metrics.activeWorkers.dec(this.#labels);
+      metrics.seconds.observe(this.#labels, (clock.monotonic() - begun) / 1000);
       return queue.finish(key, outcome);
     });
     const hung = isHanging(scope.signal, over.signal, clock).then((isHung) => {
@@ -104,11 +104,11 @@ export class Controller {
     return { ended, released: Promise.race([ended, hung]) };
   }
 
-  private async attempt(key: ObjectKey, log: Logger, signal: AbortSignal): Promise<Outcome> {
-    const { kind, clock, metrics } = this.options;
-    const count = (result: string) => metrics.total.inc({ ...this.labels, result });
+  async #attempt(key: ObjectKey, log: Logger, signal: AbortSignal): Promise<Outcome> {
+    const { kind, clock, metrics } = this.#options;
+    const count = (result: string) => metrics.total.inc({ ...this.#labels, result });
     try {
-      if (await this.options.handleMisfit(key)) {
+      if (await this.#options.handleMisfit(key)) {
         count('success');
         return { type: 'stuck' };
       }
@@ -118,20 +118,20 @@ export class Controller {
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof DeadlineExceeded)) return { type: 'done', after: 0 };
       count('error');
-      metrics.errors.inc(this.labels);
-      return this.judge(error, log, keyText(key));
+      metrics.errors.inc(this.#labels);
+      return this.#judge(error, log, keyText(key));
     }
   }
 
   /** The verdict on a failed pass: when the key comes back, and who hears of it. */
-  private judge(error: unknown, log: Logger, key: string): Outcome {
+  #judge(error: unknown, log: Logger, key: string): Outcome {
     if (!(error instanceof AppError)) {
-      if (!(error instanceof DeadlineExceeded)) this.options.metrics.panics.inc(this.labels);
+      if (!(error instanceof DeadlineExceeded)) this.#options.metrics.panics.inc(this.#labels);
       log.error({ err: error, key }, 'reconcile failed unexpectedly');
       return { type: 'failed', backoff };
     }
     const { outcome, level, message } = verdicts[error.retry];
-    if (error.retry === 'never') this.options.metrics.terminalErrors.inc(this.labels);
+    if (error.retry === 'never') this.#options.metrics.terminalErrors.inc(this.#labels);
     const isRoutine = hasCode(error, 'kube.conflict');
     log[isRoutine ? 'debug' : level]({ err: error, code: error.code, ...error.fields }, message);
     return outcome;

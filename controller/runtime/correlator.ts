@@ -41,44 +41,44 @@ interface Seen {
 }
 
 export class Correlator {
-  private readonly clock: Clock;
-  private readonly buckets = new Map<string, Bucket>();
-  private readonly similar = new Map<string, Similar>();
-  private readonly seen = new Map<string, Seen>();
+  readonly #clock: Clock;
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #similar = new Map<string, Similar>();
+  readonly #seen = new Map<string, Seen>();
 
   constructor(clock: Clock) {
-    this.clock = clock;
+    this.#clock = clock;
   }
 
   /** The occurrence to write; `repeated` when it was just written; `too-many` when the object has used up its share for this type. */
   admit(happened: Omit<Occurrence, 'count' | 'id'>): Occurrence | 'repeated' | 'too-many' {
-    const now = this.clock.monotonic();
+    const now = this.#clock.monotonic();
     const { about, type, reason } = happened;
     const object = about.metadata.uid;
     const kind = `${object}\n${type}\n${reason}`;
-    const collapsed = this.isCrowded(kind, happened.message, now);
+    const collapsed = this.#isCrowded(kind, happened.message, now);
     const id = collapsed ? `${kind}\n*` : `${kind}\n${happened.message}`;
-    const seen = recallOrCreate(this.seen, id, () => ({ count: 0, writtenAt: Number.NEGATIVE_INFINITY }));
+    const seen = recallOrCreate(this.#seen, id, () => ({ count: 0, writtenAt: Number.NEGATIVE_INFINITY }));
     seen.count += 1;
     if (now - seen.writtenAt < quiet) return 'repeated';
-    if (!this.takeToken(`${object}\n${type}`, now)) return 'too-many';
+    if (!this.#takeToken(`${object}\n${type}`, now)) return 'too-many';
     seen.writtenAt = now;
     const message = collapsed ? `(combined from similar events) ${happened.message}` : happened.message;
     return { ...happened, message, id, count: seen.count };
   }
 
-  private isCrowded(kind: string, message: string, now: Millis): boolean {
-    let similar = recallOrCreate(this.similar, kind, () => ({ since: now, messages: new Set<string>() }));
+  #isCrowded(kind: string, message: string, now: Millis): boolean {
+    let similar = recallOrCreate(this.#similar, kind, () => ({ since: now, messages: new Set<string>() }));
     if (now - similar.since > similarWindow) {
       similar = { since: now, messages: new Set() };
-      this.similar.set(kind, similar);
+      this.#similar.set(kind, similar);
     }
     if (similar.messages.size < similarLimit) similar.messages.add(message);
     return !similar.messages.has(message);
   }
 
-  private takeToken(share: string, now: Millis): boolean {
-    const bucket = recallOrCreate(this.buckets, share, () => ({ tokens: burst, at: now }));
+  #takeToken(share: string, now: Millis): boolean {
+    const bucket = recallOrCreate(this.#buckets, share, () => ({ tokens: burst, at: now }));
     bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refill);
     bucket.at = now;
     if (bucket.tokens < 1) return false;

@@ -7,82 +7,86 @@ interface Node {
 }
 
 export class Delays {
-  private readonly heap: Node[] = [];
+  readonly #heap: Node[] = [];
   /** The moment each key really waits for; heap nodes that disagree are leftovers. */
-  private readonly due = new Map<string, Millis>();
+  readonly #due = new Map<string, Millis>();
 
   /** The earlier moment wins when the key already waits. */
   add(key: string, at: Millis): void {
-    const before = this.due.get(key);
+    const before = this.#due.get(key);
     if (before !== undefined && before <= at) return;
-    this.due.set(key, at);
-    this.push({ at, key });
+    this.#due.set(key, at);
+    this.#push({ at, key });
   }
 
   remove(key: string): void {
-    this.due.delete(key);
+    this.#due.delete(key);
   }
 
   has(key: string): boolean {
-    return this.due.has(key);
+    return this.#due.has(key);
   }
 
   /** When the next key is due. */
   next(): Millis | undefined {
-    this.dropLeftovers();
-    return this.heap[0]?.at;
+    this.#dropLeftovers();
+    return this.#heap[0]?.at;
   }
 
   /** Takes out the keys due at `now`, earliest first. */
   takeDue(now: Millis): readonly string[] {
     const taken: string[] = [];
     for (let at = this.next(); at !== undefined && at <= now; at = this.next()) {
-      const { key } = this.pop();
-      this.due.delete(key);
+      const { key } = this.#pop();
+      this.#due.delete(key);
       taken.push(key);
     }
     return taken;
   }
 
-  private dropLeftovers(): void {
-    for (let top = this.heap[0]; top !== undefined && this.due.get(top.key) !== top.at; top = this.heap[0]) {
-      this.pop();
+  #dropLeftovers(): void {
+    for (
+      let top = this.#heap[0];
+      top !== undefined && this.#due.get(top.key) !== top.at;
+      top = this.#heap[0]
+    ) {
+      this.#pop();
     }
   }
 
-  private push(node: Node): void {
-    let index = this.heap.length;
-    this.heap.push(node);
+  #push(node: Node): void {
+    let index = this.#heap.length;
+    this.#heap.push(node);
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (this.at(parent).at <= node.at) break;
-      this.heap[index] = this.at(parent);
+      if (this.#at(parent).at <= node.at) break;
+      this.#heap[index] = this.#at(parent);
       index = parent;
     }
-    this.heap[index] = node;
+    this.#heap[index] = node;
   }
 
-  private pop(): Node {
-    const top = this.at(0);
-    const last = this.heap.pop() ?? top;
-    if (this.heap.length > 0) this.sink(last);
+  #pop(): Node {
+    const top = this.#at(0);
+    const last = this.#heap.pop() ?? top;
+    if (this.#heap.length > 0) this.#sink(last);
     return top;
   }
 
-  private sink(node: Node): void {
+  #sink(node: Node): void {
     let index = 0;
-    for (let child = 1; child < this.heap.length; child = 2 * index + 1) {
-      if (child + 1 < this.heap.length && this.at(child + 1).at < this.at(child).at) child += 1;
-      if (this.at(child).at >= node.at) break;
-      this.heap[index] = this.at(child);
+    for (let child = 1; child < this.#heap.length; child = 2 * index + 1) {
+      if (child + 1 < this.#heap.length && this.#at(child + 1).at < this.#at(child).at) child += 1;
+      if (this.#at(child).at >= node.at) break;
+      this.#heap[index] = this.#at(child);
       index = child;
     }
-    this.heap[index] = node;
+    this.#heap[index] = node;
   }
 
-  private at(index: number): Node {
-    const node = this.heap[index];
-    if (node === undefined) throw new RangeError(`no heap node ${String(index)}`);
+  #at(index: number): Node {
+    const node = this.#heap[index];
+    if (node === undefined) throw new RangeError(`no heap node ${index}`);
     return node;
   }
 }

@@ -47,54 +47,54 @@ const writtenLifetime: Millis = 50 * 60_000;
 const writtenLimit = 4_096;
 
 export class Recorder implements Events {
-  private readonly options: RecorderOptions;
-  private readonly correlator: Correlator;
-  private readonly written = new Map<string, { readonly event: Event; readonly at: Millis }>();
-  private readonly backlog: Occurrence[] = [];
-  private writing: Promise<void> | undefined;
-  private serial = 0;
+  readonly #options: RecorderOptions;
+  readonly #correlator: Correlator;
+  readonly #written = new Map<string, { readonly event: Event; readonly at: Millis }>();
+  readonly #backlog: Occurrence[] = [];
+  #writing: Promise<void> | undefined;
+  #serial = 0;
 
   constructor(options: RecorderOptions) {
-    this.options = options;
-    this.correlator = new Correlator(options.clock);
+    this.#options = options;
+    this.#correlator = new Correlator(options.clock);
   }
 
   normal(about: AnyObject, reason: string, message: string): void {
-    this.record({ about, type: 'Normal', reason, message });
+    this.#record({ about, type: 'Normal', reason, message });
   }
 
   warning(about: AnyObject, reason: string, message: string): void {
-    this.record({ about, type: 'Warning', reason, message });
+    this.#record({ about, type: 'Warning', reason, message });
   }
 
   /** Resolves when everything recorded so far is written or given up. */
   async flush(): Promise<void> {
-    await this.writing;
+    await this.#writing;
   }
 
-  private record(happened: Omit<Occurrence, 'count' | 'id'>): void {
-    const occurrence = this.correlator.admit(happened);
+  #record(happened: Omit<Occurrence, 'count' | 'id'>): void {
+    const occurrence = this.#correlator.admit(happened);
     if (occurrence === 'repeated') return;
-    if (occurrence === 'too-many' || this.backlog.length >= backlogLimit) {
-      this.options.metrics.eventsDropped.inc();
+    if (occurrence === 'too-many' || this.#backlog.length >= backlogLimit) {
+      this.#options.metrics.eventsDropped.inc();
       return;
     }
-    this.backlog.push(occurrence);
-    this.writing ??= this.drain().finally(() => {
-      this.writing = undefined;
+    this.#backlog.push(occurrence);
+    this.#writing ??= this.#drain().finally(() => {
+      this.#writing = undefined;
     });
   }
 
-  private async drain(): Promise<void> {
-    for (let next = this.backlog.shift(); next !== undefined; next = this.backlog.shift()) {
+  async #drain(): Promise<void> {
+    for (let next = this.#backlog.shift(); next !== undefined; next = this.#backlog.shift()) {
       try {
-        await this.write(next);
+        await this.#write(next);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        this.options.metrics.eventsDropped.inc();
+        this.#options.metrics.eventsDropped.inc();
         // In a namespace that is going away nobody can be told anything, and nobody needs to be.
         const level = error.message.includes('being terminated') ? 'debug' : 'warn';
-        this.options.log[level](
+        this.#options.log[level](
           { err: error, code: error.code, reason: next.reason },
           'writing an event failed',
         );
@@ -102,39 +102,39 @@ export class Recorder implements Events {
     }
   }
 
-  private async write(occurrence: Occurrence): Promise<void> {
-    const { kube, clock } = this.options;
-    const known = this.written.get(occurrence.id);
+  async #write(occurrence: Occurrence): Promise<void> {
+    const { kube, clock } = this.#options;
+    const known = this.#written.get(occurrence.id);
     const isCurrent = known !== undefined && clock.monotonic() - known.at < writtenLifetime;
     const event =
-      (isCurrent && (await this.count(known.event, occurrence))) ||
-      (await kube.create(events, this.describe(occurrence)));
-    this.written.delete(occurrence.id);
-    this.written.set(occurrence.id, { event, at: clock.monotonic() });
-    for (const oldest of this.written.keys()) {
-      if (this.written.size <= writtenLimit) break;
-      this.written.delete(oldest);
+      (isCurrent && (await this.#count(known.event, occurrence))) ||
+      (await kube.create(events, this.#describe(occurrence)));
+    this.#written.delete(occurrence.id);
+    this.#written.set(occurrence.id, { event, at: clock.monotonic() });
+    for (const oldest of this.#written.keys()) {
+      if (this.#written.size <= writtenLimit) break;
+      this.#written.delete(oldest);
     }
   }
 
   /** Counts the written event up; undefined when it is gone or somebody else changed it. */
-  private async count(event: Event, occurrence: Occurrence): Promise<Event | undefined> {
-    const series = { count: occurrence.count, lastObservedTime: microTime(this.options.clock.now()) };
+  async #count(event: Event, occurrence: Occurrence): Promise<Event | undefined> {
+    const series = { count: occurrence.count, lastObservedTime: microTime(this.#options.clock.now()) };
     try {
-      return await this.options.kube.patch(events, event, { series });
+      return await this.#options.kube.patch(events, event, { series });
     } catch (error) {
       if (hasCode(error, 'kube.not-found', 'kube.conflict')) return undefined;
       throw error;
     }
   }
 
-  private describe({ about, type, reason, message }: Occurrence): Omit<Event, 'metadata'> & {
+  #describe({ about, type, reason, message }: Occurrence): Omit<Event, 'metadata'> & {
     readonly metadata: { readonly name: string; readonly namespace: string };
   } {
     const { name, namespace, uid, resourceVersion } = about.metadata;
-    const now = this.options.clock.now();
-    this.serial += 1;
-    const suffix = `${now.toString(16)}${(this.serial % 4096).toString(16).padStart(3, '0')}`;
+    const now = this.#options.clock.now();
+    this.#serial += 1;
+    const suffix = `${now.toString(16)}${(this.#serial % 4096).toString(16).padStart(3, '0')}`;
     return {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
@@ -154,7 +154,7 @@ export class Recorder implements Events {
       note: message.length <= noteLimit ? message : `${message.slice(0, noteLimit - 1)}…`,
       action: 'Reconcile',
       reportingController,
-      reportingInstance: this.options.instance.slice(0, 128),
+      reportingInstance: this.#options.instance.slice(0, 128),
     };
   }
 }

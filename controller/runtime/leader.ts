@@ -51,16 +51,16 @@ export interface LeaderTimings {
 const defaultTimings: LeaderTimings = { lease: 15_000, renewDeadline: 10_000, retry: 2_000 };
 
 export class Leader {
-  private readonly options: LeaderOptions;
-  private readonly timings: LeaderTimings;
-  private held: Lease | undefined;
-  private validUntil: Millis = Number.NEGATIVE_INFINITY;
+  readonly #options: LeaderOptions;
+  readonly #timings: LeaderTimings;
+  #held: Lease | undefined;
+  #validUntil: Millis = Number.NEGATIVE_INFINITY;
   /** The last change of somebody else's lease, and when we saw it. */
-  private observed: { readonly version: string; readonly at: Millis } | undefined;
+  #observed: { readonly version: string; readonly at: Millis } | undefined;
 
   constructor(options: LeaderOptions) {
-    this.options = options;
-    this.timings = options.timings ?? defaultTimings;
+    this.#options = options;
+    this.#timings = options.timings ?? defaultTimings;
   }
 
   /**
@@ -68,27 +68,27 @@ export class Leader {
    * right before an irreversible call: signals arrive late when the process was suspended.
    */
   leaseValidUntil(): Millis {
-    return this.validUntil;
+    return this.#validUntil;
   }
 
   /** Resolves when this process leads; rejects with the signal's reason. */
   async acquire(signal: AbortSignal): Promise<void> {
-    while (!(await this.attempt(() => this.tryAcquire()))) {
-      await this.options.clock.sleep(
-        backoffDelay({ base: this.timings.retry, cap: this.timings.retry }, 1),
+    while (!(await this.#attempt(() => this.#tryAcquire()))) {
+      await this.#options.clock.sleep(
+        backoffDelay({ base: this.#timings.retry, cap: this.#timings.retry }, 1),
         signal,
       );
     }
-    this.options.metrics.leading.set({ name: this.options.lease.name }, 1);
-    this.options.log.info({ identity: this.options.identity }, 'became leader');
+    this.#options.metrics.leading.set({ name: this.#options.lease.name }, 1);
+    this.#options.log.info({ identity: this.#options.identity }, 'became leader');
   }
 
   /** Renews until `signal` aborts; returns earlier, with `lost`, when the lease could not be kept. */
   async hold(signal: AbortSignal): Promise<'stopped' | 'lost'> {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     for (;;) {
       try {
-        await clock.sleep(Math.min(this.timings.retry, this.timeLeft()), signal);
+        await clock.sleep(Math.min(this.#timings.retry, this.#timeLeft()), signal);
       } catch (error) {
         if (signal.aborted) return 'stopped';
         throw error;
@@ -96,114 +96,114 @@ export class Leader {
       // An attempt may hang; the deadline may not.
       await withDeadline(
         clock,
-        this.timeLeft(),
-        this.attempt(() => this.tryRenew()),
+        this.#timeLeft(),
+        this.#attempt(() => this.#tryRenew()),
       );
-      if (this.held === undefined || this.timeLeft() === 0) return this.lose();
+      if (this.#held === undefined || this.#timeLeft() === 0) return this.#lose();
     }
   }
 
   /** Lets go, so that the next leader need not wait. Never throws: the lease runs out by itself. */
   async release(): Promise<void> {
-    const { held } = this;
-    this.forget();
+    const held = this.#held;
+    this.#forget();
     if (held === undefined) return;
-    await this.attempt(async () => {
+    await this.#attempt(async () => {
       const spec = {
         holderIdentity: '',
         leaseDurationSeconds: 1,
-        renewTime: microTime(this.options.clock.now()),
+        renewTime: microTime(this.#options.clock.now()),
       };
-      await this.options.kube.patch(leases, held, { spec });
+      await this.#options.kube.patch(leases, held, { spec });
       return true;
     });
-    this.options.log.info({}, 'released leadership');
+    this.#options.log.info({}, 'released leadership');
   }
 
   /** Until a renewal must have succeeded. */
-  private timeLeft(): Millis {
-    const deadline = this.validUntil - this.timings.lease + this.timings.renewDeadline;
-    return Math.max(0, deadline - this.options.clock.monotonic());
+  #timeLeft(): Millis {
+    const deadline = this.#validUntil - this.#timings.lease + this.#timings.renewDeadline;
+    return Math.max(0, deadline - this.#options.clock.monotonic());
   }
 
-  private lose(): 'lost' {
-    this.forget();
-    this.options.log.error({}, 'lost leadership');
+  #lose(): 'lost' {
+    this.#forget();
+    this.#options.log.error({}, 'lost leadership');
     return 'lost';
   }
 
-  private forget(): void {
-    this.held = undefined;
-    this.validUntil = Number.NEGATIVE_INFINITY;
-    this.options.metrics.leading.set({ name: this.options.lease.name }, 0);
+  #forget(): void {
+    this.#held = undefined;
+    this.#validUntil = Number.NEGATIVE_INFINITY;
+    this.#options.metrics.leading.set({ name: this.#options.lease.name }, 0);
   }
 
   /** Runs one exchange; false when it failed in a way that may pass. */
-  private async attempt(exchange: () => Promise<boolean>): Promise<boolean> {
+  async #attempt(exchange: () => Promise<boolean>): Promise<boolean> {
     try {
       return await exchange();
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      this.options.log.warn({ err: error, code: error.code }, 'talking to the leader lease failed');
+      this.#options.log.warn({ err: error, code: error.code }, 'talking to the leader lease failed');
       return false;
     }
   }
 
-  private async tryAcquire(): Promise<boolean> {
-    const { kube, lease: key, clock } = this.options;
+  async #tryAcquire(): Promise<boolean> {
+    const { kube, lease: key, clock } = this.#options;
     const sentAt = clock.monotonic();
     const found = await kube.get(leases, key);
     if (found === undefined) {
       const metadata = { ...key };
-      const spec = this.claim(undefined);
+      const spec = this.#claim(undefined);
       const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
-      return this.hasTaken(await kube.create(leases, lease), sentAt);
+      return this.#hasTaken(await kube.create(leases, lease), sentAt);
     }
-    if (!this.isFree(found)) return false;
-    return this.hasTaken(await kube.patch(leases, found, { spec: this.claim(found) }), sentAt);
+    if (!this.#isFree(found)) return false;
+    return this.#hasTaken(await kube.patch(leases, found, { spec: this.#claim(found) }), sentAt);
   }
 
-  private async tryRenew(): Promise<boolean> {
-    const { kube, clock, lease: key } = this.options;
-    if (this.held === undefined) return false;
+  async #tryRenew(): Promise<boolean> {
+    const { kube, clock, lease: key } = this.#options;
+    if (this.#held === undefined) return false;
     const sentAt = clock.monotonic();
     const spec = { renewTime: microTime(clock.now()) };
     try {
-      return this.hasTaken(await kube.patch(leases, this.held, { spec }), sentAt);
+      return this.#hasTaken(await kube.patch(leases, this.#held, { spec }), sentAt);
     } catch (error) {
       if (!hasCode(error, 'kube.conflict', 'kube.not-found')) throw error;
     }
     // Changed behind our back: by an answer of ours that got lost, or by somebody who took over.
     const found = await kube.get(leases, key);
-    if (found?.spec?.holderIdentity === this.options.identity) {
-      this.held = found;
+    if (found?.spec?.holderIdentity === this.#options.identity) {
+      this.#held = found;
       return false;
     }
-    this.held = undefined;
+    this.#held = undefined;
     return false;
   }
 
-  private hasTaken(lease: Lease, sentAt: Millis): true {
-    this.held = lease;
-    this.validUntil = sentAt + this.timings.lease;
+  #hasTaken(lease: Lease, sentAt: Millis): true {
+    this.#held = lease;
+    this.#validUntil = sentAt + this.#timings.lease;
     return true;
   }
 
   /** Nobody holds it, we do, or its holder has not renewed it while we watched. */
-  private isFree(lease: Lease): boolean {
-    const { holderIdentity = '', leaseDurationSeconds = this.timings.lease / 1000 } = lease.spec ?? {};
-    const now = this.options.clock.monotonic();
+  #isFree(lease: Lease): boolean {
+    const { holderIdentity = '', leaseDurationSeconds = this.#timings.lease / 1000 } = lease.spec ?? {};
+    const now = this.#options.clock.monotonic();
     const version = lease.metadata.resourceVersion;
-    if (this.observed?.version !== version) this.observed = { version, at: now };
-    const hasRunOut = now - this.observed.at >= leaseDurationSeconds * 1000;
-    return holderIdentity === '' || holderIdentity === this.options.identity || hasRunOut;
+    if (this.#observed?.version !== version) this.#observed = { version, at: now };
+    const hasRunOut = now - this.#observed.at >= leaseDurationSeconds * 1000;
+    return holderIdentity === '' || holderIdentity === this.#options.identity || hasRunOut;
   }
 
-  private claim(before: Lease | undefined): NonNullable<Lease['spec']> {
-    const now = microTime(this.options.clock.now());
+  #claim(before: Lease | undefined): NonNullable<Lease['spec']> {
+    const now = microTime(this.#options.clock.now());
     return {
-      holderIdentity: this.options.identity,
-      leaseDurationSeconds: Math.ceil(this.timings.lease / 1000),
+      holderIdentity: this.#options.identity,
+      leaseDurationSeconds: Math.ceil(this.#timings.lease / 1000),
       acquireTime: now,
       renewTime: now,
       leaseTransitions: (before?.spec?.leaseTransitions ?? -1) + 1,

@@ -48,26 +48,26 @@ const abortTime: Millis = 5_000;
 const silenceLimit: Millis = 180_000;
 
 export class Manager {
-  private readonly options: ManagerOptions;
-  private readonly queues = new Map<string, Queue[]>();
-  private reflectors: readonly Reflector[] = [];
-  private unsynced: ReadonlySet<Reflector> = new Set();
+  readonly #options: ManagerOptions;
+  readonly #queues = new Map<string, Queue[]>();
+  #reflectors: readonly Reflector[] = [];
+  #unsynced: ReadonlySet<Reflector> = new Set();
 
   constructor(options: ManagerOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** Wakes a key of a kind; does nothing for kinds without a controller. */
   readonly wake: Wake = (resource, key, priority = 'normal') => {
-    for (const queue of this.queues.get(idOf(resource)) ?? []) queue.add(key, priority);
+    for (const queue of this.#queues.get(idOf(resource)) ?? []) queue.add(key, priority);
   };
 
   /** What is missing before this process can work, or take over at once; empty = ready. */
   readonly unready = (): readonly string[] => {
-    if (this.reflectors.length === 0) return ['not started'];
-    if (this.unsynced.size > 0)
-      return [`${String(this.unsynced.size)} of the watched resources are not listed yet`];
-    const isDeaf = this.reflectors.some((reflector) => reflector.silence > silenceLimit);
+    if (this.#reflectors.length === 0) return ['not started'];
+    if (this.#unsynced.size > 0)
+      return [`${this.#unsynced.size} of the watched resources are not listed yet`];
+    const isDeaf = this.#reflectors.some((reflector) => reflector.silence > silenceLimit);
     return isDeaf ? ['a watch has not heard from the API server for 3 minutes'] : [];
   };
 
@@ -76,30 +76,30 @@ export class Manager {
     work: { readonly controllers: readonly KindController[]; readonly services?: readonly Service[] },
     signal: AbortSignal,
   ): Promise<Ending> {
-    const { leader } = this.options;
+    const { leader } = this.#options;
     using watching = openScope([]);
-    const controllers = work.controllers.map((kind) => this.prepare(kind));
-    const reflecting = this.startReflectors(work.controllers, watching.signal);
+    const controllers = work.controllers.map((kind) => this.#prepare(kind));
+    const reflecting = this.#startReflectors(work.controllers, watching.signal);
     try {
-      await untilAborted(Promise.all(this.reflectors.map((reflector) => reflector.synced)), signal);
+      await untilAborted(Promise.all(this.#reflectors.map((reflector) => reflector.synced)), signal);
       await leader?.acquire(signal);
-      return await this.lead({ controllers, services: work.services ?? [] }, signal);
+      return await this.#lead({ controllers, services: work.services ?? [] }, signal);
     } catch (error) {
       if (signal.aborted) return 'stopped';
       throw error;
     } finally {
-      for (const queue of [...this.queues.values()].flat()) queue.close();
+      for (const queue of [...this.#queues.values()].flat()) queue.close();
       watching.abort(new Error('the process ends'));
       await reflecting;
       await leader?.release();
     }
   }
 
-  private async lead(
+  async #lead(
     work: { readonly controllers: readonly Controller[]; readonly services: readonly Service[] },
     signal: AbortSignal,
   ): Promise<Ending> {
-    const { clock, leader, log } = this.options;
+    const { clock, leader, log } = this.#options;
     using working = openScope([]);
     using serving = openScope([signal, working.signal]);
     // Held until the work has drained, not merely until the stop: nobody else may start meanwhile.
@@ -116,7 +116,7 @@ export class Manager {
       running.then(() => 'stopped' as const),
     ]);
     stopping[Symbol.dispose]();
-    for (const queue of [...this.queues.values()].flat()) queue.close();
+    for (const queue of [...this.#queues.values()].flat()) queue.close();
     if (first === 'stopped') {
       log.info({}, 'stopping; letting running reconciles finish');
       await withDeadline(clock, drainTime, Promise.race([running, holds]));
@@ -128,11 +128,11 @@ export class Manager {
     return (await holds) === 'lost' ? 'lost-leadership' : 'stopped';
   }
 
-  private prepare(kind: KindController): Controller {
-    const { stores, kube, clock, log, metrics } = this.options;
+  #prepare(kind: KindController): Controller {
+    const { stores, kube, clock, log, metrics } = this.#options;
     const queue = new Queue({ name: kind.name, clock, metrics: metrics.queue, rest: kind.rest ?? 0 });
     const id = idOf(kind.resource);
-    this.queues.set(id, [...(this.queues.get(id) ?? []), queue]);
+    this.#queues.set(id, [...(this.#queues.get(id) ?? []), queue]);
     connect(kind, queue, stores, log);
     const store = stores.open(kind.resource);
     const handleMisfit = (key: ObjectKey) => reportMisfit({ kube, store, clock }, key);
@@ -140,8 +140,8 @@ export class Manager {
   }
 
   /** One reflector for each resource in use, and for each namespace when only some are watched. */
-  private startReflectors(controllers: readonly KindController[], signal: AbortSignal): Promise<unknown> {
-    const { source, stores, clock, log, metrics, namespaces, reflectorTimings } = this.options;
+  #startReflectors(controllers: readonly KindController[], signal: AbortSignal): Promise<unknown> {
+    const { source, stores, clock, log, metrics, namespaces, reflectorTimings } = this.#options;
     const used = controllers.flatMap((kind) => [
       kind.resource,
       ...kind.watches.map((watch) => watch.resource),
@@ -149,7 +149,7 @@ export class Manager {
     const resources = new Map(used.map((resource) => [idOf(resource), resource]));
     if (resources.has(idOf(secrets)))
       throw new AppError('invariant', 'Secrets are read one by one, never watched');
-    this.reflectors = [...resources.values()].flatMap((resource) => {
+    this.#reflectors = [...resources.values()].flatMap((resource) => {
       const store = stores.open(resource);
       const common = {
         source,
@@ -164,10 +164,10 @@ export class Manager {
         ? namespaces.map((namespace) => new Reflector({ ...common, namespace }))
         : [new Reflector(common)];
     });
-    const unsynced = new Set(this.reflectors);
-    this.unsynced = unsynced;
-    for (const reflector of this.reflectors) void reflector.synced.then(() => unsynced.delete(reflector));
-    return Promise.all(this.reflectors.map((reflector) => reflector.run(signal)));
+    const unsynced = new Set(this.#reflectors);
+    this.#unsynced = unsynced;
+    for (const reflector of this.#reflectors) void reflector.synced.then(() => unsynced.delete(reflector));
+    return Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
   }
 }
 

@@ -61,44 +61,44 @@ interface Alarm {
 const priorities = ['high', 'normal', 'low'] as const;
 
 export class Queue {
-  private readonly clock: Clock;
-  private readonly metrics: QueueMetrics;
-  private readonly labels: { readonly name: string; readonly controller: string };
-  private readonly random: Random | undefined;
-  private readonly rest: Millis;
-  private readonly entries = new Map<string, Entry>();
+  readonly #clock: Clock;
+  readonly #metrics: QueueMetrics;
+  readonly #labels: { readonly name: string; readonly controller: string };
+  readonly #random: Random | undefined;
+  readonly #rest: Millis;
+  readonly #entries = new Map<string, Entry>();
   /** Keys in order of arrival. */
-  private readonly lists: Readonly<Record<Priority, Set<string>>> = {
+  readonly #lists: Readonly<Record<Priority, Set<string>>> = {
     high: new Set(),
     normal: new Set(),
     low: new Set(),
   };
-  private readonly delays = new Delays();
-  private readonly takers: ((key: ObjectKey | undefined) => void)[] = [];
-  private readonly closing = new AbortController();
-  private alarm: Alarm | undefined;
+  readonly #delays = new Delays();
+  readonly #takers: ((key: ObjectKey | undefined) => void)[] = [];
+  readonly #closing = new AbortController();
+  #alarm: Alarm | undefined;
 
   constructor(options: QueueOptions) {
-    this.clock = options.clock;
-    this.metrics = options.metrics;
-    this.labels = { name: options.name, controller: options.name };
-    this.random = options.random;
-    this.rest = options.rest ?? 0;
+    this.#clock = options.clock;
+    this.#metrics = options.metrics;
+    this.#labels = { name: options.name, controller: options.name };
+    this.#random = options.random;
+    this.#rest = options.rest ?? 0;
   }
 
   /** Asks for work on the key now, whatever it waits for; only its rest is not disturbed, except for `high`. */
   add(key: ObjectKey, priority: Priority = 'normal'): void {
-    const entry = this.open(key);
+    const entry = this.#open(key);
     if (entry === undefined) return;
-    this.metrics.adds.inc(this.labels);
+    this.#metrics.adds.inc(this.#labels);
     if (entry.workingSince !== undefined) entry.again = moreUrgent(entry.again, priority);
-    else if (entry.resting === undefined || priority === 'high') this.makeReady(entry, priority);
+    else if (entry.resting === undefined || priority === 'high') this.#makeReady(entry, priority);
     else entry.resting.next = moreUrgent(entry.resting.next, priority);
   }
 
   /** Like `add`, and forgets past failures: somebody changed what is asked for. */
   addAfresh(key: ObjectKey): void {
-    const entry = this.open(key);
+    const entry = this.#open(key);
     if (entry !== undefined) {
       Object.assign(entry, { failures: 0, resting: undefined, isUrged: entry.workingSince !== undefined });
     }
@@ -110,7 +110,7 @@ export class Queue {
    * cuts a wait after a failure short. Else an error message that changes each time would defeat the backoff.
    */
   addEcho(key: ObjectKey): void {
-    const entry = this.open(key);
+    const entry = this.#open(key);
     if (entry === undefined) return;
     if (entry.workingSince !== undefined) entry.again ??= 'echo';
     else if (entry.failures === 0) this.add(key);
@@ -118,152 +118,152 @@ export class Queue {
 
   /** The most urgent key, once there is one; undefined after `close`. Must be followed by `finish`. */
   take(): Promise<ObjectKey | undefined> {
-    if (this.closing.signal.aborted) return Promise.resolve(undefined);
-    const entry = this.nextReady();
-    if (entry !== undefined) return Promise.resolve(this.startWork(entry));
+    if (this.#closing.signal.aborted) return Promise.resolve(undefined);
+    const entry = this.#nextReady();
+    if (entry !== undefined) return Promise.resolve(this.#startWork(entry));
     return new Promise((resolve) => {
-      this.takers.push(resolve);
+      this.#takers.push(resolve);
     });
   }
 
   /** Ends work on a key that was taken. */
   finish(key: ObjectKey, outcome: Outcome): void {
-    const entry = this.entries.get(keyText(key));
+    const entry = this.#entries.get(keyText(key));
     if (entry?.workingSince === undefined) return;
-    this.metrics.workSeconds.observe(this.labels, (this.clock.monotonic() - entry.workingSince) / 1000);
+    this.#metrics.workSeconds.observe(this.#labels, (this.#clock.monotonic() - entry.workingSince) / 1000);
     const { again, isUrged } = entry;
     entry.workingSince = undefined;
     entry.again = undefined;
     entry.isUrged = false;
     entry.failures = outcome.type === 'failed' ? entry.failures + 1 : 0;
-    if (outcome.type === 'failed') this.metrics.retries.inc(this.labels);
+    if (outcome.type === 'failed') this.#metrics.retries.inc(this.#labels);
     const next = followUp(again, outcome);
-    const delay = this.delayFor(entry, outcome);
-    const rests = this.rest > 0 && outcome.type === 'done' && outcome.after !== 0 && isUrged !== true;
-    if (this.closing.signal.aborted) this.dropIfIdle(entry);
-    else if (rests) this.startRest(entry, next, delay);
-    else if (next !== undefined) this.makeReady(entry, next);
-    else if (delay !== undefined) this.delay(entry, delay);
-    else this.dropIfIdle(entry);
+    const delay = this.#delayFor(entry, outcome);
+    const rests = this.#rest > 0 && outcome.type === 'done' && outcome.after !== 0 && isUrged !== true;
+    if (this.#closing.signal.aborted) this.#dropIfIdle(entry);
+    else if (rests) this.#startRest(entry, next, delay);
+    else if (next !== undefined) this.#makeReady(entry, next);
+    else if (delay !== undefined) this.#delay(entry, delay);
+    else this.#dropIfIdle(entry);
   }
 
   /** No more work is handed out or accepted. What is being worked on may finish. */
   close(): void {
-    this.closing.abort();
-    this.alarm?.off.abort();
-    for (const taker of this.takers.splice(0)) taker(undefined);
+    this.#closing.abort();
+    this.#alarm?.off.abort();
+    for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  private open(key: ObjectKey): Entry | undefined {
-    if (this.closing.signal.aborted) return undefined;
+  #open(key: ObjectKey): Entry | undefined {
+    if (this.#closing.signal.aborted) return undefined;
     const text = keyText(key);
-    const entry = this.entries.get(text) ?? { key, failures: 0 };
-    this.entries.set(text, entry);
+    const entry = this.#entries.get(text) ?? { key, failures: 0 };
+    this.#entries.set(text, entry);
     return entry;
   }
 
-  private delayFor(entry: Entry, outcome: Outcome): Millis | undefined {
-    if (outcome.type === 'failed') return backoffDelay(outcome.backoff, entry.failures, this.random);
+  #delayFor(entry: Entry, outcome: Outcome): Millis | undefined {
+    if (outcome.type === 'failed') return backoffDelay(outcome.backoff, entry.failures, this.#random);
     return outcome.type === 'done' ? outcome.after : undefined;
   }
 
-  private startRest(entry: Entry, next: Priority | undefined, delay: Millis | undefined): void {
-    const dueAt = delay === undefined ? {} : { dueAt: this.clock.monotonic() + delay };
+  #startRest(entry: Entry, next: Priority | undefined, delay: Millis | undefined): void {
+    const dueAt = delay === undefined ? {} : { dueAt: this.#clock.monotonic() + delay };
     entry.resting = { next, ...dueAt };
-    this.delay(entry, Math.min(this.rest, delay ?? this.rest));
+    this.#delay(entry, Math.min(this.#rest, delay ?? this.#rest));
   }
 
   /** What was added meanwhile runs now; what was due later waits on. */
-  private endRest(entry: Entry, { next, dueAt }: Rest): void {
+  #endRest(entry: Entry, { next, dueAt }: Rest): void {
     entry.resting = undefined;
-    if (next !== undefined) this.makeReady(entry, next);
-    else if (dueAt !== undefined) this.delay(entry, dueAt - this.clock.monotonic());
-    else this.dropIfIdle(entry);
+    if (next !== undefined) this.#makeReady(entry, next);
+    else if (dueAt !== undefined) this.#delay(entry, dueAt - this.#clock.monotonic());
+    else this.#dropIfIdle(entry);
   }
 
-  private makeReady(entry: Entry, priority: Priority): void {
+  #makeReady(entry: Entry, priority: Priority): void {
     const text = keyText(entry.key);
     entry.resting = undefined;
-    this.delays.remove(text);
+    this.#delays.remove(text);
     const before = entry.ready;
     if (before !== undefined && moreUrgent(before.priority, priority) === before.priority) return;
-    if (before !== undefined) this.lists[before.priority].delete(text);
-    entry.ready = { priority, since: before?.since ?? this.clock.monotonic() };
-    this.lists[priority].add(text);
-    this.measureDepth();
-    const taker = this.takers.shift();
-    const next = taker === undefined ? undefined : this.nextReady();
-    if (next !== undefined) taker?.(this.startWork(next));
+    if (before !== undefined) this.#lists[before.priority].delete(text);
+    entry.ready = { priority, since: before?.since ?? this.#clock.monotonic() };
+    this.#lists[priority].add(text);
+    this.#measureDepth();
+    const taker = this.#takers.shift();
+    const next = taker === undefined ? undefined : this.#nextReady();
+    if (next !== undefined) taker?.(this.#startWork(next));
   }
 
-  private nextReady(): Entry | undefined {
+  #nextReady(): Entry | undefined {
     for (const priority of priorities) {
-      const [text] = this.lists[priority];
-      if (text !== undefined) return this.entries.get(text);
+      const [text] = this.#lists[priority];
+      if (text !== undefined) return this.#entries.get(text);
     }
     return undefined;
   }
 
-  private startWork(entry: Entry): ObjectKey {
-    const now = this.clock.monotonic();
+  #startWork(entry: Entry): ObjectKey {
+    const now = this.#clock.monotonic();
     if (entry.ready !== undefined) {
-      this.lists[entry.ready.priority].delete(keyText(entry.key));
-      this.metrics.waitSeconds.observe(this.labels, (now - entry.ready.since) / 1000);
+      this.#lists[entry.ready.priority].delete(keyText(entry.key));
+      this.#metrics.waitSeconds.observe(this.#labels, (now - entry.ready.since) / 1000);
     }
     entry.ready = undefined;
     entry.workingSince = now;
-    this.measureDepth();
+    this.#measureDepth();
     return entry.key;
   }
 
-  private delay(entry: Entry, ms: Millis): void {
+  #delay(entry: Entry, ms: Millis): void {
     if (ms <= 0) {
-      this.makeReady(entry, 'normal');
+      this.#makeReady(entry, 'normal');
       return;
     }
-    this.delays.add(keyText(entry.key), this.clock.monotonic() + ms);
-    this.setAlarm();
+    this.#delays.add(keyText(entry.key), this.#clock.monotonic() + ms);
+    this.#setAlarm();
   }
 
   /** One timer for all delayed keys, set to the earliest. */
-  private setAlarm(): void {
-    const at = this.delays.next();
-    if (at === undefined || this.closing.signal.aborted) return;
-    if (this.alarm !== undefined && this.alarm.at <= at) return;
-    this.alarm?.off.abort();
-    this.alarm = { at, off: new AbortController() };
-    void this.sleepUntil(this.alarm);
+  #setAlarm(): void {
+    const at = this.#delays.next();
+    if (at === undefined || this.#closing.signal.aborted) return;
+    if (this.#alarm !== undefined && this.#alarm.at <= at) return;
+    this.#alarm?.off.abort();
+    this.#alarm = { at, off: new AbortController() };
+    void this.#sleepUntil(this.#alarm);
   }
 
-  private async sleepUntil(alarm: Alarm): Promise<void> {
+  async #sleepUntil(alarm: Alarm): Promise<void> {
     try {
-      await this.clock.sleep(Math.max(0, alarm.at - this.clock.monotonic()), alarm.off.signal);
+      await this.#clock.sleep(Math.max(0, alarm.at - this.#clock.monotonic()), alarm.off.signal);
     } catch (error) {
       // An earlier alarm took its place, or the queue closed.
       if (alarm.off.signal.aborted) return;
       throw error;
     }
-    this.alarm = undefined;
-    this.ring();
+    this.#alarm = undefined;
+    this.#ring();
   }
 
-  private ring(): void {
-    for (const text of this.delays.takeDue(this.clock.monotonic())) {
-      const entry = this.entries.get(text);
-      if (entry === undefined || this.closing.signal.aborted) continue;
-      if (entry.resting === undefined) this.makeReady(entry, 'normal');
-      else this.endRest(entry, entry.resting);
+  #ring(): void {
+    for (const text of this.#delays.takeDue(this.#clock.monotonic())) {
+      const entry = this.#entries.get(text);
+      if (entry === undefined || this.#closing.signal.aborted) continue;
+      if (entry.resting === undefined) this.#makeReady(entry, 'normal');
+      else this.#endRest(entry, entry.resting);
     }
-    this.setAlarm();
+    this.#setAlarm();
   }
 
-  private dropIfIdle(entry: Entry): void {
-    if (entry.failures === 0) this.entries.delete(keyText(entry.key));
+  #dropIfIdle(entry: Entry): void {
+    if (entry.failures === 0) this.#entries.delete(keyText(entry.key));
   }
 
-  private measureDepth(): void {
+  #measureDepth(): void {
     for (const priority of priorities) {
-      this.metrics.depth.set({ ...this.labels, priority }, this.lists[priority].size);
+      this.#metrics.depth.set({ ...this.#labels, priority }, this.#lists[priority].size);
     }
   }
 }

@@ -50,66 +50,66 @@ type Cause = 'closed' | 'gone' | 'throttled' | 'error';
 export class Reflector {
   /** Resolves once the store holds a complete list. */
   readonly synced: Promise<void>;
-  private readonly options: ReflectorOptions;
-  private readonly timings: ReflectorTimings;
-  private readonly scope: string;
-  private readonly labels: { readonly kind: string };
-  private resolveSynced: () => void = () => undefined;
-  private started = false;
+  readonly #options: ReflectorOptions;
+  readonly #timings: ReflectorTimings;
+  readonly #scope: string;
+  readonly #labels: { readonly kind: string };
+  #resolveSynced: () => void = () => undefined;
+  #started = false;
   /** Where the next watch begins; empty = list first. */
-  private version = '';
-  private relistAt: Millis = 0;
-  private failures = 0;
-  private contact: Millis;
+  #version = '';
+  #relistAt: Millis = 0;
+  #failures = 0;
+  #contact: Millis;
 
   constructor(options: ReflectorOptions) {
-    this.options = options;
-    this.timings = { ...defaultTimings, ...options.timings };
-    this.scope = options.namespace ?? '';
-    this.labels = { kind: options.store.resource.kind };
-    this.contact = options.clock.monotonic();
+    this.#options = options;
+    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#scope = options.namespace ?? '';
+    this.#labels = { kind: options.store.resource.kind };
+    this.#contact = options.clock.monotonic();
     this.synced = new Promise((resolve) => {
-      this.resolveSynced = resolve;
+      this.#resolveSynced = resolve;
     });
   }
 
   /** How long ago the API server was last heard. */
   get silence(): Millis {
-    return this.options.clock.monotonic() - this.contact;
+    return this.#options.clock.monotonic() - this.#contact;
   }
 
   /** Runs until `signal` aborts, then returns with every stream closed. May be called once. */
   async run(signal: AbortSignal): Promise<void> {
-    if (this.started)
-      throw new AppError('invariant', `the reflector of ${this.labels.kind} was started twice`);
-    this.started = true;
+    if (this.#started)
+      throw new AppError('invariant', `the reflector of ${this.#labels.kind} was started twice`);
+    this.#started = true;
     while (!signal.aborted) {
-      const begun = this.options.clock.monotonic();
-      const { cause, error } = await this.attempt(signal);
+      const begun = this.#options.clock.monotonic();
+      const { cause, error } = await this.#attempt(signal);
       if (signal.aborted) return;
-      this.options.metrics.restarts.inc({ ...this.labels, cause });
-      await this.pause({ cause, error, lived: this.options.clock.monotonic() - begun, signal });
+      this.#options.metrics.restarts.inc({ ...this.#labels, cause });
+      await this.#pause({ cause, error, lived: this.#options.clock.monotonic() - begun, signal });
     }
   }
 
   /** One list, when it is due, and one watch. */
-  private async attempt(signal: AbortSignal): Promise<{ readonly cause: Cause; readonly error?: unknown }> {
+  async #attempt(signal: AbortSignal): Promise<{ readonly cause: Cause; readonly error?: unknown }> {
     try {
-      const isDue = this.options.clock.monotonic() >= this.relistAt;
-      if (this.version === '' || isDue) await this.list(signal);
-      await this.watch(signal);
+      const isDue = this.#options.clock.monotonic() >= this.#relistAt;
+      if (this.#version === '' || isDue) await this.#list(signal);
+      await this.#watch(signal);
       return { cause: 'closed' };
     } catch (error) {
       if (hasCode(error, 'kube.gone')) {
-        this.version = '';
+        this.#version = '';
         return { cause: 'gone', error };
       }
       return { cause: hasCode(error, 'kube.throttled') ? 'throttled' : 'error', error };
     }
   }
 
-  private async list(signal: AbortSignal): Promise<void> {
-    const { source, store, namespace, metrics } = this.options;
+  async #list(signal: AbortSignal): Promise<void> {
+    const { source, store, namespace, metrics } = this.#options;
     const items: AnyObject[] = [];
     let next: string | undefined;
     let version: string;
@@ -120,61 +120,61 @@ export class Reflector {
         ...(namespace !== undefined && { namespace }),
         ...(next !== undefined && { continue: next }),
       });
-      this.heard();
+      this.#heard();
       items.push(...page.items);
       version = page.resourceVersion;
       next = page.continue;
     } while (next !== undefined);
-    const corrected = store.replace(this.scope, items, version);
+    const corrected = store.replace(this.#scope, items, version);
     // After a gap corrections are expected; without one the watch has missed something.
-    if (this.version !== '' && corrected > 0) metrics.missed.inc(this.labels, corrected);
-    this.version = version;
-    this.relistAt = this.options.clock.monotonic() + this.timings.relist * (1 + this.random() / 2);
-    metrics.objects.set(this.labels, store.size);
-    this.resolveSynced();
+    if (this.#version !== '' && corrected > 0) metrics.missed.inc(this.#labels, corrected);
+    this.#version = version;
+    this.#relistAt = this.#options.clock.monotonic() + this.#timings.relist * (1 + this.#random() / 2);
+    metrics.objects.set(this.#labels, store.size);
+    this.#resolveSynced();
   }
 
-  private async watch(signal: AbortSignal): Promise<void> {
-    const { source, store, namespace, metrics } = this.options;
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { source, store, namespace, metrics } = this.#options;
     using scope = openScope([signal]);
     const events = source.watch(store.resource, {
-      version: this.version,
-      timeoutSeconds: Math.ceil((this.timings.watch * (1 + this.random())) / 1000),
-      idle: this.timings.idle,
+      version: this.#version,
+      timeoutSeconds: Math.ceil((this.#timings.watch * (1 + this.#random())) / 1000),
+      idle: this.#timings.idle,
       signal: scope.signal,
       ...(namespace !== undefined && { namespace }),
     });
     for await (const { type, object } of events) {
-      this.heard();
-      if (type === 'BOOKMARK') store.advance(this.scope, object.metadata.resourceVersion);
-      else store.apply(this.scope, type, object);
+      this.#heard();
+      if (type === 'BOOKMARK') store.advance(this.#scope, object.metadata.resourceVersion);
+      else store.apply(this.#scope, type, object);
       // Only now: an event that could not be applied must come again.
-      this.version = object.metadata.resourceVersion;
-      metrics.objects.set(this.labels, store.size);
+      this.#version = object.metadata.resourceVersion;
+      metrics.objects.set(this.#labels, store.size);
     }
   }
 
   /** Waits before the next attempt: not at all after a healthy stream, longer with each failure in a row. */
-  private async pause(ended: {
+  async #pause(ended: {
     readonly cause: Cause;
     readonly error: unknown;
     readonly lived: Millis;
     readonly signal: AbortSignal;
   }): Promise<void> {
     const { cause, error, lived, signal } = ended;
-    const { clock, log } = this.options;
-    const isHealthy = lived >= this.timings.healthy;
-    if (isHealthy) this.failures = 0;
+    const { clock, log } = this.#options;
+    const isHealthy = lived >= this.#timings.healthy;
+    if (isHealthy) this.#failures = 0;
     // The server ends watches and forgets versions in its normal course.
-    const isNormal = cause === 'closed' ? lived >= 1_000 : cause === 'gone' && this.failures === 0;
-    if (cause === 'gone' || !isNormal) this.failures += 1;
+    const isNormal = cause === 'closed' ? lived >= 1_000 : cause === 'gone' && this.#failures === 0;
+    if (cause === 'gone' || !isNormal) this.#failures += 1;
     const fields = error instanceof AppError ? error.fields : {};
     const asked = Number(fields['retryAfterMs'] ?? 0);
     const wait = isNormal
       ? 0
-      : Math.max(asked, backoffDelay(this.timings.backoff, this.failures, this.random));
-    log[cause === 'error' && this.failures > 1 ? 'warn' : 'debug'](
-      { ...this.labels, cause, err: error, waitMs: wait },
+      : Math.max(asked, backoffDelay(this.#timings.backoff, this.#failures, this.#random));
+    log[cause === 'error' && this.#failures > 1 ? 'warn' : 'debug'](
+      { ...this.#labels, cause, err: error, waitMs: wait },
       'watch ended',
     );
     await clock.sleep(wait, signal).catch((reason: unknown) => {
@@ -182,10 +182,10 @@ export class Reflector {
     });
   }
 
-  private heard(): void {
-    this.contact = this.options.clock.monotonic();
-    this.options.metrics.lastContact.set(this.labels, this.options.clock.now() / 1000);
+  #heard(): void {
+    this.#contact = this.#options.clock.monotonic();
+    this.#options.metrics.lastContact.set(this.#labels, this.#options.clock.now() / 1000);
   }
 
-  private readonly random: Random = () => (this.options.random ?? Math.random)();
+  readonly #random: Random = () => (this.#options.random ?? Math.random)();
 }

@@ -78,7 +78,7 @@ export class Probe<T> {
     const { clock, deadline } = this.#options;
     const ended = clock.monotonic();
     this.#lateSince = ended;
-    const error = new AppError('database.silent', `no answer within ${String(deadline / 1000)} s`);
+    const error = new AppError('database.silent', `no answer within ${deadline / 1000} s`);
     this.#tell({ began, ended, error });
   }
 

@@ -37,45 +37,45 @@ export class ApiServer {
   readonly faults: { readonly type: RequestType; readonly fault: Fault }[] = [];
   /** How a watch writes its bytes. */
   writeChunk: (response: ServerResponse, text: string) => void = (response, text) => response.write(text);
-  private readonly objects = new Map<string, AnyObject>();
-  private readonly log: LogEntry[] = [];
-  private readonly watchers = new Set<(entry: LogEntry) => void>();
-  private readonly sockets = new Set<Socket>();
-  private server: Server | undefined;
-  private port = 0;
-  private version = 100;
-  private compacted = 0;
-  private uids = 0;
+  readonly #objects = new Map<string, AnyObject>();
+  readonly #log: LogEntry[] = [];
+  readonly #watchers = new Set<(entry: LogEntry) => void>();
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #port = 0;
+  #version = 100;
+  #compacted = 0;
+  #uids = 0;
 
   /** Starts, or starts again on the same port. */
   async start(): Promise<void> {
-    this.server = createServer((request, response) => void this.receive(request, response));
-    this.server.on('connection', (socket) => {
-      this.sockets.add(socket);
-      socket.on('close', () => this.sockets.delete(socket));
+    this.#server = createServer((request, response) => void this.#receive(request, response));
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
     });
-    this.server.listen(this.port, '127.0.0.1');
-    await once(this.server, 'listening');
-    this.port = (this.server.address() as AddressInfo).port;
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   /** Ends as a crash does; the objects stay. */
   async stop(): Promise<void> {
-    const { server } = this;
+    const server = this.#server;
     if (server === undefined) return;
-    this.server = undefined;
-    this.watchers.clear();
+    this.#server = undefined;
+    this.#watchers.clear();
     server.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await once(server, 'close');
   }
 
   get openSockets(): number {
-    return this.sockets.size;
+    return this.#sockets.size;
   }
 
   get openWatches(): number {
-    return this.watchers.size;
+    return this.#watchers.size;
   }
 
   count(type: RequestType): number {
@@ -84,63 +84,63 @@ export class ApiServer {
 
   kubeConfig(): KubeConfig {
     const config = new KubeConfig();
-    const server = { name: 'test', server: `http://127.0.0.1:${String(this.port)}`, skipTLSVerify: true };
+    const server = { name: 'test', server: `http://127.0.0.1:${this.#port}`, skipTLSVerify: true };
     config.loadFromClusterAndUser(server, { name: 'test', token: 'token-1' });
     return config;
   }
 
   /** Creates or replaces; the same uid unless `recreate`. */
   set(name: string, data: Readonly<Record<string, string>> = {}, recreate = false): AnyObject {
-    const before = recreate ? undefined : this.objects.get(name);
-    if (recreate && this.objects.has(name)) this.remove(name);
-    this.version += 1;
-    if (before === undefined) this.uids += 1;
+    const before = recreate ? undefined : this.#objects.get(name);
+    if (recreate && this.#objects.has(name)) this.remove(name);
+    this.#version += 1;
+    if (before === undefined) this.#uids += 1;
     const object = {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: {
         name,
         namespace: 'default',
-        uid: before?.metadata.uid ?? `uid-${String(this.uids)}`,
-        resourceVersion: String(this.version),
+        uid: before?.metadata.uid ?? `uid-${this.#uids}`,
+        resourceVersion: String(this.#version),
         creationTimestamp: '2026-01-01T00:00:00Z',
       },
       data,
     };
-    this.objects.set(name, object);
-    this.append({ version: this.version, type: before === undefined ? 'ADDED' : 'MODIFIED', object });
+    this.#objects.set(name, object);
+    this.#append({ version: this.#version, type: before === undefined ? 'ADDED' : 'MODIFIED', object });
     return object;
   }
 
   remove(name: string): void {
-    const before = this.objects.get(name);
+    const before = this.#objects.get(name);
     if (before === undefined) return;
-    this.version += 1;
-    this.objects.delete(name);
-    const object = { ...before, metadata: { ...before.metadata, resourceVersion: String(this.version) } };
-    this.append({ version: this.version, type: 'DELETED', object });
+    this.#version += 1;
+    this.#objects.delete(name);
+    const object = { ...before, metadata: { ...before.metadata, resourceVersion: String(this.#version) } };
+    this.#append({ version: this.#version, type: 'DELETED', object });
   }
 
   /** Forgets history: versions from before now are too old to watch from. */
   compact(): void {
-    this.compacted = this.version;
+    this.#compacted = this.#version;
   }
 
   /** name -> uid and version, to compare with what a client believes. */
   truth(): Readonly<Record<string, string>> {
-    return describe([...this.objects.values()]);
+    return describe([...this.#objects.values()]);
   }
 
   failNext(type: RequestType, fault: Fault): void {
     this.faults.push({ type, fault });
   }
 
-  private append(entry: LogEntry): void {
-    this.log.push(entry);
-    for (const watcher of this.watchers) watcher(entry);
+  #append(entry: LogEntry): void {
+    this.#log.push(entry);
+    for (const watcher of this.#watchers) watcher(entry);
   }
 
-  private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://server');
     const { method = 'GET', headers } = request;
     let body = '';
@@ -157,25 +157,25 @@ export class ApiServer {
       at: performance.now(),
     } as const;
     this.requests.push(seen);
-    const proceed = () => this.answer(seen, response);
+    const proceed = () => this.#answer(seen, response);
     const index = this.faults.findIndex((fault) => fault.type === type);
     const [planned] = index < 0 ? [] : this.faults.splice(index, 1);
     if (planned === undefined) proceed();
     else planned.fault({ seen, response, socket: request.socket, proceed });
   }
 
-  private answer(seen: Seen, response: ServerResponse): void {
-    if (seen.type === 'list') this.answerList(seen.query, response);
-    else if (seen.type === 'watch') this.answerWatch(seen.query, response);
+  #answer(seen: Seen, response: ServerResponse): void {
+    if (seen.type === 'list') this.#answerList(seen.query, response);
+    else if (seen.type === 'watch') this.#answerWatch(seen.query, response);
     else refuse(response, 404, 'NotFound');
   }
 
-  private answerList(query: URLSearchParams, response: ServerResponse): void {
-    const all = [...this.objects.values()];
+  #answerList(query: URLSearchParams, response: ServerResponse): void {
+    const all = [...this.#objects.values()];
     const from = Number(query.get('continue') ?? 0);
     const to = from + Number(query.get('limit') ?? all.length);
     const metadata = {
-      resourceVersion: String(this.version),
+      resourceVersion: String(this.#version),
       ...(to < all.length && { continue: String(to) }),
     };
     response.end(
@@ -183,18 +183,18 @@ export class ApiServer {
     );
   }
 
-  private answerWatch(query: URLSearchParams, response: ServerResponse): void {
+  #answerWatch(query: URLSearchParams, response: ServerResponse): void {
     const since = Number(query.get('resourceVersion'));
-    if (since < this.compacted) {
+    if (since < this.#compacted) {
       refuse(response, 410, 'Expired');
       return;
     }
     const send = ({ type, object }: LogEntry) =>
       this.writeChunk(response, `${JSON.stringify({ type, object })}\n`);
     response.flushHeaders();
-    for (const entry of this.log) if (entry.version > since) send(entry);
-    this.watchers.add(send);
-    response.on('close', () => this.watchers.delete(send));
+    for (const entry of this.#log) if (entry.version > since) send(entry);
+    this.#watchers.add(send);
+    response.on('close', () => this.#watchers.delete(send));
   }
 }
 

@@ -27,73 +27,73 @@ export class FakeKube implements Kube {
   readonly cache: Cache;
   /** Every call that reached the server, oldest first. */
   readonly calls: { readonly verb: Verb; readonly plural: string; readonly key: string }[] = [];
-  private readonly clock: Clock;
-  private readonly stores = new Stores();
-  private readonly objects = new Map<string, Map<string, Body>>();
-  private readonly resources = new Map<string, Resource>();
-  private readonly faults: Fault[] = [];
-  private version = 100;
-  private uids = 0;
-  private held: (() => void)[] | undefined;
+  readonly #clock: Clock;
+  readonly #stores = new Stores();
+  readonly #objects = new Map<string, Map<string, Body>>();
+  readonly #resources = new Map<string, Resource>();
+  readonly #faults: Fault[] = [];
+  #version = 100;
+  #uids = 0;
+  #held: (() => void)[] | undefined;
 
   constructor(clock: Clock = systemClock) {
-    this.clock = clock;
+    this.#clock = clock;
     this.cache = {
       get: (resource, key) => {
-        this.table(resource);
-        return this.stores.get(resource, key);
+        this.#table(resource);
+        return this.#stores.get(resource, key);
       },
       list: (resource, filter) => {
-        this.table(resource);
-        return this.stores.list(resource, filter);
+        this.#table(resource);
+        return this.#stores.list(resource, filter);
       },
     };
   }
 
   /** The next call of `verb` fails with `code` and changes nothing. */
   failNext(verb: Verb, code: ErrorCode, message = 'injected'): void {
-    this.faults.push({ verb, error: new AppError(code, message), when: 'before' });
+    this.#faults.push({ verb, error: new AppError(code, message), when: 'before' });
   }
 
   /** The next call of `verb` takes effect, but its caller only sees a network error. */
   loseNextAnswer(verb: Verb): void {
     const error = new AppError('kube.unavailable', 'the answer was lost');
-    this.faults.push({ verb, error, when: 'after' });
+    this.#faults.push({ verb, error, when: 'after' });
   }
 
   /** From now on the cache does not see what `seed` and `edit` do, as if the watch lagged. */
   holdCache(): void {
-    this.held ??= [];
+    this.#held ??= [];
   }
 
   /** The watch catches up. */
   releaseCache(): void {
-    const held = this.held ?? [];
-    this.held = undefined;
+    const held = this.#held ?? [];
+    this.#held = undefined;
     for (const deliver of held) deliver();
   }
 
   /** Puts an object in place as somebody else would have, status included. */
   seed<O extends AnyObject>(resource: Resource<O>, object: NewObject<O> & { readonly status?: unknown }): O {
-    const created = this.insert(resource, object);
+    const created = this.#insert(resource, object);
     const status = object.status;
-    const stored = status === undefined ? created : this.commit(resource, { ...created, status });
-    this.publish(resource, stored);
+    const stored = status === undefined ? created : this.#commit(resource, { ...created, status });
+    this.#publish(resource, stored);
     return stored as unknown as O;
   }
 
   /** Changes an object as somebody else would: a merge patch of anything, without precondition. */
   edit<O extends AnyObject>(resource: Resource<O>, key: ObjectKey, patch: object): O {
-    const current = this.table(resource).get(keyText(key));
+    const current = this.#table(resource).get(keyText(key));
     if (current === undefined) throw notFound(resource, key);
-    const stored = this.update(resource, current, applyMergePatch(current, patch) as Body);
-    this.publish(resource, stored);
+    const stored = this.#update(resource, current, applyMergePatch(current, patch) as Body);
+    this.#publish(resource, stored);
     return stored as unknown as O;
   }
 
   /** Deletes what has owners of which none exists any more, until nothing is left to delete. */
   collectGarbage(): void {
-    const all = [...this.objects].flatMap(([id, table]) =>
+    const all = [...this.#objects].flatMap(([id, table]) =>
       [...table.values()].map((object) => ({ id, object })),
     );
     const uids = new Set(all.map(({ object }) => object.metadata.uid));
@@ -103,21 +103,21 @@ export class FakeKube implements Kube {
     });
     let removed = false;
     for (const { id, object } of orphans) {
-      const resource = this.resources.get(id);
+      const resource = this.#resources.get(id);
       if (resource === undefined || object.metadata.deletionTimestamp !== undefined) continue;
-      this.publish(resource, this.remove(resource, object));
+      this.#publish(resource, this.#remove(resource, object));
       removed = true;
     }
     if (removed) this.collectGarbage();
   }
 
   async get<O extends AnyObject>(resource: Resource<O>, key: ObjectKey): Promise<O | undefined> {
-    return this.call('get', resource, key, () => this.table(resource).get(keyText(key)) as O | undefined);
+    return this.#call('get', resource, key, () => this.#table(resource).get(keyText(key)) as O | undefined);
   }
 
   async list<O extends AnyObject>(resource: Resource<O>, options: ListOptions = {}): Promise<readonly O[]> {
-    return this.call('list', resource, { name: '*' }, () =>
-      [...this.table(resource).values()]
+    return this.#call('list', resource, { name: '*' }, () =>
+      [...this.#table(resource).values()]
         .filter((object) => selects(options, object))
         .toSorted((a, b) => (keyText(keyOf(a)) < keyText(keyOf(b)) ? -1 : 1))
         .map((object) => object as unknown as O),
@@ -125,9 +125,9 @@ export class FakeKube implements Kube {
   }
 
   async create<O extends AnyObject>(resource: Resource<O>, object: NewObject<O>): Promise<O> {
-    return this.call('create', resource, { name: object.metadata.name ?? '*' }, () => {
-      const stored = this.insert(resource, object);
-      this.stores.wrote(resource, stored);
+    return this.#call('create', resource, { name: object.metadata.name ?? '*' }, () => {
+      const stored = this.#insert(resource, object);
+      this.#stores.wrote(resource, stored);
       return stored as unknown as O;
     });
   }
@@ -139,15 +139,15 @@ export class FakeKube implements Kube {
   ): Promise<O> {
     const patch = mergePatchFor({ status: object.status ?? {} }, { status });
     if (patch === undefined) return object;
-    return this.change('writeStatus', resource, object, (current) => {
+    return this.#change('writeStatus', resource, object, (current) => {
       const patched = applyMergePatch(current, patch) as Body;
-      return this.commit(resource, { ...current, status: patched.status });
+      return this.#commit(resource, { ...current, status: patched.status });
     });
   }
 
   async patch<O extends AnyObject>(resource: Resource<O>, object: O, patch: object): Promise<O> {
-    return this.change('patch', resource, object, (current) =>
-      this.update(resource, current, {
+    return this.#change('patch', resource, object, (current) =>
+      this.#update(resource, current, {
         ...(applyMergePatch(current, patch) as Body),
         status: current.status,
       }),
@@ -161,75 +161,75 @@ export class FakeKube implements Kube {
   ): Promise<O> {
     const before = object.metadata.finalizers ?? [];
     if (before.join() === finalizers.join()) return object;
-    return this.change('setFinalizers', resource, object, (current) =>
-      this.update(resource, current, { ...current, metadata: { ...current.metadata, finalizers } }),
+    return this.#change('setFinalizers', resource, object, (current) =>
+      this.#update(resource, current, { ...current, metadata: { ...current.metadata, finalizers } }),
     );
   }
 
   async delete<O extends AnyObject>(resource: Resource<O>, object: O): Promise<void> {
-    await this.call('delete', resource, keyOf(object), () => {
-      const current = this.table(resource).get(keyText(keyOf(object)));
+    await this.#call('delete', resource, keyOf(object), () => {
+      const current = this.#table(resource).get(keyText(keyOf(object)));
       if (current?.metadata.uid !== object.metadata.uid) return;
       if (current.metadata.deletionTimestamp !== undefined) return;
-      this.stores.wrote(resource, this.remove(resource, current));
+      this.#stores.wrote(resource, this.#remove(resource, current));
     });
   }
 
-  private async call<T>(verb: Verb, resource: Resource, key: ObjectKey, effect: () => T): Promise<T> {
+  async #call<T>(verb: Verb, resource: Resource, key: ObjectKey, effect: () => T): Promise<T> {
     // A turn of the event loop, so that code cannot come to rely on answers arriving at once.
     await Promise.resolve();
     this.calls.push({ verb, plural: resource.plural, key: keyText(key) });
-    const at = this.faults.findIndex((fault) => fault.verb === verb);
-    const [fault] = at < 0 ? [] : this.faults.splice(at, 1);
+    const at = this.#faults.findIndex((fault) => fault.verb === verb);
+    const [fault] = at < 0 ? [] : this.#faults.splice(at, 1);
     if (fault?.when === 'before') throw fault.error;
     const result = effect();
     if (fault !== undefined) throw fault.error;
     return result;
   }
 
-  private change<O extends AnyObject>(
+  #change<O extends AnyObject>(
     verb: Verb,
     resource: Resource<O>,
     object: O,
     effect: (current: Body) => Body,
   ): Promise<O> {
-    return this.call(verb, resource, keyOf(object), () => {
-      const current = this.table(resource).get(keyText(keyOf(object)));
+    return this.#call(verb, resource, keyOf(object), () => {
+      const current = this.#table(resource).get(keyText(keyOf(object)));
       if (current === undefined) throw notFound(resource, keyOf(object));
       if (current.metadata.resourceVersion !== object.metadata.resourceVersion) {
         throw new AppError('kube.conflict', `${resource.kind} ${keyText(keyOf(object))} has been modified`);
       }
       const stored = effect(current);
-      this.stores.wrote(resource, stored);
+      this.#stores.wrote(resource, stored);
       return stored as unknown as O;
     });
   }
 
-  private insert(resource: Resource, object: NewObject<AnyObject>): Body {
+  #insert(resource: Resource, object: NewObject<AnyObject>): Body {
     const { metadata } = object;
-    const name = nameFor(metadata, this.uids + 1);
+    const name = nameFor(metadata, this.#uids + 1);
     if ((resource.scope === 'Namespaced') !== (metadata.namespace !== undefined)) {
       throw new AppError('kube.invalid', `${resource.plural} are ${resource.scope}`);
     }
     const key = keyText({ ...metadata, name });
-    if (this.table(resource).has(key)) {
+    if (this.#table(resource).has(key)) {
       throw new AppError('kube.already-exists', `${resource.kind} ${key} already exists`);
     }
-    this.uids += 1;
+    this.#uids += 1;
     const fresh: ObjectMeta = {
       ...metadata,
       name,
-      uid: `00000000-0000-4000-8000-${this.uids.toString().padStart(12, '0')}`,
+      uid: `00000000-0000-4000-8000-${this.#uids.toString().padStart(12, '0')}`,
       resourceVersion: '',
-      creationTimestamp: this.wallTime(),
+      creationTimestamp: this.#wallTime(),
       ...(resource.group === '' ? {} : { generation: 1 }),
     };
     const words = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-    return this.commit(resource, { ...object, ...words, metadata: fresh, status: undefined });
+    return this.#commit(resource, { ...object, ...words, metadata: fresh, status: undefined });
   }
 
   /** Everything but status may change; the generation counts changes of what people ask for. */
-  private update(resource: Resource, current: Body, wanted: Body): Body {
+  #update(resource: Resource, current: Body, wanted: Body): Body {
     const { name, namespace, uid, creationTimestamp, deletionTimestamp, generation } = current.metadata;
     const added = (wanted.metadata.finalizers ?? []).filter((f) => !current.metadata.finalizers?.includes(f));
     if (deletionTimestamp !== undefined && added.length > 0) {
@@ -241,23 +241,23 @@ export class FakeKube implements Kube {
     const metadata = { ...wanted.metadata, ...fixed, ...counted } as ObjectMeta;
     const next = { ...wanted, metadata };
     if (mergePatchFor(current, next) === undefined) return current;
-    return this.commit(resource, next);
+    return this.#commit(resource, next);
   }
 
-  private remove(resource: Resource, current: Body): Body {
+  #remove(resource: Resource, current: Body): Body {
     const { generation } = current.metadata;
     const metadata = {
       ...current.metadata,
-      deletionTimestamp: this.wallTime(),
+      deletionTimestamp: this.#wallTime(),
       ...(generation === undefined ? {} : { generation: generation + 1 }),
     };
-    return this.commit(resource, { ...current, metadata });
+    return this.#commit(resource, { ...current, metadata });
   }
 
   /** Stores the object under a new version, or drops it when nothing holds it any more. */
-  private commit(resource: Resource, object: Body): Body {
-    this.version += 1;
-    const metadata = { ...object.metadata, resourceVersion: String(this.version) };
+  #commit(resource: Resource, object: Body): Body {
+    this.#version += 1;
+    const metadata = { ...object.metadata, resourceVersion: String(this.#version) };
     const raw = JSON.parse(JSON.stringify({ ...object, metadata })) as Body;
     const { object: stored, problem } = decode(resource, raw);
     if (problem !== undefined && isKind(resource)) {
@@ -265,28 +265,28 @@ export class FakeKube implements Kube {
     }
     const isGone = metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0;
     const key = keyText(keyOf(stored));
-    if (isGone) this.table(resource).delete(key);
-    else this.table(resource).set(key, deepFreeze(stored));
+    if (isGone) this.#table(resource).delete(key);
+    else this.#table(resource).set(key, deepFreeze(stored));
     return stored;
   }
 
-  private publish(resource: Resource, object: Body): void {
-    if (this.held === undefined) this.stores.wrote(resource, object);
-    else this.held.push(() => this.stores.wrote(resource, object));
+  #publish(resource: Resource, object: Body): void {
+    if (this.#held === undefined) this.#stores.wrote(resource, object);
+    else this.#held.push(() => this.#stores.wrote(resource, object));
   }
 
-  private table(resource: Resource): Map<string, Body> {
+  #table(resource: Resource): Map<string, Body> {
     const id = `${resource.group}/${resource.plural}`;
-    const table = this.objects.get(id) ?? new Map<string, Body>();
-    this.objects.set(id, table);
-    this.resources.set(id, resource);
-    this.stores.open(resource);
+    const table = this.#objects.get(id) ?? new Map<string, Body>();
+    this.#objects.set(id, table);
+    this.#resources.set(id, resource);
+    this.#stores.open(resource);
     return table;
   }
 
   /** As the API server writes it: whole seconds. */
-  private wallTime(): string {
-    return `${new Date(this.clock.now()).toISOString().slice(0, 19)}Z`;
+  #wallTime(): string {
+    return `${new Date(this.#clock.now()).toISOString().slice(0, 19)}Z`;
   }
 }
 

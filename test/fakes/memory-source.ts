@@ -13,25 +13,25 @@ import type {
 export class MemorySource implements ListWatch {
   /** `plural` or `plural@namespace` of every list, in order. */
   readonly listed: string[] = [];
-  private readonly kube: Kube;
-  private readonly listeners = new Map<string, Set<(event: WatchEvent) => void>>();
+  readonly #kube: Kube;
+  readonly #listeners = new Map<string, Set<(event: WatchEvent) => void>>();
 
   constructor(kube: Kube) {
-    this.kube = kube;
+    this.#kube = kube;
   }
 
   /** Sends an event to the watches of the resource. */
   emit(resource: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED', object: AnyObject): void {
-    for (const listener of this.listeners.get(resource.plural) ?? []) listener({ type, object });
+    for (const listener of this.#listeners.get(resource.plural) ?? []) listener({ type, object });
   }
 
   get watches(): number {
-    return [...this.listeners.values()].reduce((sum, set) => sum + set.size, 0);
+    return [...this.#listeners.values()].reduce((sum, set) => sum + set.size, 0);
   }
 
   async listPage(resource: Resource, { namespace }: PageOptions): Promise<Page> {
     this.listed.push(namespace === undefined ? resource.plural : `${resource.plural}@${namespace}`);
-    const items = await this.kube.list(resource, namespace === undefined ? {} : { namespace });
+    const items = await this.#kube.list(resource, namespace === undefined ? {} : { namespace });
     return { items, resourceVersion: '100000' };
   }
 
@@ -42,8 +42,8 @@ export class MemorySource implements ListWatch {
       events.push(event);
       wake();
     };
-    const set = this.listeners.get(resource.plural) ?? new Set();
-    this.listeners.set(resource.plural, set.add(listener));
+    const set = this.#listeners.get(resource.plural) ?? new Set();
+    this.#listeners.set(resource.plural, set.add(listener));
     try {
       while (!signal.aborted) {
         yield* events.splice(0);

@@ -30,7 +30,7 @@ function transitionEvents(before: MySQLClusterStatus, next: MySQLClusterStatus):
 
 function primaryEvents({ primary: before }: MySQLClusterStatus, { primary }: MySQLClusterStatus) {
   if (primary === undefined || primary.epoch === before?.epoch) return [];
-  return [normal('PrimaryElected', `${primary.server} is the primary of epoch ${String(primary.epoch)}.`)];
+  return [normal('PrimaryElected', `${primary.server} is the primary of epoch ${primary.epoch}.`)];
 }
 
 function availabilityEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {

@@ -12,7 +12,7 @@ export interface JobIDs {
 
 export function jobIDs({ metadata }: MySQLCluster, record: MemberRecord): JobIDs {
   const { instanceID = 'none', step = 'Waiting', attempt = 1 } = record;
-  const base = `mysql-${metadata.uid}-${instanceID}-${step.toLowerCase()}-${String(attempt)}`;
+  const base = `mysql-${metadata.uid}-${instanceID}-${step.toLowerCase()}-${attempt}`;
   return { own: base, donor: `${base}-donor` };
 }
 
@@ -22,5 +22,5 @@ export function upkeepJobID(
   { instanceID = 'none' }: MemberRecord,
   { what, since }: { readonly what: 'revival' | 'rollout'; readonly since: Instant },
 ): string {
-  return `mysql-${metadata.uid}-${instanceID}-${what}-${String(Math.floor(since / 1_000))}`;
+  return `mysql-${metadata.uid}-${instanceID}-${what}-${Math.floor(since / 1_000)}`;
 }

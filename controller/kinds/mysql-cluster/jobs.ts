@@ -67,7 +67,7 @@ async function dumpURL(site: ClusterAccess, { bucket, prefix }: Dump): Promise<s
   const { objects } = (await site.open()).cloud;
   const { key, ignored } = newestDump(await objects.list(bucket, prefix), prefix);
   if (key === undefined) {
-    const others = ignored.length === 0 ? '' : `; ${String(ignored.length)} other keys begin so`;
+    const others = ignored.length === 0 ? '' : `; ${ignored.length} other keys begin so`;
     const text = `s3://${bucket}/${prefix}YYYYMMDDhhmmss.gz does not exist${others}`;
     throw new AppError('objects.not-found', text);
   }

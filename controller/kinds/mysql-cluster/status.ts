@@ -6,7 +6,7 @@ import { timestamp } from '../../base/clock.ts';
 import type { Conditions } from './decide/conditions.ts';
 import { isJoined } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
-import { databasePort } from '../../routes/model.ts';
+import { databasePort } from '../../database/tcp-port.ts';
 
 /** Reasons of Ready with which work goes on. */
 const working: readonly string[] = [
@@ -56,10 +56,9 @@ function endpointsOf({ cluster, members }: Observed): MySQLClusterStatus['endpoi
   const { writer, reader } = cluster.spec.endpoints ?? {};
   const host = writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address;
   if (host === undefined) return undefined;
-  const port = String(databasePort);
   return {
-    writer: `${host}:${port}`,
-    ...(reader === undefined ? {} : { reader: `${reader.dnsName}:${port}` }),
+    writer: `${host}:${databasePort}`,
+    ...(reader === undefined ? {} : { reader: `${reader.dnsName}:${databasePort}` }),
   };
 }
 

@@ -6,6 +6,7 @@ import { frontEndLayout, localProxyLayout } from '../../../controller/balancer/l
 import type { ProxyModel } from '../../../controller/balancer/model.ts';
 import type { Proxy } from '../../../controller/balancer/port.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';
+import { systemClock } from '../../../controller/base/clock.ts';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
 import type { Host } from '../../../controller/shell/port.ts';
@@ -54,7 +55,7 @@ export class ProxyHost {
   readonly #machine: Machine;
   readonly #host: Host;
   readonly #shell = new SshShell();
-  readonly #proxies = new HaproxyProxies(this.#shell);
+  readonly #proxies = new HaproxyProxies(this.#shell, systemClock);
 
   private constructor(lab: LabUnderTest, machine: Machine, host: Host) {
     this.#lab = lab;

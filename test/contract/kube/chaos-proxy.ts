@@ -14,58 +14,58 @@ export class ChaosProxy {
   readonly happened = new Map<FaultName, number>();
   /** Requests that came in. */
   requests = 0;
-  private readonly target: string;
-  private readonly choose: () => FaultName | undefined;
-  private readonly sockets = new Set<Socket>();
-  private readonly server: Server;
+  readonly #target: string;
+  readonly #choose: () => FaultName | undefined;
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
 
   /** `target` is the API server's URL; `choose` picks the fault of the next list or watch. */
   constructor(target: string, choose: () => FaultName | undefined) {
-    this.target = target;
-    this.choose = choose;
-    this.server = createServer((request, response) => this.receive(request, response));
-    this.server.on('connection', (socket) => {
-      this.sockets.add(socket);
+    this.#target = target;
+    this.#choose = choose;
+    this.#server = createServer((request, response) => this.#receive(request, response));
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
       socket.on('error', () => socket.destroy());
-      socket.on('close', () => this.sockets.delete(socket));
+      socket.on('close', () => this.#sockets.delete(socket));
     });
   }
 
   /** Resolves with the proxy's own URL. */
   async listen(): Promise<string> {
-    this.server.listen(0, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `http://127.0.0.1:${String((this.server.address() as AddressInfo).port)}`;
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   get openSockets(): number {
-    return this.sockets.size;
+    return this.#sockets.size;
   }
 
   async close(): Promise<void> {
-    this.server.close();
-    for (const socket of this.sockets) socket.destroy();
-    await once(this.server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await once(this.#server, 'close');
   }
 
-  private receive(request: IncomingMessage, response: ServerResponse): void {
+  #receive(request: IncomingMessage, response: ServerResponse): void {
     this.requests += 1;
-    const fault = this.choose();
+    const fault = this.#choose();
     if (fault !== undefined) this.happened.set(fault, (this.happened.get(fault) ?? 0) + 1);
     if (fault === 'gone') refuse(response, 410, 'Expired');
     else if (fault === 'throttled') refuse(response, 429, 'TooManyRequests', { 'retry-after': '1' });
     else if (fault === 'unavailable') refuse(response, 503, 'ServiceUnavailable');
-    else this.forward(request, response, fault);
+    else this.#forward(request, response, fault);
   }
 
-  private forward(
+  #forward(
     request: IncomingMessage,
     response: ServerResponse,
     fault: 'reset' | 'stall' | 'half-line' | undefined,
   ) {
     const { method, headers, url = '/' } = request;
     // The server's certificate is its own; on loopback there is nothing to verify.
-    const upstream = httpsRequest(`${this.target}${url}`, { method, headers, rejectUnauthorized: false });
+    const upstream = httpsRequest(`${this.#target}${url}`, { method, headers, rejectUnauthorized: false });
     upstream.on('error', () => response.destroy());
     response.on('close', () => upstream.destroy());
     upstream.on('response', (answer) => {

@@ -71,7 +71,7 @@ const write = (kube: Kube, namespace: string, name: string) =>
 /** Creates, changes and deletes, all names reused, so that uids differ too. */
 async function churn(kube: Kube, namespace: string, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    const name = `c-${String(round % 7)}`;
+    const name = `c-${round % 7}`;
     const found = await kube.get(configMaps, { namespace, name });
     if (found === undefined) await write(kube, namespace, name);
     else if (round % 3 === 0) await kube.delete(configMaps, found);

@@ -116,7 +116,7 @@ test('a missing object is undefined; a path that is not served is an error', asy
 });
 
 test('an expired continue token starts the list over', async () => {
-  for (let index = 0; index < 600; index += 1) server.set(`c-${String(index)}`);
+  for (let index = 0; index < 600; index += 1) server.set(`c-${index}`);
   server.failNext('list', ({ proceed }) => {
     server.failNext('list', fail(410, 'Expired'));
     proceed();

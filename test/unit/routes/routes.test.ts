@@ -6,7 +6,8 @@ import { mySQLClusterKind, type MySQLCluster } from '../../../controller/api/mys
 import { serverArrayKind } from '../../../controller/api/server-array.ts';
 import { serverKind } from '../../../controller/api/server.ts';
 import { AppError } from '../../../controller/base/errors.ts';
-import { clustersServing, Routes, type Routing } from '../../../controller/routes/routes.ts';
+import { byServer } from '../../../controller/kinds/mysql-cluster/wakes.ts';
+import { Routes, type Routing } from '../../../controller/routes/routes.ts';
 import { condition, namespace, Site, words } from '../../builders/site.ts';
 import { FakeProxies, type FakeProxy } from '../../fakes/proxies.ts';
 
@@ -217,8 +218,8 @@ describe('at rest', () => {
     stage.addCluster();
     const server = stage.site.cache.get(serverKind, { namespace, name: 'app-a' })!;
     const other = stage.site.cache.get(serverKind, { namespace, name: 'db-1' })!;
-    expect(clustersServing(server, stage.site.cache)).toEqual([{ namespace, name: 'db' }]);
-    expect(clustersServing(other, stage.site.cache)).toEqual([]);
+    expect(byServer(server, stage.site.cache)).toEqual([{ namespace, name: 'db' }]);
+    expect(byServer(other, stage.site.cache)).toEqual([]);
   });
 });
 

@@ -86,8 +86,7 @@ test('an event the server has forgotten is written anew', async () => {
 
 test('more than ten messages of one reason collapse into one event', async () => {
   const { kube, recorder } = setUp();
-  for (let round = 0; round < 15; round += 1)
-    recorder.warning(server('web'), 'Failed', `request ${String(round)}`);
+  for (let round = 0; round < 15; round += 1) recorder.warning(server('web'), 'Failed', `request ${round}`);
   await recorder.flush();
   const notes = (await kube.list(events)).map(({ note }) => note);
   expect(notes).toHaveLength(11);
@@ -96,24 +95,21 @@ test('more than ten messages of one reason collapse into one event', async () =>
 
 test('an object has 25 events of a type at once, then one in five minutes; others are not affected', async () => {
   const { clock, recorder, dropped, writes } = setUp();
-  for (let round = 0; round < 40; round += 1)
-    recorder.normal(server('noisy'), `Reason${String(round)}`, 'text');
+  for (let round = 0; round < 40; round += 1) recorder.normal(server('noisy'), `Reason${round}`, 'text');
   await recorder.flush();
   expect([writes(), await dropped()]).toEqual([25, 15]);
   recorder.normal(server('calm'), 'Reason', 'text');
   await recorder.flush();
   expect(writes()).toBe(26);
   await clock.advance(300_000);
-  for (let round = 0; round < 5; round += 1)
-    recorder.normal(server('noisy'), `Later${String(round)}`, 'text');
+  for (let round = 0; round < 5; round += 1) recorder.normal(server('noisy'), `Later${round}`, 'text');
   await recorder.flush();
   expect(writes()).toBe(27);
 });
 
 test('what goes well never uses up the share of what a person must see', async () => {
   const { kube, recorder } = setUp();
-  for (let round = 0; round < 40; round += 1)
-    recorder.normal(server('noisy'), `Reason${String(round)}`, 'text');
+  for (let round = 0; round < 40; round += 1) recorder.normal(server('noisy'), `Reason${round}`, 'text');
   recorder.warning(server('noisy'), 'PrivilegedWriters', 'text');
   await recorder.flush();
   expect((await kube.list(events)).map(({ reason }) => reason)).toContain('PrivilegedWriters');
@@ -122,7 +118,7 @@ test('what goes well never uses up the share of what a person must see', async (
 test('1,000 failing reconciles of an object cost at most 30 writes', async () => {
   const { clock, recorder, writes } = setUp();
   for (let round = 0; round < 1_000; round += 1) {
-    recorder.warning(server('web'), 'ReconcileFailed', `request id ${String(round)}`);
+    recorder.warning(server('web'), 'ReconcileFailed', `request id ${round}`);
     await clock.advance(1_000);
   }
   await recorder.flush();

@@ -17,7 +17,7 @@ async function open(unready: () => readonly string[] = () => []) {
   server = new HealthServer({ health: loopback, metricsAt: loopback, metrics, clock, unready });
   const ports = await server.listen();
   const fetchText = async (port: number, path: string) => {
-    const response = await fetch(`http://127.0.0.1:${String(port)}${path}`);
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
     return { status: response.status, text: await response.text() };
   };
   return {

@@ -68,7 +68,7 @@ async function converged(store: Store): Promise<void> {
 const watching = () => vi.waitFor(() => expect(server.openWatches).toBe(1), { timeout: 4_000, interval: 5 });
 
 test('lists in pages of 500, then follows additions, changes and removals', async () => {
-  for (let index = 0; index < 1_200; index += 1) server.set(`c-${String(index)}`);
+  for (let index = 0; index < 1_200; index += 1) server.set(`c-${index}`);
   const { store, reflector } = reflect();
   await reflector.synced;
   expect(store.size).toBe(1_200);
@@ -137,7 +137,7 @@ test('410 when the watch begins, and 410 within the stream: a new list at once',
 });
 
 test('410 in the middle of a list: the list starts over', async () => {
-  for (let index = 0; index < 700; index += 1) server.set(`c-${String(index)}`);
+  for (let index = 0; index < 700; index += 1) server.set(`c-${index}`);
   server.failNext('list', ({ proceed }) => {
     server.failNext('list', ({ response }) => refuse(response, 410, 'Expired'));
     proceed();

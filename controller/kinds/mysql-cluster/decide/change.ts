@@ -95,7 +95,7 @@ function describeFlapping(observed: Observed): ClusterVerdict<'FailoverArmed'> |
   const { minIntervalSeconds } = cluster.spec.failover;
   const failures = failuresInARow(observed);
   if (failures.length >= failureLimit && !isFreed(observed, failures)) {
-    const text = `${String(failures.length)} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;
+    const text = `${failures.length} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;
     return no('AcknowledgementNeeded', `${text} Look at it, then: ${acknowledgeCommand(observed)}`);
   }
   const last = automaticPromotions(observed).find(
@@ -105,7 +105,7 @@ function describeFlapping(observed: Observed): ClusterVerdict<'FailoverArmed'> |
   const until = end + minIntervalSeconds * 1_000;
   const isRestored = last?.status?.redundantTime !== undefined;
   if (!isRestored && now < until) {
-    const text = `Automatic failover is held back until ${timestamp(until)} (minIntervalSeconds ${String(minIntervalSeconds)}), or until redundancy is restored.`;
+    const text = `Automatic failover is held back until ${timestamp(until)} (minIntervalSeconds ${minIntervalSeconds}), or until redundancy is restored.`;
     return no('MinIntervalNotElapsed', `${text} Acknowledge with: ${acknowledgeCommand(observed)}`);
   }
   return undefined;
@@ -175,9 +175,9 @@ function acknowledgeCommand({ cluster: { metadata }, status }: Observed): string
 
 /** The first try of an epoch has the plain name, so that creating it twice is impossible. */
 function nameOf({ cluster, status, promotions }: Observed): string {
-  const base = `${cluster.metadata.name}-epoch-${String((status.primary?.epoch ?? 0) + 1)}`;
+  const base = `${cluster.metadata.name}-epoch-${(status.primary?.epoch ?? 0) + 1}`;
   const taken = new Set(promotions.map(({ metadata }) => metadata.name));
   let tries = 1;
-  while (taken.has(tries === 1 ? base : `${base}-${String(tries)}`)) tries += 1;
-  return tries === 1 ? base : `${base}-${String(tries)}`;
+  while (taken.has(tries === 1 ? base : `${base}-${tries}`)) tries += 1;
+  return tries === 1 ? base : `${base}-${tries}`;
 }

@@ -1,4 +1,5 @@
 /** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
+import { databasePort } from '../../../database/tcp-port.ts';
 import { findCondition } from '../../../api/conditions.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Millis } from '../../../base/clock.ts';
@@ -109,7 +110,7 @@ function lastChange(observed: Observed): number {
 /** Not what was published last: that may have been another's address. */
 function addressOf({ cluster, members }: Observed): string {
   const { writer } = cluster.spec.endpoints ?? {};
-  return `${writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:3306`;
+  return `${writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:${databasePort}`;
 }
 
 function redundantCondition({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {
@@ -190,7 +191,7 @@ function summaryOf({ metadata, status = {} }: Promotion): string {
     dataLoss === 'None'
       ? 'no acknowledged write lost'
       : `loss of acknowledged writes: ${dataLoss ?? 'Possible'}`;
-  return `Epoch ${String(epoch)}: ${oldPrimary} to ${newPrimary};${outage} ${loss}. Details: promotion ${metadata.name}.`;
+  return `Epoch ${epoch}: ${oldPrimary} to ${newPrimary};${outage} ${loss}. Details: promotion ${metadata.name}.`;
 }
 
 function replicationCondition({ observed, troubles }: ConditionFacts): ClusterVerdict<'ReplicationHealthy'> {
@@ -270,7 +271,7 @@ function readyCondition(
   if (joined < cluster.spec.instances) {
     const progress =
       coming.map((member) => progressOf(observed, member)).join(' ') || 'Another is being launched.';
-    const text = `${serving} ${String(joined)} of ${count(cluster.spec.instances, 'server')} joined. ${progress}`;
+    const text = `${serving} ${joined} of ${count(cluster.spec.instances, 'server')} joined. ${progress}`;
     return no('RestoringRedundancy', text);
   }
   const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');

@@ -1,4 +1,5 @@
 /** What to do for a cluster next, apart from changes of primary and of what commits wait for. Pure. */
+import { labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
@@ -125,7 +126,7 @@ function labelsOf({ members }: Observed, { actions }: RosterPlan): readonly Serv
   const changed = new Set(actions.flatMap((action) => ('member' in action ? [action.member.name] : [])));
   return members
     .filter(({ place, name }) => place === 'Active' && !changed.has(name))
-    .filter((member) => member.server.metadata.labels?.['ridgeline.dev/role'] !== labelOf(member))
+    .filter((member) => member.server.metadata.labels?.[labels.role] !== labelOf(member))
     .map((member) => ({ do: 'label', member, role: labelOf(member) }));
 }
 

@@ -81,7 +81,7 @@ function byOutcome(observed: Observed, member: Member, { step, donor, taken, spe
   const byState = {
     succeeded: () => advanceStep(observed, member, taken),
     failed: () => failStep(observed, member, facts?.lastLine ?? 'its log is empty', cancel),
-    late: () => failStep(observed, member, `not done within ${String(limits[step] / 60_000)} min`, cancel),
+    late: () => failStep(observed, member, `not done within ${limits[step] / 60_000} min`, cancel),
     missing: () => ({
       ...keepRecord(preparedBy(observed, member, step)),
       actions: [{ do: 'start', job: step, ...who } as const],
@@ -189,7 +189,7 @@ function attachedTo({ address }: Member, look: Look | undefined): Replication | 
 /** Why it will never follow from where it is. */
 function whyItNeverFollows(attached: Replication | undefined, spent: Millis): string | undefined {
   const error = attached?.applierError ?? attached?.receiverError;
-  const text = error === undefined ? 'it does not follow' : `${String(error.number)} ${error.message}`;
+  const text = error === undefined ? 'it does not follow' : `${error.number} ${error.message}`;
   if (error?.number === purgedOrDiverged) return text;
   const isMoving = attached !== undefined && error === undefined && !isStopped(attached);
   return spent > limits.Following && !isMoving ? text : undefined;
@@ -232,7 +232,7 @@ function failStep(
   const failure = job?.state === 'exited' ? failures[job.exitCode] : undefined;
   const attempt = record.attempt ?? 1;
   const pause = Math.min(longestPause, firstPause * 2 ** Math.min(attempt - 1, 10));
-  const text = `${record.step ?? 'Waiting'} failed (attempt ${String(attempt)}): ${message}`.slice(0, 512);
+  const text = `${record.step ?? 'Waiting'} failed (attempt ${attempt}): ${message}`.slice(0, 512);
   return {
     record: { ...record, attempt: attempt + 1, stepTime: timestamp(now + pause), message: text, failure },
     actions,

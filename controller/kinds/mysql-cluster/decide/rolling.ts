@@ -231,7 +231,7 @@ function gapIn({ cluster, members }: Observed, joined: readonly Member[]): strin
   const { instances } = cluster.spec;
   const isWhole =
     joined.length >= instances && members.every((one) => one.place !== 'Active' || isJoined(one));
-  if (!isWhole) return `${String(joined.length)} of ${count(instances, 'server')} joined`;
+  if (!isWhole) return `${joined.length} of ${count(instances, 'server')} joined`;
   return joined.length === 1
     ? 'there is no replica that could take writes meanwhile; set spec.instances to 2'
     : undefined;
@@ -259,5 +259,5 @@ export function switchoverOf(observed: Observed): Promotion | undefined {
 
 /** Of this epoch: it cannot be made twice. */
 function switchoverName({ cluster, status }: Observed): string {
-  return `${cluster.metadata.name}-settings-${String((status.primary?.epoch ?? 0) + 1)}`;
+  return `${cluster.metadata.name}-settings-${(status.primary?.epoch ?? 0) + 1}`;
 }

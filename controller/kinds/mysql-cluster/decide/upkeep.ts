@@ -121,7 +121,7 @@ function replicationTrouble(
   const lag = replication.lagSeconds ?? 0;
   const limit = cluster.spec.maxLagSeconds;
   return lag > limit
-    ? { kind: 'Lagging', message: `${name} is ${String(lag)} s behind (limit ${String(limit)} s)` }
+    ? { kind: 'Lagging', message: `${name} is ${lag} s behind (limit ${limit} s)` }
     : undefined;
 }
 
@@ -140,7 +140,7 @@ function brokenBy({ name, replication }: Follower): Trouble | undefined {
 }
 
 function errorText({ number, message }: SqlError): string {
-  return `${String(number)} ${message}`;
+  return `${number} ${message}`;
 }
 
 /**

@@ -31,5 +31,5 @@ export function warning(reason: string, message: string): EventNote {
 
 /** `1 server`, `2 servers`. */
 export function count(number: number, noun: string): string {
-  return `${String(number)} ${noun}${number === 1 ? '' : 's'}`;
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

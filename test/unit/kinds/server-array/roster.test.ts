@@ -96,16 +96,16 @@ class Cloud {
       this.add(revision, { place, state: 'Booting', left: 3 + (this.serial % 3), fails: luck() });
     }
     for (const { member, as } of plan.admit)
-      Object.assign(this.of(member), { place: as, keptUntil: undefined });
+      Object.assign(this.#of(member), { place: as, keptUntil: undefined });
     for (const { member, keepUntil } of plan.remove) {
       const place = keepUntil === undefined ? 'Leaving' : 'Kept';
-      Object.assign(this.of(member), { place, left: 2, drainedSince: this.now, keptUntil: keepUntil });
+      Object.assign(this.#of(member), { place, left: 2, drainedSince: this.now, keptUntil: keepUntil });
     }
-    for (const member of plan.delete) Object.assign(this.of(member), { place: 'Going', left: 2 });
-    this.pass();
+    for (const member of plan.delete) Object.assign(this.#of(member), { place: 'Going', left: 2 });
+    this.#pass();
   }
 
-  private pass(): void {
+  #pass(): void {
     for (const machine of this.machines) {
       machine.left = Math.max(0, machine.left - 1);
       if (machine.state === 'Booting' && machine.left === 0) {
@@ -115,7 +115,7 @@ class Cloud {
     this.machines = this.machines.filter(({ place, left }) => place !== 'Going' || left > 0);
   }
 
-  private of({ name }: Member): Machine {
+  #of({ name }: Member): Machine {
     const machine = this.machines.find((one) => one.name === name);
     if (machine === undefined) throw new Error(`${name} is gone`);
     return machine;

@@ -1,4 +1,5 @@
 /** Condition arithmetic: the only place that builds or compares conditions. Pure. */
+import type { Reason, ReasonedKind, reasons } from './reasons.ts';
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
 
@@ -12,12 +13,52 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-/** A verdict before it is stamped with generation and time. */
+/** A condition before it is stamped with generation and time. */
 export interface UnstampedCondition {
   readonly type: string;
   readonly status: ConditionStatus;
   readonly reason: string;
   readonly message: string;
+}
+
+/** What a condition says, whichever it is. */
+export type ConditionContent = Omit<UnstampedCondition, 'type'>;
+
+/** The condition types of a kind. */
+export type ConditionTypeOf<K extends ReasonedKind> = keyof (typeof reasons)[K] & string;
+
+/** What one condition of a kind says; its reason is one of those that `reasons.ts` gives it. */
+export interface ConditionOf<K extends ReasonedKind, Type extends ConditionTypeOf<K>> {
+  readonly status: ConditionStatus;
+  readonly reason: Reason<K, Type>;
+  readonly message: string;
+}
+
+/** The same where the status follows from the reason alone. */
+export type ReasonOf<K extends ReasonedKind, Type extends ConditionTypeOf<K>> = Omit<
+  ConditionOf<K, Type>,
+  'status'
+>;
+
+type Saying<K extends ReasonedKind, Type extends ConditionTypeOf<K>> = (
+  reason: Reason<K, Type>,
+  message: string,
+) => ConditionOf<K, Type>;
+
+/** Short ways to write one condition of a kind: `saying('Server', 'Booted').no('ScriptFailed', text)`. */
+export function saying<K extends ReasonedKind, Type extends ConditionTypeOf<K>>(
+  _kind: K,
+  _type: Type,
+): {
+  readonly yes: Saying<K, Type>;
+  readonly no: Saying<K, Type>;
+  readonly unknown: Saying<K, Type>;
+} {
+  return {
+    yes: (reason, message) => ({ status: 'True', reason, message }),
+    no: (reason, message) => ({ status: 'False', reason, message }),
+    unknown: (reason, message) => ({ status: 'Unknown', reason, message }),
+  };
 }
 
 const messageLimit = 1024;
@@ -47,6 +88,19 @@ export function findCondition(
   type: string,
 ): Condition | undefined {
   return status?.conditions?.find((condition) => condition.type === type);
+}
+
+/** A stored condition without its stamp, to be said again. */
+export function contentOf({ status, reason, message }: ConditionContent): ConditionContent {
+  return { status, reason, message };
+}
+
+/** Whether the condition is True, whichever generation of the spec it speaks about. */
+export function hasCondition(
+  status: { readonly conditions?: readonly Condition[] | undefined } | undefined,
+  type: string,
+): boolean {
+  return findCondition(status, type)?.status === 'True';
 }
 
 /** Whether the condition is True and speaks about this generation of the spec. */

@@ -32,6 +32,20 @@ export const annotations = {
   candidate: `${group}/candidate`,
 } as const;
 
+/** Our finalizer among those of others. */
+export function withFinalizer({ metadata: { finalizers = [] } }: Finalized): readonly string[] {
+  return finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer];
+}
+
+/** The finalizers of others: what is left when we let go. */
+export function withoutFinalizer({ metadata: { finalizers = [] } }: Finalized): readonly string[] {
+  return finalizers.filter((name) => name !== finalizer);
+}
+
+interface Finalized {
+  readonly metadata: Pick<ObjectMeta, 'finalizers'>;
+}
+
 /** Sorts older objects first. */
 export function ageOf({
   metadata,

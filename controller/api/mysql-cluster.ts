@@ -231,3 +231,6 @@ export const mySQLClusterKind = defineKind({
 export type MySQLClusterSpec = SpecOf<typeof mySQLClusterKind>;
 export type MySQLClusterStatus = StatusOf<typeof mySQLClusterKind>;
 export type MySQLCluster = KubeObject<MySQLClusterSpec, MySQLClusterStatus>;
+
+/** What commits wait for, as it is on record; never better than the truth. */
+export type DurabilityRecord = NonNullable<MySQLClusterStatus['durability']>;

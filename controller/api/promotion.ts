@@ -1,5 +1,6 @@
 /** Promotion: one change of primary, asked for by a person or by the controller; its status is the write-ahead log. */
 import { z } from 'zod';
+import { hasCondition } from './conditions.ts';
 import { immutable, integer, label, mapBy, ref, text, time } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
@@ -111,3 +112,18 @@ export const promotionKind = defineKind({
 export type PromotionSpec = SpecOf<typeof promotionKind>;
 export type PromotionStatus = StatusOf<typeof promotionKind>;
 export type Promotion = KubeObject<PromotionSpec, PromotionStatus>;
+
+/** It has ended, well or not. */
+export function isFinished(promotion: Pick<Promotion, 'status'>): boolean {
+  return hasCondition(promotion.status, 'Finished');
+}
+
+/** It has ended, and the new primary leads. */
+export function hasSucceeded(promotion: Pick<Promotion, 'status'>): boolean {
+  return hasCondition(promotion.status, 'Succeeded');
+}
+
+/** A person asked for it, and its old primary hands over. A dead one is never waited for, whatever the mode says. */
+export function isPlanned(promotion: Pick<Promotion, 'spec'>): boolean {
+  return promotion.spec.mode === 'Graceful' && promotion.spec.trigger === 'Manual';
+}

@@ -1,6 +1,5 @@
 /** Ways in: the hosts of a cluster's members, their databases, and the cloud they are rented from. */
-import { cloudAccountKind, type CloudAccount } from '../api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../api/deployment.ts';
+import { type CloudAccount } from '../api/cloud-account.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import { serverTemplateKind, type ServerTemplate } from '../api/server-template.ts';
 import { serverKind, type Server } from '../api/server.ts';
@@ -12,6 +11,7 @@ import type { Database, Databases, Member as DatabaseMember } from '../database/
 import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
 import type { Credentials } from './credentials.ts';
+import { type Site, siteOf } from '../accounts/site.ts';
 
 export interface ClusterAccessPorts {
   readonly cache: Cache;
@@ -20,10 +20,8 @@ export interface ClusterAccessPorts {
 }
 
 /** What a cluster refers to, and how to reach what it owns. */
-export interface ClusterAccess {
-  readonly deployment: SiteDeployment | undefined;
+export interface ClusterAccess extends Site {
   readonly template: ServerTemplate | undefined;
-  readonly account: CloudAccount | undefined;
   readonly credentials: Credentials | undefined;
   /** Undefined while it has no address, or no key is pinned. */
   host(server: Server): Host | undefined;
@@ -44,9 +42,9 @@ export async function openClusterAccess(
 ): Promise<ClusterAccess> {
   const { namespace = '' } = cluster.metadata;
   const { deploymentRef, serverTemplateRef, engine } = cluster.spec;
-  const deployment = cache.get(siteDeploymentKind, { namespace, name: deploymentRef.name });
   const template = cache.get(serverTemplateKind, { namespace, name: serverTemplateRef.name });
-  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+  const site = siteOf(cache, cluster);
+  const { account } = site;
   const login = account === undefined ? undefined : await loginOf(accounts, account);
   const view = account === undefined ? undefined : await viewOf(accounts, account);
   const host = (server: Server) =>
@@ -69,9 +67,8 @@ export async function openClusterAccess(
     return { server: server.metadata.name, instanceID, address, ...where, database };
   };
   return {
-    deployment,
+    ...site,
     template,
-    account,
     credentials,
     host,
     member,

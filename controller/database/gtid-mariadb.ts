@@ -1,6 +1,6 @@
 /** GTID positions as MariaDB writes them: `domain-server-sequence,…`, one per domain or one per domain and server. Pure. */
 import { AppError } from '../base/errors.ts';
-import type { GtidNotation } from './gtid.ts';
+import type { GtidNotation } from './gtid-notation.ts';
 
 /**
  * How far one domain is. A position says nothing of what came before it, so the highest sequence stands for all below.

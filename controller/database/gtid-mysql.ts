@@ -1,6 +1,6 @@
 /** GTID sets as MySQL writes them: `uuid:1-5:7:tag:3-9,uuid:1`, tagged (8.3 and later) or not. Pure. */
 import { AppError } from '../base/errors.ts';
-import type { GtidNotation } from './gtid.ts';
+import type { GtidNotation } from './gtid-notation.ts';
 
 /** First and last number, both included. */
 type Interval = readonly [bigint, bigint];

@@ -1,6 +1,7 @@
 /** Arithmetic with GTIDs, because MariaDB offers none and a dead server cannot be asked. Pure. */
 import { mariadbGtids } from './gtid-mariadb.ts';
 import { mysqlGtids } from './gtid-mysql.ts';
+import type { GtidNotation } from './gtid-notation.ts';
 import type { Flavor, Gtids } from './port.ts';
 
 export type Comparison = 'Equal' | 'Ahead' | 'Behind' | 'Diverged';
@@ -18,17 +19,6 @@ export interface GtidAlgebra {
   readonly compare: (left: Gtids, right: Gtids) => Comparison;
   /** Identities (as in `Look.identity`) of the servers that the text names as authors. */
   readonly authors: (gtids: Gtids) => ReadonlySet<string>;
-}
-
-/** How one flavor writes its GTIDs, and what it takes to calculate with them once they are read. */
-export interface GtidNotation<Parsed> {
-  /** @throws AppError `database.failed` on what is no GTID text. */
-  readonly parse: (gtids: Gtids) => Parsed;
-  /** Canonical text; empty for nothing. */
-  readonly format: (parsed: Parsed) => Gtids;
-  readonly union: (left: Parsed, right: Parsed) => Parsed;
-  readonly subtract: (left: Parsed, right: Parsed) => Parsed;
-  readonly authors: (parsed: Parsed) => ReadonlySet<string>;
 }
 
 export function algebraOf(flavor: Flavor): GtidAlgebra {

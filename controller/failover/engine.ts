@@ -1,10 +1,10 @@
 /** Carries on with a change of primary from whatever is on record; every step may be repeated, by any controller. */
-import { findCondition } from '../api/conditions.ts';
+import { isFinished, isPlanned } from '../api/promotion.ts';
 import { AppError } from '../base/errors.ts';
 import { catchUp, commitPrimary, newPrimary, promoteWinner } from './commit.ts';
 import { endChange, stopOldAside, tellEnding } from './ending.ts';
 import { detectDeath, fencePrimary, type Choice } from './fence.ts';
-import { isPlanned, Journal, type StepName } from './journal.ts';
+import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
 import { leadAhead, openPrimary, repointReplicas } from './repoint.ts';
 import { goBack } from './roll-back.ts';
@@ -18,7 +18,7 @@ import { blockWrites, preflight, settleTarget } from './switchover.ts';
  */
 export async function carryOn(ports: FailoverPorts, order: Order): Promise<Progress> {
   const journal = new Journal(ports, order.cluster, order.promotion);
-  if (isFinished(order)) return { cluster: order.cluster, promotion: order.promotion };
+  if (isFinished(order.promotion)) return { cluster: order.cluster, promotion: order.promotion };
   await beginChange(ports, order, journal);
   const run = openRun(ports, order, journal);
   const next = await takeSteps(run);
@@ -27,10 +27,6 @@ export async function carryOn(ports: FailoverPorts, order: Order): Promise<Progr
   }
   tellEnding(run);
   return { cluster: journal.cluster, promotion: journal.promotion };
-}
-
-function isFinished({ promotion }: Order): boolean {
-  return findCondition(promotion.status, 'Finished')?.status === 'True';
 }
 
 /** The first record: which epoch this is to make, and who takes writes now. */

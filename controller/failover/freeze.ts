@@ -3,8 +3,7 @@ import { withDeadline } from '../base/abort.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import type { Candidate } from './elect.ts';
-import type { FrozenMember } from './port.ts';
-import { ackersAmong } from './proof.ts';
+import { ackersAmong, type FrozenMember } from './proof.ts';
 import {
   durabilityOf,
   isRestart,

@@ -2,7 +2,7 @@
 import { findCondition, stampConditions, type UnstampedCondition } from '../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
-import { promotionKind, type Promotion, type PromotionStatus } from '../api/promotion.ts';
+import { isPlanned, promotionKind, type Promotion, type PromotionStatus } from '../api/promotion.ts';
 import type { Reason } from '../api/reasons.ts';
 import { timestamp } from '../base/clock.ts';
 import type { FailoverPorts } from './port.ts';
@@ -42,11 +42,6 @@ const plannedSteps: readonly StepName[] = ['Preflight', 'BlockWrites', ...allEnd
 const failoverSteps: readonly StepName[] = ['Detect', 'Fence', ...allEndWith];
 
 const textLimit = 1024;
-
-/** A planned change has a living old primary; a dead one is never waited for, whatever the mode says. */
-export function isPlanned({ spec }: Promotion): boolean {
-  return spec.mode === 'Graceful' && spec.trigger === 'Manual';
-}
 
 /** Holds both objects as last written. What is staged with `leave` and `add` is stored with the next `enter`. */
 export class Journal {

@@ -1,7 +1,7 @@
 /** What a person reads when the controller may not decide alone, and the two commands that do. Pure. */
 import { apiVersion } from '../api/meta.ts';
-import type { MySQLCluster } from '../api/mysql-cluster.ts';
-import { ackersAmong, surelyRequired, type DurabilityRecord } from './proof.ts';
+import type { DurabilityRecord, MySQLCluster } from '../api/mysql-cluster.ts';
+import { ackersAmong, surelyRequired } from './proof.ts';
 
 export interface LossFacts {
   readonly cluster: MySQLCluster;

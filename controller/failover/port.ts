@@ -3,7 +3,7 @@ import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Promotion } from '../api/promotion.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import type { Failpoints } from '../base/failpoints.ts';
-import type { Gtids, Member, Source } from '../database/port.ts';
+import type { Member, Source } from '../database/port.ts';
 import type { Events, Kube } from '../kube/port.ts';
 import type { Finding } from '../supervision/port.ts';
 import type { FailoverMetrics } from './metrics.ts';
@@ -40,13 +40,6 @@ export interface Moved {
 
 /** How a member of the cluster follows its primary; made where the cluster's passwords are known. */
 export type SourceOf = (primary: Member, acknowledges: boolean) => Promise<Source>;
-
-/** A replica that acknowledges nothing any more, and what it holds. */
-export interface FrozenMember {
-  readonly server: string;
-  readonly received: Gtids;
-  readonly executed: Gtids;
-}
 
 /** Made once per cluster and pass: `router` and `sourceOf` know the cluster. */
 export interface FailoverPorts {

@@ -1,11 +1,17 @@
 /** What is proven about a dead primary: that it can acknowledge nothing more, and who holds all it acknowledged. Pure. */
-import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
+import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 import type { PromotionStatus } from '../api/promotion.ts';
 import type { GtidAlgebra } from '../database/gtid.ts';
 import type { Flavor, Gtids, Replication } from '../database/port.ts';
 
-export type DurabilityRecord = NonNullable<MySQLClusterStatus['durability']>;
 export type StopProof = NonNullable<PromotionStatus['proofs']>[number]['type'];
+
+/** A replica that acknowledges nothing any more, and what it holds. */
+export interface FrozenMember {
+  readonly server: string;
+  readonly received: Gtids;
+  readonly executed: Gtids;
+}
 
 /** What a server held when it was stopped from receiving or writing. */
 export interface Holding {

@@ -1,9 +1,10 @@
 /** The way back, open until the commit: the old primary stays what it was, in the new epoch. */
+import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 import { withDeadline } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import type { Ending } from './journal.ts';
-import { amendDurability, type DurabilityRecord } from './proof.ts';
+import { amendDurability } from './proof.ts';
 import {
   durabilityOf,
   isRestart,

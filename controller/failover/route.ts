@@ -1,10 +1,10 @@
 /** UpdateProxies, UpdateDNS and VerifyWrites: clients are led to the new primary, and a write proves that it serves. */
+import { isPlanned } from '../api/promotion.ts';
 import type { Instant } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import { beatPeriod } from '../supervision/port.ts';
 import { newPrimary } from './commit.ts';
-import { isPlanned } from './journal.ts';
 import type { Moved } from './port.ts';
 import { attemptPart, limits, withinLimit, type Next, type Run } from './run.ts';
 

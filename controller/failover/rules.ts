@@ -1,8 +1,8 @@
 /** The decisions a change of primary rests on, in one object: a test that switches one off must see writes get lost. */
+import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 import type { Millis } from '../base/clock.ts';
 import type { Gtids, Member, Stamp } from '../database/port.ts';
-import type { FrozenMember } from './port.ts';
-import { neededFrozen, type DurabilityRecord } from './proof.ts';
+import { neededFrozen, type FrozenMember } from './proof.ts';
 
 export interface Rules {
   /** How many ackers must be frozen. */

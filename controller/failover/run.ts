@@ -6,7 +6,7 @@ import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
 import type { Look, Member, Stamp } from '../database/port.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Moved, Order } from './port.ts';
-import type { DurabilityRecord } from './proof.ts';
+import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 
 /** `go`: the next step. `ended`: the Promotion has. Else it is tried again after a while. */
 export type Next = 'go' | 'ended' | { readonly after: Millis };

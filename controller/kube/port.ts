@@ -1,4 +1,5 @@
 /** The API server as kinds see it: live calls (`Kube`), the local cache (`Cache`) and events. Types only. */
+import type { EventNote } from '../api/event-notes.ts';
 import type { AnyObject, ObjectKey, ObjectMeta } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Millis } from '../base/clock.ts';
@@ -113,4 +114,6 @@ export interface CacheFilter {
 export interface Events {
   normal(about: AnyObject, reason: string, message: string): void;
   warning(about: AnyObject, reason: string, message: string): void;
+  /** Each in its turn. */
+  tell(about: AnyObject, notes: readonly EventNote[]): void;
 }

@@ -5,7 +5,7 @@ import { serverArrayKind } from '../api/server-array.ts';
 import { timestamp, type Instant } from '../base/clock.ts';
 import { breakerWindow, type Removal } from '../breaker/limits.ts';
 import type { Cache } from '../kube/port.ts';
-import type { ServerOwner } from './servers.ts';
+import type { AutomaticRemovals, ServerOwner } from './servers.ts';
 
 /** How the breaker's ledger names an owner. */
 export function scopeOf({ kind, metadata }: ServerOwner): string {
@@ -23,13 +23,11 @@ export function recordedRemovals(cache: Cache): readonly Removal[] {
   );
 }
 
-type Recorded = NonNullable<ServerOwner['status']>['automaticRemovals'];
-
 /**
  * The record once `count` more Servers go. At most 32 entries: older ones are added up under the later time, which only
  * makes the breaker stricter.
  */
-export function removalsAfter(recorded: Recorded, count: number, now: Instant): Recorded {
+export function removalsAfter(recorded: AutomaticRemovals, count: number, now: Instant): AutomaticRemovals {
   const recent = (recorded ?? []).filter(({ time }) => now - Date.parse(time) < breakerWindow);
   const all = count === 0 ? recent : [...recent, { time: timestamp(now), count }];
   if (all.length === 0) return undefined;

@@ -1,13 +1,29 @@
 /** Finds the Servers of an array or a cluster, makes one, and lets them go; every action is safe to repeat. */
-import { apiVersion, labels } from '../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../api/mysql-cluster.ts';
-import { serverArrayKind, type ServerArray } from '../api/server-array.ts';
+import { apiVersion, labels, type AnyObject } from '../api/meta.ts';
+import { mySQLClusterKind } from '../api/mysql-cluster.ts';
+import { serverArrayKind } from '../api/server-array.ts';
 import { serverKind, type Server } from '../api/server.ts';
-import { hasCode } from '../base/errors.ts';
+import { AppError, hasCode } from '../base/errors.ts';
 import { randomName } from '../base/random-name.ts';
 import type { Cache, Kube, NewObject } from '../kube/port.ts';
 
-export type ServerOwner = ServerArray | MySQLCluster;
+/** An object of a kind that owns Servers. */
+export interface ServerOwner extends AnyObject {
+  readonly spec: {
+    readonly deploymentRef: { readonly name: string };
+    readonly serverTemplateRef: { readonly name: string };
+  };
+  readonly status?: { readonly automaticRemovals?: AutomaticRemovals } | undefined;
+}
+
+/** What was removed without a person having asked, as owners record it. */
+export type AutomaticRemovals = readonly { readonly time: string; readonly count: number }[] | undefined;
+
+/** By the owner's kind: the label that names it on its Servers, and those that end when it lets them go. */
+const ownerMarks: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  [serverArrayKind.kind]: [labels.array],
+  [mySQLClusterKind.kind]: [labels.cluster, labels.role],
+};
 
 /** What is particular to one new Server; everything else comes from its owner. */
 export interface ServerWish {
@@ -48,8 +64,7 @@ export async function releaseServers(
   owner: ServerOwner,
   servers: readonly Server[],
 ): Promise<void> {
-  const marks = isArray(owner) ? [labels.array] : [labels.cluster, labels.role];
-  const without = Object.fromEntries(marks.map((label) => [label, null]));
+  const without = Object.fromEntries(marksOf(owner).map((label) => [label, null]));
   for (const server of servers) {
     const owners = server.metadata.ownerReferences ?? [];
     const ownerReferences = owners.filter(({ uid }) => uid !== owner.metadata.uid);
@@ -60,8 +75,7 @@ export async function releaseServers(
 function draftServer(owner: ServerOwner, { zone, revision, ...marks }: ServerWish): NewObject<Server> {
   const { name, namespace, uid } = owner.metadata;
   const { deploymentRef, serverTemplateRef } = owner.spec;
-  const kind = isArray(owner) ? serverArrayKind.kind : mySQLClusterKind.kind;
-  const reference = { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: false };
+  const reference = { apiVersion, kind: owner.kind, name, uid, controller: true, blockOwnerDeletion: false };
   return {
     apiVersion,
     kind: serverKind.kind,
@@ -85,9 +99,11 @@ function draftServer(owner: ServerOwner, { zone, revision, ...marks }: ServerWis
 }
 
 function ownerLabel(owner: ServerOwner): string {
-  return isArray(owner) ? labels.array : labels.cluster;
+  return marksOf(owner)[0];
 }
 
-function isArray(owner: ServerOwner): boolean {
-  return owner.kind === serverArrayKind.kind;
+function marksOf({ kind }: ServerOwner): readonly [string, ...string[]] {
+  const marks = ownerMarks[kind];
+  if (marks === undefined) throw new AppError('invariant', `${kind} owns no Servers`);
+  return marks;
 }

@@ -1,6 +1,5 @@
 /** Reads what the ways to a cluster depend on: its servers, its neighbors, the hosts with proxies, and its DNS. */
-import { cloudAccountKind, type CloudAccount } from '../api/cloud-account.ts';
-import { siteDeploymentKind } from '../api/deployment.ts';
+import { type CloudAccount } from '../api/cloud-account.ts';
 import { mySQLClusterKind, type MySQLCluster } from '../api/mysql-cluster.ts';
 import { serverArrayKind } from '../api/server-array.ts';
 import { serverKind, type Server } from '../api/server.ts';
@@ -12,6 +11,7 @@ import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
 import { proxyServersOf } from './model.ts';
 import { ownArrays, type RouteContext } from './verdict.ts';
+import { siteOf } from '../accounts/site.ts';
 
 export interface ProxyHost {
   readonly server: Server;
@@ -30,12 +30,11 @@ export class RouteSources {
 
   around(cluster: MySQLCluster): RouteContext {
     const { namespace = '', uid } = cluster.metadata;
-    const key = { namespace, name: cluster.spec.deploymentRef.name };
     const arrays = this.#cache.list(serverArrayKind, { namespace }).map(({ metadata }) => metadata.name);
     const clusters = this.#cache.list(mySQLClusterKind, { namespace });
     return {
       cluster,
-      deployment: this.#cache.get(siteDeploymentKind, key),
+      deployment: siteOf(this.#cache, cluster).deployment,
       arrays: new Set(arrays),
       others: clusters.filter(({ metadata }) => metadata.uid !== uid),
     };
@@ -64,8 +63,7 @@ export class RouteSources {
   }
 
   #account(cluster: MySQLCluster): CloudAccount {
-    const { deployment } = this.around(cluster);
-    const account = this.#cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+    const { account } = siteOf(this.#cache, cluster);
     if (account !== undefined) return account;
     const { name } = cluster.spec.deploymentRef;
     throw new AppError('cloud.account-not-ready', `Deployment/${name} or its CloudAccount is gone`);

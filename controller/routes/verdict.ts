@@ -2,17 +2,15 @@
 import type { SiteDeployment } from '../api/deployment.ts';
 import { ageOf } from '../api/meta.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
-import type { Reason } from '../api/reasons.ts';
 import type { Report } from '../balancer/fleet.ts';
 import { renderConfig } from '../balancer/render.ts';
 import type { Published } from '../dns/publisher.ts';
 import { explainFailure, misplacedName } from './records.ts';
 import { proxyModelOf, type Route } from './model.ts';
+import type { ReasonOf } from '../api/conditions.ts';
 
-export interface EndpointsCondition {
-  readonly reason: Reason<'MySQLCluster', 'EndpointsReady'>;
-  readonly message: string;
-}
+/** What `EndpointsReady` says. */
+export type EndpointsCondition = ReasonOf<'MySQLCluster', 'EndpointsReady'>;
 
 export interface RouteContext {
   readonly cluster: MySQLCluster;

@@ -1,4 +1,5 @@
 /** Writes Kubernetes Events: the same one counted rather than repeated, and never a stream of them. */
+import type { EventNote } from '../api/event-notes.ts';
 import type { AnyObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Clock, Millis } from '../base/clock.ts';
@@ -65,6 +66,10 @@ export class Recorder implements Events {
 
   warning(about: AnyObject, reason: string, message: string): void {
     this.#record({ about, type: 'Warning', reason, message });
+  }
+
+  tell(about: AnyObject, notes: readonly EventNote[]): void {
+    for (const note of notes) this.#record({ about, ...note });
   }
 
   /** Resolves when everything recorded so far is written or given up. */

@@ -1,4 +1,5 @@
 /** An in-memory API server behind the `Kube` port, with its cache. Passes the contract suite the real client passes. */
+import type { EventNote } from '../../controller/api/event-notes.ts';
 import { applyMergePatch, mergePatchFor } from '../../controller/kube/merge-patch.ts';
 import { decode, isKind } from '../../controller/kube/decode.ts';
 import { Stores } from '../../controller/runtime/stores.ts';
@@ -300,6 +301,10 @@ export class FakeEvents implements Events {
 
   warning(about: AnyObject, reason: string, message: string): void {
     this.recorded.push({ type: 'Warning', about: keyText(keyOf(about)), reason, message });
+  }
+
+  tell(about: AnyObject, notes: readonly EventNote[]): void {
+    this.recorded.push(...notes.map((note) => ({ about: keyText(keyOf(about)), ...note })));
   }
 }
 

@@ -1,8 +1,12 @@
 /** Keeps replicas in line and commits waiting, as little as a simulation needs, in the order that is always safe. */
-import { mySQLClusterKind, type MySQLCluster } from '../../controller/api/mysql-cluster.ts';
+import {
+  mySQLClusterKind,
+  type DurabilityRecord,
+  type MySQLCluster,
+} from '../../controller/api/mysql-cluster.ts';
 import { timestamp, type Clock, type Instant } from '../../controller/base/clock.ts';
 import type { Look, Member, Stamp } from '../../controller/database/port.ts';
-import { amendDurability, type DurabilityRecord } from '../../controller/failover/proof.ts';
+import { amendDurability } from '../../controller/failover/proof.ts';
 import type { Kube } from '../../controller/kube/port.ts';
 import type { FailoverWorld } from './failover-world.ts';
 import type { MortalProcess } from './mortal.ts';

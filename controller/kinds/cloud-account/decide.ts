@@ -1,18 +1,31 @@
 /** What the probe of an account means, condition by condition. Pure. */
-import type { UnstampedCondition } from '../../api/conditions.ts';
-import type { Reason } from '../../api/reasons.ts';
-import type { Observed } from './observe.ts';
-import type { Failure } from './probe.ts';
+import type { CloudAccount } from '../../api/cloud-account.ts';
+import type { ConditionTypeOf, ConditionOf } from '../../api/conditions.ts';
+import type { LoginKey } from './act.ts';
+import type { Instant } from '../../base/clock.ts';
+import type { Failure, Probe } from './probe.ts';
 
-/** A verdict whose reason is one of this kind's. */
-type Opinion<Type extends 'Ready' | 'CredentialsValid' | 'PermissionsVerified' | 'CapacityAvailable'> =
-  UnstampedCondition & { readonly type: Type; readonly reason: Reason<'CloudAccount', Type> };
+export interface Observed {
+  readonly now: Instant;
+  readonly account: CloudAccount;
+  readonly probe: Probe;
+  readonly loginKey: LoginKey;
+  /** Machines counted against maxServers; undefined before the first sweep. */
+  readonly servers: number | undefined;
+  /** What AWS said when a launch met a quota in the last minutes. */
+  readonly quota: string | undefined;
+}
+
+/** With its type, since some are said again as Reconciling. */
+type Typed<Type extends ConditionTypeOf<'CloudAccount'>> = ConditionOf<'CloudAccount', Type> & {
+  readonly type: Type;
+};
 
 export interface Plan {
-  readonly ready: Opinion<'Ready'>;
-  readonly credentials: Opinion<'CredentialsValid'>;
-  readonly permissions: Opinion<'PermissionsVerified'>;
-  readonly capacity: Opinion<'CapacityAvailable'>;
+  readonly ready: Typed<'Ready'>;
+  readonly credentials: Typed<'CredentialsValid'>;
+  readonly permissions: Typed<'PermissionsVerified'>;
+  readonly capacity: Typed<'CapacityAvailable'>;
 }
 
 export function decide(observed: Observed): Plan {
@@ -24,7 +37,7 @@ export function decide(observed: Observed): Plan {
   };
 }
 
-function credentialsCondition({ probe, account }: Observed): Opinion<'CredentialsValid'> {
+function credentialsCondition({ probe, account }: Observed): Typed<'CredentialsValid'> {
   const type = 'CredentialsValid';
   const { identity } = probe;
   if (!('code' in identity)) {
@@ -44,13 +57,13 @@ function credentialsCondition({ probe, account }: Observed): Opinion<'Credential
 function credentialsReason(
   { code, awsCode }: Failure,
   credentialsType: Observed['account']['spec']['credentials']['type'],
-): Opinion<'CredentialsValid'>['reason'] {
+): Typed<'CredentialsValid'>['reason'] {
   if (code === 'cloud.account-not-ready' || awsCode === 'CredentialsProviderError') return 'NoCredentials';
   if (awsCode.startsWith('ExpiredToken') || awsCode === 'RequestExpired') return 'Expired';
   return code === 'cloud.denied' && credentialsType === 'AssumeRole' ? 'AssumeRoleDenied' : 'Rejected';
 }
 
-function permissionsCondition({ probe }: Observed): Opinion<'PermissionsVerified'> {
+function permissionsCondition({ probe }: Observed): Typed<'PermissionsVerified'> {
   const type = 'PermissionsVerified';
   const { identity, denied, ec2 } = probe;
   if ('code' in identity || ec2 !== undefined) {
@@ -64,7 +77,7 @@ function permissionsCondition({ probe }: Observed): Opinion<'PermissionsVerified
   return { type, status: 'False', reason: 'ActionsDenied', message };
 }
 
-function capacityCondition({ servers, account, quota }: Observed): Opinion<'CapacityAvailable'> {
+function capacityCondition({ servers, account, quota }: Observed): Typed<'CapacityAvailable'> {
   const type = 'CapacityAvailable';
   const { maxServers } = account.spec;
   const count = servers ?? 0;
@@ -77,8 +90,8 @@ function capacityCondition({ servers, account, quota }: Observed): Opinion<'Capa
 }
 
 /** The first thing in the way, in the order in which a person has to mend them. */
-function readyCondition({ probe, loginKey, account }: Observed): Opinion<'Ready'> {
-  const no = (reason: Opinion<'Ready'>['reason'], message: string): Opinion<'Ready'> => ({
+function readyCondition({ probe, loginKey, account }: Observed): Typed<'Ready'> {
+  const no = (reason: Typed<'Ready'>['reason'], message: string): Typed<'Ready'> => ({
     type: 'Ready',
     status: 'False',
     reason,
@@ -103,7 +116,7 @@ function isAboutIdentity({ code }: Failure): boolean {
   return code === 'cloud.credentials' || code === 'cloud.denied' || code === 'cloud.account-not-ready';
 }
 
-function reasonOf({ code }: Failure): Opinion<'Ready'>['reason'] {
+function reasonOf({ code }: Failure): Typed<'Ready'>['reason'] {
   if (code === 'cloud.throttled') return 'Throttled';
   return code === 'cloud.credentials' ? 'CredentialsInvalid' : 'EndpointUnreachable';
 }

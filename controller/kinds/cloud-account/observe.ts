@@ -8,8 +8,9 @@ import type { Instant } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
-import { ensureLoginKey, type LoginKey } from './act.ts';
-import type { LaunchSample, Probe, Probes } from './probe.ts';
+import { ensureLoginKey } from './act.ts';
+import type { LaunchSample, Probes } from './probe.ts';
+import type { Observed } from './decide.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
@@ -17,17 +18,6 @@ export interface ObservePorts {
   readonly accounts: Accounts;
   readonly probes: Probes;
   readonly controllerNamespace: string;
-}
-
-export interface Observed {
-  readonly now: Instant;
-  readonly account: CloudAccount;
-  readonly probe: Probe;
-  readonly loginKey: LoginKey;
-  /** Machines counted against maxServers; undefined before the first sweep. */
-  readonly servers: number | undefined;
-  /** What AWS said when a launch met a quota in the last minutes. */
-  readonly quota: string | undefined;
 }
 
 const quotaMemory = 300_000;

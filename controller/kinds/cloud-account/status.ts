@@ -4,7 +4,7 @@ import type { CloudAccountStatus } from '../../api/cloud-account.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Plan } from './decide.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './decide.ts';
 
 export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
   const { account, now, probe, loginKey, servers } = observed;

@@ -1,12 +1,23 @@
 /** What a deployment amounts to: how its members are, and whether it may go. Pure. */
-import type { Reason } from '../../api/reasons.ts';
-import { findCondition, isTrue } from '../../api/conditions.ts';
+import type { CloudAccount } from '../../api/cloud-account.ts';
+import { findCondition, isTrue, type ReasonOf } from '../../api/conditions.ts';
+import type { LoadBalancer } from '../../api/load-balancer.ts';
+import type { SiteDeployment } from '../../api/deployment.ts';
 import type { Server } from '../../api/server.ts';
-import type { Observed } from './observe.ts';
+import type { InputProblem } from '../../inputs/resolve.ts';
+import type { Instant } from '../../base/clock.ts';
 
-export interface Opinion<Type extends 'Ready' | 'InputsResolved'> {
-  readonly reason: Reason<'Deployment', Type>;
-  readonly message: string;
+export interface Observed {
+  readonly now: Instant;
+  readonly deployment: SiteDeployment;
+  /** Undefined when there is no such CloudAccount. */
+  readonly account: CloudAccount | undefined;
+  readonly isAllowed: boolean;
+  /** Values that cannot be read. */
+  readonly inputProblems: readonly Pick<InputProblem, 'reason' | 'message'>[];
+  readonly servers: readonly Server[];
+  /** Oldest first. */
+  readonly balancers: readonly LoadBalancer[];
 }
 
 export interface Counts {
@@ -17,8 +28,8 @@ export interface Counts {
 }
 
 export interface Plan {
-  readonly ready: Opinion<'Ready'>;
-  readonly inputs: Opinion<'InputsResolved'>;
+  readonly ready: ReasonOf<'Deployment', 'Ready'>;
+  readonly inputs: ReasonOf<'Deployment', 'InputsResolved'>;
   readonly counts: Counts;
   /** Its deletion was asked for and nothing refers to it any more. */
   readonly mayGo: boolean;
@@ -43,8 +54,8 @@ export function decide(observed: Observed): Plan {
 /** What stands in the way before members matter. */
 function obstacleCondition(
   { deployment, account, isAllowed }: Observed,
-  inputs: Opinion<'InputsResolved'>,
-): Opinion<'Ready'> | undefined {
+  inputs: ReasonOf<'Deployment', 'InputsResolved'>,
+): ReasonOf<'Deployment', 'Ready'> | undefined {
   const name = deployment.spec.accountRef.name;
   const { namespace = '' } = deployment.metadata;
   if (account === undefined) {
@@ -68,7 +79,7 @@ function obstacleCondition(
   return undefined;
 }
 
-function membersCondition(servers: readonly Server[]): Opinion<'Ready'> {
+function membersCondition(servers: readonly Server[]): ReasonOf<'Deployment', 'Ready'> {
   if (servers.length === 0) return { reason: 'Empty', message: 'There are no members yet.' };
   const unready = servers.filter((server) => !isTrue(server, 'Ready'));
   if (unready.length === 0) {
@@ -82,7 +93,7 @@ function membersCondition(servers: readonly Server[]): Opinion<'Ready'> {
   };
 }
 
-function leavingCondition(servers: readonly Server[]): Opinion<'Ready'> {
+function leavingCondition(servers: readonly Server[]): ReasonOf<'Deployment', 'Ready'> {
   const names = servers.slice(0, 10).map((server) => `Server/${server.metadata.name}`);
   const more = servers.length > names.length ? ' and others' : '';
   return {
@@ -91,13 +102,13 @@ function leavingCondition(servers: readonly Server[]): Opinion<'Ready'> {
   };
 }
 
-function inputsCondition({ deployment, inputProblems }: Observed): Opinion<'InputsResolved'> {
+function inputsCondition({ deployment, inputProblems }: Observed): ReasonOf<'Deployment', 'InputsResolved'> {
   const [first] = inputProblems;
   const count = deployment.spec.inputs?.length ?? 0;
   if (first === undefined) return { reason: 'Resolved', message: `${count} inputs resolved.` };
   const message = inputProblems.map((problem) => problem.message).join(' ');
   return {
-    reason: first.reason as Opinion<'InputsResolved'>['reason'],
+    reason: first.reason as ReasonOf<'Deployment', 'InputsResolved'>['reason'],
     message: `${message} Servers keep their current value.`,
   };
 }

@@ -1,31 +1,19 @@
 /** Reads what a deployment depends on: its account, its inputs, its servers and its load balancers. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import { cloudAccountKind } from '../../api/cloud-account.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
-import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
+import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { ageOf } from '../../api/meta.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { serverKind } from '../../api/server.ts';
 import { isAllowed } from '../../accounts/gate.ts';
 import type { Instant } from '../../base/clock.ts';
-import { chooseInputs, describeSource, type InputProblem } from '../../inputs/resolve.ts';
+import { chooseInputs, describeSource } from '../../inputs/resolve.ts';
 import { readSources } from '../../inputs/sources.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import type { Observed } from './decide.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
   readonly cache: Cache;
-}
-
-export interface Observed {
-  readonly now: Instant;
-  readonly deployment: SiteDeployment;
-  /** Undefined when there is no such CloudAccount. */
-  readonly account: CloudAccount | undefined;
-  readonly isAllowed: boolean;
-  /** Values that cannot be read. */
-  readonly inputProblems: readonly Pick<InputProblem, 'reason' | 'message'>[];
-  readonly servers: readonly Server[];
-  /** Oldest first. */
-  readonly balancers: readonly LoadBalancer[];
 }
 
 export async function observe(

@@ -3,13 +3,21 @@ import { findCondition } from '../../api/conditions.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
-import { finalizer, keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import {
+  finalizer,
+  keyOf,
+  withoutFinalizer,
+  withFinalizer,
+  type AnyObject,
+  type ObjectKey,
+} from '../../api/meta.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { accountStanding } from '../../api/standing.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { decide, type Plan } from './decide.ts';
-import { observe, type Observed } from './observe.ts';
+import { observe } from './observe.ts';
+import type { Observed } from './decide.ts';
 import { statusOf } from './status.ts';
 
 export interface DeploymentPorts {
@@ -47,7 +55,7 @@ async function reconcile(
   if (deployment === undefined) return {};
   const { deletionTimestamp, finalizers = [] } = deployment.metadata;
   if (deletionTimestamp === undefined && !finalizers.includes(finalizer)) {
-    await ports.kube.setFinalizers(siteDeploymentKind, deployment, [...finalizers, finalizer]);
+    await ports.kube.setFinalizers(siteDeploymentKind, deployment, withFinalizer(deployment));
     return { after: 0 };
   }
   const observed = await observe(ports, deployment, context.now);
@@ -56,8 +64,7 @@ async function reconcile(
   announce(ports.events, observed, plan);
   announceInputs(ports.events, observed, plan);
   if (plan.mayGo) {
-    const others = finalizers.filter((name) => name !== finalizer);
-    await ports.kube.setFinalizers(siteDeploymentKind, written, others);
+    await ports.kube.setFinalizers(siteDeploymentKind, written, withoutFinalizer(written));
     return {};
   }
   return { after: plan.inputs.reason === 'Resolved' ? checkPeriod : retryPeriod };

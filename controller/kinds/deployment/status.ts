@@ -5,7 +5,7 @@ import type { SiteDeploymentStatus } from '../../api/deployment.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Plan } from './decide.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './decide.ts';
 
 export function statusOf(
   { deployment, balancers, now }: Observed,

@@ -2,7 +2,7 @@
 import { findCondition } from '../../api/conditions.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { Events } from '../../kube/port.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import type { Findings } from './status.ts';
 import type { SeenFrontend } from './view.ts';
 
@@ -20,8 +20,7 @@ export function announce(events: Events, { balancer }: Observed, { view, conditi
   for (const { condition, reason, event, type } of headlines) {
     const { reason: current, message } = now[condition];
     if (current !== reason || reasonBefore(balancer, condition) === reason) continue;
-    if (type === 'Warning') events.warning(balancer, event, message);
-    else events.normal(balancer, event, message);
+    events.tell(balancer, [{ type, reason: event, message }]);
   }
   if (conditions.ready.reason === 'Serving' && reasonBefore(balancer, 'Ready') === 'Maintenance') {
     events.normal(balancer, 'MaintenanceOff', 'Requests go to the servers again.');

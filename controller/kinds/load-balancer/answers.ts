@@ -1,7 +1,7 @@
 /** What the front ends' HAProxies count of each server's answers, for whoever watches servers for errors. Pure. */
 import type { AnswerCount } from '../../load-reports/load-reports.ts';
 import { machineOf } from './model.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import type { View } from './view.ts';
 
 /** Every counter of every HAProxy that answers; one process of a server in one backend is one counter. */

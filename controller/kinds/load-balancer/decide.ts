@@ -1,24 +1,25 @@
 /** What a load balancer says of itself, from what its front ends report. Pure. */
+import type { ReasonOf } from '../../api/conditions.ts';
+import type { Observed } from './observed.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import { annotations } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
-import { certificatesCondition, type CertificatesOpinion } from './certificates.ts';
-import type { Observed } from './observe.ts';
+import { replaceCommand } from './certificates.ts';
+import type { Millis } from '../../base/clock.ts';
 import { hidesMembers } from './problems.ts';
 import type { Rollout } from './rollout.ts';
 import type { SeenFrontend, View } from './view.ts';
 
-export interface Opinion<Type extends 'Ready' | 'ConfigApplied' | 'BackendsHealthy'> {
-  readonly reason: Reason<'LoadBalancer', Type>;
-  readonly message: string;
+export interface Conditions {
+  readonly certificates: ReasonOf<'LoadBalancer', 'CertificatesValid'>;
+  readonly ready: ReasonOf<'LoadBalancer', 'Ready'>;
+  readonly config: ReasonOf<'LoadBalancer', 'ConfigApplied'>;
+  readonly backends: ReasonOf<'LoadBalancer', 'BackendsHealthy'>;
 }
 
-export interface Conditions {
-  readonly certificates: CertificatesOpinion;
-  readonly ready: Opinion<'Ready'>;
-  readonly config: Opinion<'ConfigApplied'>;
-  readonly backends: Opinion<'BackendsHealthy'>;
-}
+const day: Millis = 24 * 3_600_000;
+/** People are told so long before. */
+const notice: Millis = 14 * day;
 
 /** Reasons of ConfigApplied that a person has to do something about. */
 const mistakes = new Set<string>([
@@ -41,7 +42,7 @@ export function decide(observed: Observed, view: View, rollout: Rollout): Condit
 }
 
 /** Whether a person has to do something. */
-export function isMistake({ reason }: Opinion<'ConfigApplied'>): boolean {
+export function isMistake({ reason }: ReasonOf<'LoadBalancer', 'ConfigApplied'>): boolean {
   return mistakes.has(reason);
 }
 
@@ -54,7 +55,7 @@ function configCondition(
   { balancer, problem, frontends }: Observed,
   view: View,
   rollout: Rollout,
-): Opinion<'ConfigApplied'> {
+): ReasonOf<'LoadBalancer', 'ConfigApplied'> {
   if (problem !== undefined)
     return { ...problem, message: `${problem.message} ${describeKept(balancer.status?.configHash)}` };
   if (frontends.length === 0) {
@@ -74,7 +75,7 @@ function trialCondition(
   { metadata }: LoadBalancer,
   view: View,
   { current }: Rollout,
-): Opinion<'ConfigApplied'> | undefined {
+): ReasonOf<'LoadBalancer', 'ConfigApplied'> | undefined {
   if (current === undefined || current.configHash !== view.hash) return undefined;
   const { canary, configHash, stopMessage } = current;
   const waiting = view.frontends.filter(
@@ -93,7 +94,7 @@ function trialCondition(
   return { reason: 'CanaryFailed', message };
 }
 
-function sharedPortCondition(view: View): Opinion<'ConfigApplied'> | undefined {
+function sharedPortCondition(view: View): ReasonOf<'LoadBalancer', 'ConfigApplied'> | undefined {
   for (const { server, report } of view.frontends) {
     const [stranger] = report.silentSince === undefined ? (report.observation?.strangers ?? []) : [];
     if (stranger === undefined) continue;
@@ -111,7 +112,7 @@ function shortHash(hash: string): string {
   return hash.slice(0, 4);
 }
 
-function troubleOf(view: View): Opinion<'ConfigApplied'> | undefined {
+function troubleOf(view: View): ReasonOf<'LoadBalancer', 'ConfigApplied'> | undefined {
   const troubled = (kind: string) => view.frontends.find(({ report }) => report.trouble?.kind === kind);
   const rejected = troubled('rejected');
   if (rejected !== undefined) {
@@ -137,7 +138,7 @@ function describeTrouble({ server, report }: SeenFrontend): string {
   return `${server.metadata.name}: ${report.trouble?.message ?? ''}`;
 }
 
-function progressOf({ frontends }: View): Opinion<'ConfigApplied'> {
+function progressOf({ frontends }: View): ReasonOf<'LoadBalancer', 'ConfigApplied'> {
   const current = frontends.filter(({ isCurrent }) => isCurrent).length;
   const count = `${current} of ${frontends.length} front ends run the wanted configuration.`;
   return current === frontends.length && current > 0
@@ -151,7 +152,7 @@ function describeKept(hash: string | undefined): string {
     : `The running configuration (hash ${shortHash(hash)}) stays in force.`;
 }
 
-function backendsCondition({ frontends, up, down }: View): Opinion<'BackendsHealthy'> {
+function backendsCondition({ frontends, up, down }: View): ReasonOf<'LoadBalancer', 'BackendsHealthy'> {
   if (frontends.every(({ running }) => running === undefined)) {
     return { reason: 'StatsUnavailable', message: 'No front end can be asked.' };
   }
@@ -169,7 +170,7 @@ function readyCondition(
   { balancer }: Observed,
   view: View,
   { config, backends }: Pick<Conditions, 'config' | 'backends'>,
-): Opinion<'Ready'> {
+): ReasonOf<'LoadBalancer', 'Ready'> {
   if (balancer.spec.suspend)
     return { reason: 'Suspended', message: 'spec.suspend is set; nothing is changed.' };
   if (config.reason === 'PortShared') return { reason: 'PortShared', message: config.message };
@@ -188,4 +189,31 @@ function readyCondition(
     reason: 'Serving',
     message: `${serving} of ${view.frontends.length} front ends serve ${view.up.length} servers.`,
   };
+}
+
+/** What to say of them all: the worst first. Whether they are accepted is between a site and its visitors. */
+export function certificatesCondition({
+  balancer,
+  problem,
+  certificates,
+  now,
+}: Observed): ReasonOf<'LoadBalancer', 'CertificatesValid'> {
+  if (problem?.reason === 'CertificateUnusable') return { reason: 'Unusable', message: problem.message };
+  if (certificates.size === 0) return { reason: 'NotUsed', message: 'No listener speaks HTTPS.' };
+  const all = [...certificates].toSorted(([, a], [, b]) => a.expiresAt - b.expiresAt);
+  const [name, soonest] = all[0]!;
+  const date = new Date(soonest.expiresAt).toISOString().slice(0, 10);
+  const renew = `Renew it and replace the Secret: ${replaceCommand(soonest.secret)}`;
+  const what = `Listener ${name}: the certificate in Secret/${soonest.secret}`;
+  if (soonest.expiresAt <= now)
+    return { reason: 'Expired', message: `${what} expired on ${date}. ${renew}.` };
+  const host = balancer.spec.dns?.name;
+  const wrong = all.find(([, certificate]) => host !== undefined && !certificate.isFor(host));
+  if (wrong !== undefined) {
+    const message = `Listener ${wrong[0]}: the certificate in Secret/${wrong[1].secret} is not for ${host}.`;
+    return { reason: 'WrongName', message };
+  }
+  return soonest.expiresAt - now < notice
+    ? { reason: 'ExpiresSoon', message: `${what} expires on ${date}. ${renew}.` }
+    : { reason: 'Valid', message: `All are valid until ${date} or longer.` };
 }

@@ -4,7 +4,7 @@ import type { Reason } from '../../api/reasons.ts';
 import { isOutOfService } from '../../api/drain.ts';
 import type { AppError } from '../../base/errors.ts';
 import type { AddressRecord, Published } from '../../dns/publisher.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import type { View } from './view.ts';
 
 export interface Publication {

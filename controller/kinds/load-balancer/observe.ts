@@ -1,6 +1,4 @@
 /** Reads what a load balancer depends on: its arrays' servers, its front ends, its Secrets and its neighbors. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import { serverKind, type Server } from '../../api/server.ts';
@@ -8,12 +6,12 @@ import { hostOf } from '../../accounts/host.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
-import type { Host } from '../../shell/port.ts';
-import type { Certificate } from './certificates.ts';
 import type { MaterialReader } from './materials.ts';
 import { frontendsOf } from './members.ts';
-import { wantedHash, type Materials } from './model.ts';
-import { extraOf, findProblem, type Problem } from './problems.ts';
+import { wantedHash } from './model.ts';
+import { extraOf, findProblem } from './problems.ts';
+import { siteOf } from '../../accounts/site.ts';
+import type { Observed } from './observed.ts';
 
 export interface ObservePorts {
   readonly cache: Cache;
@@ -21,32 +19,10 @@ export interface ObservePorts {
   readonly materials: MaterialReader;
 }
 
-export interface Observed {
-  readonly now: Instant;
-  readonly balancer: LoadBalancer;
-  readonly deployment: SiteDeployment | undefined;
-  readonly account: CloudAccount | undefined;
-  readonly problem: Problem | undefined;
-  readonly materials: Materials;
-  /** By name of the listener. */
-  readonly certificates: ReadonlyMap<string, Certificate>;
-  readonly frontends: readonly Frontend[];
-  /** Of the wanted structure; while something is wrong with the spec, of the one wanted before. Undefined without front ends. */
-  readonly hash: string | undefined;
-}
-
-export interface Frontend {
-  readonly server: Server;
-  readonly host: Host | undefined;
-  /** What DNS publishes. */
-  readonly address: string;
-}
-
 export async function observe(ports: ObservePorts, balancer: LoadBalancer, now: Instant): Promise<Observed> {
   const { cache, accounts } = ports;
   const { namespace = '' } = balancer.metadata;
-  const deployment = cache.get(siteDeploymentKind, { namespace, name: balancer.spec.deploymentRef.name });
-  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+  const { deployment, account } = siteOf(cache, balancer);
   const servers = cache.list(serverKind, { namespace }).toSorted(byName);
   const reading = await ports.materials.read(balancer, now);
   const frontends = frontendsOf(balancer, servers);

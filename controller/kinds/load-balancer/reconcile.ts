@@ -3,7 +3,14 @@ import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
 import { balancersOf } from '../../api/drain.ts';
-import { finalizer, keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import {
+  finalizer,
+  keyOf,
+  withoutFinalizer,
+  withFinalizer,
+  type AnyObject,
+  type ObjectKey,
+} from '../../api/meta.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import { accountStanding, deploymentStanding } from '../../api/standing.ts';
@@ -26,11 +33,13 @@ import { MaterialReader } from './materials.ts';
 import { standingOf } from './members.ts';
 import type { BalancerMetrics } from './metrics.ts';
 import { modelFor } from './model.ts';
-import { observe, type Observed } from './observe.ts';
+import { observe } from './observe.ts';
+import type { Observed } from './observed.ts';
 import { allowedFrontends, nextRollout, type Rollout } from './rollout.ts';
 import { statusOf } from './status.ts';
 import { frontendId, viewOf, type View } from './view.ts';
 import { Watches } from './watch.ts';
+import { siteOf } from '../../accounts/site.ts';
 
 export interface LoadBalancerPorts {
   readonly kube: Kube;
@@ -99,7 +108,7 @@ async function reconcile(ports: Ports, key: ObjectKey, { now }: ReconcileContext
   const { deletionTimestamp, finalizers = [] } = balancer.metadata;
   if (deletionTimestamp !== undefined) return await retireBalancer(ports, balancer);
   if (!finalizers.includes(finalizer)) {
-    await kube.setFinalizers(loadBalancerKind, balancer, [...finalizers, finalizer]);
+    await kube.setFinalizers(loadBalancerKind, balancer, withFinalizer(balancer));
     return { after: 0 };
   }
   const observed = await observe(ports, balancer, now);
@@ -173,17 +182,15 @@ async function dnsOf(
 /** Its name goes out of DNS; what runs on the front ends goes on until they do. */
 async function retireBalancer(ports: Ports, balancer: LoadBalancer): Promise<ReconcileResult> {
   const { kube, cache, publisher, frontends, loads, metrics, watches } = ports;
-  const { namespace = '', uid, finalizers = [] } = balancer.metadata;
+  const { uid, finalizers = [] } = balancer.metadata;
   if (!finalizers.includes(finalizer)) return {};
-  const deployment = cache.get(siteDeploymentKind, { namespace, name: balancer.spec.deploymentRef.name });
-  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+  const { account } = siteOf(cache, balancer);
   await publisher.withdraw(() => dnsOf(ports, { account, balancer }), uid, balancer.status?.record);
   frontends.forget(uid);
   loads.forget(uid);
   watches.forget(uid);
   metrics.forget(balancer);
-  const others = finalizers.filter((name) => name !== finalizer);
-  await kube.setFinalizers(loadBalancerKind, balancer, others);
+  await kube.setFinalizers(loadBalancerKind, balancer, withoutFinalizer(balancer));
   return {};
 }
 

@@ -6,7 +6,7 @@ import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import { isMistake, type Conditions } from './decide.ts';
 import type { Publication } from './dns.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import type { Rollout } from './rollout.ts';
 import type { SeenFrontend, View } from './view.ts';
 

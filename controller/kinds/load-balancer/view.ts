@@ -6,7 +6,7 @@ import type { Instant, Millis } from '../../base/clock.ts';
 import type { Report } from '../../balancer/fleet.ts';
 import { leaversOf, membersOf } from './members.ts';
 import { machineOf, processName } from './model.ts';
-import type { Frontend, Observed } from './observe.ts';
+import type { Frontend, Observed } from './observed.ts';
 
 /** A front end with what is known of it. */
 export interface SeenFrontend extends Frontend {

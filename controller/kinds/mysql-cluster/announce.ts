@@ -1,9 +1,8 @@
 /** Events about what has changed since the last look at a cluster. */
+import { normalEvent, warningEvent, type EventNote } from '../../api/event-notes.ts';
 import { findCondition } from '../../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import type { Events } from '../../kube/port.ts';
-import type { EventNote } from './decide/plan.ts';
-import { normal, warning } from './decide/words.ts';
 
 /** After the status was written: what is told is on record. */
 export function announce(
@@ -12,10 +11,7 @@ export function announce(
   next: MySQLClusterStatus,
   notes: readonly EventNote[] = [],
 ): void {
-  for (const { type, reason, message } of [...notes, ...transitionEvents(cluster.status ?? {}, next)]) {
-    if (type === 'Normal') events.normal(cluster, reason, message);
-    else events.warning(cluster, reason, message);
-  }
+  events.tell(cluster, [...notes, ...transitionEvents(cluster.status ?? {}, next)]);
 }
 
 function transitionEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
@@ -30,15 +26,15 @@ function transitionEvents(before: MySQLClusterStatus, next: MySQLClusterStatus):
 
 function primaryEvents({ primary: before }: MySQLClusterStatus, { primary }: MySQLClusterStatus) {
   if (primary === undefined || primary.epoch === before?.epoch) return [];
-  return [normal('PrimaryElected', `${primary.server} is the primary of epoch ${primary.epoch}.`)];
+  return [normalEvent('PrimaryElected', `${primary.server} is the primary of epoch ${primary.epoch}.`)];
 }
 
 function availabilityEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'Available'), findCondition(next, 'Available')];
   if (is === undefined || was?.reason === is.reason) return [];
   const isLost = is.reason === 'PrimaryUnreachable' || is.reason === 'PrimaryReadOnly';
-  if (isLost) return [warning(is.reason, is.message)];
-  return is.status === 'True' && was?.status !== 'True' ? [normal('PrimaryWritable', is.message)] : [];
+  if (isLost) return [warningEvent(is.reason, is.message)];
+  return is.status === 'True' && was?.status !== 'True' ? [normalEvent('PrimaryWritable', is.message)] : [];
 }
 
 const warnings = {
@@ -52,20 +48,20 @@ function replicationEvents(before: MySQLClusterStatus, next: MySQLClusterStatus)
   const reason = warnings[is?.reason as keyof typeof warnings] as string | undefined;
   return reason === undefined || is === undefined || was?.reason === is.reason
     ? []
-    : [warning(reason, is.message)];
+    : [warningEvent(reason, is.message)];
 }
 
 function privilegeEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'PrivilegedWriters'), findCondition(next, 'PrivilegedWriters')];
   if (is?.status !== 'True' || was?.message === is.message) return [];
-  return [warning('PrivilegedWriters', is.message)];
+  return [warningEvent('PrivilegedWriters', is.message)];
 }
 
 function failoverEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
   const [was, is] = [findCondition(before, 'FailingOver'), findCondition(next, 'FailingOver')];
   if (is === undefined || was === undefined) return [];
-  if (is.status === 'True') return was.status === 'True' ? [] : [warning('FailoverStarted', is.message)];
+  if (is.status === 'True') return was.status === 'True' ? [] : [warningEvent('FailoverStarted', is.message)];
   if (was.status !== 'True') return [];
   const isGood = is.reason === 'FailoverSucceeded' || is.reason === 'SwitchoverSucceeded';
-  return [isGood ? normal(is.reason, is.message) : warning(is.reason, is.message)];
+  return [isGood ? normalEvent(is.reason, is.message) : warningEvent(is.reason, is.message)];
 }

@@ -1,18 +1,18 @@
 /** Takes one step in what commits wait for: the record by compare-and-swap, the servers by their verbs, in the safe order. */
-import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
+import { mySQLClusterKind, type DurabilityRecord, type MySQLCluster } from '../../api/mysql-cluster.ts';
 import { timestamp, type Clock, type Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Database, Gtids, Stamp } from '../../database/port.ts';
 import { amendDurability } from '../../failover/proof.ts';
 import type { Events, Kube } from '../../kube/port.ts';
-import type { DurabilityRecord, DurabilityStep } from './decide/durability.ts';
+import type { DurabilityStep } from './decide/durability.ts';
 
 export interface DurabilityPorts {
   readonly kube: Kube;
   readonly clock: Clock;
   readonly failpoints: Failpoints;
-  readonly events: Events;
+  readonly events: Pick<Events, 'normal' | 'warning'>;
 }
 
 /** The cluster as last written, and the databases of its members by Server name. */

@@ -1,5 +1,5 @@
 /** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
-import { ageOf, isPaused } from '../../api/meta.ts';
+import { ageOf } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Server } from '../../api/server.ts';
@@ -59,7 +59,7 @@ export async function observe(
   const looks = isFull ? await looksAt(ports, scene, finding) : (finding?.looks ?? new Map());
   if (isFull) await askForAccounts(ports, scene, finding);
   const members = servers.map((server) => memberOf(server, { now, status, looks }));
-  const suspended = isSuspended(scene);
+  const { suspended } = site;
   return {
     now,
     cluster,
@@ -79,10 +79,6 @@ export async function observe(
     privileged: ports.privileges.of(cluster.metadata.uid),
     promotions: promotionsOf(ports.cache, cluster),
   };
-}
-
-function isSuspended({ cluster, site }: ClusterPass): boolean {
-  return cluster.spec.suspend || isPaused(cluster) || site.deployment?.spec.suspend === true;
 }
 
 async function askForAccounts(

@@ -1,8 +1,8 @@
 /** Begins a change of primary and carries on with it: on record before anything is done, and one at a time. */
-import { findCondition } from '../../api/conditions.ts';
+import { hasCondition } from '../../api/conditions.ts';
 import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
 import { mySQLClusterKind, type MySQLCluster, type MySQLClusterStatus } from '../../api/mysql-cluster.ts';
-import { promotionKind, type Promotion } from '../../api/promotion.ts';
+import { hasSucceeded, promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
@@ -112,17 +112,17 @@ export async function noteRedundant(
   { conditions }: MySQLClusterStatus,
   at: string,
 ): Promise<void> {
-  const isRedundant = findCondition({ conditions }, 'Redundant')?.status === 'True';
-  const hasSucceeded = findCondition(last?.status, 'Succeeded')?.status === 'True';
-  if (last === undefined || !isRedundant || !hasSucceeded || last.status?.redundantTime !== undefined) return;
+  const isRedundant = hasCondition({ conditions }, 'Redundant');
+  if (last === undefined || !isRedundant || !hasSucceeded(last)) return;
+  if (last.status?.redundantTime !== undefined) return;
   await kube.writeStatus(promotionKind, last, { ...last.status, redundantTime: at });
 }
 
 function formerPrimaries(promotions: readonly Promotion[], { status }: MySQLCluster): readonly string[] {
-  const led = promotions.flatMap(({ status: of }) => {
-    const hasLed = findCondition(of, 'Succeeded')?.status === 'True';
-    return [of?.oldPrimary, hasLed ? of?.newPrimary : undefined];
-  });
+  const led = promotions.flatMap((one) => [
+    one.status?.oldPrimary,
+    hasSucceeded(one) ? one.status?.newPrimary : undefined,
+  ]);
   return [...new Set([...led, status?.primary?.server])].filter((name) => name !== undefined);
 }
 

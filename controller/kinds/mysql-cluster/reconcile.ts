@@ -1,6 +1,6 @@
 /** Keeps a cluster together: one hand on its nodes, in the order primary, promises to commits, members, ways to it. */
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { finalizer, type ObjectKey } from '../../api/meta.ts';
+import { finalizer, withoutFinalizer, withFinalizer, type ObjectKey } from '../../api/meta.ts';
 import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind } from '../../api/promotion.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
@@ -65,7 +65,7 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
   const { deletionTimestamp, finalizers = [] } = cluster.metadata;
   if (deletionTimestamp !== undefined) return await retireCluster(ports, cluster, context);
   if (!finalizers.includes(finalizer)) {
-    await kube.setFinalizers(mySQLClusterKind, cluster, [...finalizers, finalizer]);
+    await kube.setFinalizers(mySQLClusterKind, cluster, withFinalizer(cluster));
     return { after: 0 };
   }
   const scene = await sceneOf(ports, cluster, context);
@@ -150,7 +150,6 @@ async function retireCluster(
   credentials.forget(cluster);
   privileges.forget(uid);
   metrics.forget(cluster);
-  const others = finalizers.filter((name) => name !== finalizer);
-  await kube.setFinalizers(mySQLClusterKind, written, others);
+  await kube.setFinalizers(mySQLClusterKind, written, withoutFinalizer(written));
   return {};
 }

@@ -1,11 +1,19 @@
 /** Whether a change of primary that was asked for may begin, waits, is refused, or is in other hands. Pure. */
-import { findCondition } from '../../api/conditions.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import type { Promotion } from '../../api/promotion.ts';
+import { isFinished, type Promotion } from '../../api/promotion.ts';
 import type { Reason } from '../../api/reasons.ts';
-import type { Millis } from '../../base/clock.ts';
-import { refusalOf, type PromotionRefusal, type Request } from '../../failover/suitability.ts';
-import type { Observed } from './observe.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
+import { refusalOf, type PromotionRefusal, type Replica, type Request } from '../../failover/suitability.ts';
+
+export interface Observed {
+  readonly now: Instant;
+  readonly promotion: Promotion;
+  readonly cluster: MySQLCluster | undefined;
+  /** Nothing is changed: suspended, paused, or its Deployment is. */
+  readonly suspended: boolean;
+  /** All servers with data but the primary; undefined before anybody has looked at them. */
+  readonly replicas: readonly Replica[] | undefined;
+}
 
 export type Judgement =
   /** The engine's, or over: its status is not ours to write. */
@@ -93,10 +101,6 @@ function judgeAutomatic({ metadata }: Promotion, cluster: MySQLCluster | undefin
 
 function refuse(message: string): Judgement {
   return { is: 'Refused', reason: 'PreconditionFailed', message };
-}
-
-function isFinished({ status }: Promotion): boolean {
-  return findCondition(status, 'Finished')?.status === 'True';
 }
 
 /** The cluster has named it, or the engine has written the first step. */

@@ -1,6 +1,4 @@
 /** Reads what a request for a change of primary is judged by, from the cache and what supervision has seen. */
-import { isPaused } from '../../api/meta.ts';
-import { siteDeploymentKind } from '../../api/deployment.ts';
 import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Promotion } from '../../api/promotion.ts';
 import type { Instant } from '../../base/clock.ts';
@@ -8,20 +6,12 @@ import type { Look } from '../../database/port.ts';
 import type { Replica } from '../../failover/suitability.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
+import { siteOf } from '../../accounts/site.ts';
+import type { Observed } from './decide.ts';
 
 export interface ObservePorts {
   readonly cache: Cache;
   readonly supervision: Supervision;
-}
-
-export interface Observed {
-  readonly now: Instant;
-  readonly promotion: Promotion;
-  readonly cluster: MySQLCluster | undefined;
-  /** Nothing is changed: suspended, paused, or its Deployment is. */
-  readonly suspended: boolean;
-  /** All servers with data but the primary; undefined before anybody has looked at them. */
-  readonly replicas: readonly Replica[] | undefined;
 }
 
 /** What a server said longer ago is no answer. */
@@ -30,14 +20,12 @@ const lookLife = 5_000;
 export function observe({ cache, supervision }: ObservePorts, promotion: Promotion, now: Instant): Observed {
   const { namespace = '' } = promotion.metadata;
   const cluster = cache.get(mySQLClusterKind, { namespace, name: promotion.spec.clusterRef.name });
-  const deployment = cluster && { namespace, name: cluster.spec.deploymentRef.name };
-  const isHeld = deployment !== undefined && cache.get(siteDeploymentKind, deployment)?.spec.suspend === true;
   const finding = cluster && supervision.of(cluster.metadata.uid);
   return {
     now,
     promotion,
     cluster,
-    suspended: isHeld || cluster?.spec.suspend === true || (cluster !== undefined && isPaused(cluster)),
+    suspended: cluster !== undefined && siteOf(cache, cluster).suspended,
     replicas: finding && replicasOf(cluster, finding, now),
   };
 }

@@ -1,5 +1,13 @@
 /** Judges requests for a change of primary until the cluster takes them, keeps running ones, and trims the history. */
-import { apiVersion, finalizer, keyOf, labels, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import {
+  apiVersion,
+  finalizer,
+  keyOf,
+  labels,
+  withoutFinalizer,
+  type AnyObject,
+  type ObjectKey,
+} from '../../api/meta.ts';
 import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
@@ -98,9 +106,7 @@ async function settleDeletion(
 }
 
 async function releasePromotion(kube: Kube, promotion: Promotion): Promise<void> {
-  const { finalizers = [] } = promotion.metadata;
-  const others = finalizers.filter((one) => one !== finalizer);
-  await kube.setFinalizers(promotionKind, promotion, others);
+  await kube.setFinalizers(promotionKind, promotion, withoutFinalizer(promotion));
 }
 
 function unfinishedOf(cluster: AnyObject, cache: Cache): readonly ObjectKey[] {

@@ -1,9 +1,7 @@
 /** Everything one server of a run needs in order to run its scripts there. Reads only. */
 import { createHash } from 'node:crypto';
 import type { CloudAccount } from '../../api/cloud-account.ts';
-import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { isTrue } from '../../api/conditions.ts';
-import { siteDeploymentKind } from '../../api/deployment.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { scriptKind } from '../../api/script.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
@@ -19,6 +17,7 @@ import { freezeScript } from '../../inputs/script-text.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { Host } from '../../shell/port.ts';
 import type { TargetRefusal } from './targets.ts';
+import { siteOf } from '../../accounts/site.ts';
 
 export interface PlacePorts {
   readonly kube: Kube;
@@ -52,7 +51,7 @@ export async function findPlace(ports: PlacePorts, run: ScriptRun, name: string)
     };
   }
   const revision = readRevision(ports.cache, server);
-  const account = accountOf(ports.cache, server);
+  const account = siteOf(ports.cache, server).account;
   if (revision === undefined || account === undefined) {
     const what = revision === undefined ? 'its template revision' : 'its CloudAccount';
     return {
@@ -134,10 +133,4 @@ function readRevision(cache: Cache, server: Server): TemplateRevision | undefine
   const all = cache.list(controllerRevisions, { namespace: server.metadata.namespace ?? '' });
   const stored = all.find((revision) => hash !== undefined && revision.metadata.name.endsWith(`-${hash}`));
   return stored === undefined ? undefined : templateRevision.parse(stored.data);
-}
-
-function accountOf(cache: Cache, server: Server): CloudAccount | undefined {
-  const namespace = server.metadata.namespace ?? '';
-  const deployment = cache.get(siteDeploymentKind, { namespace, name: server.spec.deploymentRef.name });
-  return deployment && cache.get(cloudAccountKind, { name: deployment.spec.accountRef.name });
 }

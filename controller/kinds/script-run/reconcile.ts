@@ -1,5 +1,5 @@
 /** Runs scripts on servers: boot and decommission steps, operations, or any Script. */
-import { isTrue } from '../../api/conditions.ts';
+import { hasCondition } from '../../api/conditions.ts';
 import { keyOf, type ObjectKey } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun, type ScriptRunStatus } from '../../api/script-run.ts';
 import { serverKind } from '../../api/server.ts';
@@ -57,7 +57,7 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
     await writeMarks(ports, key, undefined);
     return {};
   }
-  if (isTrue({ ...run, metadata: {} }, 'Finished')) return cleanUp(ports, run, context.now);
+  if (hasCondition(run.status, 'Finished')) return cleanUp(ports, run, context.now);
   return run.status?.results === undefined ? open(ports, run, context) : advanceRun(ports, run, context);
 }
 

@@ -1,5 +1,5 @@
 /** Which runs that the controller made for a server are too old to keep. Reads the cache only. */
-import { isTrue } from '../../api/conditions.ts';
+import { hasCondition } from '../../api/conditions.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
@@ -16,7 +16,7 @@ export function surplusOf(cache: Cache, { metadata, spec }: ScriptRun): readonly
     .filter((sibling) => sibling.spec.phase === spec.phase)
     .toSorted((a, b) => createdAt(b) - createdAt(a))
     .slice(kept)
-    .filter((sibling) => isTrue({ ...sibling, metadata: {} }, 'Finished'));
+    .filter((sibling) => hasCondition(sibling.status, 'Finished'));
 }
 
 function createdAt({ metadata }: ScriptRun): number {

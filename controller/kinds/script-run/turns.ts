@@ -1,5 +1,5 @@
 /** Of the runs that take servers of one array out of service, one works at a time. */
-import { isTrue } from '../../api/conditions.ts';
+import { hasCondition } from '../../api/conditions.ts';
 import { keyText } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
 import { arrayOf, serverKind } from '../../api/server.ts';
@@ -36,7 +36,7 @@ export class Turns {
 }
 
 function isRival(run: ScriptRun): boolean {
-  return run.spec.drain && !isTrue({ ...run, metadata: {} }, 'Finished');
+  return run.spec.drain && !hasCondition(run.status, 'Finished');
 }
 
 /** The array whose servers it works on. */

@@ -1,6 +1,22 @@
 /** Whether a script can be used, and what to tell about it. Pure. */
+import type { Script } from '../../api/script.ts';
 import type { Reason } from '../../api/reasons.ts';
-import type { Observed } from './observe.ts';
+import type { ScriptProblem } from '../../inputs/script-text.ts';
+import type { Instant } from '../../base/clock.ts';
+import type { FrozenScript } from '../../api/template-revision.ts';
+
+/** What was read of a script. */
+export interface Reading {
+  readonly text: FrozenScript | ScriptProblem;
+  /** Files whose source is missing, in words for people. */
+  readonly missingFiles: readonly string[];
+}
+
+export interface Observed extends Reading {
+  readonly now: Instant;
+  readonly script: Script;
+  readonly usedBy: number;
+}
 
 export interface Problem {
   readonly reason: Exclude<Reason<'Script', 'Ready'>, 'Valid'>;

@@ -1,33 +1,20 @@
 /** Reads a script's text, looks whether its files are there, and counts who uses it. */
 import type { Script } from '../../api/script.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
-import type { FrozenScript } from '../../api/template-revision.ts';
 import { accountFor } from '../../accounts/gate.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { ObjectStore } from '../../cloud/port.ts';
-import { freezeScript, type ScriptProblem } from '../../inputs/script-text.ts';
+import { freezeScript } from '../../inputs/script-text.ts';
 import { readKey } from '../../inputs/sources.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import type { Observed, Reading } from './decide.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
   readonly cache: Cache;
   readonly accounts: Accounts;
   readonly readings: Readings;
-}
-
-/** What was read of a script. */
-export interface Reading {
-  readonly text: FrozenScript | ScriptProblem;
-  /** Files whose source is missing, in words for people. */
-  readonly missingFiles: readonly string[];
-}
-
-export interface Observed extends Reading {
-  readonly now: Instant;
-  readonly script: Script;
-  readonly usedBy: number;
 }
 
 /** Texts and files outside of the Script may change without a word: they are read again after this long. */

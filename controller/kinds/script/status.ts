@@ -5,7 +5,7 @@ import { annotations } from '../../api/meta.ts';
 import type { ScriptStatus } from '../../api/script.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Problem } from './decide.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './decide.ts';
 
 /** The digest of the last good text stays while the source is broken. */
 export function statusOf(

@@ -1,8 +1,6 @@
 /** Reads what an array's decision needs: its servers, their load balancers, zones, and the figures of voters. */
-import { cloudAccountKind } from '../../api/cloud-account.ts';
-import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { fieldManager, isPaused, keyOf } from '../../api/meta.ts';
+import { fieldManager, keyOf } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
@@ -15,6 +13,7 @@ import { memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import type { Sampler } from './sampler.ts';
 import { answersOf, votersOf } from './voters.ts';
+import { siteOf } from '../../accounts/site.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
@@ -34,8 +33,7 @@ export async function observe(
   const { cache } = ports;
   const { namespace = '', name } = array.metadata;
   const { spec } = array;
-  const deployment = cache.get(siteDeploymentKind, { namespace, name: spec.deploymentRef.name });
-  const account = cache.get(cloudAccountKind, { name: deployment?.spec.accountRef.name ?? '' });
+  const { deployment, account, suspended } = siteOf(cache, array);
   const template = cache.get(serverTemplateKind, { namespace, name: spec.serverTemplateRef.name });
   const balancers = cache.list(loadBalancerKind, { namespace });
   const minReady = spec.update.minReadySeconds * 1_000;
@@ -43,7 +41,7 @@ export async function observe(
     now,
     array,
     status: array.status ?? {},
-    suspended: spec.suspend || isPaused(array) || deployment?.spec.suspend === true,
+    suspended,
     templateRevision: template?.status?.revision,
     members: servers.map((server) => memberOf(server, { now, array: name, balancers, minReady })),
     zones: spec.zones ?? (await zonesOf(ports.accounts, deployment, account)),

@@ -1,7 +1,7 @@
 /** Keeps an array at its number, healthy and up to date: looks, decides, writes the intention down, and acts. */
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { finalizer, type ObjectKey } from '../../api/meta.ts';
+import { withoutFinalizer, withFinalizer, type ObjectKey } from '../../api/meta.ts';
 import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { serverKind } from '../../api/server.ts';
@@ -128,16 +128,16 @@ async function recordIntention({ kube, breaker }: Ports, { observed, plan }: Dec
 }
 
 async function setFinalizer({ kube }: Ports, array: ServerArray, what: 'add' | 'remove'): Promise<void> {
-  const others = (array.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-  await kube.setFinalizers(serverArrayKind, array, what === 'add' ? [...others, finalizer] : others);
+  await kube.setFinalizers(
+    serverArrayKind,
+    array,
+    what === 'add' ? withFinalizer(array) : withoutFinalizer(array),
+  );
 }
 
 /** What the write made true: events and metrics. */
 function tellPlan({ events, metrics }: Ports, { array }: Observed, plan: Plan): void {
-  for (const { type, reason, message } of plan.events) {
-    if (type === 'Normal') events.normal(array, reason, message);
-    else events.warning(array, reason, message);
-  }
+  events.tell(array, plan.events);
   for (const { cause } of plan.changes.remove) metrics.removed(cause, 1);
   if (plan.scaleTo !== undefined) metrics.scaled(plan.record.votes?.lastDecision ?? 'Hold');
 }

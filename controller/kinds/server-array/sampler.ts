@@ -1,6 +1,5 @@
 /** Reads the figures of voting servers over SSH, once per period and server, and remembers the newest. */
 import { cloudAccountKind } from '../../api/cloud-account.ts';
-import { siteDeploymentKind } from '../../api/deployment.ts';
 import { scriptKind } from '../../api/script.ts';
 import type { ServerArray } from '../../api/server-array.ts';
 import type { Server } from '../../api/server.ts';
@@ -17,6 +16,7 @@ import type { Host, Shell } from '../../shell/port.ts';
 import type { Figures, FigureSource } from './decide/plan.ts';
 import { cpuBetween, parseSample, sampleCommand, type Sample } from './sample-command.ts';
 import { judgeScript, scriptCommand, timeLimit, whyUnusable } from './script-sample.ts';
+import { siteOf } from '../../accounts/site.ts';
 
 export interface SamplerPorts {
   readonly kube: Kube;
@@ -207,11 +207,9 @@ export class Sampler {
     }
   }
 
-  async #store({ metadata, spec }: ServerArray): Promise<ObjectStore | undefined> {
+  async #store(array: ServerArray): Promise<ObjectStore | undefined> {
     const { cache, accounts } = this.#ports;
-    const key = { namespace: metadata.namespace ?? '', name: spec.deploymentRef.name };
-    const name = cache.get(siteDeploymentKind, key)?.spec.accountRef.name;
-    const account = name === undefined ? undefined : cache.get(cloudAccountKind, { name });
+    const { account } = siteOf(cache, array);
     return account === undefined ? undefined : (await accounts.open(account)).cloud.objects;
   }
 

@@ -1,5 +1,10 @@
 /** From facts and plan to the status that is written. Pure. */
-import { stampConditions, type ConditionStatus, type UnstampedCondition } from '../../api/conditions.ts';
+import {
+  contentOf,
+  stampConditions,
+  type ConditionStatus,
+  type UnstampedCondition,
+} from '../../api/conditions.ts';
 import { annotations as names, labels } from '../../api/meta.ts';
 import type { ServerArrayStatus } from '../../api/server-array.ts';
 import { timestamp } from '../../base/clock.ts';
@@ -25,20 +30,23 @@ export function statusOf(observed: Observed, plan: Plan): ServerArrayStatus {
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
     selector: `${labels.array}=${array.metadata.name}`,
     generations: generationsOf(members, plan.record.activeRevision ?? observed.status.activeRevision),
-    conditions: stampConditions(observed.status.conditions, verdictsOf(observed, plan), {
+    conditions: stampConditions(observed.status.conditions, conditionsOf(observed, plan), {
       generation,
       at: timestamp(now),
     }),
   };
 }
 
-function verdictsOf({ status }: Observed, plan: Plan): readonly UnstampedCondition[] {
+function conditionsOf({ status }: Observed, plan: Plan): readonly UnstampedCondition[] {
   const { progress, ...ready } = plan.ready;
   const passing = { status: 'True', reason: ready.reason, message: ready.message } as const;
   const others = (Object.keys(initial) as ConditionType[]).map((type): UnstampedCondition => {
     const before = status.conditions?.find((condition) => condition.type === type);
     const [state, reason, message] = initial[type];
-    return { type, ...(plan.conditions[type] ?? pick(before) ?? { status: state, reason, message }) };
+    return {
+      type,
+      ...(plan.conditions[type] ?? (before && contentOf(before)) ?? { status: state, reason, message }),
+    };
   });
   return [
     { type: 'Ready', ...ready },
@@ -46,14 +54,6 @@ function verdictsOf({ status }: Observed, plan: Plan): readonly UnstampedConditi
     ...(progress === 'working' ? [{ type: 'Reconciling', ...passing }] : []),
     ...(progress === 'stalled' ? [{ type: 'Stalled', ...passing }] : []),
   ];
-}
-
-function pick(
-  verdict: Omit<UnstampedCondition, 'type'> | undefined,
-): Omit<UnstampedCondition, 'type'> | undefined {
-  if (verdict === undefined) return undefined;
-  const { status, reason, message } = verdict;
-  return { status, reason, message };
 }
 
 function countsOf(members: readonly Member[], wanted: string | undefined): ServerArrayStatus {

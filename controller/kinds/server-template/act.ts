@@ -5,7 +5,7 @@ import { serverTemplateKind, type ServerTemplate } from '../../api/server-templa
 import { revisionName, templateLabel, type TemplateRevision } from '../../api/template-revision.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Kube } from '../../kube/port.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './decide.ts';
 
 /**
  * Makes sure the revision is stored; equal content has an equal name, so an existing one is the same. Fails with

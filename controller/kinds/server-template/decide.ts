@@ -1,10 +1,44 @@
 /** Whether a new revision is to be cut, what is wrong with the template, and which revisions may go. Pure. */
+import type { SiteDeployment } from '../../api/deployment.ts';
+import type { Server } from '../../api/server.ts';
 import { labels } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ControllerRevision } from '../../api/resource.ts';
+import type { ServerTemplate } from '../../api/server-template.ts';
+import type { ServerArray } from '../../api/server-array.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
+import type { Instant } from '../../base/clock.ts';
 import { chooseInputs, type Level } from '../../inputs/resolve.ts';
-import type { Observed } from './observe.ts';
+import type { ImageLookup } from './images.ts';
+
+/** A script as it can be frozen now, or why not. */
+export type ScriptFacts =
+  | { readonly name: string; readonly frozen: FrozenScript }
+  | {
+      readonly name: string;
+      readonly reason: 'ScriptNotFound' | 'ScriptInvalid' | 'Resolving';
+      readonly message: string;
+    };
+
+/** What came of the image lookup; without an account or an answer there is none. */
+export type ImageFacts = ImageLookup | { readonly reason: 'AccountNotReady'; readonly message: string };
+
+export interface Observed {
+  readonly now: Instant;
+  readonly template: ServerTemplate;
+  readonly image: ImageFacts;
+  readonly scripts: readonly ScriptFacts[];
+  /** Servers that name this template. */
+  readonly servers: readonly Server[];
+  /** Arrays that name this template. */
+  readonly arrays: readonly ServerArray[];
+  /** Deployments of the namespace. */
+  readonly deployments: readonly SiteDeployment[];
+  /** Kept revisions, newest first. */
+  readonly revisions: readonly ControllerRevision[];
+  /** Hashes that a server or a launch refers to. */
+  readonly inUse: ReadonlySet<string>;
+}
 
 export interface Problem {
   readonly reason: Exclude<Reason<'ServerTemplate', 'Ready'>, 'Valid'>;

@@ -1,11 +1,11 @@
 /** Reads what a template depends on: its scripts, its image, the servers made from it and the revisions kept. */
 import { isTrue } from '../../api/conditions.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
 import { launchBatchKind } from '../../api/launch-batch.ts';
 import { controllerRevisions, type ControllerRevision } from '../../api/resource.ts';
 import { scriptKind, type Script } from '../../api/script.ts';
-import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
+import { serverKind } from '../../api/server.ts';
 import type { ServerTemplate } from '../../api/server-template.ts';
 import { templateLabel, templateRevision, type FrozenScript } from '../../api/template-revision.ts';
 import { accountFor } from '../../accounts/gate.ts';
@@ -15,43 +15,15 @@ import { AppError } from '../../base/errors.ts';
 import type { Cloud } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
-import type { ImageLookup, Images } from './images.ts';
+import type { Images } from './images.ts';
 import { scriptNames } from './revision.ts';
+import type { Observed, ImageFacts, ScriptFacts } from './decide.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
   readonly cache: Cache;
   readonly accounts: Accounts;
   readonly images: Images;
-}
-
-/** A script as it can be frozen now, or why not. */
-export type ScriptFacts =
-  | { readonly name: string; readonly frozen: FrozenScript }
-  | {
-      readonly name: string;
-      readonly reason: 'ScriptNotFound' | 'ScriptInvalid' | 'Resolving';
-      readonly message: string;
-    };
-
-/** What came of the image lookup; without an account or an answer there is none. */
-export type ImageFacts = ImageLookup | { readonly reason: 'AccountNotReady'; readonly message: string };
-
-export interface Observed {
-  readonly now: Instant;
-  readonly template: ServerTemplate;
-  readonly image: ImageFacts;
-  readonly scripts: readonly ScriptFacts[];
-  /** Servers that name this template. */
-  readonly servers: readonly Server[];
-  /** Arrays that name this template. */
-  readonly arrays: readonly ServerArray[];
-  /** Deployments of the namespace. */
-  readonly deployments: readonly SiteDeployment[];
-  /** Kept revisions, newest first. */
-  readonly revisions: readonly ControllerRevision[];
-  /** Hashes that a server or a launch refers to. */
-  readonly inUse: ReadonlySet<string>;
 }
 
 export async function observe(

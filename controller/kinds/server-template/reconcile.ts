@@ -15,7 +15,8 @@ import type { KindController, ReconcileContext, ReconcileResult } from '../../ku
 import { removeRevisions, storeRevision } from './act.ts';
 import { decide, type Plan } from './decide.ts';
 import { Images } from './images.ts';
-import { observe, type Observed, type ObservePorts } from './observe.ts';
+import { observe, type ObservePorts } from './observe.ts';
+import type { Observed } from './decide.ts';
 import { listDifferences, freezeRevision, hashOf, scriptNames } from './revision.ts';
 import { statusOf, type Outcome } from './status.ts';
 

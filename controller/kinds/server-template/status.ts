@@ -6,7 +6,7 @@ import type { Server } from '../../api/server.ts';
 import type { ServerTemplateStatus } from '../../api/server-template.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Problem } from './decide.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './decide.ts';
 
 /** What was made of the plan. */
 export interface Outcome {

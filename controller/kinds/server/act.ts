@@ -1,5 +1,5 @@
 /** Does one thing for a Server; every action is safe to repeat. */
-import { apiVersion, finalizer, labels } from '../../api/meta.ts';
+import { apiVersion, labels, withoutFinalizer, withFinalizer } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
 import { serverKind, type Server } from '../../api/server.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
@@ -25,7 +25,7 @@ export async function act(
   const { kube } = ports;
   switch (action.do) {
     case 'add-finalizer':
-      await kube.setFinalizers(serverKind, server, [...(server.metadata.finalizers ?? []), finalizer]);
+      await kube.setFinalizers(serverKind, server, withFinalizer(server));
       return;
     case 'create-run':
       await createRun(ports, server, action.run);
@@ -105,8 +105,7 @@ async function retainMachine(ports: ActPorts, observed: Observed, instanceID: st
 
 async function removeFinalizer({ kube, failpoints }: ActPorts, server: Server): Promise<void> {
   failpoints.hit('delete.before-finalizer-removed');
-  const others = (server.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-  await kube.setFinalizers(serverKind, server, others);
+  await kube.setFinalizers(serverKind, server, withoutFinalizer(server));
 }
 
 async function machinesOf({ accounts }: ActPorts, { account, status }: Observed): Promise<Machines> {

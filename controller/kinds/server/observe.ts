@@ -1,10 +1,10 @@
 /** Reads everything a Server's decision needs, and no more than its stage needs. */
+import { siteOf, type Site } from '../../accounts/site.ts';
 import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
 import { balancersOf, isDrained } from '../../api/drain.ts';
 import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { isPaused, labels } from '../../api/meta.ts';
+import { labels } from '../../api/meta.ts';
 import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import type { Server } from '../../api/server.ts';
@@ -19,16 +19,17 @@ export interface ObservePorts extends BasisPorts, HostPorts {}
 
 export async function observe(ports: ObservePorts, server: Server, now: Instant): Promise<Observed> {
   const { cache } = ports;
-  const { metadata, spec, status = {} } = server;
+  const { metadata, status = {} } = server;
   const namespace = metadata.namespace ?? '';
-  const deployment = cache.get(siteDeploymentKind, { namespace, name: spec.deploymentRef.name });
-  const account = accountOf(cache, server, deployment);
+  const site = siteOf(cache, server);
+  const { deployment } = site;
+  const account = accountOf(cache, server, site);
   const wantsMachine = status.instanceID === undefined && metadata.deletionTimestamp === undefined;
   const common = {
     now,
     server,
     status,
-    suspended: isPaused(server) || deployment?.spec.suspend === true,
+    suspended: site.suspended,
     draining: isDraining(cache, server, now),
     account,
     revision: revisionOf(ports, server),
@@ -41,13 +42,9 @@ export async function observe(ports: ObservePorts, server: Server, now: Instant)
 }
 
 /** The account that pays for the machine; while there is none, the one that would. */
-function accountOf(
-  cache: Cache,
-  { status }: Server,
-  deployment: SiteDeployment | undefined,
-): CloudAccount | undefined {
-  const ref = status?.accountRef ?? deployment?.spec.accountRef;
-  return ref === undefined ? undefined : cache.get(cloudAccountKind, { name: ref.name });
+function accountOf(cache: Cache, { status }: Server, site: Site): CloudAccount | undefined {
+  const ref = status?.accountRef;
+  return ref === undefined ? site.account : cache.get(cloudAccountKind, { name: ref.name });
 }
 
 /** What the machine was launched from. */

@@ -100,10 +100,7 @@ function tellPlan({ failpoints, events, metrics, consoles }: Ports, observed: Ob
   const { record = {}, events: notes = [] } = plan;
   if (record.instanceID !== undefined) failpoints.hit('launch.after-server-bound');
   if (record.sshHostKeys !== undefined) failpoints.hit('boot.after-host-key-pinned');
-  for (const { type, reason, message } of notes) {
-    if (type === 'Normal') events.normal(server, reason, message);
-    else events.warning(server, reason, message);
-  }
+  events.tell(server, notes);
   if (record.bootSeconds !== undefined) metrics.operational(status.templateName ?? '', record.bootSeconds);
   if (record.incarnation !== undefined && status.instanceID !== undefined) consoles.forget(status.instanceID);
 }

@@ -1,14 +1,16 @@
 /** From facts and plan to the status that is written. Pure. */
 import {
+  contentOf,
   findCondition,
   stampConditions,
+  type ConditionContent,
   type ConditionStatus,
   type UnstampedCondition,
 } from '../../api/conditions.ts';
 import { annotations as names, labels } from '../../api/meta.ts';
 import type { ServerStatus } from '../../api/server.ts';
 import { timestamp } from '../../base/clock.ts';
-import type { Observed, Plan, ServerVerdict } from './decide/plan.ts';
+import type { Observed, Plan } from './decide/plan.ts';
 
 /** Conditions that are always present, with what is said before anything is known. */
 const initial = {
@@ -32,7 +34,7 @@ export function statusOf(observed: Observed, plan: Plan, trouble?: string): Serv
     role: roleOf(marks?.[labels.role]),
     observedGeneration: generation,
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
-    conditions: stampConditions(observed.status.conditions, verdictsOf(observed, plan, next, trouble), {
+    conditions: stampConditions(observed.status.conditions, conditionsOf(observed, plan, next, trouble), {
       generation,
       at: timestamp(now),
     }),
@@ -51,7 +53,7 @@ function roleOf(label: string | undefined): ServerStatus['role'] {
   return roles[label ?? ''];
 }
 
-function verdictsOf(
+function conditionsOf(
   observed: Observed,
   plan: Plan,
   status: ServerStatus,
@@ -59,7 +61,7 @@ function verdictsOf(
 ): readonly UnstampedCondition[] {
   const { progress, ...summary } = plan.ready;
   const ready = trouble === undefined ? summary : { ...summary, message: `${summary.message} ${trouble}` };
-  const passing: ServerVerdict = { status: 'True', reason: ready.reason, message: ready.message };
+  const passing: ConditionContent = { status: 'True', reason: ready.reason, message: ready.message };
   return [
     { type: 'Ready', ...ready },
     ...(Object.keys(initial) as ConditionType[]).map((type) => ({
@@ -72,20 +74,20 @@ function verdictsOf(
 }
 
 /** What the facts alone say; a condition about an earlier machine is never carried over to the next one. */
-function impliedCondition(type: ConditionType, observed: Observed, status: ServerStatus): ServerVerdict {
+function impliedCondition(type: ConditionType, observed: Observed, status: ServerStatus): ConditionContent {
   const before = findCondition(observed.status, type);
   const isSameMachine = status.instanceID !== undefined && status.instanceID === observed.status.instanceID;
   if (type === 'InstanceRunning') return runningCondition(observed, status);
-  if (type === 'InputsResolved' && before !== undefined) return verdictOf(before);
+  if (type === 'InputsResolved' && before !== undefined) return contentOf(before);
   if (type === 'Booted' && before?.status !== 'True') return bootedCondition(status) ?? carried();
   return carried();
 
-  function carried(): ServerVerdict {
-    return before !== undefined && isSameMachine ? verdictOf(before) : firstCondition(type);
+  function carried(): ConditionContent {
+    return before !== undefined && isSameMachine ? contentOf(before) : firstCondition(type);
   }
 }
 
-function bootedCondition({ bootedTime, forcedTime }: ServerStatus): ServerVerdict | undefined {
+function bootedCondition({ bootedTime, forcedTime }: ServerStatus): ConditionContent | undefined {
   if (bootedTime !== undefined) {
     return { status: 'True', reason: 'ScriptsSucceeded', message: 'Boot scripts succeeded.' };
   }
@@ -93,7 +95,7 @@ function bootedCondition({ bootedTime, forcedTime }: ServerStatus): ServerVerdic
   return { status: 'True', reason: 'ForcedOperational', message: 'Declared Operational by annotation.' };
 }
 
-function runningCondition({ machine }: Observed, { instanceID }: ServerStatus): ServerVerdict {
+function runningCondition({ machine }: Observed, { instanceID }: ServerStatus): ConditionContent {
   const isOwn = machine.state === 'present' && machine.machine.id === instanceID;
   if (!isOwn) return firstCondition('InstanceRunning');
   const { id, state } = machine.machine;
@@ -110,12 +112,8 @@ const stateReasons = {
   terminated: 'Terminated',
 } as const;
 
-function firstCondition(type: ConditionType): ServerVerdict {
+function firstCondition(type: ConditionType): ConditionContent {
   const [status, reason, message] = initial[type];
-  return { status, reason, message };
-}
-
-function verdictOf({ status, reason, message }: Omit<UnstampedCondition, 'type'>): ServerVerdict {
   return { status, reason, message };
 }
 

@@ -2,14 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { mySQLClusterKind, type MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
+import {
+  mySQLClusterKind,
+  type DurabilityRecord,
+  type MySQLCluster,
+} from '../../../controller/api/mysql-cluster.ts';
 import { systemClock, type Millis } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import { takeStep } from '../../../controller/kinds/mysql-cluster/durability.ts';
-import type {
-  DurabilityRecord,
-  DurabilityStep,
-} from '../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import type { DurabilityStep } from '../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import type { Acks } from '../../../controller/database/port.ts';
 import { createSupervisionMetrics } from '../../../controller/supervision/metrics.ts';
 import type { Finding, Verdict } from '../../../controller/supervision/port.ts';

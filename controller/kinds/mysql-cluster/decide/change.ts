@@ -1,13 +1,12 @@
 /** Which change of primary runs next, and whether a dead primary would be replaced without a person. Pure. */
-import { findCondition } from '../../../api/conditions.ts';
+import { findCondition, saying, type ConditionOf } from '../../../api/conditions.ts';
 import { annotations } from '../../../api/meta.ts';
-import type { Promotion } from '../../../api/promotion.ts';
+import { hasSucceeded, isFinished, type Promotion } from '../../../api/promotion.ts';
 import { timestamp, type Millis } from '../../../base/clock.ts';
 import type { Finding, Verdict } from '../../../supervision/port.ts';
 import { isJoined } from './member.ts';
-import type { ClusterVerdict, Observed } from './plan.ts';
+import type { Observed } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
-import { saying } from './words.ts';
 
 /** What to begin with: a Promotion that exists, or the name of one to create. */
 export type Change =
@@ -40,10 +39,6 @@ export function planChange(observed: Observed): Change | undefined {
   return planned === undefined ? undefined : { do: 'take', promotion: planned };
 }
 
-function isFinished({ status }: Promotion): boolean {
-  return findCondition(status, 'Finished')?.status === 'True';
-}
-
 /** A person's request that was judged and may begin. */
 function isQueued({ metadata, status, spec }: Promotion): boolean {
   if (metadata.deletionTimestamp !== undefined) return false;
@@ -74,8 +69,8 @@ function hasRestarted({ finding, members, now }: Observed): boolean {
 }
 
 /** What keeps an automatic failover from beginning, whatever dies. */
-function heldBack(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
-  const { no } = saying('FailoverArmed');
+function heldBack(observed: Observed): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
+  const { no } = saying('MySQLCluster', 'FailoverArmed');
   const { cluster, suspended } = observed;
   const { mode } = cluster.spec.failover;
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
@@ -89,8 +84,8 @@ function heldBack(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefin
 }
 
 /** Too many failures in a row, or too short a time since the last success. */
-function describeFlapping(observed: Observed): ClusterVerdict<'FailoverArmed'> | undefined {
-  const { no } = saying('FailoverArmed');
+function describeFlapping(observed: Observed): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
+  const { no } = saying('MySQLCluster', 'FailoverArmed');
   const { now, cluster } = observed;
   const { minIntervalSeconds } = cluster.spec.failover;
   const failures = failuresInARow(observed);
@@ -98,9 +93,7 @@ function describeFlapping(observed: Observed): ClusterVerdict<'FailoverArmed'> |
     const text = `${failures.length} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;
     return no('AcknowledgementNeeded', `${text} Look at it, then: ${acknowledgeCommand(observed)}`);
   }
-  const last = automaticPromotions(observed).find(
-    (one) => findCondition(one.status, 'Succeeded')?.status === 'True',
-  );
+  const last = automaticPromotions(observed).find(hasSucceeded);
   const end = Date.parse(last?.status?.completionTime ?? '');
   const until = end + minIntervalSeconds * 1_000;
   const isRestored = last?.status?.redundantTime !== undefined;
@@ -114,8 +107,8 @@ function describeFlapping(observed: Observed): ClusterVerdict<'FailoverArmed'> |
 export function failoverArmedCondition(
   observed: Observed,
   troubles: ReadonlyMap<string, Trouble>,
-): ClusterVerdict<'FailoverArmed'> {
-  const { yes, no } = saying('FailoverArmed');
+): ConditionOf<'MySQLCluster', 'FailoverArmed'> {
+  const { yes, no } = saying('MySQLCluster', 'FailoverArmed');
   const { members, cluster, status } = observed;
   const held = heldBack(observed);
   if (held !== undefined) return held;
@@ -141,7 +134,7 @@ function failuresInARow(observed: Observed): readonly Promotion[] {
   const ended = automaticPromotions(observed).filter(
     (one) => isFinished(one) && reasonOf(one) !== 'PrimaryHealthy',
   );
-  const good = ended.findIndex(({ status }) => findCondition(status, 'Succeeded')?.status === 'True');
+  const good = ended.findIndex(hasSucceeded);
   return good === -1 ? ended : ended.slice(0, good);
 }
 

@@ -1,35 +1,35 @@
 /** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
+import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
-import { findCondition } from '../../../api/conditions.ts';
-import type { Promotion } from '../../../api/promotion.ts';
+import { findCondition, saying, type ConditionOf } from '../../../api/conditions.ts';
+import { hasSucceeded, isPlanned, type Promotion } from '../../../api/promotion.ts';
 import type { Millis } from '../../../base/clock.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
 import { settingsAppliedCondition } from './rolling-verdict.ts';
-import type { ClusterVerdict, Observed, Problem } from './plan.ts';
+import type { Observed, Problem } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
-import { count, saying } from './words.ts';
 
 export interface ConditionFacts {
   readonly observed: Observed;
   readonly troubles: ReadonlyMap<string, Trouble>;
-  readonly armed: ClusterVerdict<'FailoverArmed'>;
+  readonly armed: ConditionOf<'MySQLCluster', 'FailoverArmed'>;
   /** How the ways to the cluster are. */
-  readonly routing: Pick<ClusterVerdict<'EndpointsReady'>, 'reason' | 'message'>;
+  readonly routing: Pick<ConditionOf<'MySQLCluster', 'EndpointsReady'>, 'reason' | 'message'>;
 }
 
 export interface Conditions {
-  readonly Ready: ClusterVerdict<'Ready'>;
-  readonly Available: ClusterVerdict<'Available'>;
-  readonly Redundant: ClusterVerdict<'Redundant'>;
-  readonly FailingOver: ClusterVerdict<'FailingOver'>;
-  readonly FailoverArmed: ClusterVerdict<'FailoverArmed'>;
-  readonly ReplicationHealthy: ClusterVerdict<'ReplicationHealthy'>;
-  readonly PrivilegedWriters: ClusterVerdict<'PrivilegedWriters'>;
-  readonly SettingsApplied: ClusterVerdict<'SettingsApplied'>;
-  readonly BackupHealthy: ClusterVerdict<'BackupHealthy'>;
-  readonly EndpointsReady: ClusterVerdict<'EndpointsReady'>;
+  readonly Ready: ConditionOf<'MySQLCluster', 'Ready'>;
+  readonly Available: ConditionOf<'MySQLCluster', 'Available'>;
+  readonly Redundant: ConditionOf<'MySQLCluster', 'Redundant'>;
+  readonly FailingOver: ConditionOf<'MySQLCluster', 'FailingOver'>;
+  readonly FailoverArmed: ConditionOf<'MySQLCluster', 'FailoverArmed'>;
+  readonly ReplicationHealthy: ConditionOf<'MySQLCluster', 'ReplicationHealthy'>;
+  readonly PrivilegedWriters: ConditionOf<'MySQLCluster', 'PrivilegedWriters'>;
+  readonly SettingsApplied: ConditionOf<'MySQLCluster', 'SettingsApplied'>;
+  readonly BackupHealthy: ConditionOf<'MySQLCluster', 'BackupHealthy'>;
+  readonly EndpointsReady: ConditionOf<'MySQLCluster', 'EndpointsReady'>;
 }
 
 export function conditionsOf(facts: ConditionFacts): Conditions {
@@ -56,8 +56,8 @@ const recentWrite = 3_000;
 const silent: readonly Found[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
 const blind: readonly Found[] = ['ControllerBlind', 'AllUnreachable', 'Overloaded'];
 
-function availableCondition(observed: Observed): ClusterVerdict<'Available'> {
-  const { no, unknown } = saying('Available');
+function availableCondition(observed: Observed): ConditionOf<'MySQLCluster', 'Available'> {
+  const { no, unknown } = saying('MySQLCluster', 'Available');
   const { status } = observed;
   const { primary, currentPromotionRef } = status;
   if (primary === undefined) return unknown('Initializing', 'The first server is on its way.');
@@ -79,13 +79,16 @@ function isInformed({ finding, now }: Observed): boolean {
   return finding.lastWriteTime !== undefined || !isNew;
 }
 
-function open(observed: Observed, leader: string): ClusterVerdict<'Available'> {
-  return saying('Available').yes('PrimaryWritable', `${leader} accepts writes at ${addressOf(observed)}.`);
+function open(observed: Observed, leader: string): ConditionOf<'MySQLCluster', 'Available'> {
+  return saying('MySQLCluster', 'Available').yes(
+    'PrimaryWritable',
+    `${leader} accepts writes at ${addressOf(observed)}.`,
+  );
 }
 
 /** By what supervision found. */
-function servingCondition(observed: Observed, leader: string): ClusterVerdict<'Available'> {
-  const { no, unknown } = saying('Available');
+function servingCondition(observed: Observed, leader: string): ConditionOf<'MySQLCluster', 'Available'> {
+  const { no, unknown } = saying('MySQLCluster', 'Available');
   const { finding, now } = observed;
   const lastGood = Math.max(finding?.lastWriteTime ?? 0, lastChange(observed));
   const isRecent = now - lastGood < recentWrite;
@@ -102,9 +105,8 @@ function servingCondition(observed: Observed, leader: string): ClusterVerdict<'A
 
 /** A change of primary ends with a good write on the new one. */
 function lastChange(observed: Observed): number {
-  const { status = {} } = lastPromotion(observed) ?? {};
-  const hasSucceeded = findCondition(status, 'Succeeded')?.status === 'True';
-  return hasSucceeded ? Date.parse(status.completionTime ?? '') || 0 : 0;
+  const last = lastPromotion(observed);
+  return last !== undefined && hasSucceeded(last) ? Date.parse(last.status?.completionTime ?? '') || 0 : 0;
 }
 
 /** Not what was published last: that may have been another's address. */
@@ -113,8 +115,11 @@ function addressOf({ cluster, members }: Observed): string {
   return `${writer?.dnsName ?? members.find(({ isPrimary }) => isPrimary)?.address ?? '?'}:${databasePort}`;
 }
 
-function redundantCondition({ observed, troubles }: ConditionFacts): ClusterVerdict<'Redundant'> {
-  const { yes, no } = saying('Redundant');
+function redundantCondition({
+  observed,
+  troubles,
+}: ConditionFacts): ConditionOf<'MySQLCluster', 'Redundant'> {
+  const { yes, no } = saying('MySQLCluster', 'Redundant');
   const { cluster, members, status } = observed;
   if (cluster.spec.instances === 1) return no('SingleInstance', 'spec.instances is 1.');
   const replicas = members.filter((member) => isJoined(member) && !member.isPrimary);
@@ -140,7 +145,7 @@ function redundantCondition({ observed, troubles }: ConditionFacts): ClusterVerd
     : yes('CandidateReady', `${joinNames(ready)} could be promoted now.`);
 }
 
-const stepReasons: Readonly<Record<string, ClusterVerdict<'FailingOver'>['reason']>> = {
+const stepReasons: Readonly<Record<string, ConditionOf<'MySQLCluster', 'FailingOver'>['reason']>> = {
   Detect: 'SelectingCandidate',
   Preflight: 'SelectingCandidate',
   Fence: 'FencingOldPrimary',
@@ -158,8 +163,8 @@ const stepReasons: Readonly<Record<string, ClusterVerdict<'FailingOver'>['reason
 /** Reasons of a Promotion that a person has to decide about. */
 const blocked: readonly string[] = ['NoCandidate', 'PossibleDataLoss', 'CannotFence', 'Diverged'];
 
-function failingOverCondition(observed: Observed): ClusterVerdict<'FailingOver'> {
-  const { no } = saying('FailingOver');
+function failingOverCondition(observed: Observed): ConditionOf<'MySQLCluster', 'FailingOver'> {
+  const { no } = saying('MySQLCluster', 'FailingOver');
   const { name } = observed.status.currentPromotionRef ?? {};
   if (name !== undefined) return describeRunning(name, currentPromotion(observed));
   const last = lastPromotion(observed);
@@ -170,11 +175,13 @@ function failingOverCondition(observed: Observed): ClusterVerdict<'FailingOver'>
     const message = `Promotion ${last.metadata.name}: ${ended.message}`;
     return no(isOpen ? 'FailoverBlocked' : 'FailoverFailed', message);
   }
-  const isPlanned = last.spec.mode === 'Graceful' && last.spec.trigger === 'Manual';
-  return no(isPlanned ? 'SwitchoverSucceeded' : 'FailoverSucceeded', summaryOf(last));
+  return no(isPlanned(last) ? 'SwitchoverSucceeded' : 'FailoverSucceeded', summaryOf(last));
 }
 
-function describeRunning(name: string, promotion: Promotion | undefined): ClusterVerdict<'FailingOver'> {
+function describeRunning(
+  name: string,
+  promotion: Promotion | undefined,
+): ConditionOf<'MySQLCluster', 'FailingOver'> {
   const { currentStep = 'Detect', conditions } = promotion?.status ?? {};
   const text = findCondition({ conditions }, 'Succeeded')?.message ?? `Step ${currentStep}.`;
   const reason = stepReasons[currentStep] ?? 'SelectingCandidate';
@@ -194,8 +201,11 @@ function summaryOf({ metadata, status = {} }: Promotion): string {
   return `Epoch ${epoch}: ${oldPrimary} to ${newPrimary};${outage} ${loss}. Details: promotion ${metadata.name}.`;
 }
 
-function replicationCondition({ observed, troubles }: ConditionFacts): ClusterVerdict<'ReplicationHealthy'> {
-  const { yes, no } = saying('ReplicationHealthy');
+function replicationCondition({
+  observed,
+  troubles,
+}: ConditionFacts): ConditionOf<'MySQLCluster', 'ReplicationHealthy'> {
+  const { yes, no } = saying('MySQLCluster', 'ReplicationHealthy');
   const replicas = observed.members.filter((member) => isJoined(member) && !member.isPrimary);
   if (replicas.length === 0) return no('NoReplicas', 'There is no replica.');
   const found = replicas.flatMap((member) => {
@@ -207,7 +217,7 @@ function replicationCondition({ observed, troubles }: ConditionFacts): ClusterVe
   if (found.some(({ kind }) => kind !== 'Lagging')) return no('ReplicaStopped', text);
   if (found.length > 0) return no('ReplicaLagging', text);
   const leader = observed.status.primary?.server ?? 'the primary';
-  return yes('AllReplicasRunning', `${count(replicas.length, 'replica')} of ${leader} running.`);
+  return yes('AllReplicasRunning', `${countNoun(replicas.length, 'replica')} of ${leader} running.`);
 }
 
 /** A replica that has just joined, was led elsewhere or begins to acknowledge connects anew. */
@@ -218,11 +228,14 @@ function isPassing({ now }: Observed, { record }: Member, { kind }: Trouble): bo
   return isShort && (kind === 'Astray' || kind === 'Silent');
 }
 
-function privilegedWritersCondition({ privileged, status }: Observed): ClusterVerdict<'PrivilegedWriters'> {
-  const { yes, no, unknown } = saying('PrivilegedWriters');
+function privilegedWritersCondition({
+  privileged,
+  status,
+}: Observed): ConditionOf<'MySQLCluster', 'PrivilegedWriters'> {
+  const { yes, no, unknown } = saying('MySQLCluster', 'PrivilegedWriters');
   if (privileged === undefined) {
     const before = findCondition(status, 'PrivilegedWriters') as
-      | ClusterVerdict<'PrivilegedWriters'>
+      | ConditionOf<'MySQLCluster', 'PrivilegedWriters'>
       | undefined;
     return before ?? unknown('NotChecked', 'No primary was asked for its accounts yet.');
   }
@@ -236,8 +249,8 @@ function privilegedWritersCondition({ privileged, status }: Observed): ClusterVe
   );
 }
 
-function backupCondition({ cluster }: Observed): ClusterVerdict<'BackupHealthy'> {
-  const { no, unknown } = saying('BackupHealthy');
+function backupCondition({ cluster }: Observed): ConditionOf<'MySQLCluster', 'BackupHealthy'> {
+  const { no, unknown } = saying('MySQLCluster', 'BackupHealthy');
   return cluster.spec.backup === undefined
     ? unknown('NotConfigured', 'spec.backup is unset.')
     : no('NoBackupYet', 'Backups are not taken by this version yet; copies of the servers are no backup.');
@@ -246,7 +259,7 @@ function backupCondition({ cluster }: Observed): ClusterVerdict<'BackupHealthy'>
 function endpointsCondition({
   reason,
   message,
-}: ConditionFacts['routing']): ClusterVerdict<'EndpointsReady'> {
+}: ConditionFacts['routing']): ConditionOf<'MySQLCluster', 'EndpointsReady'> {
   const isReady = reason === 'Current' || reason === 'NotConfigured';
   return { status: isReady ? 'True' : 'False', reason, message };
 }
@@ -254,8 +267,8 @@ function endpointsCondition({
 function readyCondition(
   { observed, troubles }: ConditionFacts,
   { Available, FailingOver, SettingsApplied }: Omit<Conditions, 'Ready'>,
-): ClusterVerdict<'Ready'> {
-  const { yes, no } = saying('Ready');
+): ConditionOf<'MySQLCluster', 'Ready'> {
+  const { yes, no } = saying('MySQLCluster', 'Ready');
   const { problem, suspended, cluster, members } = observed;
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
   if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
@@ -271,7 +284,7 @@ function readyCondition(
   if (joined < cluster.spec.instances) {
     const progress =
       coming.map((member) => progressOf(observed, member)).join(' ') || 'Another is being launched.';
-    const text = `${serving} ${joined} of ${count(cluster.spec.instances, 'server')} joined. ${progress}`;
+    const text = `${serving} ${joined} of ${countNoun(cluster.spec.instances, 'server')} joined. ${progress}`;
     return no('RestoringRedundancy', text);
   }
   const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');
@@ -284,8 +297,8 @@ function wordOf({ reason }: Problem): 'TemplateNotReady' | 'ConfigurationPending
   return reason === 'TemplateNotReady' ? reason : 'ConfigurationPending';
 }
 
-function describeInitializing(observed: Observed): ClusterVerdict<'Ready'> {
-  const { no } = saying('Ready');
+function describeInitializing(observed: Observed): ConditionOf<'MySQLCluster', 'Ready'> {
+  const { no } = saying('MySQLCluster', 'Ready');
   const { members, cluster } = observed;
   const isLoading = members.some(({ record, isPrimary }) => isPrimary && record.step === 'Loading');
   const progress = members

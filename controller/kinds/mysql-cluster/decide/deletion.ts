@@ -1,10 +1,11 @@
 /** A cluster on its way out: its servers go, or are left behind. Pure. */
+import { countNoun } from '../../../base/plural.ts';
+import { saying, type ConditionOf } from '../../../api/conditions.ts';
 import type { Member } from './member.ts';
-import type { ClusterVerdict, Observed } from './plan.ts';
-import { count, saying } from './words.ts';
+import type { Observed } from './plan.ts';
 
 export interface Farewell {
-  readonly ready: ClusterVerdict<'Ready'>;
+  readonly ready: ConditionOf<'MySQLCluster', 'Ready'>;
   /** Servers to delete now. */
   readonly remove: readonly Member[];
   /** Servers to leave behind. */
@@ -14,7 +15,7 @@ export interface Farewell {
 }
 
 export function decideDeletion({ cluster, members }: Observed): Farewell {
-  const { no } = saying('Ready');
+  const { no } = saying('MySQLCluster', 'Ready');
   const { deletionProtection, deletionPolicy } = cluster.spec;
   const nothing = { remove: [], release: [], done: false };
   if (deletionProtection) {
@@ -30,13 +31,13 @@ export function decideDeletion({ cluster, members }: Observed): Farewell {
     return { ...nothing, ready: no('Deleting', 'Nothing of it is left.'), done: true };
   }
   if (deletionPolicy === 'Retain') {
-    const text = `Leaving ${count(members.length, 'server')} behind, as spec.deletionPolicy says.`;
+    const text = `Leaving ${countNoun(members.length, 'server')} behind, as spec.deletionPolicy says.`;
     return { ...nothing, ready: no('Deleting', text), release: members };
   }
   const locked = members.find(({ server }) => server.spec.deletionProtection);
   const text =
     locked === undefined
-      ? `Waiting until ${count(members.length, 'server')} are gone.`
+      ? `Waiting until ${countNoun(members.length, 'server')} are gone.`
       : `Server ${locked.name} is protected; set its spec.deletionProtection to false.`;
   const remove = members.filter(({ place, server }) => place !== 'Going' && !server.spec.deletionProtection);
   return { ...nothing, ready: no(locked === undefined ? 'Deleting' : 'Blocked', text), remove };

@@ -1,12 +1,10 @@
 /** What commits wait for, and what is on record of it: the next single step from one to the other. Pure. */
-import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import type { DurabilityRecord } from '../../../api/mysql-cluster.ts';
 import type { Millis } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
 import { forgottenAckers } from './forgotten.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
-
-export type DurabilityRecord = NonNullable<MySQLClusterStatus['durability']>;
 
 /**
  * One step; `../durability.ts` takes it. The record is never better than the truth: what makes commits safer is done first and

@@ -1,8 +1,8 @@
 /** Replicas that may have forgotten what they acknowledged, and what has to be on record before they follow again. Pure. */
+import type { DurabilityRecord } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
 import { amendDurability, hasForgotten } from '../../../failover/proof.ts';
-import type { DurabilityRecord } from './durability.ts';
 import type { Observed } from './plan.ts';
 
 export interface Forgotten {

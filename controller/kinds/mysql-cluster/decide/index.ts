@@ -1,4 +1,5 @@
 /** What to do for a cluster next, apart from changes of primary and of what commits wait for. Pure. */
+import { normalEvent, warningEvent, type EventNote } from '../../../api/event-notes.ts';
 import { labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
@@ -6,12 +7,11 @@ import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
-import type { EventNote, HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
+import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
 import { isRolling, planRolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
-import { normal, warning } from './words.ts';
 
 /** Something is on its way: jobs, servers, positions. */
 const busyPeriod = 1_000;
@@ -183,11 +183,19 @@ function rosterEvents(
 ): readonly EventNote[] {
   const fenced = actions.flatMap((action) =>
     action.do === 'fence'
-      ? [normal('OldPrimaryQuarantined', `${action.member.name} is switched off and kept for inspection.`)]
+      ? [
+          normalEvent(
+            'OldPrimaryQuarantined',
+            `${action.member.name} is switched off and kept for inspection.`,
+          ),
+        ]
       : [],
   );
   const rebuilt = replaced.map(({ name }) =>
-    warning('ReplicaReplaced', `${name} is replaced: ${troubles.get(name)?.message ?? 'it is not well'}.`),
+    warningEvent(
+      'ReplicaReplaced',
+      `${name} is replaced: ${troubles.get(name)?.message ?? 'it is not well'}.`,
+    ),
   );
   return [...fenced, ...rebuilt];
 }

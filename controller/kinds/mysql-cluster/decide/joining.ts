@@ -7,6 +7,7 @@
  * The step, its attempt and its time are in status before a job is started; the job's id is derived from them, so that
  * whoever comes later finds the same job. A step that fails, or takes too long, begins again after a pause.
  */
+import { type EventNote } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { jobExit } from '../../../database/job-script.ts';
@@ -15,7 +16,7 @@ import { isJoined, type Member, type MemberRecord } from './member.ts';
 import { purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
-import type { EventNote, JobFacts, HostAction, Observed } from './plan.ts';
+import type { JobFacts, HostAction, Observed } from './plan.ts';
 
 export interface Joining {
   readonly record: MemberRecord;

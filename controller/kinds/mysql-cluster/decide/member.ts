@@ -1,5 +1,5 @@
 /** What one server is to its cluster: its place, how far it has joined, and what it says of itself. Pure. */
-import { findCondition } from '../../../api/conditions.ts';
+import { findCondition, hasCondition } from '../../../api/conditions.ts';
 import { annotations, labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Server } from '../../../api/server.ts';
@@ -92,7 +92,7 @@ function placeOf({ metadata }: Server, state: string): Place {
 }
 
 function isBooted({ status }: Server): boolean {
-  const hasBooted = findCondition(status, 'Booted')?.status === 'True';
+  const hasBooted = hasCondition(status, 'Booted');
   return hasBooted && status?.privateIP !== undefined && status.instanceID !== undefined;
 }
 

@@ -1,5 +1,6 @@
 /** What a cluster's decision is made from and what it may be. Types, and nothing but data. */
-import type { UnstampedCondition } from '../../../api/conditions.ts';
+import type { ConditionTypeOf } from '../../../api/conditions.ts';
+import type { EventNote } from '../../../api/event-notes.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Reason } from '../../../api/reasons.ts';
@@ -74,30 +75,8 @@ export type HostAction =
 /** What a job is for; one script each. */
 export type JobKind = 'Preparing' | 'Loading' | 'Cloning';
 
-export interface EventNote {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
-}
-
-export type ConditionType =
-  | 'Ready'
-  | 'Available'
-  | 'Redundant'
-  | 'FailingOver'
-  | 'FailoverArmed'
-  | 'ReplicationHealthy'
-  | 'PrivilegedWriters'
-  | 'SettingsApplied'
-  | 'BackupHealthy'
-  | 'EndpointsReady';
-
-export type ClusterVerdict<Type extends ConditionType = ConditionType> = Omit<
-  UnstampedCondition,
-  'type' | 'reason'
-> & {
-  readonly reason: Reason<'MySQLCluster', Type>;
-};
+/** Conditions that are always present. */
+export type ConditionType = Exclude<ConditionTypeOf<'MySQLCluster'>, 'Stalled'>;
 
 export interface Plan {
   /** Written before anything is done; `undefined` removes a field. */

@@ -1,16 +1,16 @@
 /** What is told of changed settings on their way to the servers. Pure. */
-import { findCondition } from '../../../api/conditions.ts';
+import { countNoun } from '../../../base/plural.ts';
+import { findCondition, saying, type ConditionOf } from '../../../api/conditions.ts';
 import { isJoined, type Member } from './member.ts';
-import type { ClusterVerdict, Observed } from './plan.ts';
+import type { Observed } from './plan.ts';
 import { obstacleOf, outdatedMembers, switchoverOf, uncheckedMembers, type Rollout } from './rolling.ts';
 import type { Trouble } from './upkeep.ts';
-import { count, saying } from './words.ts';
 
 export function settingsAppliedCondition(
   observed: Observed,
   troubles: ReadonlyMap<string, Trouble>,
-): ClusterVerdict<'SettingsApplied'> {
-  const { yes, no, unknown } = saying('SettingsApplied');
+): ConditionOf<'MySQLCluster', 'SettingsApplied'> {
+  const { yes, no, unknown } = saying('MySQLCluster', 'SettingsApplied');
   const { members, status } = observed;
   const { rollout } = status;
   const joined = members.filter(isJoined);
@@ -26,7 +26,7 @@ export function settingsAppliedCondition(
   const unchecked = uncheckedMembers(observed);
   return unchecked.length > 0
     ? unknown('Checking', `Which settings ${joinNames(unchecked)} runs with is being looked at.`)
-    : yes('Current', `${count(joined.length, 'server')} with spec.settings.`);
+    : yes('Current', `${countNoun(joined.length, 'server')} with spec.settings.`);
 }
 
 function failureText({ server, message = '', refused }: Rollout, outdated: readonly Member[]): string {
@@ -41,8 +41,8 @@ function pendingCondition(
   observed: Observed,
   outdated: readonly Member[],
   troubles: ReadonlyMap<string, Trouble>,
-): ClusterVerdict<'SettingsApplied'> {
-  const { no } = saying('SettingsApplied');
+): ConditionOf<'MySQLCluster', 'SettingsApplied'> {
+  const { no } = saying('MySQLCluster', 'SettingsApplied');
   const [first] = outdated;
   const promotion = first?.isPrimary === true ? switchoverOf(observed) : undefined;
   if (promotion !== undefined) {

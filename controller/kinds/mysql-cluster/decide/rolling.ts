@@ -5,18 +5,19 @@
  * is in step again; then a replica becomes the primary by a Promotion, and the former primary is a replica to restart.
  * What is done is in `status.rollout` before; a server that does not run with the settings ends all of it until they change.
  */
+import { countNoun } from '../../../base/plural.ts';
+import { normalEvent, warningEvent, type EventNote } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
-import type { JobFacts, HostAction, EventNote, Observed } from './plan.ts';
+import type { JobFacts, HostAction, Observed } from './plan.ts';
 import { failoverArmedCondition } from './change.ts';
 import { hasEnded, hasFailed } from '../../../cluster-access/job-polls.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { Trouble } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
-import { count, normal, warning } from './words.ts';
 
 export type Rollout = NonNullable<MySQLClusterStatus['rollout']>;
 
@@ -84,7 +85,7 @@ function beginRollout(observed: Observed, troubles: ReadonlyMap<string, Trouble>
   const text = `${next.name} is restarted with changed settings.`;
   return {
     ...keepRollout(rolloutEntry(observed, next, 'Restarting')),
-    events: [normal('ServerRestarting', text)],
+    events: [normalEvent('ServerRestarting', text)],
   };
 }
 
@@ -94,7 +95,7 @@ function switchOver(observed: Observed, { name }: Member): Rolling {
   return {
     ...keepRollout(undefined),
     switchover: switchoverName(observed),
-    events: [normal('SwitchingOver', text)],
+    events: [normalEvent('SwitchingOver', text)],
   };
 }
 
@@ -169,7 +170,7 @@ function endRollout(rollout: Rollout, { own, lastLine }: JobFacts): Rolling {
   if (facts === undefined) return { ...keepRollout(rollout), leaving: leavingIn(rollout) };
   const known = { server, tools, settings: facts.restartPending ? outdatedMark : settings };
   const isRestart = rollout.step === 'Restarting';
-  const events = isRestart ? [normal('ServerRestarted', `${server} runs with changed settings.`)] : [];
+  const events = isRestart ? [normalEvent('ServerRestarted', `${server} runs with changed settings.`)] : [];
   return { ...keepRollout(undefined), known, events };
 }
 
@@ -177,7 +178,7 @@ function failRollout(rollout: Rollout, why: string, refused = false): Rolling {
   const message = why.slice(0, 512);
   return {
     ...keepRollout({ ...rollout, ...(refused ? { refused } : {}), message }),
-    events: [warning('RestartFailed', `${rollout.server}: ${message}`)],
+    events: [warningEvent('RestartFailed', `${rollout.server}: ${message}`)],
   };
 }
 
@@ -231,7 +232,7 @@ function gapIn({ cluster, members }: Observed, joined: readonly Member[]): strin
   const { instances } = cluster.spec;
   const isWhole =
     joined.length >= instances && members.every((one) => one.place !== 'Active' || isJoined(one));
-  if (!isWhole) return `${joined.length} of ${count(instances, 'server')} joined`;
+  if (!isWhole) return `${joined.length} of ${countNoun(instances, 'server')} joined`;
   return joined.length === 1
     ? 'there is no replica that could take writes meanwhile; set spec.instances to 2'
     : undefined;

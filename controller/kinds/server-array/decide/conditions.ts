@@ -1,7 +1,8 @@
 /** What an array says about itself: the summary and its conditions. Pure. */
+import type { ConditionOf } from '../../../api/conditions.ts';
 import type { Failing } from './failing.ts';
 import { isFailing } from './member.ts';
-import type { ArrayVerdict, Observed, Plan, Summary } from './plan.ts';
+import type { Observed, Plan, Summary } from './plan.ts';
 import type { RosterPlan } from './roster.ts';
 import type { ScalePlan } from './scale.ts';
 import type { UpdatePlan } from './update.ts';
@@ -99,7 +100,10 @@ export function conditionsOf(observed: Observed, { scale, changes }: Facts): Pla
   };
 }
 
-function availableCondition({ members, array }: Observed, floor: number): ArrayVerdict {
+function availableCondition(
+  { members, array }: Observed,
+  floor: number,
+): ConditionOf<'ServerArray', 'Available'> {
   const count = members.filter((member) => member.available).length;
   const minimum = Math.min(Math.max(floor, 1), Math.max(array.spec.replicas, 1));
   if (count >= minimum) {
@@ -114,7 +118,7 @@ function availableCondition({ members, array }: Observed, floor: number): ArrayV
       };
 }
 
-function terminationCondition(heldBack: number): ArrayVerdict {
+function terminationCondition(heldBack: number): ConditionOf<'ServerArray', 'TerminationAllowed'> {
   if (heldBack === 0) {
     return { status: 'True', reason: 'BelowLimit', message: 'No automatic removal is held back.' };
   }

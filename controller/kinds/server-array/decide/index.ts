@@ -8,13 +8,14 @@
  * | no finalizer             | finalizer on                                                        |
  * | else                     | wanted number (scale.ts), revision (update.ts), servers (roster.ts) |
  */
+import type { EventNote } from '../../../api/event-notes.ts';
 import { finalizer } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import type { Instant } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { decideDeletion } from './deletion.ts';
 import { decideFailing, type Failing } from './failing.ts';
-import type { EventNote, Observed, Plan } from './plan.ts';
+import type { Observed, Plan } from './plan.ts';
 import { noChanges } from './plan.ts';
 import { isAutomatic, planRoster, type Roster, type RosterPlan } from './roster.ts';
 import { decideScale } from './scale.ts';

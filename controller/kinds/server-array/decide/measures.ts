@@ -1,7 +1,8 @@
 /** From the figures of servers to what they vote with, and what is told about figures that are missing. Pure. */
+import type { ConditionOf } from '../../../api/conditions.ts';
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
-import type { ArrayVerdict, FigureSource, Observed, VotingServer } from './plan.ts';
+import type { FigureSource, Observed, VotingServer } from './plan.ts';
 import { problemsOf } from './schedule.ts';
 import { freshPeriods, type Tally, type Voter } from './votes.ts';
 
@@ -88,7 +89,7 @@ function problemOf({ autoscaling, voters, now, unusableScripts }: Seen, metric: 
 }
 
 /** Whether votes can move the array now; what is missing, and what to do about it. */
-export function activeCondition(seen: Seen, tally: Tally): ArrayVerdict {
+export function activeCondition(seen: Seen, tally: Tally): ConditionOf<'ServerArray', 'ScalingActive'> {
   const { autoscaling, now, voters } = seen;
   const { schedules = [], metrics = [] } = autoscaling;
   const problems = problemsOf(schedules, now);

@@ -1,6 +1,6 @@
 /** What an array's decision is made from and what it may be. Types, and nothing but data. */
-import type { UnstampedCondition } from '../../../api/conditions.ts';
-import type { Reason } from '../../../api/reasons.ts';
+import type { EventNote } from '../../../api/event-notes.ts';
+import type { ConditionTypeOf, ConditionOf, ConditionContent } from '../../../api/conditions.ts';
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
 import type { Answers } from '../../../load-reports/load-reports.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
@@ -79,24 +79,16 @@ export interface Changes {
   readonly delete: readonly Member[];
 }
 
-export interface EventNote {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
-}
-
 /** The summary; `progress` says whether the controller works on it, is done, or waits for a person. */
-export interface Summary extends Omit<UnstampedCondition, 'type'> {
-  readonly reason: Reason<'ServerArray', 'Ready'>;
+export interface Summary extends ConditionOf<'ServerArray', 'Ready'> {
   readonly progress: 'working' | 'settled' | 'stalled';
 }
 
-export type ConditionType = 'Available' | 'ScalingActive' | 'ScalingLimited' | 'TerminationAllowed';
-export type ArrayVerdict = Omit<UnstampedCondition, 'type'>;
+export type ConditionType = Exclude<ConditionTypeOf<'ServerArray'>, 'Ready'>;
 
 export interface Plan {
   readonly ready: Summary;
-  readonly conditions: Partial<Record<ConditionType, ArrayVerdict>>;
+  readonly conditions: Partial<Record<ConditionType, ConditionContent>>;
   /** Written before anything is changed; `undefined` removes a field. */
   readonly record: ServerArrayStatus;
   /** The number to write to `spec.replicas`. */

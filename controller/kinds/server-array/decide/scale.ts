@@ -4,10 +4,17 @@
  * A decision is recorded first and then written to `spec.replicas`; what stands there and was not written by this is
  * somebody else's decision, and adopted.
  */
+import {
+  contentOf,
+  findCondition,
+  type ConditionContent,
+  type ConditionOf,
+} from '../../../api/conditions.ts';
+import type { EventNote } from '../../../api/event-notes.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
 import { activeCondition, metricsOf, voterOf } from './measures.ts';
-import type { ArrayVerdict, EventNote, Observed } from './plan.ts';
+import type { Observed } from './plan.ts';
 import { boundsAt, nextChange, type Bounds } from './schedule.ts';
 import { decideBallot, type Outcome, type VoteReason } from './votes.ts';
 
@@ -20,8 +27,8 @@ export interface ScalePlan {
   /** To be written to the spec; undefined when it stands there already. */
   readonly write?: number;
   readonly record: ScaleRecord;
-  readonly active: ArrayVerdict;
-  readonly limited: ArrayVerdict;
+  readonly active: ConditionContent;
+  readonly limited: ConditionContent;
   readonly events: readonly EventNote[];
   readonly nextAt?: Instant;
 }
@@ -32,12 +39,12 @@ const contention = { times: 2, window: 10 * 60_000 };
 /** A ballot that is due waits so long for answers of hosts. */
 const patience: Millis = 15_000;
 
-const unlimited: ArrayVerdict = {
+const unlimited: ConditionOf<'ServerArray', 'ScalingLimited'> = {
   status: 'False',
   reason: 'DesiredWithinRange',
   message: 'Nothing holds the wanted number back.',
 };
-const manual: ArrayVerdict = {
+const manual: ConditionOf<'ServerArray', 'ScalingActive'> = {
   status: 'True',
   reason: 'ManualOnly',
   message: 'There is no spec.autoscaling; people and other autoscalers scale it.',
@@ -113,7 +120,11 @@ function adoptReplicas({ array, status, now }: Observed): Adopted {
 function resumeScaling({ record, events }: Adopted, scale: Scale): ScalePlan {
   const { replicas } = scale;
   const message = `Scaling from ${scale.fromReplicas} to ${replicas}.`;
-  const active: ArrayVerdict = { status: 'True', reason: 'ValidMetricFound', message };
+  const active: ConditionOf<'ServerArray', 'ScalingActive'> = {
+    status: 'True',
+    reason: 'ValidMetricFound',
+    message,
+  };
   return { desired: replicas, write: replicas, record, events, active, limited: unlimited };
 }
 
@@ -217,17 +228,21 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
 
 /** Between two ballots the verdicts stay, except what a resize by somebody ended. */
 function keepConditions({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> {
-  const before = (type: string) => status.conditions?.find((condition) => condition.type === type);
-  const limited = before('ScalingLimited');
+  const active = findCondition(status, 'ScalingActive');
+  const limited = findCondition(status, 'ScalingLimited');
+  const isStale = limited === undefined || limited.reason === 'ReplicasContended';
   return {
-    active: before('ScalingActive') ?? manual,
-    limited: limited === undefined || limited.reason === 'ReplicasContended' ? unlimited : limited,
+    active: active === undefined ? manual : contentOf(active),
+    limited: isStale ? unlimited : contentOf(limited),
   };
 }
 
-function limitedCondition({ array, bounds }: Scaled, { reason, tally }: Outcome): ArrayVerdict {
+function limitedCondition(
+  { array, bounds }: Scaled,
+  { reason, tally }: Outcome,
+): ConditionOf<'ServerArray', 'ScalingLimited'> {
   const range = `${bounds.minReplicas}..${bounds.maxReplicas}${bounds.schedule === undefined ? '' : ` (schedule ${bounds.schedule})`}`;
-  const limits: Partial<Record<VoteReason, ArrayVerdict>> = {
+  const limits: Partial<Record<VoteReason, ConditionOf<'ServerArray', 'ScalingLimited'>>> = {
     CalmPeriod: {
       status: 'True',
       reason: 'CalmPeriod',
@@ -248,13 +263,16 @@ function limitedCondition({ array, bounds }: Scaled, { reason, tally }: Outcome)
   return limits[reason] ?? within;
 }
 
-const paused: ArrayVerdict = {
+const paused: ConditionOf<'ServerArray', 'ScalingLimited'> = {
   status: 'True',
   reason: 'ReplacementPaused',
   message: 'Votes ask for fewer servers, but so many are not well that none is taken away.',
 };
 
-function contendedCondition({ array, otherWriter }: Observed, times: number): ArrayVerdict {
+function contendedCondition(
+  { array, otherWriter }: Observed,
+  times: number,
+): ConditionOf<'ServerArray', 'ScalingLimited'> {
   const who = otherWriter ?? 'another writer';
   const message = `${who} has overruled the autoscaler ${times} times in 10 min; spec.replicas is ${array.spec.replicas} and scaling is held. Remove replicas from what it applies, or remove spec.autoscaling.`;
   return { status: 'True', reason: 'ReplicasContended', message };

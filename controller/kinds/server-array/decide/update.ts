@@ -10,13 +10,14 @@
  * | update failed, `onFailure: Pause`       | as it is; missing servers get the active revision    |
  * | update failed, `onFailure: Rollback`    | back to the active revision, without steps           |
  */
+import { normalEvent, type EventNote } from '../../../api/event-notes.ts';
 import { annotations } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import { timestamp, type Instant } from '../../../base/clock.ts';
 import { beginWatch, countAnswers, watchPeriod, describeWorse } from './error-watch.ts';
 import type { Failing } from './failing.ts';
 import { isFailing, type Member } from './member.ts';
-import type { EventNote, Observed } from './plan.ts';
+import type { Observed } from './plan.ts';
 
 export interface UpdatePlan {
   /** Revision to bring servers to; undefined while there is none. */
@@ -56,7 +57,7 @@ function planArrival({ array, status }: Observed, wanted: string): UpdatePlan {
   return {
     ...planSteady(wanted, { activeRevision: wanted, update: undefined }, `Revision ${wanted}.`),
     roll: array.spec.update.type !== 'OnRelaunch',
-    events: hasEnded ? [normal('UpdateFinished', `All servers run revision ${wanted}.`)] : [],
+    events: hasEnded ? [normalEvent('UpdateFinished', `All servers run revision ${wanted}.`)] : [],
   };
 }
 
@@ -73,7 +74,7 @@ function planMoving(
       ? planUnderWay(observed, update, active)
       : planFailure(observed, update, active);
   if (known !== undefined) return plan;
-  const started = normal('UpdateStarted', `Rolling from revision ${active} to ${wanted}.`);
+  const started = normalEvent('UpdateStarted', `Rolling from revision ${active} to ${wanted}.`);
   return { ...plan, events: [started, ...plan.events] };
 }
 
@@ -244,8 +245,4 @@ function planSteady(goal: string | undefined, record: UpdatePlan['record'], mess
     message,
     events: [],
   };
-}
-
-function normal(reason: string, message: string): EventNote {
-  return { type: 'Normal', reason, message };
 }

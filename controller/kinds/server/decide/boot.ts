@@ -1,14 +1,16 @@
 /** From the first verified connection to the end of the boot scripts. Pure. */
-import { findCondition, type Condition } from '../../../api/conditions.ts';
+import { booted, sshReachable, working } from './summaries.ts';
+import { nameWithInstance, nextLook } from './messages.ts';
+import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
+import { findCondition, type Condition, type ConditionOf } from '../../../api/conditions.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { bootDeadlineSeconds, pastDeadline, planStranded } from './stranded.ts';
-import type { Observed, Plan, ServerVerdict, ShellFacts } from './plan.ts';
-import { nameWithInstance, nextLook, no, normal, warning, working, yes } from './words.ts';
+import type { Observed, Plan, ShellFacts } from './plan.ts';
 import { activeRun, isOurs, logCommand, progressOf } from './runs.ts';
 
 /** The connection of a machine whose pinned key was shown. */
-export const verified: ServerVerdict = yes('HostKeyVerified', 'Host key matches the attested fingerprint.');
+export const verified = sshReachable.yes('HostKeyVerified', 'Host key matches the attested fingerprint.');
 
 export function decideBoot(observed: Observed): Plan {
   const { status, shell, revision } = observed;
@@ -50,7 +52,7 @@ function awaitBootRun(observed: Observed, name: string): Plan {
   const { bootRun, server } = observed;
   if (bootRun === undefined) {
     const text = `ScriptRun ${name} was deleted while it ran; nobody knows how far it came.`;
-    return { ...planStranded(observed, text), conditions: { Booted: no('ScriptFailed', text) } };
+    return { ...planStranded(observed, text), conditions: { Booted: booted.no('ScriptFailed', text) } };
   }
   if (activeRun(bootRun) !== undefined) return planRunning(observed, bootRun);
   const succeeded = findCondition(bootRun.status, 'Succeeded');
@@ -67,8 +69,8 @@ function planBootFailure(observed: Observed, run: ScriptRun, verdict: Condition 
   const isNews = plan.events?.some((event) => event.reason === 'ServerStranded') === true;
   return {
     ...plan,
-    conditions: { Booted: no('ScriptFailed', text) },
-    ...(isNews ? { events: [warning('BootScriptFailed', text), ...(plan.events ?? [])] } : {}),
+    conditions: { Booted: booted.no('ScriptFailed', text) },
+    ...(isNews ? { events: [warningEvent('BootScriptFailed', text), ...(plan.events ?? [])] } : {}),
   };
 }
 
@@ -80,7 +82,7 @@ function planRunning(observed: Observed, run: ScriptRun): Plan {
     const left = Date.parse(observed.status.bootStartTime ?? '') + bootDeadlineSeconds(observed) * 1_000;
     return {
       ready: working('Booting', text),
-      conditions: { Booted: no('RunningScript', progress) },
+      conditions: { Booted: booted.no('RunningScript', progress) },
       recheckAfter: Math.max(1_000, left - observed.now + 1_000),
     };
   }
@@ -88,7 +90,7 @@ function planRunning(observed: Observed, run: ScriptRun): Plan {
   const text = `Still running boot scripts after ${limit} s (limit bootDeadlineSeconds): ${progress}. They go on; success is still accepted.`;
   return {
     ...planStranded(observed, text),
-    conditions: { Booted: no('DeadlineExceeded', text) },
+    conditions: { Booted: booted.no('DeadlineExceeded', text) },
     recheckAfter: 30_000,
   };
 }
@@ -96,9 +98,9 @@ function planRunning(observed: Observed, run: ScriptRun): Plan {
 function planBooted(message: string, { now }: Observed): Plan {
   return {
     ready: working('Booting', 'Boot scripts finished; waiting for the health check.'),
-    conditions: { SSHReachable: verified, Booted: yes('ScriptsSucceeded', message) },
+    conditions: { SSHReachable: verified, Booted: booted.yes('ScriptsSucceeded', message) },
     record: { bootedTime: timestamp(now) },
-    events: [normal('BootScriptsSucceeded', `Boot scripts succeeded: ${message}`)],
+    events: [normalEvent('BootScriptsSucceeded', `Boot scripts succeeded: ${message}`)],
     recheckAfter: 0,
   };
 }
@@ -111,7 +113,10 @@ function planUnreachable(observed: Observed, shell: ShellFacts | undefined): Pla
   if (facts.state === 'mismatch' || facts.state === 'conflict') {
     const plan = planStranded(observed, verdict.message);
     const isNews = findCondition(status, 'SSHReachable')?.reason !== verdict.reason;
-    const events = [...(isNews ? [warning(verdict.reason, verdict.message)] : []), ...(plan.events ?? [])];
+    const events = [
+      ...(isNews ? [warningEvent(verdict.reason, verdict.message)] : []),
+      ...(plan.events ?? []),
+    ];
     return { ...plan, conditions, events, recheckAfter: 30_000 };
   }
   if (pastDeadline(observed)) {
@@ -126,23 +131,23 @@ function planUnreachable(observed: Observed, shell: ShellFacts | undefined): Pla
 export function refusedConnection(
   observed: Observed,
   facts: { readonly state: 'mismatch' | 'refused' | 'unreachable' | 'conflict'; readonly message: string },
-): ServerVerdict {
+): ConditionOf<'Server', 'SSHReachable'> {
   const who = nameWithInstance(observed);
   const what = facts.message.replace(/\.$/, '');
   switch (facts.state) {
     case 'mismatch':
-      return no('HostKeyMismatch', `${who}: ${what}. No connection was used and none will be.`);
+      return sshReachable.no('HostKeyMismatch', `${who}: ${what}. No connection was used and none will be.`);
     case 'conflict':
-      return no(
+      return sshReachable.no(
         'AttestationConflict',
         `${who} says on its console that somebody handed in host keys before it did. It is not trusted.`,
       );
     case 'refused':
-      return no('AuthenticationFailed', `${who} does not accept the account's key: ${what}.`);
+      return sshReachable.no('AuthenticationFailed', `${who} does not accept the account's key: ${what}.`);
     case 'unreachable':
       break;
   }
-  return no('ConnectTimeout', `${who} does not answer yet: ${what}.`);
+  return sshReachable.no('ConnectTimeout', `${who} does not answer yet: ${what}.`);
 }
 
 function stepNames(run: ScriptRun, server: string): string {

@@ -1,11 +1,13 @@
 /** Leaving: decommission scripts within their limit, termination, and the proof that the machine is gone. Pure. */
+import { instanceRunning, stalled, working } from './summaries.ts';
+import { elapsedSince, nameWithInstance, nextLook } from './messages.ts';
+import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
 import type { Server } from '../../../api/server.ts';
 import { timestamp, type Millis } from '../../../base/clock.ts';
 import type { Machine } from '../../../cloud/port.ts';
 import { decideLaunch } from './launch.ts';
 import { activeRun, isOurs, progressOf } from './runs.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, nextLook, no, normal, elapsedSince, stalled, warning, working } from './words.ts';
 
 /** For all decommission scripts together, as in 2007. */
 const decommissionLimit: Millis = 180_000;
@@ -63,7 +65,7 @@ function beginDeletion(observed: Observed): Plan {
   return {
     ready: working('Decommissioning', text),
     record: { decommissionTime: timestamp(now), ...(hasScripts ? { decommissionRunRef: { name } } : {}) },
-    events: [normal('DecommissionStarted', text)],
+    events: [normalEvent('DecommissionStarted', text)],
     recheckAfter: 0,
   };
 }
@@ -113,7 +115,9 @@ function planTermination(observed: Observed, instanceID: string): Plan {
     ready: working('Terminating', text),
     record: { terminationTime: timestamp(now) },
     action: { do: 'terminate', instanceID },
-    ...(activeRun(decommissionRun) !== undefined ? { events: [warning('DecommissionTimedOut', late)] } : {}),
+    ...(activeRun(decommissionRun) !== undefined
+      ? { events: [warningEvent('DecommissionTimedOut', late)] }
+      : {}),
     recheckAfter: recheck,
   };
 }
@@ -142,8 +146,8 @@ function planGone(observed: Observed, because: string): Plan {
   const text = `${nameWithInstance(observed)} is gone: ${because}.`;
   return {
     ready: working('Terminated', text),
-    conditions: { InstanceRunning: no('Terminated', text) },
-    events: [normal('InstanceTerminated', text)],
+    conditions: { InstanceRunning: instanceRunning.no('Terminated', text) },
+    events: [normalEvent('InstanceTerminated', text)],
     action: { do: 'remove-finalizer' },
   };
 }
@@ -152,7 +156,7 @@ function planRetention(server: Server, instanceID: string): Plan {
   const text = `${instanceID} is kept running, as spec.deletionPolicy says. Nobody looks after it any more.`;
   return {
     ready: working('Terminated', text),
-    events: [warning('InstanceRetained', `${server.metadata.name}: ${text}`)],
+    events: [warningEvent('InstanceRetained', `${server.metadata.name}: ${text}`)],
     action: { do: 'retain', instanceID },
   };
 }

@@ -14,6 +14,8 @@
  * | boot scripts not done              | boot        | boot run, booted or Stranded                 |
  * | booted or declared Operational     | operation   | Operational, Unhealthy, Unreachable          |
  */
+import { instanceRunning, settled, working } from './summaries.ts';
+import { nameWithInstance } from './messages.ts';
 import { finalizer } from '../../../api/meta.ts';
 import { decideBoot } from './boot.ts';
 import { decideDelete } from './delete.ts';
@@ -23,7 +25,7 @@ import { decideOperation } from './operation.ts';
 import { decidePower } from './power.ts';
 import type { Observed, Plan } from './plan.ts';
 import { decideTrust } from './trust.ts';
-import { nameWithInstance, settled, unknown, working } from './words.ts';
+import { saying } from '../../../api/conditions.ts';
 
 export function decide(observed: Observed): Plan {
   const { metadata } = observed.server;
@@ -71,13 +73,12 @@ function decideMachine(observed: Observed): Plan {
 function planUnseen({ status }: Observed, message: string): Plan {
   const isFresh = status.operationalTime === undefined;
   const unreachable = {
-    ...unknown('Unreachable', message),
-    reason: 'Unreachable',
+    ...saying('Server', 'Ready').unknown('Unreachable', message),
     progress: 'working',
   } as const;
   return {
     ready: isFresh ? working('Booting', message) : unreachable,
-    conditions: { InstanceRunning: unknown('CloudUnreachable', message) },
+    conditions: { InstanceRunning: instanceRunning.unknown('CloudUnreachable', message) },
     recheckAfter: 5_000,
   };
 }

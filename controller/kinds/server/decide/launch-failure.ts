@@ -1,11 +1,13 @@
 /** What a failed launch means: wait, try the next offering, or tell a person. Pure. */
+import { instanceRunning, stalled, working } from './summaries.ts';
+import { clockTime, describeOffering } from './messages.ts';
+import { warningEvent } from '../../../api/event-notes.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
-import type { LaunchReason } from '../../../api/reasons.ts';
+import type { LaunchReason, Reason } from '../../../api/reasons.ts';
 import type { ServerStatus } from '../../../api/server.ts';
 import { timestamp, type Millis } from '../../../base/clock.ts';
 import { launchBackoff, nextOffering, type LaunchFailure } from './offerings.ts';
 import type { Basis, Observed, Offering, Plan } from './plan.ts';
-import { clockTime, describeOffering, no, stalled, warning, working } from './words.ts';
 
 export type Request = NonNullable<ServerStatus['launchRequest']>;
 
@@ -21,7 +23,7 @@ export function withoutMachine(observed: Observed, request: Request, batch: Laun
     return {
       ready: working('Pending', text),
       record: { incarnation: request.incarnation + 1, nextLaunchTime: undefined, launchFailures: undefined },
-      events: [warning('InstanceDisappeared', text)],
+      events: [warningEvent('InstanceDisappeared', text)],
       recheckAfter: 0,
     };
   }
@@ -72,13 +74,18 @@ export function afterFailure(observed: Observed, failure: LaunchFailure, record?
   return {
     ready: isFinal(failure) ? stalled(reason, text) : working(reason, text),
     conditions: {
-      InstanceRunning: no(reasonOfInstance[failure.reason as LaunchReason] ?? 'LaunchFailed', text),
+      InstanceRunning: instanceRunning.no(
+        reasonOfInstance[failure.reason as LaunchReason] ?? 'LaunchFailed',
+        text,
+      ),
     },
-    ...(record === undefined ? {} : { record, events: [warning('LaunchFailed', text)], recheckAfter: 0 }),
+    ...(record === undefined
+      ? {}
+      : { record, events: [warningEvent('LaunchFailed', text)], recheckAfter: 0 }),
   };
 }
 
-const reasonOfInstance: Partial<Record<LaunchReason, string>> = {
+const reasonOfInstance: Partial<Record<LaunchReason, Reason<'Server', 'InstanceRunning'>>> = {
   InsufficientCapacity: 'InsufficientCapacity',
   SubnetExhausted: 'SubnetExhausted',
   QuotaExceeded: 'QuotaExceeded',

@@ -1,11 +1,13 @@
 /** From wanting a machine to having one: the request, EC2's answer, and what to try next. Pure. */
+import { instanceRunning, settled, stalled, working } from './summaries.ts';
+import { describeOffering } from './messages.ts';
+import { normalEvent } from '../../../api/event-notes.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { ServerStatus } from '../../../api/server.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { afterFailure, isFinal, planRefusal, withoutMachine, type Request } from './launch-failure.ts';
 import { firstOffering, nextOffering, type LaunchFailure } from './offerings.ts';
 import type { Basis, Observed, Plan } from './plan.ts';
-import { describeOffering, no, normal, settled, stalled, unknown, working } from './words.ts';
 
 type ReadyBasis = Basis & { readonly ready: true };
 
@@ -88,7 +90,7 @@ function planRequest(
   return {
     ready: working('Pending', `Asking for ${describeOffering(offering)}.`),
     conditions: {
-      InstanceRunning: no('Launching', `Asking for ${describeOffering(offering)}.`),
+      InstanceRunning: instanceRunning.no('Launching', `Asking for ${describeOffering(offering)}.`),
       InputsResolved: { status: 'True', reason: 'Resolved', message: basis.inputs.message },
     },
     record: {
@@ -107,14 +109,14 @@ function planWaiting({ basis }: Observed, request: Request): Plan {
     const message = `CloudAccount/${basis.accountName} allows ${basis.maxServers} servers and all exist. Raise spec.maxServers or delete a server; the launch then goes on by itself.`;
     return {
       ready: working('Pending', message),
-      conditions: { InstanceRunning: no('MaxServersReached', message) },
+      conditions: { InstanceRunning: instanceRunning.no('MaxServersReached', message) },
       recheckAfter: 15_000,
     };
   }
   const message = `Asking for ${describeOffering(request)}.`;
   return {
     ready: working('Pending', message),
-    conditions: { InstanceRunning: no('Launching', message) },
+    conditions: { InstanceRunning: instanceRunning.no('Launching', message) },
     recheckAfter: 15_000,
   };
 }
@@ -127,7 +129,9 @@ function planAnswered(observed: Observed, request: Request, batch: LaunchBatch):
   const text = isOpen
     ? `EC2 has not answered for certain (${message}); the same request is repeated until it does, so no second machine can start.`
     : `Launching ${describeOffering(request)} (LaunchBatch ${batch.metadata.name}).`;
-  const verdict = isOpen ? unknown('LaunchOutcomeUnknown', text) : no('Launching', text);
+  const verdict = isOpen
+    ? instanceRunning.unknown('LaunchOutcomeUnknown', text)
+    : instanceRunning.no('Launching', text);
   return { ready: working('Pending', text), conditions: { InstanceRunning: verdict } };
 }
 
@@ -141,7 +145,7 @@ function planCompleted(observed: Observed, request: Request, batch: LaunchBatch)
   const text = `${made.instanceID} (${describeOffering(request)}) was launched.`;
   return {
     ready: working('Booting', text),
-    conditions: { InstanceRunning: no('Starting', text) },
+    conditions: { InstanceRunning: instanceRunning.no('Starting', text) },
     record: {
       instanceID: made.instanceID,
       instanceType: frozen.instanceType,
@@ -156,7 +160,7 @@ function planCompleted(observed: Observed, request: Request, batch: LaunchBatch)
       launchFailures: undefined,
       nextLaunchTime: undefined,
     },
-    events: [normal('InstanceLaunched', text)],
+    events: [normalEvent('InstanceLaunched', text)],
     recheckAfter: 0,
   };
 }

@@ -1,9 +1,11 @@
 /** A machine that ended though nobody here asked for it: say so, and start over as the next incarnation. Pure. */
+import { instanceRunning, settled, working } from './summaries.ts';
+import { nameWithInstance } from './messages.ts';
+import { warningEvent } from '../../../api/event-notes.ts';
 import type { ServerStatus } from '../../../api/server.ts';
 import { timestamp, type Millis } from '../../../base/clock.ts';
 import { activeRun } from './runs.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, no, settled, warning, working } from './words.ts';
 
 /** A machine that never got Operational may end again at once; without a pause that would cost money in a loop. */
 const pauseAfterEarlyEnd: Millis = 60_000;
@@ -11,7 +13,7 @@ const pauseAfterEarlyEnd: Millis = 60_000;
 export function decideLost(observed: Observed, because: string): Plan {
   const { server, status, bootRun, now } = observed;
   const text = `${nameWithInstance(observed)} disappeared: ${because}.`;
-  const conditions = { InstanceRunning: no('Disappeared', text) };
+  const conditions = { InstanceRunning: instanceRunning.no('Disappeared', text) };
   // The old run must never continue on the next machine.
   const old = activeRun(bootRun);
   if (old !== undefined && !old.spec.cancel) {
@@ -37,7 +39,7 @@ export function decideLost(observed: Observed, because: string): Plan {
       incarnation,
       nextLaunchTime: isEarly ? timestamp(now + pauseAfterEarlyEnd) : undefined,
     },
-    events: [warning('InstanceDisappeared', `${text} Launching incarnation ${incarnation}.`)],
+    events: [warningEvent('InstanceDisappeared', `${text} Launching incarnation ${incarnation}.`)],
     recheckAfter: 0,
   };
 }

@@ -1,10 +1,11 @@
 /** A booted machine: healthy, unhealthy, silent, or showing another key. Pure. */
-import { findCondition } from '../../../api/conditions.ts';
+import { healthy, settled, working } from './summaries.ts';
+import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
+import { findCondition, type ConditionOf, saying } from '../../../api/conditions.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { refusedConnection, verified } from './boot.ts';
 import { pastDeadline, planStranded } from './stranded.ts';
-import type { HealthFacts, Observed, Plan, ServerVerdict, Summary } from './plan.ts';
-import { no, normal, settled, unknown, warning, working, yes } from './words.ts';
+import type { HealthFacts, Observed, Plan, Summary } from './plan.ts';
 
 export function decideOperation(observed: Observed): Plan {
   const { health, revision, status } = observed;
@@ -12,7 +13,7 @@ export function decideOperation(observed: Observed): Plan {
     return { ready: working('Booting', 'Waiting for the first health check.'), recheckAfter: 1_000 };
   }
   const threshold = revision?.health.failureThreshold ?? 3;
-  const conditions = { ...sshCondition(observed, health), Healthy: healthyCondition(health) };
+  const conditions = { SSHReachable: sshCondition(observed, health), Healthy: healthyCondition(health) };
   const recheckAfter = health.nextCheck;
   const isGood = health.result === 'passed' || health.result === 'none';
   if (isGood) return { ...planOperational(observed, health), conditions, recheckAfter };
@@ -33,7 +34,7 @@ function planOperational({ status, now }: Observed, health: HealthFacts): Plan {
   return {
     ready,
     record: { operationalTime: timestamp(now), bootSeconds },
-    events: [normal('ServerOperational', `Operational ${bootSeconds} s after launch.`)],
+    events: [normalEvent('ServerOperational', `Operational ${bootSeconds} s after launch.`)],
   };
 }
 
@@ -65,37 +66,37 @@ function planFailing(observed: Observed, health: HealthFacts): Plan {
     const text = `The health check failed ${times}: ${health.message}.`;
     return { ready: { ...working('Unhealthy', text) }, ...onceEvent(observed, 'Unhealthy', text) };
   }
-  const text = sshCondition(observed, health).SSHReachable?.message ?? health.message;
+  const text = sshCondition(observed, health).message;
   const reason = health.result === 'mismatch' ? 'HostKeyMismatch' : 'Unreachable';
   const isNews = findCondition(status, 'Ready')?.reason !== 'Unreachable';
   return {
-    ready: { ...unknown('Unreachable', text), reason: 'Unreachable', progress: 'working' },
-    ...(isNews ? { events: [warning(reason, text)] } : {}),
+    ready: { ...saying('Server', 'Ready').unknown('Unreachable', text), progress: 'working' },
+    ...(isNews ? { events: [warningEvent(reason, text)] } : {}),
   };
 }
 
 function onceEvent({ status }: Observed, reason: string, text: string): Pick<Plan, 'events'> {
-  return findCondition(status, 'Ready')?.reason === reason ? {} : { events: [warning(reason, text)] };
+  return findCondition(status, 'Ready')?.reason === reason ? {} : { events: [warningEvent(reason, text)] };
 }
 
-function sshCondition(observed: Observed, health: HealthFacts): { readonly SSHReachable?: ServerVerdict } {
-  const { result, message } = health;
-  if (result === 'unreachable' || result === 'mismatch') {
-    return { SSHReachable: refusedConnection(observed, { state: result, message }) };
-  }
-  return { SSHReachable: verified };
+function sshCondition(
+  observed: Observed,
+  { result, message }: HealthFacts,
+): ConditionOf<'Server', 'SSHReachable'> {
+  const isRefused = result === 'unreachable' || result === 'mismatch';
+  return isRefused ? refusedConnection(observed, { state: result, message }) : verified;
 }
 
-function healthyCondition({ result, message }: HealthFacts): ServerVerdict {
+function healthyCondition({ result, message }: HealthFacts): ConditionOf<'Server', 'Healthy'> {
   switch (result) {
     case 'passed':
-      return yes('CheckPassed', message);
+      return healthy.yes('CheckPassed', message);
     case 'none':
-      return yes('NoCheck', 'The template has no health check.');
+      return healthy.yes('NoCheck', 'The template has no health check.');
     case 'failed':
     case 'unreachable':
     case 'mismatch':
       break;
   }
-  return no('CheckFailed', message);
+  return healthy.no('CheckFailed', message);
 }

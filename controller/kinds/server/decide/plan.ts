@@ -1,8 +1,8 @@
 /** What a Server's decision is made from and what it may be. Types, and nothing but data. */
+import type { EventNote } from '../../../api/event-notes.ts';
 import type { CloudAccount } from '../../../api/cloud-account.ts';
-import type { UnstampedCondition } from '../../../api/conditions.ts';
+import type { ConditionTypeOf, ConditionOf } from '../../../api/conditions.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
-import type { Reason } from '../../../api/reasons.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { TemplateRevision } from '../../../api/template-revision.ts';
@@ -104,25 +104,17 @@ export interface RunWish {
   readonly timeoutSeconds?: number;
 }
 
-type ConditionType = 'InstanceRunning' | 'SSHReachable' | 'Booted' | 'Healthy' | 'InputsResolved';
-export type ServerVerdict = Omit<UnstampedCondition, 'type'>;
+type ConditionType = Exclude<ConditionTypeOf<'Server'>, 'Ready'>;
 
 /** The summary; `progress` says whether the controller works on it, is done, or waits for a person. */
-export interface Summary extends ServerVerdict {
-  readonly reason: Reason<'Server', 'Ready'>;
+export interface Summary extends ConditionOf<'Server', 'Ready'> {
   readonly progress: 'working' | 'settled' | 'stalled';
-}
-
-export interface EventNote {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
 }
 
 export interface Plan {
   readonly ready: Summary;
   /** Conditions this stage knows better than the facts alone. */
-  readonly conditions?: Partial<Record<ConditionType, ServerVerdict>>;
+  readonly conditions?: { readonly [Type in ConditionType]?: ConditionOf<'Server', Type> };
   /** Written before the action; `undefined` removes a field. */
   readonly record?: ServerStatus;
   readonly action?: Action;

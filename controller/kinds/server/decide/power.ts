@@ -1,8 +1,9 @@
 /** A machine that is not simply running: starting, stopping, stopped, or on its way out. Pure. */
+import { instanceRunning, settled, working } from './summaries.ts';
+import { nameWithInstance } from './messages.ts';
 import type { Machine } from '../../../cloud/port.ts';
 import { activeRun } from './runs.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, no, settled, working } from './words.ts';
 
 const recheck = 5_000;
 
@@ -20,7 +21,7 @@ export function decidePower(observed: Observed, machine: Machine): Plan | undefi
       const text = `${nameWithInstance(observed)} is being terminated though nobody here asked for it.`;
       return {
         ready: working('Terminating', text),
-        conditions: { InstanceRunning: no('Disappeared', text) },
+        conditions: { InstanceRunning: instanceRunning.no('Disappeared', text) },
         recheckAfter: recheck,
       };
     }
@@ -34,21 +35,24 @@ function planStarting(observed: Observed): Plan {
   const text = `${nameWithInstance(observed)} is starting.`;
   return {
     ready: working('Booting', text),
-    conditions: { InstanceRunning: no('Starting', text) },
+    conditions: { InstanceRunning: instanceRunning.no('Starting', text) },
     recheckAfter: recheck,
   };
 }
 
 function planStopping(observed: Observed): Plan {
   const text = `${nameWithInstance(observed)} is stopping.`;
-  return { ready: working('Stopping', text), conditions: { InstanceRunning: no('Stopped', text) } };
+  return {
+    ready: working('Stopping', text),
+    conditions: { InstanceRunning: instanceRunning.no('Stopped', text) },
+  };
 }
 
 function planStopped(observed: Observed): Plan {
   const text = `${nameWithInstance(observed)} is stopped, as spec.power says.`;
   return {
     ready: settled('False', 'Stopped', text),
-    conditions: { InstanceRunning: no('Stopped', text) },
+    conditions: { InstanceRunning: instanceRunning.no('Stopped', text) },
   };
 }
 

@@ -1,8 +1,8 @@
 /** Reads what a ScriptRun of this server says. Pure. */
-import { findCondition } from '../../../api/conditions.ts';
+import { clockTime } from './messages.ts';
+import { hasCondition } from '../../../api/conditions.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server } from '../../../api/server.ts';
-import { clockTime } from './words.ts';
 
 /** Whether this very Server made the run: an earlier Server of the same name may have left one behind. */
 export function isOurs(run: ScriptRun, server: Server): boolean {
@@ -27,5 +27,5 @@ export function logCommand(run: ScriptRun): string {
 
 /** The run while it may still start or continue something on a host. */
 export function activeRun(run: ScriptRun | undefined): ScriptRun | undefined {
-  return findCondition(run?.status, 'Finished')?.status === 'True' ? undefined : run;
+  return hasCondition(run?.status, 'Finished') ? undefined : run;
 }

@@ -1,9 +1,11 @@
 /** A boot that did not succeed: the machine is kept for a person, who may retry or accept it. Pure. */
-import { findCondition } from '../../../api/conditions.ts';
+import { stalled, working } from './summaries.ts';
+import { annotateCommand, elapsedSince } from './messages.ts';
+import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
+import { findCondition, hasCondition } from '../../../api/conditions.ts';
 import { annotations } from '../../../api/meta.ts';
 import { timestamp } from '../../../base/clock.ts';
 import type { Observed, Plan } from './plan.ts';
-import { annotateCommand, normal, elapsedSince, stalled, warning, working } from './words.ts';
 
 /** What a template without revision (it was deleted) allows. */
 const defaultDeadlineSeconds = 1_800;
@@ -29,14 +31,14 @@ export function planStranded(observed: Observed, message: string): Plan {
   const text = `${message} The server is kept for you. Retry: ${command}.`;
   return {
     ready: stalled('Stranded', text),
-    ...(wasStranded ? {} : { events: [warning('ServerStranded', text)] }),
+    ...(wasStranded ? {} : { events: [warningEvent('ServerStranded', text)] }),
   };
 }
 
 /** The next boot run gets the next number; a run that still goes on only gets more time. */
 function planRetry({ bootRun, now }: Observed, retry: string): Plan {
   const text = 'Boot is tried again, as asked.';
-  const isFinished = findCondition(bootRun?.status, 'Finished')?.status === 'True';
+  const isFinished = hasCondition(bootRun?.status, 'Finished');
   return {
     ready: working('Booting', text),
     record: {
@@ -44,7 +46,7 @@ function planRetry({ bootRun, now }: Observed, retry: string): Plan {
       bootStartTime: timestamp(now),
       ...(bootRun === undefined || isFinished ? { bootRunRef: undefined } : {}),
     },
-    events: [normal('BootRetried', text)],
+    events: [normalEvent('BootRetried', text)],
     recheckAfter: 0,
   };
 }
@@ -54,7 +56,7 @@ function planForced({ now }: Observed, force: string): Plan {
   return {
     ready: working('Booting', text),
     record: { handledForce: force, forcedTime: timestamp(now) },
-    events: [warning('ForcedOperational', text)],
+    events: [warningEvent('ForcedOperational', text)],
     recheckAfter: 0,
   };
 }

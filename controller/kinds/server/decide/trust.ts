@@ -1,8 +1,9 @@
 /** Before the first connection: wait for the host keys the machine hands in, and pin them. Pure. */
+import { sshReachable, working } from './summaries.ts';
+import { elapsedSince, nameWithInstance } from './messages.ts';
 import type { Millis } from '../../../base/clock.ts';
 import { pastDeadline, planStranded } from './stranded.ts';
 import type { Observed, Plan } from './plan.ts';
-import { nameWithInstance, no, elapsedSince, unknown, working } from './words.ts';
 
 /** User data runs late in the boot of a slow image; later than this something is wrong. */
 const attestationDue: Millis = 5 * 60_000;
@@ -23,7 +24,9 @@ export function decideTrust(observed: Observed): Plan {
   const late = elapsedSince(status.bootStartTime, now) > attestationDue;
   const where = attestation?.state === 'unreadable' ? ` (${attestation.message})` : '';
   const text = `${nameWithInstance(observed)} has not handed in its host keys yet${where}.`;
-  const verdict = late ? no('AttestationMissing', text) : unknown('NotYetTried', text);
+  const verdict = late
+    ? sshReachable.no('AttestationMissing', text)
+    : sshReachable.unknown('NotYetTried', text);
   const conditions = { SSHReachable: verdict };
   if (pastDeadline(observed)) {
     const advice = 'Look at its console: cloud-init must run user data, and curl must reach the state store.';
@@ -36,7 +39,7 @@ function pinKeys(pins: readonly string[]): Plan {
   const text = `Host key ${pins[0] ?? ''} is pinned; connecting.`;
   return {
     ready: working('Booting', text),
-    conditions: { SSHReachable: unknown('NotYetTried', text) },
+    conditions: { SSHReachable: sshReachable.unknown('NotYetTried', text) },
     record: { sshHostKeys: pins },
     recheckAfter: 0,
   };
@@ -45,5 +48,9 @@ function pinKeys(pins: readonly string[]): Plan {
 function planConflict(observed: Observed): Plan {
   const text = `Somebody handed in host keys for ${nameWithInstance(observed)} before the machine did. It is not trusted and will not be used: look at its console, then delete this Server.`;
   const plan = planStranded(observed, text);
-  return { ...plan, conditions: { SSHReachable: no('AttestationConflict', text) }, recheckAfter: 60_000 };
+  return {
+    ...plan,
+    conditions: { SSHReachable: sshReachable.no('AttestationConflict', text) },
+    recheckAfter: 60_000,
+  };
 }

@@ -2,11 +2,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findCondition } from '../../../../controller/api/conditions.ts';
 import type { LoadBalancer } from '../../../../controller/api/load-balancer.ts';
-import {
-  certificatesCondition,
-  readCertificate,
-} from '../../../../controller/kinds/load-balancer/certificates.ts';
-import type { Observed } from '../../../../controller/kinds/load-balancer/observe.ts';
+import { readCertificate } from '../../../../controller/kinds/load-balancer/certificates.ts';
+import { certificatesCondition } from '../../../../controller/kinds/load-balancer/decide.ts';
+import type { Observed } from '../../../../controller/kinds/load-balancer/observed.ts';
 import { aCertificate } from '../../../builders/certificate.ts';
 import { Stage } from './stage.ts';
 

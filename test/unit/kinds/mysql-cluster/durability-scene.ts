@@ -1,9 +1,12 @@
 /** A cluster of one primary and replicas, as the decision about durability sees it. */
-import type { MySQLCluster, MySQLClusterStatus } from '../../../../controller/api/mysql-cluster.ts';
+import type {
+  DurabilityRecord,
+  MySQLCluster,
+  MySQLClusterStatus,
+} from '../../../../controller/api/mysql-cluster.ts';
 import type { Server } from '../../../../controller/api/server.ts';
 import { timestamp, type Instant } from '../../../../controller/base/clock.ts';
 import type { Look } from '../../../../controller/database/port.ts';
-import type { DurabilityRecord } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';

@@ -1,5 +1,9 @@
 /** A replicating cluster in memory whose durability is driven step by step, by a controller that may die at any point. */
-import { mySQLClusterKind, type MySQLCluster } from '../../../../controller/api/mysql-cluster.ts';
+import {
+  mySQLClusterKind,
+  type DurabilityRecord,
+  type MySQLCluster,
+} from '../../../../controller/api/mysql-cluster.ts';
 import type { Instant } from '../../../../controller/base/clock.ts';
 import { AppError } from '../../../../controller/base/errors.ts';
 import { algebraOf } from '../../../../controller/database/gtid.ts';
@@ -8,7 +12,6 @@ import { neededFrozen } from '../../../../controller/failover/proof.ts';
 import { takeStep, type DurabilityOutcome } from '../../../../controller/kinds/mysql-cluster/durability.ts';
 import {
   decideDurability,
-  type DurabilityRecord,
   type DurabilityStep,
 } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';

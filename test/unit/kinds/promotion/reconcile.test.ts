@@ -31,6 +31,7 @@ class World {
     events: {
       normal: (_about, reason, message) => this.events.push(`${reason}: ${message}`),
       warning: (_about, reason, message) => this.events.push(`${reason}: ${message}`),
+      tell: () => undefined,
     },
     supervision: {
       watch: () => undefined,

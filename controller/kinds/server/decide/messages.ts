@@ -1,43 +1,7 @@
-/** Small words that every stage uses: verdicts, deadlines, names. Pure. */
-import type { Reason } from '../../../api/reasons.ts';
+/** Times, names and commands as messages show them. Pure. */
 import type { Server } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
-import type { EventNote, Observed, Offering, ServerVerdict, Summary } from './plan.ts';
-
-type Ready = Reason<'Server', 'Ready'>;
-
-export function working(reason: Ready, message: string): Summary {
-  return { status: 'False', reason, message, progress: 'working' };
-}
-
-/** Waits for a person: the message says what to do. */
-export function stalled(reason: Ready, message: string): Summary {
-  return { status: 'False', reason, message, progress: 'stalled' };
-}
-
-export function settled(status: Summary['status'], reason: Ready, message: string): Summary {
-  return { status, reason, message, progress: 'settled' };
-}
-
-export function yes(reason: string, message: string): ServerVerdict {
-  return { status: 'True', reason, message };
-}
-
-export function no(reason: string, message: string): ServerVerdict {
-  return { status: 'False', reason, message };
-}
-
-export function unknown(reason: string, message: string): ServerVerdict {
-  return { status: 'Unknown', reason, message };
-}
-
-export function normal(reason: string, message: string): EventNote {
-  return { type: 'Normal', reason, message };
-}
-
-export function warning(reason: string, message: string): EventNote {
-  return { type: 'Warning', reason, message };
-}
+import type { Observed, Offering } from './plan.ts';
 
 /** Milliseconds since the recorded time; Infinity when there is none. */
 export function elapsedSince(time: string | undefined, now: Instant): Millis {

@@ -1,35 +1,100 @@
-/** Makes, labels, stops and deletes the servers of a cluster; every action is safe to repeat. */
-import { labels } from '../../api/meta.ts';
+/** Does what a pass decided, once it is on record; every action is safe to repeat. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import { serverKind } from '../../api/server.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import {
+  openClusterAccess,
+  type ClusterAccess,
+  type ClusterAccessPorts,
+} from '../../cluster-access/access.ts';
+import { stampOf } from '../../cluster-access/stamp.ts';
+import type { Database } from '../../database/port.ts';
 import type { Kube } from '../../kube/port.ts';
-import { createServer } from '../../owned-servers/servers.ts';
-import type { ServerAction } from './decide/plan.ts';
+import type { DurabilityPlan } from './decide/durability-plan.ts';
+import type { Decision } from './decide/index.ts';
+import type { Member } from './decide/member.ts';
+import { takeStep, type DurabilityPorts } from './durability.ts';
+import type { HostJobs } from './host-jobs.ts';
+import type { ClusterPass } from './pass.ts';
+import { askForSwitchover } from './promote.ts';
+import { changeServers } from './servers.ts';
 
-export async function changeServers(
-  kube: Kube,
-  cluster: MySQLCluster,
-  actions: readonly ServerAction[],
-): Promise<void> {
-  for (const action of actions) await changeServer(kube, cluster, action);
+export interface ActPorts extends ClusterAccessPorts, DurabilityPorts {
+  readonly kube: Kube;
+  readonly hostJobs: HostJobs;
 }
 
-async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAction): Promise<void> {
-  switch (action.do) {
-    case 'create':
-      return await createServer(kube, cluster, { zone: action.zone, labels: { [labels.role]: 'joining' } });
-    case 'label':
-      await kube.patch(serverKind, action.member.server, {
-        metadata: { labels: { [labels.role]: action.role } },
-      });
-      return;
-    case 'fence':
-      await kube.patch(serverKind, action.member.server, {
-        metadata: { labels: { [labels.role]: 'fenced' } },
-        spec: { power: 'Stopped' },
-      });
-      return;
-    case 'delete':
-      return await kube.delete(serverKind, action.member.server);
+/** What was decided, about whom, and the cluster with the record of it. */
+export interface Decided {
+  readonly pass: ClusterPass;
+  readonly written: MySQLCluster;
+  readonly members: readonly Member[];
+  readonly decision: Decision;
+}
+
+/** Servers first, then what happens on their hosts, then what commits wait for. Fails only when the API server does. */
+export async function act(ports: ActPorts, decided: Decided, log: Logger): Promise<void> {
+  const { pass, written, members, decision } = decided;
+  await changeServers(ports.kube, written, decision.servers);
+  const access = await openClusterAccess(ports, written, pass.access.credentials);
+  await ports.hostJobs.carryOut({ cluster: written, access, log }, decision.joins);
+  await askForSwitchover(ports.kube, written, decision.switchover);
+  try {
+    await changeDurability(ports, { cluster: written, access, members }, decision.durability);
+  } catch (error) {
+    // What is on record holds; the next pass tries again.
+    if (!(error instanceof AppError) || error.code.startsWith('kube.')) throw error;
+    log.warn({ err: error }, 'could not change what commits wait for');
   }
+}
+
+interface Reach {
+  readonly cluster: MySQLCluster;
+  readonly access: ClusterAccess;
+  readonly members: readonly Member[];
+}
+
+async function changeDurability(
+  ports: ActPorts,
+  { cluster, access, members }: Reach,
+  plan: DurabilityPlan | undefined,
+): Promise<void> {
+  switch (plan?.do) {
+    case 'Open':
+      return await openForWrites(cluster, access, plan);
+    case 'Step': {
+      const { failure } = await takeStep(
+        ports,
+        { cluster, databases: databasesOf(access, members) },
+        plan.step,
+      );
+      if (failure !== undefined) throw failure;
+      return;
+    }
+    case undefined:
+  }
+}
+
+/** What commits wait for is on record already. Nobody has written anything: the order among servers does not matter. */
+async function openForWrites(
+  cluster: MySQLCluster,
+  access: ClusterAccess,
+  { primary, ackers, record }: DurabilityPlan & { readonly do: 'Open' },
+): Promise<void> {
+  const stamp = stampOf(cluster);
+  const database = access.member(primary.server)?.database;
+  if (database === undefined || stamp === undefined) return;
+  for (const { server } of ackers) await access.member(server)?.database.acknowledge(true, stamp);
+  await database.requireAcks(record.requiredAcks, stamp);
+  await database.open(stamp);
+}
+
+/** By Server; those that cannot be reached are absent. */
+function databasesOf(access: ClusterAccess, members: readonly Member[]): ReadonlyMap<string, Database> {
+  return new Map(
+    members.flatMap(({ name, server }) => {
+      const member = access.member(server);
+      return member === undefined ? [] : [[name, member.database] as const];
+    }),
+  );
 }

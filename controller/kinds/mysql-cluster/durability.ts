@@ -12,7 +12,7 @@ export interface DurabilityPorts {
   readonly kube: Kube;
   readonly clock: Clock;
   readonly failpoints: Failpoints;
-  readonly events: Pick<Events, 'normal' | 'warning'>;
+  readonly events: Events;
 }
 
 /** The cluster as last written, and the databases of its members by Server name. */

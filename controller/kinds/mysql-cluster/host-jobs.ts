@@ -20,7 +20,7 @@ export interface HostJobPorts {
 /** What the actions of one pass are about. */
 export interface HostJobContext {
   readonly cluster: MySQLCluster;
-  readonly site: ClusterAccess;
+  readonly access: ClusterAccess;
   readonly log: Logger;
 }
 
@@ -90,43 +90,43 @@ export class HostJobs {
 
   /** Preparation starts a server that holds data and does not run; it comes up read-only and follows nobody. */
   async #revive(
-    { cluster, site }: HostJobContext,
+    { cluster, access }: HostJobContext,
     { member, since }: HostAction & { readonly do: 'revive' },
   ): Promise<void> {
-    const host = site.host(member.server);
+    const host = access.host(member.server);
     if (host !== undefined)
-      await this.#ports.shell.startJob(host, revivalOf(cluster, site, { member, since }));
+      await this.#ports.shell.startJob(host, revivalOf(cluster, access, { member, since }));
   }
 
   async #start(
-    { cluster, site }: HostJobContext,
+    { cluster, access }: HostJobContext,
     action: HostAction & { readonly do: 'start' },
   ): Promise<void> {
-    const { own, donor } = await jobsOf(cluster, site, action);
-    const host = site.host(action.member.server);
-    const donorHost = action.donor === undefined ? undefined : site.host(action.donor.server);
+    const { own, donor } = await jobsOf(cluster, access, action);
+    const host = access.host(action.member.server);
+    const donorHost = action.donor === undefined ? undefined : access.host(action.donor.server);
     if (donor !== undefined && donorHost !== undefined) await this.#ports.shell.startJob(donorHost, donor);
     if (host !== undefined) await this.#ports.shell.startJob(host, own);
   }
 
   async #roll(
-    { cluster, site }: HostJobContext,
+    { cluster, access }: HostJobContext,
     { member, since }: HostAction & { readonly do: 'check' | 'restart' },
     restart?: Stamp,
   ): Promise<void> {
-    const host = site.host(member.server);
+    const host = access.host(member.server);
     if (host === undefined) return;
     const turn = { member, since, ...(restart === undefined ? {} : { restart }) };
-    await this.#ports.shell.startJob(host, rolloutOf(cluster, site, turn));
+    await this.#ports.shell.startJob(host, rolloutOf(cluster, access, turn));
   }
 
   async #cancel(
-    { cluster, site }: HostJobContext,
+    { cluster, access }: HostJobContext,
     action: HostAction & { readonly do: 'cancel' },
   ): Promise<void> {
     const ids = jobIDs(cluster, action.member.record);
-    const host = site.host(action.member.server);
-    const donorHost = action.donor === undefined ? undefined : site.host(action.donor.server);
+    const host = access.host(action.member.server);
+    const donorHost = action.donor === undefined ? undefined : access.host(action.donor.server);
     if (host !== undefined) await this.#ports.shell.cancelJob(host, ids.own);
     if (donorHost !== undefined) await this.#ports.shell.cancelJob(donorHost, ids.donor);
   }
@@ -137,11 +137,11 @@ export class HostJobs {
  * under which it was told to receive no more.
  */
 async function drainReplica(
-  { cluster, site }: HostJobContext,
+  { cluster, access }: HostJobContext,
   { member: { server, name } }: HostAction,
 ): Promise<Stamp> {
   const stamp = stampOf(cluster);
-  const database = site.member(server)?.database;
+  const database = access.member(server)?.database;
   if (stamp === undefined || database === undefined) {
     throw new AppError('shell.unreachable', `${name} cannot be reached`);
   }
@@ -153,15 +153,15 @@ async function drainReplica(
 
 /** Acknowledges only who is recorded to: the record never lags behind the truth. */
 async function followPrimary(
-  { cluster, site }: HostJobContext,
+  { cluster, access }: HostJobContext,
   { member: { server, name } }: HostAction,
 ): Promise<void> {
   const stamp = stampOf(cluster);
-  const member = site.member(server);
-  const leader = site.leader();
+  const member = access.member(server);
+  const leader = access.leader();
   if (stamp === undefined || member === undefined || leader === undefined) return;
   const acknowledges = cluster.status?.durability?.ackers.includes(name) === true;
-  await member.database.follow(await sourceOf(site, leader, acknowledges), stamp);
+  await member.database.follow(await sourceOf(access, leader, acknowledges), stamp);
 }
 
 /** How a member follows `primary`. */

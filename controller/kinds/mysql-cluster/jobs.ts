@@ -16,21 +16,21 @@ import type { ClusterAccess } from '../../cluster-access/access.ts';
 /** The job that starts a database whose process has ended; once per trouble, told by its time. */
 export function revivalOf(
   cluster: MySQLCluster,
-  site: ClusterAccess,
+  access: ClusterAccess,
   { member, since }: { readonly member: Member; readonly since: Instant },
 ): Job {
   const id = upkeepJobID(cluster, member.record, { what: 'revival', since });
   // Changed settings come in their turn: a server that has just failed is no place to try them.
-  return preparationJob(id, { ...preparationOf(cluster, site, member), initialise: false, rewrite: false });
+  return preparationJob(id, { ...preparationOf(cluster, access, member), initialise: false, rewrite: false });
 }
 
 /** The job that brings our files to a member; with a stamp it also restarts it, if its settings have changed. */
 export function rolloutOf(
   cluster: MySQLCluster,
-  site: ClusterAccess,
+  access: ClusterAccess,
   { member, since, restart }: { readonly member: Member; readonly since: Instant; readonly restart?: Stamp },
 ): Job {
-  const preparation = { ...preparationOf(cluster, site, member), initialise: false };
+  const preparation = { ...preparationOf(cluster, access, member), initialise: false };
   const id = upkeepJobID(cluster, member.record, { what: 'rollout', since });
   if (restart === undefined) return preparationJob(id, { ...preparation, rewrite: false });
   return preparationJob(id, { ...preparation, restart });
@@ -48,23 +48,23 @@ export interface Jobs {
 /** Asks hosts for their certificates where one must trust the other. */
 export async function jobsOf(
   cluster: MySQLCluster,
-  site: ClusterAccess,
+  access: ClusterAccess,
   { member, job, donor }: HostAction & { readonly do: 'start' },
 ): Promise<Jobs> {
-  if (job === 'Cloning') return await copyOf(cluster, site, { member, donor });
+  if (job === 'Cloning') return await copyOf(cluster, access, { member, donor });
   const { own: id } = jobIDs(cluster, member.record);
-  const preparation = preparationOf(cluster, site, member);
+  const preparation = preparationOf(cluster, access, member);
   if (job === 'Preparing') return { own: preparationJob(id, { ...preparation, initialise: false }) };
   const { dump } = cluster.spec.bootstrap;
   if (dump === undefined) return { own: preparationJob(id, { ...preparation, initialise: true }) };
-  return { own: loadingJob(id, preparation, await dumpURL(site, dump)) };
+  return { own: loadingJob(id, preparation, await dumpURL(access, dump)) };
 }
 
 /** Good for as long as the host may take to begin. */
 const urlLife: Millis = 3_600_000;
 
-async function dumpURL(site: ClusterAccess, { bucket, prefix }: Dump): Promise<string> {
-  const { objects } = (await site.open()).cloud;
+async function dumpURL(access: ClusterAccess, { bucket, prefix }: Dump): Promise<string> {
+  const { objects } = (await access.open()).cloud;
   const { key, ignored } = newestDump(await objects.list(bucket, prefix), prefix);
   if (key === undefined) {
     const others = ignored.length === 0 ? '' : `; ${ignored.length} other keys begin so`;
@@ -74,23 +74,23 @@ async function dumpURL(site: ClusterAccess, { bucket, prefix }: Dump): Promise<s
   return await objects.presignGet(bucket, key, urlLife);
 }
 
-function preparationOf(cluster: MySQLCluster, site: ClusterAccess, member: Member) {
+function preparationOf(cluster: MySQLCluster, access: ClusterAccess, member: Member) {
   return {
     ...settingsOf(cluster, member),
     clusterUID: cluster.metadata.uid,
-    passwords: passwordsOf(site),
+    passwords: passwordsOf(access),
     rewrite: true,
   };
 }
 
 async function copyOf(
   cluster: MySQLCluster,
-  site: ClusterAccess,
+  access: ClusterAccess,
   { member, donor }: { readonly member: Member; readonly donor: Member | undefined },
 ): Promise<Jobs> {
   const ids = jobIDs(cluster, member.record);
-  const to = site.member(member.server);
-  const from = donor === undefined ? undefined : site.member(donor.server);
+  const to = access.member(member.server);
+  const from = donor === undefined ? undefined : access.member(donor.server);
   if (to === undefined || from === undefined) {
     throw new AppError('shell.unreachable', `${member.name} or who it copies from cannot be reached`);
   }
@@ -101,7 +101,7 @@ async function copyOf(
   const { flavor, version: series } = cluster.spec.engine;
   const owner = { flavor, clusterUID: cluster.metadata.uid };
   const epoch = cluster.status?.primary?.epoch ?? 0;
-  const { admin: adminPassword } = passwordsOf(site);
+  const { admin: adminPassword } = passwordsOf(access);
   const copy = { ...owner, series, donorAddress: from.address, donorCertificate, adminPassword, epoch };
   return {
     own: joinerJob(ids.own, copy),

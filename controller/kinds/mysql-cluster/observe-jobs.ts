@@ -17,7 +17,7 @@ interface JobPorts {
 
 interface JobContext {
   readonly cluster: MySQLCluster;
-  readonly site: ClusterAccess;
+  readonly access: ClusterAccess;
   readonly now: Instant;
 }
 
@@ -26,12 +26,12 @@ const tailBytes = 4_096;
 /** How far the jobs on the members' hosts are, by Server; hosts that do not answer are silent. */
 export async function observeJobs(
   ports: JobPorts,
-  scene: JobContext,
+  pass: JobContext,
   members: readonly Member[],
 ): Promise<Observed['jobs']> {
   const facts = await Promise.all(
     members.map((member) =>
-      isJoined(member) ? rolloutFacts(ports, scene, member) : jobFacts(ports, scene, member, members),
+      isJoined(member) ? rolloutFacts(ports, pass, member) : jobFacts(ports, pass, member, members),
     ),
   );
   return new Map(facts.flatMap((one) => (one === undefined ? [] : [one])));
@@ -40,7 +40,7 @@ export async function observeJobs(
 /** How the job, or the two jobs, of a member's step stand. */
 async function jobFacts(
   ports: JobPorts,
-  { cluster, site, now }: JobContext,
+  { cluster, access, now }: JobContext,
   member: Member,
   members: readonly Member[],
 ): Promise<readonly [string, JobFacts] | undefined> {
@@ -50,11 +50,11 @@ async function jobFacts(
   const ids = jobIDs(cluster, record);
   const donor = members.find((one) => one.name === record.donor)?.server;
   const sides = [{ server, id: ids.own }, ...(donor === undefined ? [] : [{ server: donor, id: ids.donor }])];
-  const looks = await Promise.all(sides.map((side) => pollJob(ports, site, side)));
+  const looks = await Promise.all(sides.map((side) => pollJob(ports, access, side)));
   const [own = { state: 'silent' }, ofDonor] = looks;
   const failed = looks.findIndex(hasFailed);
   const side = sides[failed];
-  const lastLine = side === undefined ? undefined : await lastLineOf(ports, site, side, looks[failed]);
+  const lastLine = side === undefined ? undefined : await lastLineOf(ports, access, side, looks[failed]);
   return [
     name,
     {
@@ -68,15 +68,15 @@ async function jobFacts(
 /** How the job that brings a member's settings in step stands. */
 async function rolloutFacts(
   ports: JobPorts,
-  { cluster, site }: JobContext,
+  { cluster, access }: JobContext,
   { server, record, name }: Member,
 ): Promise<readonly [string, JobFacts] | undefined> {
   const { rollout } = cluster.status ?? {};
   if (rollout?.server !== name || rollout.message !== undefined) return undefined;
   const since = Date.parse(rollout.startTime);
   const side = { server, id: upkeepJobID(cluster, record, { what: 'rollout', since }) };
-  const own = await pollJob(ports, site, side);
-  const lastLine = hasEnded(own) ? await lastLineOf(ports, site, side, own) : undefined;
+  const own = await pollJob(ports, access, side);
+  const lastLine = hasEnded(own) ? await lastLineOf(ports, access, side, own) : undefined;
   return [name, { own, ...(lastLine === undefined ? {} : { lastLine }) }];
 }
 
@@ -87,21 +87,21 @@ interface Side {
 
 async function pollJob(
   { shell, clock }: JobPorts,
-  site: ClusterAccess,
+  access: ClusterAccess,
   { server, id }: Side,
 ): Promise<JobLook> {
-  const host = site.host(server);
+  const host = access.host(server);
   if (host === undefined) return { state: 'silent' };
   return (await ask(clock, shell.pollJob(host, id))) ?? { state: 'silent' };
 }
 
 async function lastLineOf(
   { shell, clock }: JobPorts,
-  site: ClusterAccess,
+  access: ClusterAccess,
   { server, id }: Side,
   look: JobLook | undefined,
 ): Promise<string | undefined> {
-  const host = site.host(server);
+  const host = access.host(server);
   if (host === undefined || look === undefined) return undefined;
   if (look.state === 'interrupted') return `the host of ${server.metadata.name} restarted`;
   if (look.state === 'exited' && look.timedOut) return `timed out on ${server.metadata.name}`;

@@ -2,10 +2,9 @@
 import { ageOf } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { promotionKind, type Promotion } from '../../api/promotion.ts';
-import type { Server } from '../../api/server.ts';
+import { serverKind, type Server } from '../../api/server.ts';
 import type { Accounts } from '../../accounts/port.ts';
-import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import type { AppError } from '../../base/errors.ts';
+import type { Clock, Millis } from '../../base/clock.ts';
 import type { Look } from '../../database/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
@@ -18,6 +17,9 @@ import { problemOf } from './decide/problem.ts';
 import { observeJobs } from './observe-jobs.ts';
 import type { PrivilegeWatch } from './privileges.ts';
 import type { ClusterAccess } from '../../cluster-access/access.ts';
+import type { Breaker } from '../../breaker/breaker.ts';
+import { scopeOf } from '../../owned-servers/removals.ts';
+import type { ClusterPass } from './pass.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;
@@ -27,66 +29,58 @@ export interface ObservePorts {
   readonly shell: Shell;
   readonly supervision: Supervision;
   readonly privileges: PrivilegeWatch;
+  readonly breaker: Breaker;
 }
 
 /** Supervision has not looked yet at one that has joined since. */
 const recently: Millis = 5_000;
 
-export interface ClusterPass {
-  readonly cluster: MySQLCluster;
-  readonly site: ClusterAccess;
-  readonly servers: readonly Server[];
-  readonly now: Instant;
-  /** Why there are no credentials. */
-  readonly missing: string | undefined;
-  /** Why the newest action on a Server, by uid, did not work. */
-  readonly failureOf: (serverUid: string) => AppError | undefined;
-}
-
 /** `quick` asks no host. */
 export type Depth = 'quick' | 'full';
 
-/** Everything but the breaker's word. */
-export async function observe(
-  ports: ObservePorts,
-  scene: ClusterPass,
-  depth: Depth,
-): Promise<Omit<Observed, 'allowance'>> {
-  const { cluster, site, servers, now } = scene;
+export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Depth): Promise<Observed> {
+  const { cluster, access, servers, now } = pass;
   const status = cluster.status ?? {};
   const finding = ports.supervision.of(cluster.metadata.uid);
   const isFull = depth === 'full';
-  const looks = isFull ? await looksAt(ports, scene, finding) : (finding?.looks ?? new Map());
-  if (isFull) await askForAccounts(ports, scene, finding);
+  const looks = isFull ? await looksAt(ports, pass, finding) : (finding?.looks ?? new Map());
+  if (isFull) await askForAccounts(ports, pass, finding);
   const members = servers.map((server) => memberOf(server, { now, status, looks }));
-  const { suspended } = site;
+  const { suspended } = access;
   return {
     now,
     cluster,
     status,
     suspended,
-    problem: problemOf({ ...site, ...scene }, members),
+    problem: problemOf({ ...access, ...pass }, members),
     members,
-    zones: isFull ? await zonesOf(ports.accounts, site.deployment, site.account) : [],
-    jobs: suspended || !isFull ? new Map() : await observeJobs(ports, scene, members),
+    zones: isFull ? await zonesOf(ports.accounts, access.deployment, access.account) : [],
+    jobs: suspended || !isFull ? new Map() : await observeJobs(ports, pass, members),
     hindrances: new Map(
       servers.flatMap(({ metadata: { name, uid } }) => {
-        const failure = scene.failureOf(uid);
+        const failure = pass.failureOf(uid);
         return failure === undefined ? [] : [[name, failure.message] as const];
       }),
     ),
     finding,
     privileged: ports.privileges.of(cluster.metadata.uid),
     promotions: promotionsOf(ports.cache, cluster),
+    allowance: allowanceOf(ports, pass),
   };
+}
+
+/** How many servers the breaker lets go now. */
+function allowanceOf({ cache, breaker }: ObservePorts, { cluster, servers, now }: ClusterPass): number {
+  const size = Math.max(cluster.spec.instances, servers.length);
+  return breaker.allowance({ scope: scopeOf(cluster), size, fleet: cache.list(serverKind).length }, now);
 }
 
 async function askForAccounts(
   { privileges }: ObservePorts,
-  { cluster, site, now }: ClusterPass,
+  { cluster, access, now }: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
-  const leader = site.leader();
+  const leader = access.leader();
   const isWell = finding?.verdict === 'Healthy';
   if (isWell && leader !== undefined) await privileges.ask(cluster.metadata.uid, leader, now);
 }
@@ -102,7 +96,7 @@ function promotionsOf(cache: Cache, { metadata }: MySQLCluster): readonly Promot
 /** What supervision saw, and what those say that it does not watch yet. */
 async function looksAt(
   ports: ObservePorts,
-  { cluster, site, servers, now }: ClusterPass,
+  { cluster, access, servers, now }: ClusterPass,
   finding: Finding | undefined,
 ): Promise<Finding['looks']> {
   const looks = new Map(finding?.looks);
@@ -117,7 +111,7 @@ async function looksAt(
   );
   await Promise.all(
     unwatched.map(async (server) => {
-      const look = await lookAt(ports, site, server);
+      const look = await lookAt(ports, access, server);
       if (look !== undefined) looks.set(server.metadata.name, { at: now, look });
     }),
   );
@@ -126,10 +120,10 @@ async function looksAt(
 
 async function lookAt(
   { clock }: ObservePorts,
-  site: ClusterAccess,
+  access: ClusterAccess,
   server: Server,
 ): Promise<Look | undefined> {
-  const member = site.member(server);
+  const member = access.member(server);
   if (member === undefined) return undefined;
   return await ask(clock, member.database.look(patience));
 }

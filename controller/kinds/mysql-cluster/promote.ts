@@ -15,7 +15,7 @@ import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
 import { createFence } from './fence.ts';
 import { sourceOf } from './host-jobs.ts';
-import type { ClusterPass } from './observe.ts';
+import type { ClusterPass } from './pass.ts';
 import type { Routes } from '../../routes/routes.ts';
 import { dataHolders } from './supervise.ts';
 
@@ -52,21 +52,21 @@ export async function promotionFor(
 export async function carryOnWith(
   ports: PromotePorts,
   {
-    scene,
+    pass,
     observed,
     promotion,
   }: {
-    readonly scene: ClusterPass;
+    readonly pass: ClusterPass;
     readonly observed: Pick<Observed, 'finding' | 'promotions'>;
     readonly promotion: Promotion;
   },
   signal: AbortSignal,
 ): Promise<Progress & { readonly record: MySQLClusterStatus }> {
-  const { site, cluster, servers } = scene;
+  const { access, cluster, servers } = pass;
   const order: Order = {
     cluster,
     promotion,
-    members: dataHolders(scene),
+    members: dataHolders(pass),
     finding: observed.finding,
     formerPrimaries: formerPrimaries(observed.promotions, cluster),
     signal,
@@ -75,9 +75,9 @@ export async function carryOnWith(
     {
       ...ports,
       metrics: ports.failoverMetrics,
-      fence: createFence({ kube: ports.kube, clock: ports.clock, open: () => site.open(), servers }),
+      fence: createFence({ kube: ports.kube, clock: ports.clock, open: () => access.open(), servers }),
       router: ports.routes.of(cluster),
-      sourceOf: (primary, acknowledges) => sourceOf(site, primary, acknowledges),
+      sourceOf: (primary, acknowledges) => sourceOf(access, primary, acknowledges),
       rules: standardRules,
     },
     order,

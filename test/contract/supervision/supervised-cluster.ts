@@ -92,7 +92,7 @@ export class SupervisedCluster {
 
   /** Takes a step to its end. */
   async take(step: DurabilityStep): Promise<void> {
-    const events = { normal: () => undefined, warning: () => undefined };
+    const events = { normal: () => undefined, warning: () => undefined, tell: () => undefined };
     const ports = { kube: this.#kube, clock: systemClock, failpoints: noFailpoints, events };
     const hosts = [this.primary, ...this.replicas];
     const databases = new Map(hosts.map(({ name, database }) => [name, database]));

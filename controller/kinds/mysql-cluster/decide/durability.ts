@@ -42,15 +42,15 @@ const armingLagSeconds = 1;
 const rearmPause: Millis = 10_000;
 
 /** The next step; undefined when the record is what is wanted, or nothing may be done now. Not while the primary changes. */
-export function decideDurability(observed: Observed, staff: MemberHealth): DurabilityStep | undefined {
+export function decideDurability(observed: Observed, health: MemberHealth): DurabilityStep | undefined {
   const { durability: record } = observed.status;
   if (record === undefined) return undefined;
-  const scene = factsOf(observed, staff, record);
-  const unrecorded = scene.acking.filter((server) => !record.ackers.includes(server));
+  const facts = factsOf(observed, health, record);
+  const unrecorded = facts.acking.filter((server) => !record.ackers.includes(server));
   if (unrecorded.length > 0) return { do: 'RecordAckers', servers: unrecorded };
-  if (scene.look === undefined || !scene.isTrusted) return undefined;
-  if (isUnarmed(record, scene.look)) return { do: 'RecordDegraded' };
-  return byState[record.state](scene);
+  if (facts.look === undefined || !facts.isTrusted) return undefined;
+  if (isUnarmed(record, facts.look)) return { do: 'RecordDegraded' };
+  return byState[record.state](facts);
 }
 
 /** The facts that matter here, by name. */
@@ -79,22 +79,22 @@ interface DurabilityFacts {
 }
 
 const byState: Readonly<
-  Record<DurabilityRecord['state'], (scene: DurabilityFacts) => DurabilityStep | undefined>
+  Record<DurabilityRecord['state'], (facts: DurabilityFacts) => DurabilityStep | undefined>
 > = {
-  Protected: (scene) => (mayRelease(scene) ? { do: 'Degrade' } : changeOfAckers(scene)),
-  Degrading: (scene) => (mayRelease(scene) ? { do: 'Release' } : { do: 'Reprieve' }),
+  Protected: (facts) => (mayRelease(facts) ? { do: 'Degrade' } : changeOfAckers(facts)),
+  Degrading: (facts) => (mayRelease(facts) ? { do: 'Release' } : { do: 'Reprieve' }),
   // It may have been sent: there is only the way on.
   Releasing: () => ({ do: 'Release' }),
-  Degraded: (scene) => {
+  Degraded: (facts) => {
     // Somebody made them wait without a record of it.
-    if (scene.isArmed && mayRelease(scene)) return { do: 'Release' };
-    const change = changeOfAckers(scene);
-    if (change !== undefined || scene.wanted === 'Async') return change;
-    return scene.ready.some((server) => scene.record.ackers.includes(server)) ? { do: 'Rearm' } : undefined;
+    if (facts.isArmed && mayRelease(facts)) return { do: 'Release' };
+    const change = changeOfAckers(facts);
+    if (change !== undefined || facts.wanted === 'Async') return change;
+    return facts.ready.some((server) => facts.record.ackers.includes(server)) ? { do: 'Rearm' } : undefined;
   },
-  Rearming: (scene) => {
-    if (mayRelease(scene)) return { do: 'Release' };
-    return scene.ready.length > 0 && scene.age >= rearmPause ? { do: 'Rearm' } : undefined;
+  Rearming: (facts) => {
+    if (mayRelease(facts)) return { do: 'Release' };
+    return facts.ready.length > 0 && facts.age >= rearmPause ? { do: 'Rearm' } : undefined;
   },
 };
 
@@ -105,8 +105,8 @@ function mayRelease({ wanted, lostFor, degradeAfter }: DurabilityFacts): boolean
 }
 
 /** One acker in or out. While commits wait, one that acknowledges always stays. */
-function changeOfAckers(scene: DurabilityFacts): DurabilityStep | undefined {
-  const { record, acking, gone, leaving, idle, wanted } = scene;
+function changeOfAckers(facts: DurabilityFacts): DurabilityStep | undefined {
+  const { record, acking, gone, leaving, idle, wanted } = facts;
   const out = record.ackers.find((server) => gone.includes(server) || leaving.includes(server));
   const isWaiting = record.state === 'Protected';
   const hasOther = acking.some((server) => server !== out && !leaving.includes(server));

@@ -1,15 +1,16 @@
-/** What to do for a cluster next, apart from changes of primary and of what commits wait for. Pure. */
+/** What to do for a cluster next, apart from changes of primary. Pure. */
 import { normalEvent, warningEvent, type EventNote } from '../../../api/event-notes.ts';
 import { labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
-import { planForgotten } from './forgotten.ts';
+import { type DurabilityPlan, planDurability } from './durability-plan.ts';
+import { planForgotten, type Forgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
-import { isRolling, planRolling, restartingServer, withKnown } from './rolling.ts';
+import { isRolling, planRolling, restartingServer, withKnown, type Rolling } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 
@@ -23,39 +24,77 @@ export interface Decision extends Plan {
   readonly leaving: readonly string[];
   /** Name of a planned change of primary to ask for. */
   readonly switchover: string | undefined;
+  /** What to do about what commits wait for. */
+  readonly durability: DurabilityPlan | undefined;
 }
 
 export function decide(observed: Observed): Decision {
-  const { status, suspended } = observed;
+  const parts = planParts(observed);
+  const { joining, roster, rolling, upkeep } = parts;
+  const { troubles } = upkeep;
+  const leaving = [...roster.leaving.map(({ name }) => name), ...rolling.leaving];
+  const record = recordOf(observed, parts);
+  const durability = planDurability(observed, record, { troubles, leaving });
+  return {
+    ...actionsOf(observed, parts),
+    record: durability?.do === 'Open' ? { ...record, durability: durability.record } : record,
+    automaticRemovals: roster.replaced.length,
+    events: [...joining.events, ...rosterEvents(roster, troubles), ...rolling.events],
+    recheckAfter: isMoving(parts) ? busyPeriod : restPeriod,
+    troubles,
+    leaving,
+    switchover: rolling.switchover,
+    durability,
+  };
+}
+
+interface Parts {
+  /** While the primary changes, or nothing may be changed, members only are what they were. */
+  readonly isStill: boolean;
+  readonly upkeep: Upkeep;
+  readonly joining: AllJoining;
+  readonly roster: RosterPlan;
+  readonly rolling: Rolling;
+  readonly forgotten: Forgotten;
+}
+
+function planParts(observed: Observed): Parts {
   const upkeep = planUpkeep(observed);
-  // While the primary changes, or nothing may be changed, members only are what they were.
-  const isStill = suspended || isChanging(observed);
-  const joining = isStill ? standStill(observed) : planAllJoining(observed);
-  const roster = isStill ? noRoster(status) : rosterOf(observed, upkeep);
-  const rolling = planRolling(observed, upkeep.troubles, isStill);
-  const { waiting, durability } = planForgotten(observed);
-  const mending = mendingOf(observed, upkeep, waiting);
-  const record: MySQLClusterStatus = {
+  const isStill = observed.suspended || isChanging(observed);
+  return {
+    isStill,
+    upkeep,
+    joining: isStill ? standStill(observed) : planAllJoining(observed),
+    roster: isStill ? noRoster(observed.status) : rosterOf(observed, upkeep),
+    rolling: planRolling(observed, upkeep.troubles, isStill),
+    forgotten: planForgotten(observed),
+  };
+}
+
+function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
+  const { isStill, upkeep, joining, roster, rolling, forgotten } = parts;
+  return {
     ...joining.record,
-    ...(isStill || durability === undefined ? {} : { durability }),
+    ...(isStill || forgotten.durability === undefined ? {} : { durability: forgotten.durability }),
     members: recordsOf(observed, withKnown(joining.records, rolling), upkeep.troubles),
     rollout: rolling.rollout,
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
-    automaticRemovals: removalsAfter(status.automaticRemovals, roster.replaced.length, observed.now),
+    automaticRemovals: removalsAfter(observed.status.automaticRemovals, roster.replaced.length, observed.now),
   };
-  const isMoving =
-    joining.actions.length + roster.actions.length > 0 || joining.isUnderWay || isRolling(rolling);
+}
+
+function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' | 'joins'> {
+  const { isStill, upkeep, joining, roster, rolling, forgotten } = parts;
+  if (isStill) return { servers: [], joins: [] };
+  const mending = mendingOf(observed, upkeep, forgotten.waiting);
   return {
-    record,
-    servers: isStill ? [] : [...roster.actions, ...labelsOf(observed, roster)],
-    joins: isStill ? [] : [...joining.actions, ...mending, ...rolling.actions],
-    automaticRemovals: roster.replaced.length,
-    events: [...joining.events, ...rosterEvents(roster, upkeep.troubles), ...rolling.events],
-    recheckAfter: isMoving ? busyPeriod : restPeriod,
-    troubles: upkeep.troubles,
-    leaving: [...roster.leaving.map(({ name }) => name), ...rolling.leaving],
-    switchover: rolling.switchover,
+    servers: [...roster.actions, ...labelsOf(observed, roster)],
+    joins: [...joining.actions, ...mending, ...rolling.actions],
   };
+}
+
+function isMoving({ joining, roster, rolling }: Parts): boolean {
+  return joining.actions.length + roster.actions.length > 0 || joining.isUnderWay || isRolling(rolling);
 }
 
 function mendingOf(

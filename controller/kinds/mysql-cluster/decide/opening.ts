@@ -1,5 +1,5 @@
 /** The first time a cluster takes writes: what its commits wait for is on record before. Pure. */
-import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import type { DurabilityRecord } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
 import { isJoined, type Member } from './member.ts';
@@ -7,7 +7,7 @@ import type { Observed } from './plan.ts';
 
 export interface Opening {
   /** To be recorded first. */
-  readonly durability: NonNullable<MySQLClusterStatus['durability']>;
+  readonly record: DurabilityRecord;
   readonly primary: Member;
   /** Replicas that acknowledge from the first write on. */
   readonly ackers: readonly Member[];
@@ -25,9 +25,8 @@ export function planOpening(observed: Observed): Opening | undefined {
   const isStrict = cluster.spec.durability === 'Strict';
   const ready = isStrict ? members.filter((member) => isFollowing(member, primary)) : [];
   if (isStrict && ready.length === 0) return undefined;
-  const first = firstRecord(observed, ready, primary.look);
-  const durability = observed.status.durability ?? first;
-  return { durability, primary, ackers: members.filter(({ name }) => durability.ackers.includes(name)) };
+  const record = observed.status.durability ?? firstRecord(observed, ready, primary.look);
+  return { record, primary, ackers: members.filter(({ name }) => record.ackers.includes(name)) };
 }
 
 /** It holds the first data, and never took a write of an application. */
@@ -35,11 +34,7 @@ function isUnopened(primary: Member, { readOnly, epoch }: Look): boolean {
   return isJoined(primary) && readOnly && epoch === 0;
 }
 
-function firstRecord(
-  { now }: Observed,
-  ackers: readonly Member[],
-  { executed }: Look,
-): Opening['durability'] {
+function firstRecord({ now }: Observed, ackers: readonly Member[], { executed }: Look): DurabilityRecord {
   const waits = ackers.length > 0;
   return {
     state: waits ? 'Protected' : 'Degraded',
@@ -61,7 +56,7 @@ function isFollowing(member: Member, primary: Member): boolean {
  * A replica that joined while a new primary waits for one (durability Strict). Nobody has written in its epoch, so whoever
  * follows it may acknowledge; undefined when one does already.
  */
-export function planEnlisting({ status, members }: Observed): Member | undefined {
+export function firstAckerOf({ status, members }: Observed): Member | undefined {
   const primary = members.find(({ isPrimary }) => isPrimary);
   const { durability } = status;
   const isWaiting = primary?.look?.readOnly === true && (durability?.requiredAcks ?? 0) > 0;

@@ -127,7 +127,7 @@ export class DurabilityWorld {
       },
     };
     const note = (_about: unknown, reason: string) => this.events.push(reason);
-    const events = { normal: note, warning: note };
+    const events = { normal: note, warning: note, tell: () => undefined };
     const ports = {
       kube: this.#checked(this.kube, Promise.resolve()),
       clock: this.clock,

@@ -1,0 +1,55 @@
+/** One change of primary in the passes over its cluster: begun on record, carried on with, ended. */
+import type { Change } from './decide/change.ts';
+import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { Observed } from './decide/plan.ts';
+import { currentPromotion, isWaiting } from './decide/promotions.ts';
+import { type MaintainPorts, maintain } from './maintain.ts';
+import { observe } from './observe.ts';
+import type { ClusterPass } from './pass.ts';
+import { type PromotePorts, promotionFor, liveCurrent, dropCurrent, carryOnWith } from './promote.ts';
+import { recordStatus } from './record.ts';
+import { type SupervisePorts, supervise } from './supervise.ts';
+
+export interface ChangePorts extends MaintainPorts, PromotePorts, SupervisePorts {}
+
+/** A pass, and what its quick look has found. */
+interface Looked {
+  readonly pass: ClusterPass;
+  readonly observed: Observed;
+}
+
+/** Puts the Promotion on record as the current one; the next pass carries on with it. */
+export async function beginChange(
+  ports: ChangePorts,
+  { pass, observed }: Looked,
+  change: Change,
+): Promise<void> {
+  const { metadata } = await promotionFor(ports, pass.cluster, change);
+  const seen = { observed, routing: pass.routing };
+  await recordStatus(ports, seen, { currentPromotionRef: { name: metadata.name } });
+}
+
+/** As far as it goes now. */
+export async function continueChange(
+  ports: ChangePorts,
+  { pass, observed }: Looked,
+  context: ReconcileContext,
+): Promise<ReconcileResult> {
+  const { signal } = context;
+  const { kube } = ports;
+  const promotion = currentPromotion(observed) ?? (await liveCurrent(kube, pass.cluster));
+  if (promotion === undefined) {
+    await dropCurrent(kube, pass.cluster);
+    return { after: 0 };
+  }
+  const progress = await carryOnWith(ports, { pass, observed, promotion }, signal);
+  const after = { ...pass, cluster: progress.cluster, now: ports.clock.now() };
+  // What was found about the old primary says nothing about the new one.
+  supervise(ports, after);
+  const next = await observe(ports, after, 'quick');
+  const others = next.promotions.filter(({ metadata }) => metadata.name !== promotion.metadata.name);
+  const seen = { ...next, promotions: [...others, progress.promotion] };
+  const cluster = await recordStatus(ports, { observed: seen, routing: pass.routing }, progress.record);
+  if (progress.after !== undefined && isWaiting(seen)) await maintain(ports, { ...after, cluster }, context);
+  return { after: progress.after ?? 0 };
+}

@@ -1,0 +1,61 @@
+/** The end of a cluster: its names go, then its servers, or they are left behind; nothing is promoted any more. */
+
+import { finalizer, withoutFinalizer } from '../../api/meta.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
+import { type ClusterAccessPorts, openClusterAccess } from '../../cluster-access/access.ts';
+import type { CredentialStore } from '../../cluster-access/credentials.ts';
+import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { listServers, releaseServers } from '../../owned-servers/servers.ts';
+import type { Routes } from '../../routes/routes.ts';
+import { failoverArmedCondition } from './decide/change.ts';
+import { conditionsOf } from './decide/conditions.ts';
+import { decideDeletion } from './decide/deletion.ts';
+import type { ClusterMetrics } from './metrics.ts';
+import { type ObservePorts, observe } from './observe.ts';
+import { changeServers } from './servers.ts';
+import { statusOf } from './status.ts';
+
+export interface RetirePorts extends ObservePorts, ClusterAccessPorts {
+  readonly routes: Routes;
+  readonly credentials: CredentialStore;
+  readonly metrics: ClusterMetrics;
+}
+
+/** May be repeated; the finalizer goes last. */
+export async function retireCluster(
+  ports: RetirePorts,
+  cluster: MySQLCluster,
+  context: ReconcileContext,
+): Promise<ReconcileResult> {
+  const { kube, supervision, routes, credentials, privileges, metrics } = ports;
+  const { finalizers = [], uid } = cluster.metadata;
+  if (!finalizers.includes(finalizer)) return {};
+  const servers = await listServers(kube, cluster);
+  const access = await openClusterAccess(ports, cluster, undefined);
+  const routing = { reason: 'NotConfigured', message: 'It is being deleted.', records: [] } as const;
+  const known = { cluster, access, servers, now: context.now, routing };
+  const observed = await observe(
+    ports,
+    { ...known, missing: undefined, failureOf: () => undefined },
+    'quick',
+  );
+  const { ready, remove, release, done } = decideDeletion(observed);
+  if (ready.reason === 'Deleting') {
+    supervision.forget(uid);
+    await routes.retire(cluster);
+  }
+  const armed = failoverArmedCondition(observed, new Map());
+  const conditions = { ...conditionsOf({ observed, troubles: new Map(), armed, routing }), Ready: ready };
+  const status = statusOf(observed, { records: undefined }, conditions);
+  const written = await kube.writeStatus(mySQLClusterKind, cluster, status);
+  const released = release.map(({ server }) => server);
+  await releaseServers(kube, cluster, released);
+  const gone = remove.map((member) => ({ do: 'delete', member }) as const);
+  await changeServers(kube, cluster, gone);
+  if (!done) return { after: 2_000 };
+  credentials.forget(cluster);
+  privileges.forget(uid);
+  metrics.forget(cluster);
+  await kube.setFinalizers(mySQLClusterKind, written, withoutFinalizer(written));
+  return {};
+}

@@ -1,0 +1,35 @@
+/** Makes, labels, stops and deletes the servers of a cluster; every action is safe to repeat. */
+import { labels } from '../../api/meta.ts';
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import { serverKind } from '../../api/server.ts';
+import type { Kube } from '../../kube/port.ts';
+import { createServer } from '../../owned-servers/servers.ts';
+import type { ServerAction } from './decide/plan.ts';
+
+export async function changeServers(
+  kube: Kube,
+  cluster: MySQLCluster,
+  actions: readonly ServerAction[],
+): Promise<void> {
+  for (const action of actions) await changeServer(kube, cluster, action);
+}
+
+async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAction): Promise<void> {
+  switch (action.do) {
+    case 'create':
+      return await createServer(kube, cluster, { zone: action.zone, labels: { [labels.role]: 'joining' } });
+    case 'label':
+      await kube.patch(serverKind, action.member.server, {
+        metadata: { labels: { [labels.role]: action.role } },
+      });
+      return;
+    case 'fence':
+      await kube.patch(serverKind, action.member.server, {
+        metadata: { labels: { [labels.role]: 'fenced' } },
+        spec: { power: 'Stopped' },
+      });
+      return;
+    case 'delete':
+      return await kube.delete(serverKind, action.member.server);
+  }
+}

@@ -51,8 +51,9 @@ export async function listServers(kube: Kube, owner: ServerOwner): Promise<reado
 
 /** Makes one running Server, or none when its random name is taken: the next look sees one too few. */
 export async function createServer(kube: Kube, owner: ServerOwner, wish: ServerWish): Promise<void> {
+  const draft = draftServer(owner, wish);
   try {
-    await kube.create(serverKind, draftServer(owner, wish));
+    await kube.create(serverKind, draft);
   } catch (error) {
     if (!hasCode(error, 'kube.already-exists')) throw error;
   }

@@ -5,7 +5,7 @@ import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts'
 import { type ClusterAccessPorts, openClusterAccess } from '../../cluster-access/access.ts';
 import type { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
-import { listServers, releaseServers } from '../../owned-servers/servers.ts';
+import { listServers } from '../../owned-servers/servers.ts';
 import type { Routes } from '../../routes/routes.ts';
 import { failoverArmedCondition } from './decide/change.ts';
 import { conditionsOf } from './decide/conditions.ts';
@@ -48,10 +48,10 @@ export async function retireCluster(
   const conditions = { ...conditionsOf({ observed, troubles: new Map(), armed, routing }), Ready: ready };
   const status = statusOf(observed, { records: undefined }, conditions);
   const written = await kube.writeStatus(mySQLClusterKind, cluster, status);
-  const released = release.map(({ server }) => server);
-  await releaseServers(kube, cluster, released);
-  const gone = remove.map((member) => ({ do: 'delete', member }) as const);
-  await changeServers(kube, cluster, gone);
+  await changeServers(kube, cluster, [
+    ...release.map((member) => ({ do: 'release', member }) as const),
+    ...remove.map((member) => ({ do: 'delete', member }) as const),
+  ]);
   if (!done) return { after: 2_000 };
   credentials.forget(cluster);
   privileges.forget(uid);

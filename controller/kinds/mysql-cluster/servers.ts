@@ -1,9 +1,9 @@
-/** Makes, labels, stops and deletes the servers of a cluster; every action is safe to repeat. */
+/** Makes, labels, stops, releases and deletes the servers of a cluster; every action is safe to repeat. */
 import { labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
-import { createServer } from '../../owned-servers/servers.ts';
+import { createServer, releaseServers } from '../../owned-servers/servers.ts';
 import type { ServerAction } from './decide/plan.ts';
 
 export async function changeServers(
@@ -16,6 +16,8 @@ export async function changeServers(
 
 async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAction): Promise<void> {
   switch (action.do) {
+    case 'release':
+      return await releaseServers(kube, cluster, [action.member.server]);
     case 'create':
       return await createServer(kube, cluster, { zone: action.zone, labels: { [labels.role]: 'joining' } });
     case 'label':

@@ -2,7 +2,7 @@
 import type { CloudAccount } from '../../../../controller/api/cloud-account.ts';
 import type { ErrorCode } from '../../../../controller/base/errors.ts';
 import { decide } from '../../../../controller/kinds/cloud-account/decide.ts';
-import type { Observed } from '../../../../controller/kinds/cloud-account/observe.ts';
+import type { Observed } from '../../../../controller/kinds/cloud-account/decide.ts';
 import { statusOf } from '../../../../controller/kinds/cloud-account/status.ts';
 import { testConditions } from '../condition-tables.ts';
 

@@ -5,7 +5,7 @@ import type { Promotion } from '../../../../controller/api/promotion.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import type { Failpoints } from '../../../../controller/base/failpoints.ts';
 import { judgePromotion } from '../../../../controller/kinds/promotion/decide.ts';
-import type { Observed } from '../../../../controller/kinds/promotion/observe.ts';
+import type { Observed } from '../../../../controller/kinds/promotion/decide.ts';
 import { queuedStatus, refusedStatus } from '../../../../controller/kinds/promotion/status.ts';
 import { judge, stage } from '../../../simulation/failover-stage.ts';
 import type { FailoverWorld, FailoverWorldOptions } from '../../../simulation/failover-world.ts';

@@ -26,6 +26,7 @@ const documents = filesBelow('.', (name) =>
 const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   base: [],
   api: ['base'],
+  http: ['base'],
   kube: ['base', 'api'],
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
@@ -38,7 +39,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
   accounts: ['base', 'api', 'kube/port', 'cloud/port', 'shell/port'],
   'owned-servers': ['base', 'api', 'kube/port', 'accounts/port', 'breaker/limits'],
-  runtime: ['base', 'api', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
+  runtime: ['base', 'api', 'http/routes', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
   kinds: [
     'base',
     'api',
@@ -64,6 +65,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   base: ['pino', 'prom-client'],
   api: ['zod'],
+  http: [],
   kube: ['@kubernetes/client-node', 'undici', 'zod'],
   cloud: ['@aws-sdk/', 'prom-client'],
   shell: ['ssh2'],

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { staleFiles } from '../crds/generate.ts';
+import { nodeFlags } from '../lab/demo/controller.ts';
 import { danglingOptionals, lockFile, type Lock } from './lock-file.ts';
 import { codeLines, filesBelow, importsOf, root, withoutComments, type SourceFile } from './source-tree.ts';
 
@@ -12,6 +13,7 @@ const lab = filesBelow('lab', isTypeScript);
 const sources = [
   ...controller,
   ...lab,
+  ...filesBelow('bundle', isTypeScript),
   ...filesBelow('crds', isTypeScript),
   ...filesBelow('test', isTypeScript),
 ];
@@ -177,8 +179,8 @@ test('a file opens with one line that says what it is for', () => {
 });
 
 test('every folder has a door plate', () => {
-  const missing = ['controller', 'lab', 'crds', 'manifests', 'examples', 'docs', 'test'].flatMap((folder) =>
-    foldersWithoutReadme(folder),
+  const missing = ['controller', 'bundle', 'lab', 'crds', 'manifests', 'examples', 'docs', 'test'].flatMap(
+    (folder) => foldersWithoutReadme(folder),
   );
   expect(missing).toEqual([]);
 });
@@ -223,6 +225,12 @@ test('status never has a phase: conditions tell the state', () => {
 
 test('generated files are fresh', () => {
   expect(staleFiles()).toEqual([]);
+});
+
+test('the demo starts the controller as the image does', () => {
+  const dockerfile = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
+  const command: unknown = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '');
+  expect(command).toEqual(['node', ...nodeFlags, 'dist/main.mjs']);
 });
 
 test('the lock file can be installed', () => {

@@ -17,6 +17,8 @@ import { ObservedViews } from './cloud/views.ts';
 import { readConfig, type Config } from './config.ts';
 import { SshDatabases } from './database/databases.ts';
 import { createFailoverMetrics } from './failover/metrics.ts';
+import type { Route } from './http/routes.ts';
+import { type Address, HttpServer } from './http/server.ts';
 import { createCloudAccountController } from './kinds/cloud-account/reconcile.ts';
 import { createDeploymentController } from './kinds/deployment/reconcile.ts';
 import { createLaunchMetrics } from './kinds/launch-batch/metrics.ts';
@@ -44,9 +46,10 @@ import { Dispatcher } from './kube/dispatcher.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { Rest } from './kube/rest.ts';
 import { Recorder } from './runtime/events.ts';
-import { HealthServer } from './runtime/health.ts';
 import { Leader } from './runtime/leader.ts';
 import { Manager, type Ending } from './runtime/manager.ts';
+import { metricsRoute } from './runtime/metrics-page.ts';
+import { LoopDelay, probeRoutes } from './runtime/probes.ts';
 import { Stores } from './runtime/stores.ts';
 import { SshShell } from './shell/jobs.ts';
 import { createSupervisionMetrics } from './supervision/metrics.ts';
@@ -71,9 +74,8 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const watched = config.watchNamespaces;
   const around = { clock, log, metrics };
   const manager = new Manager({ ...around, source: kube, kube, stores, leader, namespaces: watched });
-  const { healthAddress: health, metricsAddress: metricsAt } = config;
-  await using probes = new HealthServer({ health, metricsAt, metrics, clock, unready: manager.unready });
-  await probes.listen();
+  await using pages = new AsyncDisposableStack();
+  await openPages(pages, config, { log, metrics, unready: manager.unready });
   const mayAct = () => leader.leaseValidUntil() > clock.monotonic();
   const clouds = new AwsClouds({ clock, registry: metrics.registry, mayAct });
   const wakeServer = wakeByInstance(stores.open(serverKind), manager.wake);
@@ -106,6 +108,25 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
     closeHosts(hosts);
     await Promise.all([views.close(), clouds.close(), dispatcher.close(), leaseDispatcher.close()]);
   }
+}
+
+interface Told {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly unready: () => readonly string[];
+}
+
+/** Probes and metrics have a port each: what may read the one need not reach the other. */
+async function openPages(
+  pages: AsyncDisposableStack,
+  { healthAddress, metricsAddress }: Config,
+  { log, metrics, unready }: Told,
+): Promise<void> {
+  const loop = pages.use(new LoopDelay(clock, (seconds) => metrics.eventLoopDelay.observe(seconds)));
+  const serve = async (address: Address, routes: readonly Route[]) =>
+    pages.use(await HttpServer.listen({ address, routes, log }));
+  await serve(healthAddress, probeRoutes(loop, unready));
+  await serve(metricsAddress, [metricsRoute(metrics.registry)]);
 }
 
 /** What reaches into the machines, all through the same verified connections. */

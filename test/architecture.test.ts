@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { staleFiles } from '../crds/generate.ts';
+import { nodeFlags } from '../lab/demo/controller.ts';
 import { danglingOptionals, lockFile, type Lock } from './lock-file.ts';
 import { codeLines, filesBelow, importsOf, root, withoutComments, type SourceFile } from './source-tree.ts';
 
@@ -12,6 +13,7 @@ const lab = filesBelow('lab', isTypeScript);
 const sources = [
   ...controller,
   ...lab,
+  ...filesBelow('bundle', isTypeScript),
   ...filesBelow('crds', isTypeScript),
   ...filesBelow('test', isTypeScript),
 ];
@@ -26,6 +28,7 @@ const documents = filesBelow('.', (name) =>
 const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   base: [],
   api: ['base'],
+  http: ['base'],
   kube: ['base', 'api'],
   cloud: ['base', 'api'],
   shell: ['base', 'api'],
@@ -65,7 +68,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
     'kube/port',
     'shell/port',
   ],
-  runtime: ['base', 'api', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
+  runtime: ['base', 'api', 'http/routes', 'kube/port', 'kube/reconciler', 'kube/decode', 'kube/versions'],
   kinds: [
     'base',
     'api',
@@ -95,6 +98,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   base: ['pino'],
   api: ['zod'],
+  http: [],
   kube: ['@kubernetes/client-node', 'undici', 'zod'],
   cloud: ['@aws-sdk/', 'prom-client'],
   shell: ['ssh2'],
@@ -206,8 +210,8 @@ test('a file opens with one line that says what it is for', () => {
 });
 
 test('every folder has a door plate', () => {
-  const missing = ['controller', 'lab', 'crds', 'manifests', 'examples', 'docs', 'test'].flatMap((folder) =>
-    foldersWithoutReadme(folder),
+  const missing = ['controller', 'bundle', 'lab', 'crds', 'manifests', 'examples', 'docs', 'test'].flatMap(
+    (folder) => foldersWithoutReadme(folder),
   );
   expect(missing).toEqual([]);
 });
@@ -252,6 +256,12 @@ test('status never has a phase: conditions tell the state', () => {
 
 test('generated files are fresh', () => {
   expect(staleFiles()).toEqual([]);
+});
+
+test('the demo starts the controller as the image does', () => {
+  const dockerfile = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
+  const command: unknown = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '');
+  expect(command).toEqual(['node', ...nodeFlags, 'dist/main.mjs']);
 });
 
 test('the lock file can be installed', () => {

@@ -25,11 +25,12 @@ export interface CloudsOptions {
 export class AwsClouds implements Clouds {
   readonly #options: CloudsOptions;
   readonly #metrics;
-  readonly #sweeper = new Sweeper();
+  readonly #sweeper: Sweeper;
   readonly #clouds = new Map<string, Cloud>();
 
   constructor(options: CloudsOptions) {
     this.#options = options;
+    this.#sweeper = new Sweeper(options.clock);
     this.#metrics = createCloudMetrics(options.registry);
   }
 

@@ -1,18 +1,13 @@
-/** Worker thread: reads one page of DescribeInstances. 1,000 rows of XML take 250 ms to parse; here nobody waits. */
+/** Worker thread: reads one page of a large fleet. 1,000 rows of XML take 250 ms to parse; here nobody waits. */
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { EC2Client } from '@aws-sdk/client-ec2';
 import { clientConfig } from './clients.ts';
-import { toMachine } from './instances.ts';
-import type { CloudTarget, Machine } from './port.ts';
+import { type Page, readPage } from './page.ts';
+import type { CloudTarget } from './port.ts';
 
 export interface PageRequest {
   readonly id: number;
   readonly target: CloudTarget;
-  readonly nextToken: string | undefined;
-}
-
-export interface Page {
-  readonly machines: readonly Machine[];
   readonly nextToken: string | undefined;
 }
 
@@ -24,7 +19,7 @@ export interface PageReply {
 }
 
 /** EC2's largest page. */
-const pageSize = 1000;
+const size = 1_000;
 
 if (parentPort !== null) serve(parentPort);
 
@@ -34,7 +29,7 @@ function serve(port: MessagePort): void {
     const key = JSON.stringify(target);
     const client = clients.get(key) ?? new EC2Client(clientConfig(target, 'ec2'));
     clients.set(key, client);
-    void reply(port, id, readPage(client, target, nextToken));
+    void reply(port, id, readPage(client, { installation: target.installation, size, nextToken }));
   });
 }
 
@@ -44,22 +39,6 @@ async function reply(port: MessagePort, id: number, reading: Promise<Page>): Pro
     (error: unknown): PageReply => ({ id, error: portableError(error) }),
   );
   port.postMessage(message, []);
-}
-
-async function readPage(
-  client: EC2Client,
-  target: CloudTarget,
-  nextToken: string | undefined,
-): Promise<Page> {
-  const answer = await client.send(
-    new DescribeInstancesCommand({
-      Filters: [{ Name: 'tag:ridgeline:installation', Values: [target.installation] }],
-      MaxResults: pageSize,
-      ...(nextToken === undefined ? {} : { NextToken: nextToken }),
-    }),
-  );
-  const rows = (answer.Reservations ?? []).flatMap(({ Instances = [] }) => Instances);
-  return { machines: rows.flatMap((row) => toMachine(row) ?? []), nextToken: answer.NextToken };
 }
 
 function portableError(error: unknown): object {

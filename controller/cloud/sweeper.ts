@@ -1,11 +1,15 @@
-/** The main thread's end of the sweep worker: one worker for all clouds, started on first use. */
+/** The main thread's end of the sweep worker: one worker for all clouds, while any of them is large. */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { Clock, Millis } from '../base/clock.ts';
+import type { Page } from './page.ts';
 import type { CloudTarget } from './port.ts';
-import type { Page, PageReply, PageRequest } from './sweep-worker.ts';
+import type { PageReply, PageRequest } from './sweep-worker.ts';
 
 /** A page is short-lived garbage: a small young generation keeps the process 150 MB smaller. */
 const resourceLimits = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
+/** A worker nobody asked for this long ends; sweeps of a fleet that needs it come more often. */
+const idleTime: Millis = 60_000;
 
 interface Waiting {
   readonly resolve: (page: Page) => void;
@@ -13,9 +17,16 @@ interface Waiting {
 }
 
 export class Sweeper {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
   #serial = 0;
-  readonly #waiting = new Map<number, Waiting>();
+  /** Ends the wait for the end of idleness. */
+  #busy = new AbortController();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** One page of the installation's machines; rejects with the SDK's error, reduced to its fields. */
   page(target: CloudTarget, nextToken: string | undefined, signal: AbortSignal): Promise<Page> {
@@ -43,29 +54,46 @@ export class Sweeper {
     });
   }
 
+  /** Ends the worker, if it runs. */
   async close(): Promise<void> {
+    this.#busy.abort();
     await this.#worker?.terminate();
   }
 
   #running(): Worker {
+    this.#busy.abort();
     if (this.#worker !== undefined) return this.#worker;
-    // The worker's file has this file's ending: .ts from source, .js from the build.
+    // The worker's file has this file's ending: .ts from source, .mjs in the bundle.
     const file = new URL(`./sweep-worker${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(file, { resourceLimits });
+    // Without the flags of the process: its errors travel without their traces, so it needs no source map.
+    const worker = new Worker(file, { resourceLimits, execArgv: [] });
     worker.unref();
     worker.on('message', (reply: PageReply) => {
       const waiting = this.#settle(reply.id);
       if (reply.page === undefined) waiting?.reject(reply.error);
       else waiting?.resolve(reply.page);
+      if (this.#waiting.size === 0) void this.#endWhenIdle();
     });
     worker.on('error', (error) => {
-      this.#fail(error);
+      this.#fail(worker, error);
     });
     worker.on('exit', () => {
-      this.#fail(new Error('the sweep worker ended'));
+      this.#fail(worker, new Error('the sweep worker ended'));
     });
     this.#worker = worker;
     return worker;
+  }
+
+  async #endWhenIdle(): Promise<void> {
+    this.#busy = new AbortController();
+    try {
+      await this.#clock.sleep(idleTime, this.#busy.signal);
+    } catch {
+      return; // Somebody asked, or the process ends.
+    }
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
   }
 
   #settle(id: number): Waiting | undefined {
@@ -74,8 +102,9 @@ export class Sweeper {
     return waiting;
   }
 
-  /** Everybody who waits gets the error; the next page starts a new worker. */
-  #fail(error: unknown): void {
+  /** Everybody who waits for this worker gets the error; the next page starts a new one. */
+  #fail(worker: Worker, error: unknown): void {
+    if (this.#worker !== worker) return;
     this.#worker = undefined;
     const all = [...this.#waiting.values()];
     this.#waiting.clear();

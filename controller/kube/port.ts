@@ -93,7 +93,25 @@ export interface WatchEvent {
 export interface Cache {
   get<O extends AnyObject>(resource: Resource<O>, key: ObjectKey): O | undefined;
   list<O extends AnyObject>(resource: Resource<O>, filter?: CacheFilter): readonly O[];
+  /**
+   * First everything that matches, then what changes, until `signal` aborts or the loop is left. An object that
+   * comes to match is added, one that no longer matches deleted. A slow reader costs bounded memory: of a key only the
+   * last state waits, and a reader too far behind is told everything again.
+   */
+  subscribe<O extends AnyObject>(
+    resource: Resource<O>,
+    filter: CacheFilter,
+    signal: AbortSignal,
+  ): AsyncIterable<Notice<O>>;
 }
+
+/** What a subscriber is told. Another uid under the same name is a deletion and an addition. */
+export type Notice<O extends AnyObject> =
+  | { readonly type: 'added' | 'modified'; readonly object: O }
+  /** With its last state known to this subscriber. */
+  | { readonly type: 'deleted'; readonly object: O }
+  /** These are all there are: forget everything else. */
+  | { readonly type: 'resync'; readonly objects: readonly O[] };
 
 /** Where a client of the API server reports the outcome of our own writes, so that the cache is never behind them. */
 export interface WriteThrough {

@@ -29,14 +29,16 @@ export class Store {
   private readonly progress = new Map<string, string>();
   /** Uids we know to be gone while older news of them may still be on its way. */
   private readonly buried = new Set<string>();
-  private readonly listeners: ChangeListener[] = [];
+  private readonly listeners = new Set<ChangeListener>();
 
   constructor(resource: Resource) {
     this.resource = resource;
   }
 
-  onChange(listener: ChangeListener): void {
-    this.listeners.push(listener);
+  /** Returns how to stop listening. */
+  onChange(listener: ChangeListener): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   get size(): number {
@@ -193,7 +195,8 @@ export class Store {
   }
 }
 
-function matchesFilter(object: AnyObject, filter: CacheFilter): boolean {
+/** Whether `filter` lets `object` through. */
+export function matchesFilter(object: AnyObject, filter: CacheFilter): boolean {
   const { namespace, labels = {}, ownerReferences = [] } = object.metadata;
   if (filter.namespace !== undefined && namespace !== filter.namespace) return false;
   if (filter.ownerUid !== undefined && !ownerReferences.some((owner) => owner.uid === filter.ownerUid)) {

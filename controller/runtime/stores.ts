@@ -2,8 +2,9 @@
 import type { AnyObject, ObjectKey } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import { AppError } from '../base/errors.ts';
-import type { Cache, CacheFilter, WriteThrough } from '../kube/port.ts';
+import type { Cache, CacheFilter, Notice, WriteThrough } from '../kube/port.ts';
 import { Store } from './store.ts';
+import { readNotices } from './subscription.ts';
 
 export class Stores implements Cache, WriteThrough {
   private readonly stores = new Map<string, Store>();
@@ -22,6 +23,14 @@ export class Stores implements Cache, WriteThrough {
 
   list<O extends AnyObject>(resource: Resource<O>, filter?: CacheFilter): readonly O[] {
     return this.opened(resource).list(filter) as readonly O[];
+  }
+
+  subscribe<O extends AnyObject>(
+    resource: Resource<O>,
+    filter: CacheFilter,
+    signal: AbortSignal,
+  ): AsyncIterable<Notice<O>> {
+    return readNotices(this.opened(resource), filter, signal) as AsyncIterable<Notice<O>>;
   }
 
   wrote(resource: Resource, object: AnyObject): void {

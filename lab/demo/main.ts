@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { paths } from '../config.ts';
 import type { Kubectl } from '../kube/kubectl.ts';
-import { bringUp, kubeconfig, takeDown, type Step } from './stack.ts';
+import { bringUp, kubeconfig, memoryOfController, takeDown, type Step } from './stack.ts';
 import { firstServer } from './stories/first-server.ts';
 import { redundantSite } from './stories/redundant-site.ts';
 import { scalableSite } from './stories/scalable-site.ts';
@@ -28,7 +28,7 @@ async function show(chosen: readonly Story[]): Promise<void> {
     if (chosen.length > 1) say(`\n── ${index + 1} of ${chosen.length}: ${story.name} ${'─'.repeat(50)}`);
     await tell(story, kubectl);
   }
-  say(`Done in ${seconds(started)} s. Try next:\n`);
+  say(`Done in ${seconds(started)} s; the controller holds ${memoryOfController()}. Try next:\n`);
   say(`  export KUBECONFIG=$PWD/${relative(kubeconfig)} PATH=${searchPath(kubectl)}`);
   for (const { tryNext } of chosen) say(['', ...tryNext].join('\n  '));
   say(

@@ -7,7 +7,7 @@ import { startControlPlane, stopControlPlane } from '../kube/control-plane.ts';
 import { Kubectl } from '../kube/kubectl.ts';
 import { down as labDown, up as labUp } from '../launcher/lab.ts';
 import { createAccount } from './account.ts';
-import { startController, stopController } from './controller.ts';
+import { controllerMemory, startController, stopController } from './controller.ts';
 
 const kubeDir = path.join(paths.lab, 'kube');
 const controllerDir = path.join(paths.lab, 'controller');
@@ -33,6 +33,11 @@ export async function bringUp(step: Step, say: (line: string) => void): Promise<
   );
   await step('CloudAccount default', () => createAccount(kubectl));
   return kubectl;
+}
+
+/** `176 MB`: what the controller holds. */
+export function memoryOfController(): string {
+  return `${Math.round((controllerMemory(controllerDir) ?? 0) / 1e6)} MB`;
 }
 
 /** Applies `manifests/`, as the README tells people to do, and waits until the API server serves the kinds. */

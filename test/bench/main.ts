@@ -1,8 +1,9 @@
-/** `make bench`: 1 server, then 50 at once, then a minute of rest; a table says what each cost. */
+/** `make bench`: 1 server, then 50 at once, then a minute of rest; tables say what each cost. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from '../../controller/api/server.ts';
 import { openInstallation } from '../e2e/setup.ts';
 import { server, Story, template, script } from '../e2e/story.ts';
+import { type Memory, readMemory } from './memory.ts';
 import { Meter, type Reading } from './meter.ts';
 
 const many = 50;
@@ -61,6 +62,15 @@ function row({ servers, first, last, spent }: Round): Readonly<Record<string, nu
   };
 }
 
+/** What the controller held in the end of a round, in MB. */
+function memoryRow(
+  memory: Memory,
+  { heapUsedBytes, externalBytes }: Reading,
+): Readonly<Record<string, number>> {
+  const heap = { 'heap used': Math.round(heapUsedBytes / 1e6), external: Math.round(externalBytes / 1e6) };
+  return { ...memory, ...heap };
+}
+
 /** To one place after the point. */
 function round(value: number | undefined): number | undefined {
   return value === undefined ? undefined : Math.round(value * 10) / 10;
@@ -68,17 +78,30 @@ function round(value: number | undefined): number | undefined {
 
 const site = await openInstallation();
 try {
-  const { metricsUrl } = await site.startController();
+  const began = performance.now();
+  const { metricsUrl, pid } = await site.startController();
+  const startSeconds = (performance.now() - began) / 1000;
   const meter = new Meter(site.kubectl, metricsUrl);
+  const memory = new Map([['its start', memoryRow(readMemory(pid), await meter.read())]]);
   const story = await Story.open(site, 'bench');
   await story.apply(script('work', 'echo ready >/root/ready'), template('worker', { boot: ['work'] }));
   await story.waitFor('rlt/worker', 'Valid');
-  const rounds = [await launch(story, meter, 'one', 1), await launch(story, meter, 'many', many)];
+  const rounds: Round[] = [];
+  const play = async (playing: Promise<Round>) => {
+    const done = await playing;
+    rounds.push(done);
+    memory.set(done.title, memoryRow(readMemory(pid), done.spent));
+  };
+  await play(launch(story, meter, 'one', 1));
+  await play(launch(story, meter, 'many', many));
   const machines = (await site.instances()).length;
-  rounds.push(await rest(meter), await remove(story, meter));
+  await play(rest(meter));
+  await play(remove(story, meter));
   console.table(Object.fromEntries(rounds.map((one) => [one.title, row(one)])));
+  console.log('The memory of the controller after each of these, in MB:');
+  console.table(Object.fromEntries(memory));
   console.log(
-    `machines: ${machines} for ${many + 1} servers; left after delete: ${(await site.instances()).length}`,
+    `bundled and started in ${startSeconds.toFixed(1)} s; machines: ${machines} for ${many + 1} servers; left after delete: ${(await site.instances()).length}`,
   );
   if (machines !== many + 1) process.exitCode = 1;
 } finally {

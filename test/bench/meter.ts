@@ -8,6 +8,9 @@ export interface Reading {
   readonly kubeWrites: number;
   readonly cpuSeconds: number;
   readonly residentBytes: number;
+  readonly heapUsedBytes: number;
+  /** Buffers and the like, and the text of the program. */
+  readonly externalBytes: number;
   /** Seconds, since the last reset. */
   readonly loopDelayP99: number;
   readonly loopDelayMax: number;
@@ -58,6 +61,8 @@ export class Meter {
       kubeWrites: sum(kube, 'apiserver_request_total', isControllerWrite),
       cpuSeconds: sum(own, 'process_cpu_seconds_total'),
       residentBytes: sum(own, 'process_resident_memory_bytes'),
+      heapUsedBytes: sum(own, 'nodejs_heap_size_used_bytes'),
+      externalBytes: sum(own, 'nodejs_external_memory_bytes'),
       // prom-client begins this histogram anew with every scrape.
       loopDelayP99: sum(own, 'nodejs_eventloop_lag_p99_seconds'),
       loopDelayMax: sum(own, 'nodejs_eventloop_lag_max_seconds'),

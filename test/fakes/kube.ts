@@ -48,6 +48,10 @@ export class FakeKube implements Kube {
         this.#table(resource);
         return this.#stores.list(resource, filter);
       },
+      subscribe: (resource, filter, signal) => {
+        this.#table(resource);
+        return this.#stores.subscribe(resource, filter, signal);
+      },
     };
   }
 

@@ -43,6 +43,16 @@ test('our own write replaces the copy at once; the older and the same news from 
   expect(told).toEqual(['list added uid-a@9', 'write updated uid-a@12']);
 });
 
+test('who stops listening is told nothing any more', () => {
+  const store = new Store(configMaps);
+  const told: string[] = [];
+  const stop = store.onChange(({ object: { metadata } }) => told.push(metadata.name));
+  store.apply('', 'ADDED', object('a', 1));
+  stop();
+  store.apply('', 'ADDED', object('b', 2));
+  expect(told).toEqual(['a']);
+});
+
 test('versions are compared as numbers of any length', () => {
   const { store } = openStore();
   store.apply('', 'ADDED', object('a', 9));

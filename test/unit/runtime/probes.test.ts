@@ -1,50 +1,52 @@
 /** The probes and the metrics page, over HTTP. */
+import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { createMetrics } from '../../../controller/runtime/metrics.ts';
-import { HealthServer } from '../../../controller/runtime/health.ts';
+import { HttpServer } from '../../../controller/http/server.ts';
+import { metricsRoute } from '../../../controller/runtime/metrics-page.ts';
+import { LoopDelay, probeRoutes } from '../../../controller/runtime/probes.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 
-const loopback = { host: '127.0.0.1', port: 0 };
-let server: HealthServer | undefined;
+let opened: AsyncDisposableStack | undefined;
 
 afterEach(async () => {
-  await server?.[Symbol.asyncDispose]();
+  await opened?.disposeAsync();
 });
 
 async function open(unready: () => readonly string[] = () => []) {
   const clock = new FakeClock();
   const metrics = createMetrics();
-  server = new HealthServer({ health: loopback, metricsAt: loopback, metrics, clock, unready });
-  const ports = await server.listen();
-  const fetchText = async (port: number, path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  opened = new AsyncDisposableStack();
+  const loop = opened.use(new LoopDelay(clock, (seconds) => metrics.eventLoopDelay.observe(seconds)));
+  const routes = [...probeRoutes(loop, unready), metricsRoute(metrics.registry)];
+  const log = pino({ level: 'silent' });
+  const server = opened.use(
+    await HttpServer.listen({ address: { host: '127.0.0.1', port: 0 }, routes, log }),
+  );
+  const page = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
     return { status: response.status, text: await response.text() };
   };
-  return {
-    clock,
-    metrics,
-    health: (path: string) => fetchText(ports.health, path),
-    page: (path: string) => fetchText(ports.metrics, path),
-  };
+  return { clock, metrics, page };
 }
 
 test('/readyz says what is missing', async () => {
   const problems = ['3 of the watched resources are not listed yet'];
-  const { health } = await open(() => problems.splice(0));
-  expect(await health('/readyz')).toEqual({
+  const { page } = await open(() => problems.splice(0));
+  expect(await page('/readyz')).toEqual({
     status: 503,
     text: '3 of the watched resources are not listed yet\n',
   });
-  expect(await health('/readyz')).toEqual({ status: 200, text: 'ok\n' });
+  expect(await page('/readyz')).toEqual({ status: 200, text: 'ok\n' });
 });
 
 test('/healthz fails while the event loop is 5 s behind', async () => {
-  const { health, clock } = await open();
-  expect((await health('/healthz')).status).toBe(200);
+  const { page, clock } = await open();
+  expect((await page('/healthz')).status).toBe(200);
   await clock.advance(4_000);
-  expect((await health('/healthz')).status).toBe(200);
+  expect((await page('/healthz')).status).toBe(200);
   await clock.advance(2_000);
-  const { status, text } = await health('/healthz');
+  const { status, text } = await page('/healthz');
   expect(status).toBe(503);
   expect(text).toMatch(/^the event loop is \d\.\d s behind\n$/);
 });
@@ -75,26 +77,4 @@ test('/metrics has the names that controller-runtime dashboards ask for', async 
     ]),
   );
   expect(text).toContain('leader_election_master_status{name="controller"} 1');
-  expect((await page('/other')).status).toBe(404);
-});
-
-test('a taken port is an error', async () => {
-  const clock = new FakeClock();
-  const first = new HealthServer({
-    health: loopback,
-    metricsAt: loopback,
-    metrics: createMetrics(),
-    clock,
-    unready: () => [],
-  });
-  const { health: port } = await first.listen();
-  server = new HealthServer({
-    health: { ...loopback, port },
-    metricsAt: loopback,
-    metrics: createMetrics(),
-    clock,
-    unready: () => [],
-  });
-  await expect(server.listen()).rejects.toThrow('EADDRINUSE');
-  await first[Symbol.asyncDispose]();
 });

@@ -1,0 +1,277 @@
+/** Rows: whether the primary changes and how the last change ended, and whether a dead one would be replaced. */
+import {
+  ago,
+  changed,
+  changing,
+  failing,
+  found,
+  silent,
+  told,
+  trio,
+  unopened,
+  well,
+} from './condition-scene.ts';
+import type { ConditionRow } from './condition-scene.ts';
+import { coming, promotion } from './cluster-scene.ts';
+import { primary, record, replica } from './durability-scene.ts';
+
+const dead = { finding: found('DeadHost', 5) };
+const ended = (reason: string, more: object = {}) => told('db-epoch-2', { reason, ...more });
+const moved = { epoch: 2, oldPrimary: 'db-9', newPrimary: 'db-1' };
+const byPerson = { spec: { trigger: 'Manual', mode: 'Graceful' } };
+
+/** By the step that runs. */
+const steps = {
+  Detect: 'SelectingCandidate',
+  Preflight: 'SelectingCandidate',
+  Fence: 'FencingOldPrimary',
+  BlockWrites: 'FencingOldPrimary',
+  CatchUp: 'CatchingUp',
+  Commit: 'PromotingReplica',
+  Promote: 'PromotingReplica',
+  Repoint: 'RepointingReplicas',
+  Open: 'PromotingReplica',
+  UpdateProxies: 'UpdatingRoutes',
+  UpdateDNS: 'UpdatingRoutes',
+  VerifyWrites: 'VerifyingWrites',
+} as const;
+
+export const failingOverRows: readonly ConditionRow[] = [
+  ['nothing has happened', well(), ['False', 'NoFailureDetected', 'The primary never changed.']],
+  ...Object.entries(steps).map(
+    ([currentStep, reason]): ConditionRow => [
+      `step ${currentStep} runs`,
+      changing(told('db-epoch-2', { currentStep }, `Step ${currentStep} (1 of 9).`)),
+      ['True', reason, `Promotion db-epoch-2: Step ${currentStep} (1 of 9).`],
+    ],
+  ),
+  [
+    'it is recorded, and its Promotion not seen yet',
+    well({ status: { currentPromotionRef: { name: 'db-epoch-2' } } }),
+    ['True', 'SelectingCandidate', 'Promotion db-epoch-2: Step Detect.'],
+  ],
+  [
+    'one runs after another has failed',
+    changing(told('b', {}, 'Step Fence.'), { status: { lastPromotionRef: { name: 'a' } } }),
+    ['True', 'SelectingCandidate', 'Promotion b: Step Fence.'],
+  ],
+  [
+    'a failover went well',
+    changed(ended('Completed', { ...moved, writeOutageMilliseconds: 4_321, dataLoss: 'None' })),
+    [
+      'False',
+      'FailoverSucceeded',
+      'Epoch 2: db-9 to db-1; writes were out 4.3 s; no acknowledged write lost. Details: promotion db-epoch-2.',
+    ],
+  ],
+  [
+    'a failover went well, and nobody can say what it took and cost',
+    changed(ended('Completed', moved)),
+    [
+      'False',
+      'FailoverSucceeded',
+      'Epoch 2: db-9 to db-1; loss of acknowledged writes: Possible. Details: promotion db-epoch-2.',
+    ],
+  ],
+  [
+    'a failover lost writes',
+    changed(ended('Completed', { ...moved, dataLoss: 'Known' })),
+    [
+      'False',
+      'FailoverSucceeded',
+      'Epoch 2: db-9 to db-1; loss of acknowledged writes: Known. Details: promotion db-epoch-2.',
+    ],
+  ],
+  [
+    'a planned change went well',
+    changed(ended('Completed', { ...moved, ...byPerson, writeOutageMilliseconds: 210, dataLoss: 'None' })),
+    [
+      'False',
+      'SwitchoverSucceeded',
+      'Epoch 2: db-9 to db-1; writes were out 0.2 s; no acknowledged write lost. Details: promotion db-epoch-2.',
+    ],
+  ],
+  [
+    'a person has forced one, which went well',
+    changed(ended('Completed', { ...moved, dataLoss: 'None', spec: { trigger: 'Manual', mode: 'Forced' } })),
+    [
+      'False',
+      'FailoverSucceeded',
+      'Epoch 2: db-9 to db-1; no acknowledged write lost. Details: promotion db-epoch-2.',
+    ],
+  ],
+  [
+    'a failover failed',
+    changed(ended('StepFailed'), dead),
+    ['False', 'FailoverFailed', 'Promotion db-epoch-2: so it went.'],
+  ],
+  ...['NoCandidate', 'PossibleDataLoss', 'CannotFence', 'Diverged'].flatMap((reason): ConditionRow[] => [
+    [
+      `a failover failed with ${reason}, and the primary is dead`,
+      changed(ended(reason), dead),
+      ['False', 'FailoverBlocked', 'Promotion db-epoch-2: so it went.'],
+    ],
+    [
+      `a failover failed with ${reason}, and the primary is back`,
+      changed(ended(reason)),
+      ['False', 'FailoverFailed', 'Promotion db-epoch-2: so it went.'],
+    ],
+  ]),
+];
+
+const armed: ConditionRow[2] = ['True', 'Armed', 'A dead primary is replaced by db-2 or db-3.'];
+const acknowledge = 'kubectl annotate -n shop rlm db --overwrite ridgeline.dev/acknowledge-failover=1';
+const acknowledged = { annotations: { 'ridgeline.dev/acknowledge-failover': '1' } };
+const failed = (name: string, reason = 'NoCandidate') => promotion(name, { reason, ago: 9_999 });
+const justNow = (more: object = {}) => promotion('db-epoch-1', { reason: 'Completed', ago: 60, ...more });
+const needsPerson: ConditionRow[2] = [
+  'False',
+  'AcknowledgementNeeded',
+  `2 failovers in a row failed, the last with NoCandidate. Look at it, then: ${acknowledge}`,
+];
+const degraded = { status: { durability: record('Degraded', 'db-2', 'db-3') } };
+const noCandidate: ConditionRow[2] = ['False', 'NoCandidate', 'No replica is well enough to be promoted.'];
+
+const mayBegin: readonly ConditionRow[] = [
+  ['all is well', well(), armed],
+  ['nobody keeps it', well({ promotions: [failed('a')] }), armed],
+  [
+    'suspended, and in mode Manual',
+    well({ suspended: true, spec: { failover: { mode: 'Manual' } } }),
+    ['False', 'Suspended', 'Suspended or paused: nothing is changed.'],
+  ],
+  [
+    'in mode Manual, after two failures',
+    well({ spec: { failover: { mode: 'Manual' } }, promotions: [failed('a'), failed('b')] }),
+    [
+      'False',
+      'ModeManual',
+      'spec.failover.mode is Manual: a dead primary is only told. Create a Promotion to replace it.',
+    ],
+  ],
+  ['two have failed', well({ promotions: [failed('a'), failed('b')] }), needsPerson],
+  [
+    'three have failed',
+    well({ promotions: [failed('a'), failed('b'), failed('c', 'StepFailed')] }),
+    [
+      'False',
+      'AcknowledgementNeeded',
+      `3 failovers in a row failed, the last with StepFailed. Look at it, then: ${acknowledge}`,
+    ],
+  ],
+  [
+    'two have failed, which a person has seen',
+    well({ ...acknowledged, promotions: [failed('a'), failed('b')] }),
+    armed,
+  ],
+  [
+    'two have failed, and a person has seen those of another epoch',
+    well({
+      ...acknowledged,
+      status: { primary: { server: 'db-1', epoch: 2 } },
+      promotions: [failed('a'), failed('b')],
+    }),
+    [
+      'False',
+      'AcknowledgementNeeded',
+      `2 failovers in a row failed, the last with NoCandidate. Look at it, then: ${acknowledge.replace(/1$/, '2')}`,
+    ],
+  ],
+  [
+    'one of two has found the primary well',
+    well({ promotions: [failed('a'), failed('b', 'PrimaryHealthy')] }),
+    armed,
+  ],
+  [
+    'one has succeeded since',
+    well({ promotions: [failed('a'), failed('b'), promotion('c', { reason: 'Completed', ago: 700 })] }),
+    armed,
+  ],
+  [
+    'two that a person asked for have failed',
+    well({
+      promotions: [
+        told('a', { reason: 'NoCandidate', ...byPerson }),
+        told('b', { reason: 'NoCandidate', ...byPerson }),
+      ],
+    }),
+    armed,
+  ],
+  [
+    'two have failed, the last could not stop the primary, and now it has stopped',
+    well({ finding: found('DeadByState', 1), promotions: [failed('a'), failed('b', 'CannotFence')] }),
+    armed,
+  ],
+  [
+    'two have failed, and now the primary has stopped, which nobody had tried',
+    well({ finding: found('DeadByState', 1), promotions: [failed('a'), failed('b')] }),
+    needsPerson,
+  ],
+  [
+    'two have failed, the last could not stop the primary, and nothing says that it has stopped',
+    well({ finding: found('DeadHost', 1), promotions: [failed('a'), failed('b', 'CannotFence')] }),
+    [
+      'False',
+      'AcknowledgementNeeded',
+      `2 failovers in a row failed, the last with CannotFence. Look at it, then: ${acknowledge}`,
+    ],
+  ],
+  [
+    'one has succeeded a minute ago',
+    well({ promotions: [justNow()] }),
+    [
+      'False',
+      'MinIntervalNotElapsed',
+      `Automatic failover is held back until 2026-11-23T03:09:00.000Z (minIntervalSeconds 600), or until redundancy is restored. Acknowledge with: ${acknowledge}`,
+    ],
+  ],
+  [
+    'one has succeeded, and redundancy is restored',
+    well({ promotions: [justNow({ redundantTime: ago(1) })] }),
+    armed,
+  ],
+  ['one has succeeded, which a person has seen', well({ ...acknowledged, promotions: [justNow()] }), armed],
+  ['one has succeeded long ago', well({ promotions: [justNow({ ago: 600 })] }), armed],
+  ['a planned change has just succeeded', well({ promotions: [justNow(byPerson)] }), armed],
+];
+
+const mayEnd: readonly ConditionRow[] = [
+  ['there is only the primary', well({ members: [primary()] }), noCandidate],
+  ['nothing is there', unopened([]), noCandidate],
+  [
+    'no replica is well',
+    well({ members: [primary(), silent('db-2'), failing(silent('db-3'), 99)] }),
+    noCandidate,
+  ],
+  [
+    'the only replica is copied',
+    well({ members: [primary(), coming('db-2', { step: 'Cloning' })] }),
+    noCandidate,
+  ],
+  [
+    'one of two is not well',
+    well({ members: [primary(), silent('db-2'), replica('db-3')] }),
+    ['True', 'Armed', 'A dead primary is replaced by db-3.'],
+  ],
+  [
+    'commits do not wait',
+    well(degraded),
+    [
+      'False',
+      'PossibleDataLoss',
+      'Commits do not wait for a replica, so a dead primary may hold writes that nobody else has. spec.failover.dataLoss is Refuse: a person would have to decide.',
+    ],
+  ],
+  [
+    'commits do not wait, and loss is accepted',
+    well({ ...degraded, spec: { failover: { dataLoss: 'Accept' } } }),
+    armed,
+  ],
+  [
+    'commits do not wait, and nobody could take over',
+    well({ ...degraded, members: trio().slice(0, 1) }),
+    noCandidate,
+  ],
+];
+
+export const failoverArmedRows = [...mayBegin, ...mayEnd];

@@ -1,7 +1,7 @@
 /** The controller as it ships: each of its two threads as one file, with the licences of what is in them. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { packagesOf, readLicences } from './licences.ts';
 import { keepLines } from './source-map.ts';
 import { dropUnused } from './unused.ts';

@@ -2,8 +2,8 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Suite } from './ami/recipe.ts';
-import { labRegion } from './world/region.ts';
 import type { Region } from './world/model.ts';
+import { labRegion } from './world/region.ts';
 
 /** The one network of the lab. It exists on this machine only; see launcher/guard-route.ts. */
 export const network = {

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { staleFiles } from '../crds/generate.ts';
 import { nodeFlags } from '../lab/demo/controller.ts';
-import { danglingOptionals, lockFile, type Lock } from './lock-file.ts';
-import { codeLines, filesBelow, importsOf, root, withoutComments, type SourceFile } from './source-tree.ts';
+import { danglingOptionals, type Lock, lockFile } from './lock-file.ts';
+import { codeLines, filesBelow, importsOf, root, type SourceFile, withoutComments } from './source-tree.ts';
 
 const isTypeScript = (name: string) => name.endsWith('.ts');
 const controller = filesBelow('controller', isTypeScript);
@@ -195,6 +195,43 @@ test('what decides is pure', () => {
         .map(({ target }) => `imports ${target}`),
     ],
   );
+  expect(found).toEqual([]);
+});
+
+test('imports never go in circles, types included', () => {
+  const files = [...controller, ...lab];
+  const graph = new Map(files.map((file) => [file.path, importsOf(file).map(({ target }) => target)]));
+  const state = new Map<string, 'open' | 'done'>();
+  const circles: string[] = [];
+  const visit = (file: string, way: readonly string[]) => {
+    if (state.get(file) === 'open') circles.push([...way.slice(way.indexOf(file)), file].join(' -> '));
+    if (state.has(file)) return;
+    state.set(file, 'open');
+    for (const target of graph.get(file) ?? []) visit(target, [...way, file]);
+    state.set(file, 'done');
+  };
+  for (const { path: file } of files) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
+test('what a decision is made from lives with the decision', () => {
+  const found = offences(
+    controller.filter(({ path: file }) => !/\/(decide\.ts|observed\.ts|decide\/)/.test(file)),
+    (file) =>
+      /^(?:export )?(?:interface|type) Observed\b/m.test(file.text) ? ['says what Observed is'] : [],
+  );
+  expect(found).toEqual([]);
+});
+
+test('private members are #private, and numbers in templates stand as they are', () => {
+  const found = offences(sources, (file) => {
+    const text = withoutComments(file.text);
+    return [
+      ...[...text.matchAll(/^ +(?:private|protected) (?!constructor)\w+/gm)].map(([member]) => member.trim()),
+      // What was caught may be anything.
+      ...[...text.matchAll(/\$\{String\((?!error)[^()]*\)\}/g)].map(([word]) => word),
+    ];
+  });
   expect(found).toEqual([]);
 });
 

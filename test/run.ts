@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { down, isUp } from '../lab/launcher/lab.ts';
-import { sumReports, type Report } from './report.ts';
+import { type Report, sumReports } from './report.ts';
 
 /** In this order: the quick ones first. */
 const projects = ['unit', 'real'] as const;

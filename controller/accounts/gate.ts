@@ -1,5 +1,5 @@
 /** Which namespaces an account serves, and which account serves a namespace. */
-import { cloudAccountKind, type CloudAccount } from '../api/cloud-account.ts';
+import { type CloudAccount, cloudAccountKind } from '../api/cloud-account.ts';
 import { siteDeploymentKind } from '../api/deployment.ts';
 import { namespaces } from '../api/resource.ts';
 import type { Cache, Kube } from '../kube/port.ts';

@@ -1,6 +1,6 @@
 /** The site an object belongs to: its Deployment, the account that pays, and whether anything may be changed now. */
-import { cloudAccountKind, type CloudAccount } from '../api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../api/deployment.ts';
+import { type CloudAccount, cloudAccountKind } from '../api/cloud-account.ts';
+import { type SiteDeployment, siteDeploymentKind } from '../api/deployment.ts';
 import { isPaused, type ObjectMeta } from '../api/meta.ts';
 import type { Cache } from '../kube/port.ts';
 

@@ -1,6 +1,7 @@
 /** The spending guard's count: machines an account has, or may be about to have. Pure. */
-import type { Instant, Millis } from '../base/clock.ts';
+
 import type { LaunchBatch } from '../api/launch-batch.ts';
+import type { Instant, Millis } from '../base/clock.ts';
 import type { Machine } from '../cloud/port.ts';
 
 export interface SpendingFacts {

@@ -6,11 +6,11 @@ import { launchBatchKind } from './launch-batch.ts';
 import { loadBalancerKind } from './load-balancer.ts';
 import { mySQLClusterKind } from './mysql-cluster.ts';
 import { promotionKind } from './promotion.ts';
-import { scriptRunKind } from './script-run.ts';
 import { scriptKind } from './script.ts';
+import { scriptRunKind } from './script-run.ts';
+import { serverKind } from './server.ts';
 import { serverArrayKind } from './server-array.ts';
 import { serverTemplateKind } from './server-template.ts';
-import { serverKind } from './server.ts';
 
 /** In the order in which a newcomer should read about them. */
 export const kinds = [

@@ -1,6 +1,7 @@
 /** Who may do what in Kubernetes: the controller's own roles, and roles to give to people. */
-import { cloudAccountKind } from './cloud-account.ts';
+
 import { backupKind } from './backup.ts';
+import { cloudAccountKind } from './cloud-account.ts';
 import { siteDeploymentKind } from './deployment.ts';
 import { kinds } from './index.ts';
 import type { Kind } from './kind.ts';
@@ -9,11 +10,11 @@ import { loadBalancerKind } from './load-balancer.ts';
 import { group } from './meta.ts';
 import { mySQLClusterKind } from './mysql-cluster.ts';
 import { promotionKind } from './promotion.ts';
-import { scriptRunKind } from './script-run.ts';
 import { scriptKind } from './script.ts';
+import { scriptRunKind } from './script-run.ts';
+import { serverKind } from './server.ts';
 import { serverArrayKind } from './server-array.ts';
 import { serverTemplateKind } from './server-template.ts';
-import { serverKind } from './server.ts';
 
 /** Where the controller lives, and the identity it acts with. */
 export const home = {

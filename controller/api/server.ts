@@ -15,7 +15,7 @@ import {
 } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import { labels, type KubeObject } from './meta.ts';
+import { type KubeObject, labels } from './meta.ts';
 import {
   address,
   count,

@@ -1,6 +1,7 @@
 /** From a planned step to the call that takes it. */
-import type { FileOutcome, Observation, Proxy } from './port.ts';
+
 import type { Step } from './plan.ts';
+import type { FileOutcome, Observation, Proxy } from './port.ts';
 
 type RuntimeStep = Exclude<Step, { do: 'write' }>;
 

@@ -1,13 +1,13 @@
 /** Many HAProxies, whoever uses them: one pass at a time on each, so that none ever waits for another. */
 import { isDeepStrictEqual } from 'node:util';
-import { carryOut } from './carry-out.ts';
-import type { ProxyModel } from './model.ts';
-import { awaitedIn, planAround, planChanges, type Awaited, type Step } from './plan.ts';
-import type { FileOutcome, Observation, Proxies, Proxy, ServerName } from './port.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Failpoints } from '../base/failpoints.ts';
 import type { Host } from '../shell/port.ts';
+import { carryOut } from './carry-out.ts';
+import type { ProxyModel } from './model.ts';
+import { type Awaited, awaitedIn, planAround, planChanges, type Step } from './plan.ts';
+import type { FileOutcome, Observation, Proxies, Proxy, ServerName } from './port.ts';
 
 /** What one HAProxy is asked to become. */
 export interface Order {

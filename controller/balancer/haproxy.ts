@@ -1,19 +1,21 @@
 /** Proxy over SSH: runtime commands through one open channel, everything about files through one script. */
-import type { Clock, Millis } from '../base/clock.ts';
+
 import { packArchive } from '../base/archive.ts';
+import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
 import { applyExit, applyScript } from './apply-script.ts';
+import { safeWord } from './config-syntax.ts';
 import type { Layout } from './layout.ts';
-import { lookScript, readLook, type Look } from './look.ts';
+import { type Look, lookScript, readLook } from './look.ts';
 import type { CheckedBackend, ProxyServer } from './model.ts';
 import {
   parseInfo,
   parseMaintenance,
   parseServers,
   parseTraffic,
-  sumStatistics,
   type Stranger,
+  sumStatistics,
 } from './parse.ts';
 import type {
   FileChange,
@@ -26,7 +28,6 @@ import type {
 } from './port.ts';
 import { checkParameters, flagsFile, serverParameters, targetOf } from './render.ts';
 import { RuntimeSocket } from './runtime-socket.ts';
-import { safeWord } from './config-syntax.ts';
 
 const scriptTimeout: Millis = 60_000;
 /** First check of a new server: it decides how soon traffic may come. One that stays sick is asked as often. */

@@ -1,10 +1,10 @@
 /** One command that reads all a pass needs from a host's files and HAProxy's master process. */
 import {
+  type FileFacts,
   parseFile,
   parseMaintenance,
   parseOldWorkers,
   parseStrangers,
-  type FileFacts,
   type Stranger,
 } from './parse.ts';
 

@@ -1,6 +1,7 @@
 /** What HAProxy says about itself, as data: its `show` commands and our own file. Pure. */
-import type { Term } from './model.ts';
+
 import { digest } from '../base/digest.ts';
+import type { Term } from './model.ts';
 
 /** From `show info`. */
 export interface ProcessInfo {

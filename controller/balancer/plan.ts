@@ -9,7 +9,7 @@
 import type { Backend, CheckedBackend, ProxyModel, ProxyServer } from './model.ts';
 import { type FileFacts, parseFile, type RunningServer, type ServerLoad } from './parse.ts';
 import type { Observation, ProxyProcess } from './port.ts';
-import { renderConfig, type RenderedConfig } from './render.ts';
+import { type RenderedConfig, renderConfig } from './render.ts';
 
 export type Step =
   /** Replace the file; reload when the structure changed or too many removed servers have piled up. */

@@ -1,7 +1,8 @@
 /** The HAProxy configuration of one host: deterministic text from a ProxyModel. Pure; golden-tested. */
-import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
+
 import { digest } from '../base/digest.ts';
 import { safePathWord, safeWord } from './config-syntax.ts';
+import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
 
 export interface RenderedConfig {
   readonly text: string;

@@ -1,5 +1,5 @@
 /** The logger: JSON lines by pino. Messages are constants in the past tense; data goes into fields. */
-import { destination, pino, type Logger as PinoLogger } from 'pino';
+import { destination, type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
 

@@ -1,6 +1,6 @@
 /** The breaker in front of every automatic removal in this process: asks the limits, keeps the ledger. */
 import type { Instant } from '../base/clock.ts';
-import { allowance, breakerWindow, type Asker, type Removal } from './limits.ts';
+import { type Asker, allowance, breakerWindow, type Removal } from './limits.ts';
 
 export class Breaker {
   readonly #history: () => readonly Removal[];

@@ -5,13 +5,13 @@ import {
   DescribeInstancesCommand,
   DescribeSubnetsCommand,
   EC2Client,
+  type Image as Ec2Image,
   type Filter,
   GetConsoleOutputCommand,
   RunInstancesCommand,
   StartInstancesCommand,
   StopInstancesCommand,
   TerminateInstancesCommand,
-  type Image as Ec2Image,
 } from '@aws-sdk/client-ec2';
 import { AppError, hasCode } from '../base/errors.ts';
 import { Batcher } from './batcher.ts';

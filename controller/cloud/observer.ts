@@ -1,7 +1,7 @@
 /** Keeps the picture of one cloud's machines fresh and tells about every change; the only caller of full reads. */
 import type { Clock, Instant, Millis } from '../base/clock.ts';
-import type { Logger } from '../base/log.ts';
 import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
 import { type Delta, Picture } from './picture.ts';
 import type { Machine, Machines, MachineView } from './port.ts';
 

@@ -1,17 +1,18 @@
 /** Ways in: the hosts of a cluster's members, their databases, and the cloud they are rented from. */
-import { type CloudAccount } from '../api/cloud-account.ts';
-import type { MySQLCluster } from '../api/mysql-cluster.ts';
-import { serverTemplateKind, type ServerTemplate } from '../api/server-template.ts';
-import { serverKind, type Server } from '../api/server.ts';
+
 import { hostOf } from '../accounts/host.ts';
 import type { Accounts, Login, OpenAccount } from '../accounts/port.ts';
+import { type Site, siteOf } from '../accounts/site.ts';
+import { type CloudAccount } from '../api/cloud-account.ts';
+import type { MySQLCluster } from '../api/mysql-cluster.ts';
+import { type Server, serverKind } from '../api/server.ts';
+import { type ServerTemplate, serverTemplateKind } from '../api/server-template.ts';
 import { AppError } from '../base/errors.ts';
 import type { MachineState } from '../cloud/port.ts';
-import type { Database, Databases, Member as DatabaseMember } from '../database/port.ts';
+import type { Database, Member as DatabaseMember, Databases } from '../database/port.ts';
 import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
 import type { Credentials } from './credentials.ts';
-import { type Site, siteOf } from '../accounts/site.ts';
 
 export interface ClusterAccessPorts {
   readonly cache: Cache;

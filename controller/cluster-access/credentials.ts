@@ -1,8 +1,8 @@
 /** The passwords of a cluster's own accounts: made once and kept in a Secret beside it, or brought by the user. */
 import { randomBytes } from 'node:crypto';
 import { apiVersion, keyText, type ObjectKey } from '../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../api/mysql-cluster.ts';
-import { secrets, type Secret } from '../api/resource.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../api/mysql-cluster.ts';
+import { type Secret, secrets } from '../api/resource.ts';
 import type { Instant, Millis } from '../base/clock.ts';
 import { hasCode } from '../base/errors.ts';
 import type { Kube } from '../kube/port.ts';

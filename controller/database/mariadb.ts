@@ -4,8 +4,8 @@ import type { Dialect, Observation, Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
-import { databasePort } from './tcp-port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
+import { databasePort } from './tcp-port.ts';
 
 const { union } = algebraOf('MariaDB');
 

@@ -3,8 +3,8 @@ import type { Dialect, Observation, Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
-import { databasePort } from './tcp-port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
+import { databasePort } from './tcp-port.ts';
 
 /** Longer than any commit will wait; the server's own default gives up after 10 s and acknowledges alone. */
 const forever = '1000000000000000000';

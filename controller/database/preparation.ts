@@ -2,8 +2,8 @@
 import { digest } from '../base/digest.ts';
 import type { Job } from '../shell/port.ts';
 import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
-import type { Flavor, Stamp } from './port.ts';
 import { nodeScript, nodeScriptPath, stampWord } from './node-script.ts';
+import type { Flavor, Stamp } from './port.ts';
 import { firstStatements } from './preparation-accounts.ts';
 import { renderSettings, type ServerSettings } from './settings.ts';
 import { oldestRelease } from './settings-refusals.ts';

@@ -1,6 +1,6 @@
 /** One kept session with a server: one question at a time, each with a deadline. Knows SQL's protocol, not its words. */
 import type { Duplex } from 'node:stream';
-import { createConnection, type Connection } from 'mysql2';
+import { type Connection, createConnection } from 'mysql2';
 import { openScope, type Scope } from '../base/abort.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';

@@ -1,8 +1,8 @@
 /** The configuration file of a database server: what users may set, between what is usual and what failover rests on. Pure. */
 import { createHash } from 'node:crypto';
+import { ownCertificate, ownKey } from './node-script.ts';
 import type { Flavor } from './port.ts';
 import { databasePort } from './tcp-port.ts';
-import { ownCertificate, ownKey } from './node-script.ts';
 
 /** Port for applications and replicas. */
 /** Port that still answers when `max_connections` is used up. */

@@ -9,11 +9,11 @@ import {
   durabilityOf,
   limits,
   lookAt,
+  type Next,
+  type Run,
   rethrowOurs,
   stampOf,
   withinLimit,
-  type Next,
-  type Run,
 } from './run.ts';
 
 /** `unable`: it will not get there; the message says why. */

@@ -3,13 +3,13 @@ import { isFinished, isPlanned } from '../api/promotion.ts';
 import { AppError } from '../base/errors.ts';
 import { catchUp, commitPrimary, newPrimary, promoteWinner } from './commit.ts';
 import { endChange, stopOldAside, tellEnding } from './ending.ts';
-import { detectDeath, fencePrimary, type Choice } from './fence.ts';
+import { type Choice, detectDeath, fencePrimary } from './fence.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Order, Progress } from './port.ts';
 import { leadAhead, openPrimary, repointReplicas } from './repoint.ts';
 import { goBack } from './roll-back.ts';
 import { moveAhead, updateDNS, updateProxies, verifyWrites } from './route.ts';
-import { lookAt, openRun, type Next, type Run } from './run.ts';
+import { lookAt, type Next, openRun, type Run } from './run.ts';
 import { blockWrites, preflight, settleTarget } from './switchover.ts';
 
 /**

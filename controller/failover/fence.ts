@@ -1,13 +1,13 @@
 /** Detect and Fence: the old primary can acknowledge nothing more, and it is settled who holds what it acknowledged. */
 import { timestamp } from '../base/clock.ts';
 import type { Member } from '../database/port.ts';
-import { elect, type Elected, type NotElected } from './elect.ts';
-import { candidatesOf, freezeAll, type Freeze } from './freeze.ts';
-import { ackersAmong, dataProof, hasForgotten, type DataFacts } from './proof.ts';
+import { type Elected, elect, type NotElected } from './elect.ts';
+import { candidatesOf, type Freeze, freezeAll } from './freeze.ts';
+import { choiceText, type LossFacts, lossText } from './messages.ts';
+import { ackersAmong, type DataFacts, dataProof, hasForgotten } from './proof.ts';
 import { rollBack } from './roll-back.ts';
-import { durabilityOf, isRestart, limits, lookAt, waitedFor, type Next, type Run } from './run.ts';
+import { durabilityOf, isRestart, limits, lookAt, type Next, type Run, waitedFor } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
-import { choiceText, lossText, type LossFacts } from './messages.ts';
 
 /** Who becomes the primary, and what it must have applied before. */
 export interface Choice {

@@ -9,11 +9,11 @@ import {
   isRestart,
   limits,
   lookAt,
+  type Run,
   replicasOf,
   rethrowOurs,
   stampOf,
   withinLimit,
-  type Run,
 } from './run.ts';
 
 export interface Freeze {

@@ -2,7 +2,7 @@
 import { findCondition, stampConditions, type UnstampedCondition } from '../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
-import { isPlanned, promotionKind, type Promotion, type PromotionStatus } from '../api/promotion.ts';
+import { isPlanned, type Promotion, type PromotionStatus, promotionKind } from '../api/promotion.ts';
 import type { Reason } from '../api/reasons.ts';
 import { timestamp } from '../base/clock.ts';
 import type { FailoverPorts } from './port.ts';

@@ -8,14 +8,14 @@ import { writeAhead } from './route.ts';
 import {
   attemptPart,
   durabilityOf,
+  type Leading,
   limits,
   lookAt,
+  type Next,
+  type Run,
   rethrowOurs,
   stampOf,
   withinLimit,
-  type Leading,
-  type Next,
-  type Run,
 } from './run.ts';
 import { hasProof } from './stop-old.ts';
 

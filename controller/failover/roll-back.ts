@@ -9,12 +9,12 @@ import {
   durabilityOf,
   isRestart,
   limits,
+  type Next,
+  type Run,
   replicasOf,
   rethrowOurs,
   stampOf,
   withinLimit,
-  type Next,
-  type Run,
 } from './run.ts';
 
 /** Begins the way back. The record of it comes first, so that whoever carries on goes the same way. */

@@ -6,7 +6,7 @@ import type { Member } from '../database/port.ts';
 import { beatPeriod } from '../supervision/port.ts';
 import { newPrimary } from './commit.ts';
 import type { Moved } from './port.ts';
-import { attemptPart, limits, withinLimit, type Next, type Run } from './run.ts';
+import { attemptPart, limits, type Next, type Run, withinLimit } from './run.ts';
 
 /**
  * Begins to lead clients to the new primary while it is still made ready: whatever happens, nobody else takes writes in this

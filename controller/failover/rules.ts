@@ -2,7 +2,7 @@
 import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 import type { Millis } from '../base/clock.ts';
 import type { Gtids, Member, Stamp } from '../database/port.ts';
-import { neededFrozen, type FrozenMember } from './proof.ts';
+import { type FrozenMember, neededFrozen } from './proof.ts';
 
 export interface Rules {
   /** How many ackers must be frozen. */

@@ -1,12 +1,13 @@
 /** What the steps of a change of primary share: the order, the journal, and how a step tells what comes next. */
-import type { Instant, Millis } from '../base/clock.ts';
+
+import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 import { withDeadline } from '../base/abort.ts';
+import type { Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
 import type { Look, Member, Stamp } from '../database/port.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Moved, Order } from './port.ts';
-import type { DurabilityRecord } from '../api/mysql-cluster.ts';
 
 /** `go`: the next step. `ended`: the Promotion has. Else it is tried again after a while. */
 export type Next = 'go' | 'ended' | { readonly after: Millis };

@@ -1,7 +1,7 @@
 /** Stops the old primary for good: its process over SSH, its power through EC2, both at once. */
 import { messageOf } from '../base/errors.ts';
 import type { StopProof } from './proof.ts';
-import { limits, stampOf, withinLimit, type Run } from './run.ts';
+import { limits, type Run, stampOf, withinLimit } from './run.ts';
 
 /** Puts a proof on record with the next write. */
 export function addProof(run: Run, type: StopProof, message: string): void {

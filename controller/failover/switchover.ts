@@ -9,16 +9,16 @@ import {
   durabilityOf,
   limits,
   lookAt,
+  type Next,
+  type Run,
   replicasOf,
   rethrowOurs,
   stampOf,
-  withinLimit,
   waitedFor,
-  type Next,
-  type Run,
+  withinLimit,
 } from './run.ts';
 import { addProof } from './stop-old.ts';
-import { refusalOf, suitableReplicas, type PromotionRefusal, type Replica } from './suitability.ts';
+import { type PromotionRefusal, type Replica, refusalOf, suitableReplicas } from './suitability.ts';
 
 interface Survey {
   readonly found: Replica | PromotionRefusal;

@@ -1,12 +1,12 @@
 /** The inputs of one server's scripts: gathers the levels, reads the sources, and sees servers that wait for each other. */
 import { siteDeploymentKind } from '../api/deployment.ts';
-import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import { keyText, labels } from '../api/meta.ts';
+import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { scriptKind } from '../api/script.ts';
-import { serverArrayKind } from '../api/server-array.ts';
 import type { Server, ServerStatus } from '../api/server.ts';
 import { serverKind } from '../api/server.ts';
+import { serverArrayKind } from '../api/server-array.ts';
 import { serverTemplateKind } from '../api/server-template.ts';
 import type { TemplateRevision } from '../api/template-revision.ts';
 import type { Cache } from '../kube/port.ts';

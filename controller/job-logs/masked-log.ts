@@ -1,6 +1,7 @@
 /** Reads a job's log from its host with the secrets hidden, and cuts the end that people see first. */
-import { createMask } from './mask.ts';
+
 import type { Host, Shell } from '../shell/port.ts';
+import { createMask } from './mask.ts';
 
 /** One job's part of a server's log. */
 export interface LogPart {

@@ -1,8 +1,9 @@
 /** What a kind hands to the runtime: how to reconcile one object and what else should wake it. Types only. */
-import type { Instant, Millis } from '../base/clock.ts';
-import type { Logger } from '../base/log.ts';
+
 import type { AnyObject, ObjectKey } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
+import type { Instant, Millis } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
 import type { Cache } from './port.ts';
 
 export interface ReconcileContext {

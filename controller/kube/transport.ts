@@ -1,8 +1,8 @@
 /** One HTTP exchange with the API server: send, check the status, read JSON or hand over the stream. */
-import { type Dispatcher as Undici, request } from 'undici';
+import { request, type Dispatcher as Undici } from 'undici';
 import { fieldManager } from '../api/meta.ts';
-import { Pool } from '../base/pool.ts';
 import { AppError } from '../base/errors.ts';
+import { Pool } from '../base/pool.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { networkError, parseStatus, refusalError, retryAfterSeconds } from './errors.ts';
 

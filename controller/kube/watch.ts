@@ -1,7 +1,7 @@
 /** Turns the bytes of a watch into events; everything that is not an event becomes an AppError. */
 import type { AnyObject } from '../api/meta.ts';
-import { AppError } from '../base/errors.ts';
 import type { Millis } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 import { networkError, refusalError, type Status } from './errors.ts';
 import type { WatchEvent } from './port.ts';
 import { readLines } from './stream.ts';

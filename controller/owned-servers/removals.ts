@@ -2,7 +2,7 @@
 import { keyText } from '../api/meta.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { serverArrayKind } from '../api/server-array.ts';
-import { timestamp, type Instant } from '../base/clock.ts';
+import { type Instant, timestamp } from '../base/clock.ts';
 import { breakerWindow, type Removal } from '../breaker/limits.ts';
 import type { Cache } from '../kube/port.ts';
 import type { AutomaticRemovals, ServerOwner } from './servers.ts';

@@ -1,8 +1,8 @@
 /** Finds the Servers of an array or a cluster, makes one, and lets them go; every action is safe to repeat. */
-import { apiVersion, labels, type AnyObject } from '../api/meta.ts';
+import { type AnyObject, apiVersion, labels } from '../api/meta.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
+import { type Server, serverKind } from '../api/server.ts';
 import { serverArrayKind } from '../api/server-array.ts';
-import { serverKind, type Server } from '../api/server.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import { randomName } from '../base/random-name.ts';
 import type { Cache, Kube, NewObject } from '../kube/port.ts';

@@ -1,8 +1,9 @@
 /** The zones that the Servers of one owner can be spread over. */
+
+import type { Accounts } from '../accounts/port.ts';
 import type { CloudAccount } from '../api/cloud-account.ts';
 import type { SiteDeployment } from '../api/deployment.ts';
 import { AppError } from '../base/errors.ts';
-import type { Accounts } from '../accounts/port.ts';
 
 /** The zones of the subnets Servers may be launched into; none while they are not known, or there is one subnet. */
 export async function zonesOf(

@@ -4,8 +4,8 @@ import { labels } from '../api/meta.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Server } from '../api/server.ts';
 import { localProxyLayout } from '../balancer/layout.ts';
-import { databasePort } from '../database/tcp-port.ts';
 import type { Backend, Listener, ProxyModel, ProxyServer } from '../balancer/model.ts';
+import { databasePort } from '../database/tcp-port.ts';
 
 /** A server of the cluster as clients reach it. */
 export interface Endpoint {

@@ -1,20 +1,21 @@
 /** Leads applications to the primary: moves local proxies and names with it, and keeps both in place at rest. */
+
+import type { Accounts } from '../accounts/port.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Server } from '../api/server.ts';
-import type { Accounts } from '../accounts/port.ts';
 import { ProxyFleet, type Report } from '../balancer/fleet.ts';
 import type { Proxies } from '../balancer/port.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Failpoints } from '../base/failpoints.ts';
-import { Publisher, type AddressRecord, type Published } from '../dns/publisher.ts';
+import { type AddressRecord, type Published, Publisher } from '../dns/publisher.ts';
 import type { Moved, Router } from '../failover/port.ts';
 import type { Cache } from '../kube/port.ts';
-import { wantedRecords, writerRecord } from './records.ts';
+import { type Endpoint, proxyModelOf, type Route, readersOf, routeOf } from './model.ts';
 import { moveProxy } from './move.ts';
-import { endpointsConditionOf, type EndpointsCondition } from './verdict.ts';
-import { proxyModelOf, readersOf, routeOf, type Route, type Endpoint } from './model.ts';
+import { wantedRecords, writerRecord } from './records.ts';
 import { RouteSources } from './sources.ts';
+import { type EndpointsCondition, endpointsConditionOf } from './verdict.ts';
 
 export interface RouterPorts {
   readonly cache: Cache;

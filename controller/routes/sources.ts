@@ -1,17 +1,18 @@
 /** Reads what the ways to a cluster depend on: its servers, its neighbors, the hosts with proxies, and its DNS. */
-import { type CloudAccount } from '../api/cloud-account.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../api/mysql-cluster.ts';
-import { serverArrayKind } from '../api/server-array.ts';
-import { serverKind, type Server } from '../api/server.ts';
+
 import { hostOf } from '../accounts/host.ts';
 import type { Accounts } from '../accounts/port.ts';
+import { siteOf } from '../accounts/site.ts';
+import { type CloudAccount } from '../api/cloud-account.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../api/mysql-cluster.ts';
+import { type Server, serverKind } from '../api/server.ts';
+import { serverArrayKind } from '../api/server-array.ts';
 import { AppError } from '../base/errors.ts';
 import type { Dns } from '../cloud/port.ts';
 import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
 import { proxyServersOf } from './model.ts';
 import { ownArrays, type RouteContext } from './verdict.ts';
-import { siteOf } from '../accounts/site.ts';
 
 export interface ProxyHost {
   readonly server: Server;

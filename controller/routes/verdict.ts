@@ -1,13 +1,14 @@
 /** What to say of the ways to a cluster: its local proxies and its names. Pure. */
+
+import type { ReasonOf } from '../api/conditions.ts';
 import type { SiteDeployment } from '../api/deployment.ts';
 import { ageOf } from '../api/meta.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Report } from '../balancer/fleet.ts';
 import { renderConfig } from '../balancer/render.ts';
 import type { Published } from '../dns/publisher.ts';
-import { explainFailure, misplacedName } from './records.ts';
 import { proxyModelOf, type Route } from './model.ts';
-import type { ReasonOf } from '../api/conditions.ts';
+import { explainFailure, misplacedName } from './records.ts';
 
 /** What `EndpointsReady` says. */
 export type EndpointsCondition = ReasonOf<'MySQLCluster', 'EndpointsReady'>;

@@ -5,8 +5,8 @@ import { DeadlineExceeded, openScope } from '../base/abort.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode, type Retry } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { ReconcileMetrics } from './metrics.ts';
 import type { KindController } from '../kube/reconciler.ts';
+import type { ReconcileMetrics } from './metrics.ts';
 import type { Outcome, Queue } from './queue.ts';
 
 export interface ControllerOptions {

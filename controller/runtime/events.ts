@@ -5,10 +5,10 @@ import type { Resource } from '../api/resource.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Metrics } from './metrics.ts';
 import type { Events, Kube } from '../kube/port.ts';
 import { Correlator, type Occurrence } from './correlator.ts';
 import { microTime } from './leader.ts';
+import type { Metrics } from './metrics.ts';
 
 interface Event extends AnyObject {
   readonly regarding: Readonly<Record<string, string>>;

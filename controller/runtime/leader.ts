@@ -6,8 +6,8 @@ import { backoffDelay } from '../base/backoff.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Metrics } from './metrics.ts';
 import type { Kube } from '../kube/port.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface Lease extends AnyObject {
   readonly spec?: {

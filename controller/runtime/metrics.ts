@@ -1,5 +1,5 @@
 /** Every metric of the runtime, under the names and labels that controller-runtime's dashboards expect. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface Metrics {
   readonly registry: Registry;

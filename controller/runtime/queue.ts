@@ -3,8 +3,8 @@ import type { ObjectKey } from '../api/meta.ts';
 import { keyText } from '../api/meta.ts';
 import { type Backoff, backoffDelay, type Random } from '../base/backoff.ts';
 import type { Clock, Millis } from '../base/clock.ts';
-import type { QueueMetrics } from './metrics.ts';
 import { Delays } from './delays.ts';
+import type { QueueMetrics } from './metrics.ts';
 
 /** `high` is for failover, `normal` for edits and events, `low` for the first list and other sweeps. */
 export type Priority = 'high' | 'normal' | 'low';

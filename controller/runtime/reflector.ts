@@ -5,8 +5,8 @@ import { backoffDelay, type Random } from '../base/backoff.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { WatchMetrics } from './metrics.ts';
 import type { ListWatch } from '../kube/port.ts';
+import type { WatchMetrics } from './metrics.ts';
 import type { Store } from './store.ts';
 
 export interface ReflectorOptions {

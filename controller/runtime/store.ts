@@ -22,14 +22,14 @@ export type ChangeListener = (change: Change) => void;
 
 export class Store {
   readonly resource: Resource;
-  private readonly objects = new Map<string, AnyObject>();
-  private readonly byIndex = new Map<string, Set<string>>();
-  private readonly problems = new Map<string, string>();
+  readonly #objects = new Map<string, AnyObject>();
+  readonly #byIndex = new Map<string, Set<string>>();
+  readonly #problems = new Map<string, string>();
   /** How far the stream of each namespace ('' = all of them) has been applied. */
-  private readonly progress = new Map<string, string>();
+  readonly #progress = new Map<string, string>();
   /** Uids we know to be gone while older news of them may still be on its way. */
-  private readonly buried = new Set<string>();
-  private readonly listeners = new Set<ChangeListener>();
+  readonly #buried = new Set<string>();
+  readonly #listeners = new Set<ChangeListener>();
 
   constructor(resource: Resource) {
     this.resource = resource;
@@ -37,27 +37,27 @@ export class Store {
 
   /** Returns how to stop listening. */
   onChange(listener: ChangeListener): () => void {
-    this.listeners.add(listener);
-    return () => void this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   get size(): number {
-    return this.objects.size;
+    return this.#objects.size;
   }
 
   get(key: ObjectKey): AnyObject | undefined {
-    return this.objects.get(keyText(key));
+    return this.#objects.get(keyText(key));
   }
 
   /** Why the stored object does not fit its schema; undefined when it does. */
   problem(key: ObjectKey): string | undefined {
-    return this.problems.get(keyText(key));
+    return this.#problems.get(keyText(key));
   }
 
   list(filter: CacheFilter = {}): readonly AnyObject[] {
     const found: AnyObject[] = [];
-    for (const text of this.candidates(filter)) {
-      const object = this.objects.get(text);
+    for (const text of this.#candidates(filter)) {
+      const object = this.#objects.get(text);
       if (object !== undefined && matchesFilter(object, filter)) found.push(object);
     }
     return found;
@@ -69,33 +69,33 @@ export class Store {
    */
   replace(scope: string, items: readonly AnyObject[], version: string): number {
     // A list older than what we have seen means the server's storage was restored: then only the list counts.
-    const isRewound = compareVersions(version, this.progress.get(scope) ?? '') < 0;
-    this.progress.set(scope, version);
-    const taken = items.filter((item) => (isRewound ? this.put(item, 'list') : this.putNewer(item, 'list')));
+    const isRewound = compareVersions(version, this.#progress.get(scope) ?? '') < 0;
+    this.#progress.set(scope, version);
+    const taken = items.filter((item) => (isRewound ? this.#put(item, 'list') : this.#putNewer(item, 'list')));
     const listed = new Set(items.map((item) => keyText(keyOf(item))));
-    const unlisted = [...this.objects].filter(([text, { metadata }]) => {
+    const unlisted = [...this.#objects].filter(([text, { metadata }]) => {
       const inScope = scope === '' || metadata.namespace === scope;
       const isNewer = !isRewound && compareVersions(metadata.resourceVersion, version) > 0;
       return inScope && !isNewer && !listed.has(text);
     });
-    for (const [text] of unlisted) this.drop(text, 'list');
+    for (const [text] of unlisted) this.#drop(text, 'list');
     return taken.length + unlisted.length;
   }
 
   /** Applies one event of the watch stream of `scope`. */
   apply(scope: string, type: 'ADDED' | 'MODIFIED' | 'DELETED', object: AnyObject): void {
     if (type === 'DELETED') {
-      this.remove(object, 'watch');
-      this.buried.delete(object.metadata.uid);
+      this.#remove(object, 'watch');
+      this.#buried.delete(object.metadata.uid);
     } else {
-      this.putNewer(object, 'watch');
+      this.#putNewer(object, 'watch');
     }
     this.advance(scope, object.metadata.resourceVersion);
   }
 
   /** Notes that everything up to `version` has been applied. */
   advance(scope: string, version: string): void {
-    if (compareVersions(version, this.progress.get(scope) ?? '') > 0) this.progress.set(scope, version);
+    if (compareVersions(version, this.#progress.get(scope) ?? '') > 0) this.#progress.set(scope, version);
   }
 
   /** Takes the server's answer to our own create or update. */
@@ -106,92 +106,92 @@ export class Store {
       return;
     }
     // The stream is already past this version: had the object survived, it would be here.
-    if (this.get(keyOf(object)) === undefined && !this.isNews(object)) return;
-    this.putNewer(object, 'write');
+    if (this.get(keyOf(object)) === undefined && !this.#isNews(object)) return;
+    this.#putNewer(object, 'write');
   }
 
   /** Takes note that our own write removed `object` for good. */
   deleted(object: AnyObject): void {
-    if (this.remove(object, 'write')) this.buried.add(object.metadata.uid);
+    if (this.#remove(object, 'write')) this.#buried.add(object.metadata.uid);
   }
 
-  private isNews(object: AnyObject): boolean {
+  #isNews(object: AnyObject): boolean {
     const { namespace, resourceVersion } = object.metadata;
-    const seen = this.progress.get(namespace ?? '') ?? this.progress.get('') ?? '';
+    const seen = this.#progress.get(namespace ?? '') ?? this.#progress.get('') ?? '';
     return compareVersions(resourceVersion, seen) > 0;
   }
 
-  private putNewer(object: AnyObject, source: ChangeSource): boolean {
-    if (this.buried.has(object.metadata.uid)) return false;
+  #putNewer(object: AnyObject, source: ChangeSource): boolean {
+    if (this.#buried.has(object.metadata.uid)) return false;
     const before = this.get(keyOf(object));
     const isOld =
       before !== undefined &&
       compareVersions(object.metadata.resourceVersion, before.metadata.resourceVersion) <= 0;
-    return !isOld && this.put(object, source);
+    return !isOld && this.#put(object, source);
   }
 
-  private put(received: AnyObject, source: ChangeSource): boolean {
+  #put(received: AnyObject, source: ChangeSource): boolean {
     const text = keyText(keyOf(received));
     const { uid, resourceVersion } = received.metadata;
-    if (this.objects.get(text)?.metadata.uid !== uid) this.drop(text, source);
-    const before = this.objects.get(text);
+    if (this.#objects.get(text)?.metadata.uid !== uid) this.#drop(text, source);
+    const before = this.#objects.get(text);
     if (before?.metadata.resourceVersion === resourceVersion) return false;
     const { object, problem } = decode(this.resource, received);
-    if (before !== undefined) this.unindex(text, before);
-    this.objects.set(text, object);
-    if (problem === undefined) this.problems.delete(text);
-    else this.problems.set(text, problem);
+    if (before !== undefined) this.#unindex(text, before);
+    this.#objects.set(text, object);
+    if (problem === undefined) this.#problems.delete(text);
+    else this.#problems.set(text, problem);
     for (const index of indexesOf(object)) {
-      const keys = this.byIndex.get(index);
-      if (keys === undefined) this.byIndex.set(index, new Set([text]));
+      const keys = this.#byIndex.get(index);
+      if (keys === undefined) this.#byIndex.set(index, new Set([text]));
       else keys.add(text);
     }
-    if (before === undefined) this.tell({ type: 'added', object, source });
-    else this.tell({ type: 'updated', object, before, source });
+    if (before === undefined) this.#tell({ type: 'added', object, source });
+    else this.#tell({ type: 'updated', object, before, source });
     return true;
   }
 
   /** Removes this very incarnation; another one under the same name stays. */
-  private remove(object: AnyObject, source: ChangeSource): boolean {
+  #remove(object: AnyObject, source: ChangeSource): boolean {
     const text = keyText(keyOf(object));
-    if (this.objects.get(text)?.metadata.uid !== object.metadata.uid) return false;
-    this.drop(text, source);
+    if (this.#objects.get(text)?.metadata.uid !== object.metadata.uid) return false;
+    this.#drop(text, source);
     return true;
   }
 
-  private drop(text: string, source: ChangeSource): void {
-    const object = this.objects.get(text);
+  #drop(text: string, source: ChangeSource): void {
+    const object = this.#objects.get(text);
     if (object === undefined) return;
-    this.objects.delete(text);
-    this.problems.delete(text);
-    this.unindex(text, object);
-    this.tell({ type: 'deleted', object, source });
+    this.#objects.delete(text);
+    this.#problems.delete(text);
+    this.#unindex(text, object);
+    this.#tell({ type: 'deleted', object, source });
   }
 
-  private unindex(text: string, object: AnyObject): void {
+  #unindex(text: string, object: AnyObject): void {
     for (const index of indexesOf(object)) {
-      const keys = this.byIndex.get(index);
+      const keys = this.#byIndex.get(index);
       keys?.delete(text);
-      if (keys?.size === 0) this.byIndex.delete(index);
+      if (keys?.size === 0) this.#byIndex.delete(index);
     }
   }
 
   /** The smallest indexed set that holds every match. */
-  private candidates(filter: CacheFilter): Iterable<string> {
+  #candidates(filter: CacheFilter): Iterable<string> {
     const sets: ReadonlySet<string>[] = [];
-    const narrow = (index: string) => sets.push(this.byIndex.get(index) ?? new Set());
+    const narrow = (index: string) => sets.push(this.#byIndex.get(index) ?? new Set());
     if (filter.ownerUid !== undefined) narrow(ownerIndex(filter.ownerUid));
     if (filter.namespace !== undefined) narrow(namespaceIndex(filter.namespace));
     for (const [name, value] of Object.entries(filter.labels ?? {})) {
       if (isIndexedLabel(name)) narrow(labelIndex(name, value));
     }
     const [first, ...others] = sets;
-    if (first === undefined) return this.objects.keys();
+    if (first === undefined) return this.#objects.keys();
     return others.reduce((best, set) => (set.size < best.size ? set : best), first);
   }
 
-  private tell(change: Change): void {
-    for (const listener of this.listeners) listener(change);
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change);
   }
 }
 

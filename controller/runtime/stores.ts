@@ -7,22 +7,22 @@ import { Store } from './store.ts';
 import { readNotices } from './subscription.ts';
 
 export class Stores implements Cache, WriteThrough {
-  private readonly stores = new Map<string, Store>();
+  readonly #stores = new Map<string, Store>();
 
   /** The store of a resource, made on first request. Only what has a store can be read from the cache. */
   open(resource: Resource): Store {
     const id = idOf(resource);
-    const store = this.stores.get(id) ?? new Store(resource);
-    this.stores.set(id, store);
+    const store = this.#stores.get(id) ?? new Store(resource);
+    this.#stores.set(id, store);
     return store;
   }
 
   get<O extends AnyObject>(resource: Resource<O>, key: ObjectKey): O | undefined {
-    return this.opened(resource).get(key) as O | undefined;
+    return this.#opened(resource).get(key) as O | undefined;
   }
 
   list<O extends AnyObject>(resource: Resource<O>, filter?: CacheFilter): readonly O[] {
-    return this.opened(resource).list(filter) as readonly O[];
+    return this.#opened(resource).list(filter) as readonly O[];
   }
 
   subscribe<O extends AnyObject>(
@@ -30,19 +30,19 @@ export class Stores implements Cache, WriteThrough {
     filter: CacheFilter,
     signal: AbortSignal,
   ): AsyncIterable<Notice<O>> {
-    return readNotices(this.opened(resource), filter, signal) as AsyncIterable<Notice<O>>;
+    return readNotices(this.#opened(resource), filter, signal) as AsyncIterable<Notice<O>>;
   }
 
   wrote(resource: Resource, object: AnyObject): void {
-    this.stores.get(idOf(resource))?.wrote(object);
+    this.#stores.get(idOf(resource))?.wrote(object);
   }
 
   deleted(resource: Resource, object: AnyObject): void {
-    this.stores.get(idOf(resource))?.deleted(object);
+    this.#stores.get(idOf(resource))?.deleted(object);
   }
 
-  private opened(resource: Resource): Store {
-    const store = this.stores.get(idOf(resource));
+  #opened(resource: Resource): Store {
+    const store = this.#stores.get(idOf(resource));
     if (store === undefined) {
       throw new AppError(
         'invariant',

@@ -1,8 +1,8 @@
 /** Shell over SSH and the on-host runner. */
 import type { Duplex } from 'node:stream';
+import { packArchive } from '../base/archive.ts';
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { packArchive } from '../base/archive.ts';
 import { SshPool } from './pool.ts';
 import type { Host, Job, JobState, Remote, Shell } from './port.ts';
 import { commandLine } from './quoting.ts';

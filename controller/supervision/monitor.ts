@@ -5,14 +5,14 @@ import type { Logger } from '../base/log.ts';
 import type { Inspection, Look, Member } from '../database/port.ts';
 import { classify } from './classify.ts';
 import type { SupervisionMetrics } from './metrics.ts';
+import { Replicas, Witnesses } from './others.ts';
 import { beatPeriod, type Finding, type Supervised } from './port.ts';
 import { Probe } from './probe.ts';
-import { Replicas, Witnesses } from './others.ts';
 import {
   afterInspection,
   afterLook,
-  lostAcks,
   afterWrite,
+  lostAcks,
   type Outcome,
   type PrimarySigns,
 } from './signs.ts';

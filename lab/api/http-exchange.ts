@@ -1,6 +1,7 @@
 /** One HTTP request and its answer, read and written the way every service here needs it. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CloudError } from '../world/cloud-error.ts';
 import type { SignedRequest } from './sigv4.ts';
 

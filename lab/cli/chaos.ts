@@ -1,6 +1,6 @@
 /** Verbs that harm machines, the network between them, and the API. */
 import { control, findAddress, findInstance } from './control.ts';
-import { numberOption, parseNumber, type OptionValues, type Verb } from './verb.ts';
+import { numberOption, type OptionValues, parseNumber, type Verb } from './verb.ts';
 
 const say = (line: string): void => console.log(line);
 

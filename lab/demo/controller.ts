@@ -1,11 +1,11 @@
 /** Runs the controller as a process of this machine, with the rights its manifests give it and the lab as its AWS. */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { paths, region } from '../config.ts';
 import { stablePorts } from '../ports.ts';
-import { runningPid, startProcess, stopProcess, waitForProcess, type Lifetime } from '../process.ts';
+import { type Lifetime, runningPid, startProcess, stopProcess, waitForProcess } from '../process.ts';
 
 const name = 'controller';
 const checkout = path.resolve(import.meta.dirname, '..', '..');

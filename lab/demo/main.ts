@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { paths } from '../config.ts';
 import type { Kubectl } from '../kube/kubectl.ts';
-import { bringUp, kubeconfig, memoryOfController, takeDown, type Step } from './stack.ts';
+import { bringUp, kubeconfig, memoryOfController, type Step, takeDown } from './stack.ts';
 import { firstServer } from './stories/first-server.ts';
 import { redundantSite } from './stories/redundant-site.ts';
 import { scalableSite } from './stories/scalable-site.ts';

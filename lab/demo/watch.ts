@@ -1,7 +1,7 @@
 /** Watches a namespace until everything in it is Ready. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kubectl } from '../kube/kubectl.ts';
-import { allReady, rowsOf, type Row, type WatchedObject } from './progress.ts';
+import { allReady, type Row, rowsOf, type WatchedObject } from './progress.ts';
 import { Screen } from './screen.ts';
 
 const pollMs = 300;

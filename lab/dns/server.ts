@@ -1,6 +1,7 @@
 /** The name server: UDP and TCP, answering with each zone as of its last change that is in sync. */
-import { once } from 'node:events';
+
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Zone } from '../world/model.ts';
 import type { World } from '../world/world.ts';

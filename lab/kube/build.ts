@@ -1,17 +1,17 @@
 /** Builds the control plane from Go modules: minutes once, with progress, leaving nothing half-made. */
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { mkdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import {
+  type Binaries,
+  type BinaryName,
   binaryNames,
   cacheDir,
   findBinaries,
   pinnedVersion,
-  toolsDir,
-  type Binaries,
-  type BinaryName,
   type Report,
+  toolsDir,
 } from './binaries.ts';
 import { ensureGo } from './go.ts';
 

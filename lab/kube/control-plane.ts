@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { runningPid, startProcess, stopProcess, waitForProcess, type Lifetime } from '../process.ts';
 import { stablePorts } from '../ports.ts';
+import { type Lifetime, runningPid, startProcess, stopProcess, waitForProcess } from '../process.ts';
 import type { Binaries } from './binaries.ts';
 import { ensureCredentials, files, kubeconfigPath, tokenOf, writeKubeconfigs } from './credentials.ts';
 

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureImage, imageRoot } from '../ami/build.ts';
 import { suites } from '../ami/recipe.ts';
 import { endpoint, images, network, paths } from '../config.ts';
-import { runningPid, startProcess, stopProcess, waitForProcess, type ProcessSpec } from '../process.ts';
+import { type ProcessSpec, runningPid, startProcess, stopProcess, waitForProcess } from '../process.ts';
 import { run, succeeds } from '../sandbox/command.ts';
-import { readSettings, writeEnvironment, writeSettings, type Settings } from '../settings.ts';
+import { readSettings, type Settings, writeEnvironment, writeSettings } from '../settings.ts';
 import { addGuardRoute, removeGuardRoute } from './guard-route.ts';
-import { preflight, PreflightError, requireRoot } from './preflight.ts';
+import { PreflightError, preflight, requireRoot } from './preflight.ts';
 import { hostInterface } from './routes.ts';
 import { sweep } from './sweep.ts';
 

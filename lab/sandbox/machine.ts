@@ -1,17 +1,18 @@
 /** One machine: its life from power-on to deletion, composed of disk, network, console, control group and crun. */
+
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { MachineSpec } from '../world/runtime.ts';
 import { run, succeeds } from './command.ts';
 import { closeConsole, openConsole, readConsole } from './console.ts';
 import { ControlGroup } from './control-group.ts';
-import { machineFolder, mountDisk, shortName, unmountDisk, type MachineFolder } from './disk.ts';
+import { type MachineFolder, machineFolder, mountDisk, shortName, unmountDisk } from './disk.ts';
 import { connect, disconnect, namespacePath, pullCable } from './network.ts';
-import { ociConfig, type Device, type Limits } from './oci.ts';
+import { type Device, type Limits, ociConfig } from './oci.ts';
 
 /** What all machines of a lab share. */
 export interface Host {

@@ -12,8 +12,8 @@ import type {
 import { run } from './command.ts';
 import { renderFirewall } from './firewall.ts';
 import { Limiter } from './limiter.ts';
-import { Machine, type Host } from './machine.ts';
-import { readLimits, type Device } from './oci.ts';
+import { type Host, Machine } from './machine.ts';
+import { type Device, readLimits } from './oci.ts';
 import { Volumes } from './volumes.ts';
 
 export interface SandboxOptions {

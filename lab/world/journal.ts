@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { apply, dump, emptyState, type Entry, type State, type Write } from './state.ts';
+import { apply, dump, type Entry, emptyState, type State, type Write } from './state.ts';
 
 /** Entries after which the journal is folded into the snapshot. */
 const COMPACT_AFTER = 20_000;

@@ -1,9 +1,9 @@
 /** Makes machines follow the state: each order to an instance is carried out by the runtime, then recorded. */
 import { firewalls } from './firewall.ts';
 import { internalError, moved, REASONS, terminated } from './instances.ts';
+import { parseBlock, privateName } from './ipv4.ts';
 import { ROOT_DEVICE } from './launches.ts';
 import type { Instance, MachineCondition } from './model.ts';
-import { parseBlock, privateName } from './ipv4.ts';
 import type { MachineRuntime, MachineSpec, StopMode } from './runtime.ts';
 import type { World } from './world.ts';
 

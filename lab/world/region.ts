@@ -1,6 +1,7 @@
 /** The lab's region: its account, network, zones, subnets and images, which no API call creates. */
-import type { Image, Region, Subnet } from './model.ts';
+
 import { formatAddress, parseBlock } from './ipv4.ts';
+import type { Image, Region, Subnet } from './model.ts';
 
 /** One subnet per zone; the first eighth of the network and what follows the subnets belong to the lab itself. */
 const ZONE_LETTERS = ['a', 'b', 'c'];

@@ -1,6 +1,6 @@
 /** Stands in for the machines of a cloud without hosts: hands in a host key for each and lets the controller log in. */
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import ssh2 from 'ssh2';
 import { attestationKey } from '../../controller/api/launch-batch.ts';

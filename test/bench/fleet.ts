@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Server } from '../../controller/api/server.ts';
 import { images } from '../../lab/config.ts';
 import { object } from '../e2e/story.ts';
-import { openFleetSite, type FleetSite } from './fleet-site.ts';
+import { type FleetSite, openFleetSite } from './fleet-site.ts';
 import { Meter, type Reading } from './meter.ts';
 
 const patience = 900_000;

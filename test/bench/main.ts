@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from '../../controller/api/server.ts';
 import { openInstallation } from '../e2e/setup.ts';
-import { server, Story, template, script } from '../e2e/story.ts';
+import { Story, script, server, template } from '../e2e/story.ts';
 import { type Memory, readMemory } from './memory.ts';
 import { Meter, type Reading } from './meter.ts';
 

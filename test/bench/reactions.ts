@@ -1,9 +1,9 @@
 /** How soon every front end acts: from a server being Operational to its first request, and on a change of members. */
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Summary, summaryOf } from '../chaos/statistics.ts';
 import { ProxyEye, type SeenServer } from './proxy-eye.ts';
-import { underLoad, type Step } from './site-parts.ts';
-import { summaryOf, type Summary } from '../chaos/statistics.ts';
+import { type Step, underLoad } from './site-parts.ts';
 import type { ProcessorTime, WebSite } from './web-site.ts';
 
 export interface Reaction {

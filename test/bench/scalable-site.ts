@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { joins, memberships, type Reaction } from './reactions.ts';
-import { blueGreen, cutPower, reload, roll, scale, type Step } from './site-parts.ts';
+import { blueGreen, cutPower, reload, roll, type Step, scale } from './site-parts.ts';
 import { judge, reactionRows, stepRows } from './site-report.ts';
 import { WebSite } from './web-site.ts';
 

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from '../../controller/api/server.ts';
 import { lookOnce } from './proxy-eye.ts';
-import { until, type Size, type WebSite } from './web-site.ts';
-import { clients, Wrk, type Count } from './wrk.ts';
+import { type Size, until, type WebSite } from './web-site.ts';
+import { type Count, clients, Wrk } from './wrk.ts';
 
 export interface Step {
   readonly name: string;

@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadBalancerKind, type LoadBalancer } from '../../controller/api/load-balancer.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../controller/api/load-balancer.ts';
+import type { AnyObject } from '../../controller/api/meta.ts';
 import { labels } from '../../controller/api/meta.ts';
 import type { Resource } from '../../controller/api/resource.ts';
-import { serverArrayKind, type ServerArray } from '../../controller/api/server-array.ts';
+import { type Server, serverKind } from '../../controller/api/server.ts';
+import { type ServerArray, serverArrayKind } from '../../controller/api/server-array.ts';
 import { serverTemplateKind } from '../../controller/api/server-template.ts';
-import { serverKind, type Server } from '../../controller/api/server.ts';
-import type { AnyObject } from '../../controller/api/meta.ts';
 import { hasCode } from '../../controller/base/errors.ts';
 import { Dispatcher } from '../../controller/kube/dispatcher.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Rest } from '../../controller/kube/rest.ts';
 import { control } from '../../lab/cli/control.ts';
-import { openInstallation, type Installation } from '../e2e/setup.ts';
+import { type Installation, openInstallation } from '../e2e/setup.ts';
 import { root } from '../source-tree.ts';
 
 const example = path.join(root, 'examples', 'scalable-site', 'site.yaml');

@@ -1,5 +1,5 @@
 /** wrk, a load tool from outside: clients of one front end, and its own count of what they got. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 

@@ -5,7 +5,7 @@ import { cloudAccountKind } from '../../controller/api/cloud-account.ts';
 import { siteDeploymentKind } from '../../controller/api/deployment.ts';
 import type { ObjectKey } from '../../controller/api/meta.ts';
 import { controllerRevisions, secrets } from '../../controller/api/resource.ts';
-import { serverKind, type Server } from '../../controller/api/server.ts';
+import { type Server, serverKind } from '../../controller/api/server.ts';
 import { templateRevision } from '../../controller/api/template-revision.ts';
 import type { Failpoints } from '../../controller/base/failpoints.ts';
 import type { KindController, ReconcileResult } from '../../controller/kube/reconciler.ts';

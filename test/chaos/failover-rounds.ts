@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failpointNames } from '../../controller/base/failpoints.ts';
 import { object } from '../e2e/story.ts';
-import { harm, healAfter, kill, whileCloud, type Death } from './harm.ts';
+import { type Death, harm, healAfter, kill, whileCloud } from './harm.ts';
 import type { Round, Scenario } from './round.ts';
 import { startWriter } from './writer.ts';
 

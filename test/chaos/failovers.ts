@@ -2,8 +2,8 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSite, type Shape } from './database-site.ts';
-import { lineOf, tableOf, verdictText, type ShapeResult } from './failover-report.ts';
-import { drawRounds, parsePlan, type Plan, type ScenarioName } from './failover-options.ts';
+import { drawRounds, type Plan, parsePlan, type ScenarioName } from './failover-options.ts';
+import { lineOf, type ShapeResult, tableOf, verdictText } from './failover-report.ts';
 import {
   death,
   killedInFailover,

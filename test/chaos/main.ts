@@ -1,8 +1,8 @@
 /** `make chaos`: many random scenarios from one seed; a failure prints the seed and path that replay it. */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { type Played, play, scenario } from '../simulation/chaos.ts';
 import { catchMutants, playFailovers } from './simulated-failovers.ts';
-import { play, scenario, type Played } from '../simulation/chaos.ts';
 
 const { values } = parseArgs({
   options: {

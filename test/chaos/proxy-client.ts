@@ -1,7 +1,8 @@
 /** Sessions with whichever server the local proxy of an application server leads to, opened from that very host. */
-import { createConnection, type Connection } from 'mysql2/promise';
-import { Client } from 'ssh2';
+
 import type { Duplex } from 'node:stream';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { Client } from 'ssh2';
 
 export interface ApplicationHost {
   readonly address: string;

@@ -1,5 +1,5 @@
 /** Clients that read, write and swap registers through a local proxy, and record what they were told. */
-import { Clients, type ClientOptions, type Step } from './clients.ts';
+import { type ClientOptions, Clients, type Step } from './clients.ts';
 import type { Call, HistoryEvent } from './history.ts';
 import type { ProxyClient, Session } from './proxy-client.ts';
 import { isRefusal } from './writer.ts';

@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PromotionStatus } from '../../controller/api/promotion.ts';
 import type { DatabaseSite } from './database-site.ts';
-import { nodeAt, type Leaders } from './epochs.ts';
+import { type Leaders, nodeAt } from './epochs.ts';
 import type { Draw } from './failover-options.ts';
 import type { HistoryFile } from './history-file.ts';
 import type { Outage } from './outage-meter.ts';
-import { judgeHistory, type HistoryVerdict } from './verdict.ts';
+import { type HistoryVerdict, judgeHistory } from './verdict.ts';
 import { Workload } from './workload.ts';
 import { readEntries } from './writer.ts';
 

@@ -1,6 +1,6 @@
 /** Many changes of primary on databases in memory, from one seed; and every mutant, until a seed catches it. */
 import { mutants } from '../simulation/failover-mutants.ts';
-import { playFailover, type Outcome } from '../simulation/failover-scenarios.ts';
+import { type Outcome, playFailover } from '../simulation/failover-scenarios.ts';
 
 const mutantSeeds = 500;
 

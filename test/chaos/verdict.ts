@@ -1,6 +1,6 @@
 /** What all checkers say about a history and what the database holds in the end. */
-import { withTrueEpochs, type Leaders } from './epochs.ts';
-import { operationsOf, type HistoryEvent } from './history.ts';
+import { type Leaders, withTrueEpochs } from './epochs.ts';
+import { type HistoryEvent, operationsOf } from './history.ts';
 import { findOverlaps } from './overlap-checker.ts';
 import { checkRegisters } from './register-checker.ts';
 import { checkSet } from './set-checker.ts';

@@ -1,7 +1,7 @@
 /** All clients of one round: the outage meter, inserts and registers, through one local proxy. */
 import type { Clients } from './clients.ts';
 import type { HistoryEvent } from './history.ts';
-import { OutageMeter, type Outage } from './outage-meter.ts';
+import { type Outage, OutageMeter } from './outage-meter.ts';
 import type { ProxyClient } from './proxy-client.ts';
 import { startRegisterClients } from './register-clients.ts';
 import { startWriter } from './writer.ts';

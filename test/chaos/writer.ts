@@ -1,5 +1,5 @@
 /** Clients that insert rows nobody else inserts, through a local proxy, and record what they were told. */
-import { Clients, type ClientOptions, type Tell } from './clients.ts';
+import { type ClientOptions, Clients, type Tell } from './clients.ts';
 import type { HistoryEvent } from './history.ts';
 import type { ProxyClient, Session } from './proxy-client.ts';
 

@@ -8,9 +8,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { kinds } from '../../controller/api/index.ts';
 import { ensureBinaries } from '../../lab/kube/build.ts';
-import { startControlPlane, type ControlPlane } from '../../lab/kube/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../../lab/kube/control-plane.ts';
 import { badInputs } from '../fixtures/bad-inputs.ts';
-import { changed, good, shop, type Manifest } from '../fixtures/manifests.ts';
+import { changed, good, type Manifest, shop } from '../fixtures/manifests.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dir = mkdtempSync(path.join(tmpdir(), 'ridgeline-admission-'));

@@ -1,8 +1,8 @@
 /** Objects that admission cannot judge: each says what is wrong and what to do, and none delays the good one beside it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CloudAccount } from '../../controller/api/cloud-account.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { object, script, secret, server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { object, Story, script, secret, server, template } from './story.ts';
 
 const password = (sensitive: boolean) => ({
   inputs: [{ name: 'PASSWORD', required: true, sensitive }],

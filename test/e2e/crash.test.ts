@@ -1,9 +1,9 @@
 /** The controller is killed at every named place; what it does after a restart happens once, and nothing is left over. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { failpointNames, type FailpointName } from '../../controller/base/failpoints.ts';
+import { type FailpointName, failpointNames } from '../../controller/base/failpoints.ts';
 import { until } from '../lab/hosts/lab.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { script, server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { Story, script, server, template } from './story.ts';
 
 const duringDelete = failpointNames.filter((name) => name.startsWith('delete.'));
 const duringBoot = failpointNames.filter((name) => /^(launch|boot)\./.test(name));

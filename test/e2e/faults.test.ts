@@ -1,8 +1,8 @@
 /** The cloud misbehaves as EC2 sometimes does: the Server still becomes Operational, and exactly one machine is made. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { control } from '../../lab/cli/control.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { Story, server, template } from './story.ts';
 
 let site: Installation;
 let story: Story;

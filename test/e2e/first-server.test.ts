@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root } from '../source-tree.ts';
-import { openInstallation, type Installation } from './setup.ts';
+import { type Installation, openInstallation } from './setup.ts';
 
 const example = path.join(root, 'examples', 'first-server');
 let site: Installation;

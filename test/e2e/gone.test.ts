@@ -2,8 +2,8 @@
 import { TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../lab/hosts/lab.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { script, server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { Story, script, server, template } from './story.ts';
 
 let site: Installation;
 let story: Story;

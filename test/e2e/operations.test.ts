@@ -1,8 +1,8 @@
 /** Operations: a script on one server, on all of a Deployment a few at a time, canceled, and failing with its log. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScriptRun } from '../../controller/api/script-run.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { object, script, server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { object, Story, script, server, template } from './story.ts';
 
 const servers = ['web-1', 'web-2', 'web-3', 'web-4'];
 let site: Installation;

@@ -12,7 +12,7 @@ import { BoundedLoad, type Count } from '../../lab/demo/load.ts';
 import { aCertificate } from '../builders/certificate.ts';
 import { until } from '../lab/hosts/lab.ts';
 import { root } from '../source-tree.ts';
-import { openInstallation, type Installation } from './setup.ts';
+import { type Installation, openInstallation } from './setup.ts';
 
 const example = path.join(root, 'examples', 'scalable-site', 'site.yaml');
 const minute = 60_000;

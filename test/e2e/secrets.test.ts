@@ -2,8 +2,8 @@
 import { DescribeInstanceAttributeCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../lab/hosts/lab.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { script, secret, server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { Story, script, secret, server, template } from './story.ts';
 
 /** Characters that shells, URLs and JSON write in other ways. */
 const planted = `Zk9"q'w $x/+7=pw\\n&%`;

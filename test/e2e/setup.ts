@@ -10,17 +10,17 @@ import {
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import type { LaunchBatch } from '../../controller/api/launch-batch.ts';
+import { type InstanceView, instances as labInstances } from '../../lab/cli/control.ts';
 import { createAccount } from '../../lab/demo/account.ts';
 import {
   labAccess,
+  type RunningController,
   startController,
   stopController,
-  type RunningController,
 } from '../../lab/demo/controller.ts';
 import { installManifests } from '../../lab/demo/stack.ts';
-import { instances as labInstances, type InstanceView } from '../../lab/cli/control.ts';
 import { ensureBinaries } from '../../lab/kube/build.ts';
-import { startControlPlane, type ControlPlane } from '../../lab/kube/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../../lab/kube/control-plane.ts';
 import { Kubectl } from '../../lab/kube/kubectl.ts';
 import { up } from '../../lab/launcher/lab.ts';
 import { runningPid, stopProcess } from '../../lab/process.ts';

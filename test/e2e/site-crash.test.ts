@@ -5,14 +5,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isOutOfService } from '../../controller/api/drain.ts';
 import type { LoadBalancer } from '../../controller/api/load-balancer.ts';
 import type { Server } from '../../controller/api/server.ts';
-import { failpointNames, type FailpointName } from '../../controller/base/failpoints.ts';
+import { type FailpointName, failpointNames } from '../../controller/base/failpoints.ts';
 import { dnsZone } from '../../lab/config.ts';
 import { labAccess } from '../../lab/demo/controller.ts';
 import { BoundedLoad } from '../../lab/demo/load.ts';
 import { hostedZoneID } from '../lab/cloud/hosted-zone.ts';
 import { until } from '../lab/hosts/lab.ts';
 import { root } from '../source-tree.ts';
-import { openInstallation, type Installation } from './setup.ts';
+import { type Installation, openInstallation } from './setup.ts';
 import { object, Story } from './story.ts';
 
 /** A busy computer takes its time; a quiet one needs about 10 s for each failpoint. */

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LaunchBatch } from '../../controller/api/launch-batch.ts';
 import { until } from '../lab/hosts/lab.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { object, script, server, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { object, Story, script, server, template } from './story.ts';
 
 const strangersKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG5vdGFrZXlub3Rha2V5bm90YWtleW5vdGFrZXkxMjM0';
 let site: Installation;

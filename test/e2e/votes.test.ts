@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findCondition } from '../../controller/api/conditions.ts';
-import type { ServerArray, ServerArrayStatus } from '../../controller/api/server-array.ts';
 import type { Server } from '../../controller/api/server.ts';
+import type { ServerArray, ServerArrayStatus } from '../../controller/api/server-array.ts';
 import { control } from '../../lab/cli/control.ts';
 import { until } from '../lab/hosts/lab.ts';
-import { openInstallation, type Installation } from './setup.ts';
-import { object, script, Story, template } from './story.ts';
+import { type Installation, openInstallation } from './setup.ts';
+import { object, Story, script, template } from './story.ts';
 
 /** Of one wait: a busy computer takes its time. */
 const limit = 180_000;

@@ -1,6 +1,7 @@
 /** The Database port on one server in memory, as it looks from the controller. */
 import type { Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
+import { algebraOf } from '../../controller/database/gtid.ts';
 import type {
   Acks,
   Database,
@@ -13,7 +14,6 @@ import type {
   Source,
   Stamp,
 } from '../../controller/database/port.ts';
-import { algebraOf } from '../../controller/database/gtid.ts';
 import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
 import type { DatabaseWorld } from './database-world.ts';
 import type { Faults } from './faults.ts';

@@ -3,8 +3,8 @@ import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import type { Databases, Flavor, Member, Node, Source, Witness } from '../../controller/database/port.ts';
 import type { Host } from '../../controller/shell/port.ts';
-import { FakeServer, type CommitOutcome, type Rules, type Transaction } from './database-server.ts';
-import { FakeDatabase, type DatabaseOperation } from './database-verbs.ts';
+import { type CommitOutcome, FakeServer, type Rules, type Transaction } from './database-server.ts';
+import { type DatabaseOperation, FakeDatabase } from './database-verbs.ts';
 import { DatabaseWorld } from './database-world.ts';
 import { Faults } from './faults.ts';
 

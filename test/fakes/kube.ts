@@ -1,15 +1,15 @@
 /** An in-memory API server behind the `Kube` port, with its cache. Passes the contract suite the real client passes. */
 import type { EventNote } from '../../controller/api/event-notes.ts';
-import { applyMergePatch, mergePatchFor } from '../../controller/kube/merge-patch.ts';
-import { decode, isKind } from '../../controller/kube/decode.ts';
-import { Stores } from '../../controller/runtime/stores.ts';
 import type { AnyObject, ObjectKey, ObjectMeta } from '../../controller/api/meta.ts';
 import { keyOf, keyText } from '../../controller/api/meta.ts';
 import type { Resource } from '../../controller/api/resource.ts';
 import { apiVersionOf } from '../../controller/api/resource.ts';
-import { systemClock, type Clock } from '../../controller/base/clock.ts';
+import { type Clock, systemClock } from '../../controller/base/clock.ts';
 import { AppError, type ErrorCode } from '../../controller/base/errors.ts';
+import { decode, isKind } from '../../controller/kube/decode.ts';
+import { applyMergePatch, mergePatchFor } from '../../controller/kube/merge-patch.ts';
 import type { Cache, Events, Kube, ListOptions, NewObject } from '../../controller/kube/port.ts';
+import { Stores } from '../../controller/runtime/stores.ts';
 import { selects } from './selectors.ts';
 
 export type Verb = 'get' | 'list' | 'create' | 'writeStatus' | 'patch' | 'setFinalizers' | 'delete';

@@ -5,8 +5,8 @@ import type {
   Image,
   LaunchRequest,
   Machine,
-  Machines,
   MachineState,
+  Machines,
   Subnet,
 } from '../../controller/cloud/port.ts';
 import { Faults } from './faults.ts';

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Layout } from '../../controller/balancer/layout.ts';
 import type { CheckedBackend, ProxyServer } from '../../controller/balancer/model.ts';
 import {
-  parseFile,
   type FileFacts,
+  parseFile,
   type RunningServer,
   type Stranger,
   type Traffic,

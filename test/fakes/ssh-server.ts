@@ -4,8 +4,8 @@ import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
 import { pinsOf } from '../../controller/shell/host-key.ts';
-import { generateKeyPair } from './key-pair.ts';
 import type { Host } from '../../controller/shell/port.ts';
+import { generateKeyPair } from './key-pair.ts';
 
 /** Called for each command; the channel is the command's stdin and stdout. */
 export type OnCommand = (command: string, channel: ssh2.ServerChannel) => void;

@@ -1,7 +1,7 @@
 /** Arrays behind a load balancer: nobody goes before it is drained, and a roll waits for who really serves. */
 import { expect, it, test } from 'vitest';
-import { drainAnnotation, isLeaving, operationAnnotation } from '../../controller/api/drain.ts';
 import { findCondition } from '../../controller/api/conditions.ts';
+import { drainAnnotation, isLeaving, operationAnnotation } from '../../controller/api/drain.ts';
 import { loadBalancerKind } from '../../controller/api/load-balancer.ts';
 import { serverKind } from '../../controller/api/server.ts';
 import { namespace, words } from '../builders/site.ts';

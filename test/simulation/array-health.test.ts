@@ -1,7 +1,7 @@
 /** Arrays on fakes when things go wrong, and when load comes and goes. */
 import { describe, expect, it, test, vi } from 'vitest';
 import { findCondition } from '../../controller/api/conditions.ts';
-import { serverKind, type Server } from '../../controller/api/server.ts';
+import { type Server, serverKind } from '../../controller/api/server.ts';
 import { namespace } from '../builders/site.ts';
 import { World } from './world.ts';
 

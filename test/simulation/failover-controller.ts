@@ -2,11 +2,11 @@
 import { findCondition } from '../../controller/api/conditions.ts';
 import { apiVersion, labels } from '../../controller/api/meta.ts';
 import {
-  mySQLClusterKind,
   type MySQLCluster,
   type MySQLClusterStatus,
+  mySQLClusterKind,
 } from '../../controller/api/mysql-cluster.ts';
-import { promotionKind, type Promotion } from '../../controller/api/promotion.ts';
+import { type Promotion, promotionKind } from '../../controller/api/promotion.ts';
 import type { Clock, Instant } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import type { Failpoints } from '../../controller/base/failpoints.ts';
@@ -14,8 +14,8 @@ import type { Look, Member } from '../../controller/database/port.ts';
 import { carryOn } from '../../controller/failover/engine.ts';
 import type { FailoverPorts } from '../../controller/failover/port.ts';
 import type { Finding, Verdict } from '../../controller/supervision/port.ts';
-import { clusterKey, type FailoverWorld } from './failover-world.ts';
 import { Upkeep } from './failover-upkeep.ts';
+import { clusterKey, type FailoverWorld } from './failover-world.ts';
 import { Killed, type MortalProcess } from './mortal.ts';
 
 const period = 200;

@@ -1,6 +1,7 @@
 /** One safety rule switched off at a time: a simulation that does not notice proves nothing. */
-import type { Rules } from '../../controller/failover/rules.ts';
+
 import { neededFrozen } from '../../controller/failover/proof.ts';
+import type { Rules } from '../../controller/failover/rules.ts';
 import type { Variant } from './failover-scenarios.ts';
 
 const unfrozen: Rules['freeze'] = async ({ server, database }) => {

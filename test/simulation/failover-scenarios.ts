@@ -1,18 +1,19 @@
 /** From a seed to a scenario of faults around a change of primary, played to its end. The same seed plays the same. */
+
+import type { Millis } from '../../controller/base/clock.ts';
 import {
   armFailpoint,
-  failpointNames,
-  noFailpoints,
   type FailpointName,
   type Failpoints,
+  failpointNames,
+  noFailpoints,
 } from '../../controller/base/failpoints.ts';
-import type { Millis } from '../../controller/base/clock.ts';
 import type { Rules } from '../../controller/failover/rules.ts';
 import type { FakeDatabasesOptions } from '../fakes/databases.ts';
 import { FailoverController } from './failover-controller.ts';
 import { FailoverWorld } from './failover-world.ts';
 import { MortalProcess } from './mortal.ts';
-import { randomFrom, type Random } from './random.ts';
+import { type Random, randomFrom } from './random.ts';
 
 /** What a scenario is played with; mutants replace a part. */
 export interface Variant {

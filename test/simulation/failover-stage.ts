@@ -1,6 +1,6 @@
 /** A world with clients and as many controllers as a story wants, and the verdict at its end. */
 import { expect } from 'vitest';
-import { noFailpoints, type Failpoints } from '../../controller/base/failpoints.ts';
+import { type Failpoints, noFailpoints } from '../../controller/base/failpoints.ts';
 import { FailoverController } from './failover-controller.ts';
 import { FailoverWorld, type FailoverWorldOptions } from './failover-world.ts';
 import { MortalProcess } from './mortal.ts';

@@ -1,10 +1,10 @@
 /** Keeps replicas in line and commits waiting, as little as a simulation needs, in the order that is always safe. */
 import {
-  mySQLClusterKind,
   type DurabilityRecord,
   type MySQLCluster,
+  mySQLClusterKind,
 } from '../../controller/api/mysql-cluster.ts';
-import { timestamp, type Clock, type Instant } from '../../controller/base/clock.ts';
+import { type Clock, type Instant, timestamp } from '../../controller/base/clock.ts';
 import type { Look, Member, Stamp } from '../../controller/database/port.ts';
 import { amendDurability } from '../../controller/failover/proof.ts';
 import type { Kube } from '../../controller/kube/port.ts';

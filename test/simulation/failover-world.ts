@@ -2,19 +2,19 @@
 import { Registry } from 'prom-client';
 import { findCondition } from '../../controller/api/conditions.ts';
 import { apiVersion, labels } from '../../controller/api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../controller/api/mysql-cluster.ts';
-import { promotionKind, type Promotion } from '../../controller/api/promotion.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
+import { type Promotion, promotionKind } from '../../controller/api/promotion.ts';
 import type { Millis } from '../../controller/base/clock.ts';
 import type { Flavor, Member } from '../../controller/database/port.ts';
 import { createFailoverMetrics, type FailoverMetrics } from '../../controller/failover/metrics.ts';
 import type { Fence, Router } from '../../controller/failover/port.ts';
-import { standardRules, type Rules } from '../../controller/failover/rules.ts';
+import { type Rules, standardRules } from '../../controller/failover/rules.ts';
+import { stamp } from '../builders/stamp.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { FakeDatabases, type FakeDatabasesOptions } from '../fakes/databases.ts';
 import { FakeEvents, FakeKube } from '../fakes/kube.ts';
 import type { MortalProcess } from './mortal.ts';
 import type { Random } from './random.ts';
-import { stamp } from '../builders/stamp.ts';
 
 export const clusterKey = { namespace: 'shop', name: 'db' };
 

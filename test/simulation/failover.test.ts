@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { findCondition } from '../../controller/api/conditions.ts';
 import { armFailpoint, type Failpoints } from '../../controller/base/failpoints.ts';
 import { failoverFailpoints, playFailover } from './failover-scenarios.ts';
-import { judge, stage, type Stage } from './failover-stage.ts';
+import { judge, type Stage, stage } from './failover-stage.ts';
 import type { FailoverWorld } from './failover-world.ts';
 
 function acknowledgedBy(world: FailoverWorld, server: string): number {

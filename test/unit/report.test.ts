@@ -1,6 +1,6 @@
 /** The sum of the suites: no failure may hide in it. */
 import { expect, test } from 'vitest';
-import { sumReports, type Report } from '../report.ts';
+import { type Report, sumReports } from '../report.ts';
 
 function aReport(statuses: readonly string[], overrides: Partial<Report> = {}): Report {
   const failed = statuses.includes('failed');

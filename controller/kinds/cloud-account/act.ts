@@ -2,7 +2,7 @@
 import { ownKeySecret } from '../../accounts/accounts.ts';
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import { keyText, type ObjectKey } from '../../api/meta.ts';
-import { secrets, type Secret } from '../../api/resource.ts';
+import { type Secret, secrets } from '../../api/resource.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Kube } from '../../kube/port.ts';
 import { createPrivateKey, publicLineOf } from './login-key.ts';

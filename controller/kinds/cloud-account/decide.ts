@@ -1,8 +1,8 @@
 /** What the probe of an account means, condition by condition. Pure. */
 import type { CloudAccount } from '../../api/cloud-account.ts';
-import type { ConditionTypeOf, ConditionOf } from '../../api/conditions.ts';
-import type { LoginKey } from './act.ts';
+import type { ConditionOf, ConditionTypeOf } from '../../api/conditions.ts';
 import type { Instant } from '../../base/clock.ts';
+import type { LoginKey } from './act.ts';
 import type { Failure, Probe } from './probe.ts';
 
 export interface Observed {

@@ -1,16 +1,17 @@
 /** Gathers what is known of an account: the probe, the login key, and what counts against its limit. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
-import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
-import { serverTemplateKind } from '../../api/server-template.ts';
+
 import type { Accounts } from '../../accounts/port.ts';
 import { countServers } from '../../accounts/spending.ts';
+import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
+import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Instant } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import { ensureLoginKey } from './act.ts';
-import type { LaunchSample, Probes } from './probe.ts';
 import type { Observed } from './decide.ts';
+import type { LaunchSample, Probes } from './probe.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;

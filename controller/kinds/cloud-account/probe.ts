@@ -1,6 +1,7 @@
 /** Asks AWS, harmlessly, whether an account works: who we are, what we may do, whether the bucket is there. */
-import type { CloudAccount } from '../../api/cloud-account.ts';
+
 import type { Accounts } from '../../accounts/port.ts';
+import type { CloudAccount } from '../../api/cloud-account.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError, type ErrorCode } from '../../base/errors.ts';
 import type { Cloud, LaunchRequest } from '../../cloud/port.ts';

@@ -1,15 +1,16 @@
 /** Finds out whether an account can be used, and gives it a login key. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+
+import type { Accounts } from '../../accounts/port.ts';
+import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
 import { findCondition, type UnstampedCondition } from '../../api/conditions.ts';
-import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
+import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { templateStanding } from '../../api/standing.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { decide, type Plan } from './decide.ts';
-import { allAccounts, observe, type ObservePorts } from './observe.ts';
+import { allAccounts, type ObservePorts, observe } from './observe.ts';
 import { Probes } from './probe.ts';
 import { statusOf } from './status.ts';
 

@@ -1,10 +1,10 @@
 /** The status of an account. Pure. */
-import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
+
 import type { CloudAccountStatus } from '../../api/cloud-account.ts';
+import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
-import type { Plan } from './decide.ts';
-import type { Observed } from './decide.ts';
+import type { Observed, Plan } from './decide.ts';
 
 export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
   const { account, now, probe, loginKey, servers } = observed;

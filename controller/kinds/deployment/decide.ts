@@ -1,11 +1,11 @@
 /** What a deployment amounts to: how its members are, and whether it may go. Pure. */
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import { findCondition, isTrue, type ReasonOf } from '../../api/conditions.ts';
-import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
+import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { Server } from '../../api/server.ts';
-import type { InputProblem } from '../../inputs/resolve.ts';
 import type { Instant } from '../../base/clock.ts';
+import type { InputProblem } from '../../inputs/resolve.ts';
 
 export interface Observed {
   readonly now: Instant;

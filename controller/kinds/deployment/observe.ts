@@ -1,10 +1,11 @@
 /** Reads what a deployment depends on: its account, its inputs, its servers and its load balancers. */
+
+import { isAllowed } from '../../accounts/gate.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { ageOf } from '../../api/meta.ts';
 import { serverKind } from '../../api/server.ts';
-import { isAllowed } from '../../accounts/gate.ts';
 import type { Instant } from '../../base/clock.ts';
 import { chooseInputs, describeSource } from '../../inputs/resolve.ts';
 import { readSources } from '../../inputs/sources.ts';

@@ -1,23 +1,24 @@
 /** Gathers a deployment's members into one word, guards its account, and keeps it until they are gone. */
-import { findCondition } from '../../api/conditions.ts';
+
 import { cloudAccountKind } from '../../api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../../api/deployment.ts';
-import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
+import { findCondition } from '../../api/conditions.ts';
+import { type SiteDeployment, siteDeploymentKind } from '../../api/deployment.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../api/load-balancer.ts';
 import {
+  type AnyObject,
   finalizer,
   keyOf,
-  withoutFinalizer,
-  withFinalizer,
-  type AnyObject,
   type ObjectKey,
+  withFinalizer,
+  withoutFinalizer,
 } from '../../api/meta.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import { accountStanding } from '../../api/standing.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { Observed } from './decide.ts';
 import { decide, type Plan } from './decide.ts';
 import { observe } from './observe.ts';
-import type { Observed } from './decide.ts';
 import { statusOf } from './status.ts';
 
 export interface DeploymentPorts {

@@ -4,8 +4,7 @@ import { stampConditions } from '../../api/conditions.ts';
 import type { SiteDeploymentStatus } from '../../api/deployment.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
-import type { Plan } from './decide.ts';
-import type { Observed } from './decide.ts';
+import type { Observed, Plan } from './decide.ts';
 
 export function statusOf(
   { deployment, balancers, now }: Observed,

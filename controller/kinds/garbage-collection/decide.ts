@@ -1,5 +1,5 @@
 /** Which machines nobody owns, and what to do about them: mark, wait an hour, terminate; stop when there are too many. Pure. */
-import { timestamp, type Instant, type Millis } from '../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../base/clock.ts';
 import type { Machine } from '../../cloud/port.ts';
 
 /** The tag that says since when a machine is known to be an orphan. */

@@ -1,7 +1,8 @@
 /** Reads whom machines belong to: live from the API server, after the sweep, because a stale cache would cost machines. */
-import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+
 import { listInScope } from '../../accounts/scope.ts';
+import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { Kube } from '../../kube/port.ts';
 

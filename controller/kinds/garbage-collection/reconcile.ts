@@ -1,11 +1,12 @@
 /** Finds machines that no Server owns: marks them first, terminates them an hour later, and stops when there are many. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
-import type { Instant, Millis } from '../../base/clock.ts';
+
 import type { Accounts, OpenAccount } from '../../accounts/port.ts';
+import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext } from '../../kube/reconciler.ts';
-import { decide, surgeLimit, orphanedTag, type Action, type Plan } from './decide.ts';
+import { type Action, decide, orphanedTag, type Plan, surgeLimit } from './decide.ts';
 import type { GarbageCollectionMetrics } from './metrics.ts';
 import { ownedIds, readOwnership } from './observe.ts';
 

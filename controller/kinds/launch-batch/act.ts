@@ -1,9 +1,10 @@
 /** Sends one launch request, or looks up what it made; turns EC2's reaction into an answer. */
+
+import type { OpenAccount } from '../../accounts/port.ts';
 import type { LaunchBatch } from '../../api/launch-batch.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
-import type { OpenAccount } from '../../accounts/port.ts';
-import type { LaunchRequest, Volume } from '../../cloud/port.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
+import type { LaunchRequest, Volume } from '../../cloud/port.ts';
 import type { Answer } from './status.ts';
 import { clientToken } from './token.ts';
 

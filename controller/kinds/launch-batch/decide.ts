@@ -1,6 +1,6 @@
 /** What to do about one launch batch: ask EC2 (again), look the answer up, wait, or clean up. Pure. */
 import type { LaunchBatch, LaunchBatchStatus } from '../../api/launch-batch.ts';
-import { timestamp, type Instant, type Millis } from '../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../base/clock.ts';
 
 /** What a batch needs to know of each server it has a place for. */
 export interface SlotFacts {

@@ -1,7 +1,7 @@
 /** Composes a launch batch: everything EC2 will be asked for, frozen before it is asked. Pure. */
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
-import { launchBatchKind, type LaunchBatch, type LaunchBatchSpec } from '../../api/launch-batch.ts';
+import { type LaunchBatch, type LaunchBatchSpec, launchBatchKind } from '../../api/launch-batch.ts';
 import { apiVersion, labels } from '../../api/meta.ts';
 import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { NewObject } from '../../kube/port.ts';

@@ -1,7 +1,7 @@
 /** Reads what a launch batch depends on: its account and the servers it launches for. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
 import type { LaunchBatch } from '../../api/launch-batch.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Observed, SlotFacts } from './decide.ts';

@@ -1,22 +1,23 @@
 /** Turns servers that wait for a machine into launch batches, never beyond the account's `maxServers`. */
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
-import { siteDeploymentKind } from '../../api/deployment.ts';
-import { attestationKey, launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
-import type { AnyObject, ObjectKey } from '../../api/meta.ts';
-import { controllerRevisions } from '../../api/resource.ts';
-import { serverKind, type Server } from '../../api/server.ts';
-import { revisionName, templateRevision } from '../../api/template-revision.ts';
-import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import { hasCode } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Failpoints } from '../../base/failpoints.ts';
+
 import type { Accounts, OpenAccount } from '../../accounts/port.ts';
 import { listInScope } from '../../accounts/scope.ts';
 import { countServers } from '../../accounts/spending.ts';
+import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
+import { attestationKey, type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
+import type { AnyObject, ObjectKey } from '../../api/meta.ts';
+import { controllerRevisions } from '../../api/resource.ts';
+import { type Server, serverKind } from '../../api/server.ts';
+import { revisionName, templateRevision } from '../../api/template-revision.ts';
+import type { Clock, Instant, Millis } from '../../base/clock.ts';
+import { hasCode } from '../../base/errors.ts';
+import type { Failpoints } from '../../base/failpoints.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { draftBatch, nameOf } from './draft.ts';
-import { groupWaiting, recentSpan, waitingServers, type Grouping, type Waiting } from './group.ts';
+import { type Grouping, groupWaiting, recentSpan, type Waiting, waitingServers } from './group.ts';
 import type { LaunchMetrics } from './metrics.ts';
 import { addressesThatFit } from './user-data.ts';
 

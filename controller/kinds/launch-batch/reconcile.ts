@@ -1,17 +1,18 @@
 /** Brings launch batches to an outcome: the write-ahead log of every machine this installation starts. */
-import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+
+import type { Accounts } from '../../accounts/port.ts';
+import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
+import type { AnyObject, ObjectKey } from '../../api/meta.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
-import type { AnyObject, ObjectKey } from '../../api/meta.ts';
 import { launchBatch, lookUp } from './act.ts';
-import { decide, type Action, type Observed } from './decide.ts';
+import { type Action, decide, type Observed } from './decide.ts';
 import type { LaunchMetrics } from './metrics.ts';
 import { accountOf, observe } from './observe.ts';
-import { statusAfter, type Answer } from './status.ts';
+import { type Answer, statusAfter } from './status.ts';
 
 export interface LaunchBatchPorts {
   readonly kube: Kube;

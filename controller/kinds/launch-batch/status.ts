@@ -1,10 +1,10 @@
 /** From EC2's answer to the batch's new status. Pure. */
 import type { LaunchBatchStatus } from '../../api/launch-batch.ts';
 import type { LaunchReason } from '../../api/reasons.ts';
-import { timestamp, type Instant } from '../../base/clock.ts';
+import { type Instant, timestamp } from '../../base/clock.ts';
 import type { AppError, ErrorCode } from '../../base/errors.ts';
 import type { Machine } from '../../cloud/port.ts';
-import { failBatch, instantOf, describeRetirement, visibilityDelay, type Observed } from './decide.ts';
+import { describeRetirement, failBatch, instantOf, type Observed, visibilityDelay } from './decide.ts';
 
 export type Answer =
   | { readonly type: 'launched'; readonly machines: readonly Machine[] }

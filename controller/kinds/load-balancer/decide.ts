@@ -1,11 +1,11 @@
 /** What a load balancer says of itself, from what its front ends report. Pure. */
 import type { ReasonOf } from '../../api/conditions.ts';
-import type { Observed } from './observed.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import { annotations } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
-import { replaceCommand } from './certificates.ts';
 import type { Millis } from '../../base/clock.ts';
+import { replaceCommand } from './certificates.ts';
+import type { Observed } from './observed.ts';
 import { hidesMembers } from './problems.ts';
 import type { Rollout } from './rollout.ts';
 import type { SeenFrontend, View } from './view.ts';

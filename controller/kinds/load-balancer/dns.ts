@@ -1,7 +1,8 @@
 /** Which A record a load balancer wants, never without an address once it has one, and what to say of it. Pure. */
+
+import { isOutOfService } from '../../api/drain.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { Reason } from '../../api/reasons.ts';
-import { isOutOfService } from '../../api/drain.ts';
 import type { AppError } from '../../base/errors.ts';
 import type { AddressRecord, Published } from '../../dns/publisher.ts';
 import type { Observed } from './observed.ts';

@@ -4,7 +4,7 @@ import { keyText } from '../../api/meta.ts';
 import { configMaps, secrets } from '../../api/resource.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { Kube } from '../../kube/port.ts';
-import { readCertificate, type Certificate } from './certificates.ts';
+import { type Certificate, readCertificate } from './certificates.ts';
 import type { Problem } from './problems.ts';
 
 /** Neither kind is watched: a new certificate is seen after this long. */

@@ -1,9 +1,10 @@
 /** From a LoadBalancer to what HAProxy should do on one of its front ends. Pure. */
+
+import type { LoadBalancer } from '../../api/load-balancer.ts';
+import type { Server } from '../../api/server.ts';
 import { frontEndLayout } from '../../balancer/layout.ts';
 import type { Backend, Listener, ProxyModel, ProxyServer } from '../../balancer/model.ts';
 import { renderConfig } from '../../balancer/render.ts';
-import type { LoadBalancer } from '../../api/load-balancer.ts';
-import type { Server } from '../../api/server.ts';
 import { membersOf } from './members.ts';
 
 type BackendSpec = LoadBalancer['spec']['backends'][number];

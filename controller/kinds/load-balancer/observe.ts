@@ -1,17 +1,18 @@
 /** Reads what a load balancer depends on: its arrays' servers, its front ends, its Secrets and its neighbors. */
-import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
-import { serverArrayKind } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+
 import { hostOf } from '../../accounts/host.ts';
 import type { Accounts } from '../../accounts/port.ts';
+import { siteOf } from '../../accounts/site.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../api/load-balancer.ts';
+import { type Server, serverKind } from '../../api/server.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { MaterialReader } from './materials.ts';
 import { frontendsOf } from './members.ts';
 import { wantedHash } from './model.ts';
-import { extraOf, findProblem } from './problems.ts';
-import { siteOf } from '../../accounts/site.ts';
 import type { Observed } from './observed.ts';
+import { extraOf, findProblem } from './problems.ts';
 
 export interface ObservePorts {
   readonly cache: Cache;

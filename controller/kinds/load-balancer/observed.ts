@@ -1,6 +1,7 @@
 /** What a load balancer's decisions are made from. Types only. */
-import type { SiteDeployment } from '../../api/deployment.ts';
+
 import type { CloudAccount } from '../../api/cloud-account.ts';
+import type { SiteDeployment } from '../../api/deployment.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';

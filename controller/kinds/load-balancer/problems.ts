@@ -1,9 +1,10 @@
 /** What is wrong with a LoadBalancer before any front end is asked: its references and its lines. Pure. */
-import { readExtraLines, type ExtraLines } from '../../balancer/config-syntax.ts';
-import type { LoadBalancer } from '../../api/load-balancer.ts';
+
 import type { SiteDeployment } from '../../api/deployment.ts';
+import type { LoadBalancer } from '../../api/load-balancer.ts';
 import { ageOf } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
+import { type ExtraLines, readExtraLines } from '../../balancer/config-syntax.ts';
 
 export interface Problem {
   readonly reason: Reason<'LoadBalancer', 'ConfigApplied'>;

@@ -1,22 +1,23 @@
 /** Keeps the HAProxies of a load balancer in step with its spec and with the servers behind it. */
+
+import type { Accounts } from '../../accounts/port.ts';
+import { siteOf } from '../../accounts/site.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { loadBalancerKind, type LoadBalancer } from '../../api/load-balancer.ts';
 import { balancersOf } from '../../api/drain.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../api/load-balancer.ts';
 import {
+  type AnyObject,
   finalizer,
   keyOf,
-  withoutFinalizer,
-  withFinalizer,
-  type AnyObject,
   type ObjectKey,
+  withFinalizer,
+  withoutFinalizer,
 } from '../../api/meta.ts';
+import { arrayOf, type Server, serverKind } from '../../api/server.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
-import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import { accountStanding, deploymentStanding } from '../../api/standing.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import { ProxyFleet, type Report } from '../../balancer/fleet.ts';
-import type { LoadReports } from '../../load-reports/load-reports.ts';
 import type { Proxies } from '../../balancer/port.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -25,10 +26,11 @@ import type { Dns } from '../../cloud/port.ts';
 import { Publisher } from '../../dns/publisher.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { LoadReports } from '../../load-reports/load-reports.ts';
 import { announce } from './announce.ts';
 import { answersOf } from './answers.ts';
 import { decide, isHandsOff } from './decide.ts';
-import { publicationOf, wantedRecord, type Publication } from './dns.ts';
+import { type Publication, publicationOf, wantedRecord } from './dns.ts';
 import { MaterialReader } from './materials.ts';
 import { standingOf } from './members.ts';
 import type { BalancerMetrics } from './metrics.ts';
@@ -37,9 +39,8 @@ import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
 import { allowedFrontends, nextRollout, type Rollout } from './rollout.ts';
 import { statusOf } from './status.ts';
-import { frontendId, viewOf, type View } from './view.ts';
+import { frontendId, type View, viewOf } from './view.ts';
 import { Watches } from './watch.ts';
-import { siteOf } from '../../accounts/site.ts';
 
 export interface LoadBalancerPorts {
   readonly kube: Kube;

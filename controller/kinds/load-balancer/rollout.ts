@@ -5,9 +5,9 @@
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import { annotations } from '../../api/meta.ts';
 import type { Report } from '../../balancer/fleet.ts';
-import { timestamp, type Instant, type Millis } from '../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../base/clock.ts';
 import type { Frontend, Observed } from './observed.ts';
-import { silenceLimit, type SeenFrontend, type View } from './view.ts';
+import { type SeenFrontend, silenceLimit, type View } from './view.ts';
 import type { TrialFacts, TrialVerdict, Watches } from './watch.ts';
 
 export interface Rollout {

@@ -4,7 +4,7 @@ import { stampConditions } from '../../api/conditions.ts';
 import type { LoadBalancer, LoadBalancerStatus } from '../../api/load-balancer.ts';
 import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
-import { isMistake, type Conditions } from './decide.ts';
+import { type Conditions, isMistake } from './decide.ts';
 import type { Publication } from './dns.ts';
 import type { Observed } from './observed.ts';
 import type { Rollout } from './rollout.ts';

@@ -1,9 +1,10 @@
 /** What the front ends' reports amount to: who serves, who is up, who is drained, how busy they are. Pure. */
-import type { LoadReport } from '../../load-reports/load-reports.ts';
-import type { ProxyProcess } from '../../balancer/port.ts';
+
 import { arrayOf, type Server } from '../../api/server.ts';
-import type { Instant, Millis } from '../../base/clock.ts';
 import type { Report } from '../../balancer/fleet.ts';
+import type { ProxyProcess } from '../../balancer/port.ts';
+import type { Instant, Millis } from '../../base/clock.ts';
+import type { LoadReport } from '../../load-reports/load-reports.ts';
 import { leaversOf, membersOf } from './members.ts';
 import { machineOf, processName } from './model.ts';
 import type { Frontend, Observed } from './observed.ts';

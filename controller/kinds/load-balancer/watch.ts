@@ -1,7 +1,7 @@
 /** What front ends answer while one of them is watched, and what to think of that one. */
 import type { Server } from '../../api/server.ts';
-import type { ProxyProcess } from '../../balancer/port.ts';
 import type { RunningServer, Traffic } from '../../balancer/parse.ts';
+import type { ProxyProcess } from '../../balancer/port.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { machineOf } from './model.ts';
 import type { SeenFrontend } from './view.ts';

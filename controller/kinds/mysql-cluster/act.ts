@@ -3,9 +3,9 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import {
-  openClusterAccess,
   type ClusterAccess,
   type ClusterAccessPorts,
+  openClusterAccess,
 } from '../../cluster-access/access.ts';
 import { stampOf } from '../../cluster-access/stamp.ts';
 import type { Database } from '../../database/port.ts';
@@ -13,7 +13,7 @@ import type { Kube } from '../../kube/port.ts';
 import type { DurabilityPlan } from './decide/durability-plan.ts';
 import type { Decision } from './decide/index.ts';
 import type { Member } from './decide/member.ts';
-import { takeStep, type DurabilityPorts } from './durability.ts';
+import { type DurabilityPorts, takeStep } from './durability.ts';
 import type { HostJobs } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
 import { askForSwitchover } from './promote.ts';

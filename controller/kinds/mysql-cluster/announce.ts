@@ -1,6 +1,7 @@
 /** Events about what has changed since the last look at a cluster. */
-import { normalEvent, warningEvent, type EventNote } from '../../api/event-notes.ts';
+
 import { findCondition } from '../../api/conditions.ts';
+import { type EventNote, normalEvent, warningEvent } from '../../api/event-notes.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import type { Events } from '../../kube/port.ts';
 

@@ -1,12 +1,13 @@
 /** One change of primary in the passes over its cluster: begun on record, carried on with, ended. */
-import type { Change } from './decide/change.ts';
+
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
 import { currentPromotion, isWaiting } from './decide/promotions.ts';
 import { type MaintainPorts, maintain } from './maintain.ts';
 import { observe } from './observe.ts';
 import type { ClusterPass } from './pass.ts';
-import { type PromotePorts, promotionFor, liveCurrent, dropCurrent, carryOnWith } from './promote.ts';
+import { carryOnWith, dropCurrent, liveCurrent, type PromotePorts, promotionFor } from './promote.ts';
 import { recordStatus } from './record.ts';
 import { type SupervisePorts, supervise } from './supervise.ts';
 

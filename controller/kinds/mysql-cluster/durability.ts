@@ -1,6 +1,6 @@
 /** Takes one step in what commits wait for: the record by compare-and-swap, the servers by their verbs, in the safe order. */
-import { mySQLClusterKind, type DurabilityRecord, type MySQLCluster } from '../../api/mysql-cluster.ts';
-import { timestamp, type Clock, type Millis } from '../../base/clock.ts';
+import { type DurabilityRecord, type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
+import { type Clock, type Millis, timestamp } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Database, Gtids, Stamp } from '../../database/port.ts';

@@ -2,7 +2,7 @@
 import { isLongMissing } from '../../accounts/absence.ts';
 import type { OpenAccount } from '../../accounts/port.ts';
 import { keyOf } from '../../api/meta.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Fence } from '../../failover/port.ts';

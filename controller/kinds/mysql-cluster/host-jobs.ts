@@ -4,13 +4,13 @@ import { withDeadline } from '../../base/abort.ts';
 import type { Clock, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
+import { stampOf } from '../../cluster-access/stamp.ts';
 import type { Member as DatabaseMember, Source, Stamp } from '../../database/port.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { HostAction } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
 import { jobsOf, revivalOf, rolloutOf } from './jobs.ts';
-import type { ClusterAccess } from '../../cluster-access/access.ts';
-import { stampOf } from '../../cluster-access/stamp.ts';
 
 export interface HostJobPorts {
   readonly shell: Shell;

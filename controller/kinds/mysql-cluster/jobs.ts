@@ -2,16 +2,16 @@
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
 import { donorJob, joinerJob } from '../../database/cloning.ts';
 import { loadingJob, newestDump } from '../../database/loading.ts';
 import type { Stamp } from '../../database/port.ts';
 import { preparationJob } from '../../database/preparation.ts';
 import type { Job } from '../../shell/port.ts';
 import type { Member } from './decide/member.ts';
-import { settingsOf } from './decide/wanted.ts';
 import type { HostAction } from './decide/plan.ts';
+import { settingsOf } from './decide/wanted.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
-import type { ClusterAccess } from '../../cluster-access/access.ts';
 
 /** The job that starts a database whose process has ended; once per trouble, told by its time. */
 export function revivalOf(

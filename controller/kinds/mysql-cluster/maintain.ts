@@ -3,14 +3,14 @@ import { timestamp } from '../../base/clock.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { listServers } from '../../owned-servers/servers.ts';
-import { act, type ActPorts } from './act.ts';
-import { decide, type Decision } from './decide/index.ts';
+import { type ActPorts, act } from './act.ts';
+import { type Decision, decide } from './decide/index.ts';
 import type { Observed } from './decide/plan.ts';
 import { lastPromotion } from './decide/promotions.ts';
-import { observe, type ObservePorts } from './observe.ts';
+import { type ObservePorts, observe } from './observe.ts';
 import type { ClusterPass } from './pass.ts';
 import { noteRedundant } from './promote.ts';
-import { recordDecision, type RecordPorts } from './record.ts';
+import { type RecordPorts, recordDecision } from './record.ts';
 
 export interface MaintainPorts extends ObservePorts, RecordPorts, ActPorts {
   readonly breaker: Breaker;

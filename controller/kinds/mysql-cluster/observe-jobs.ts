@@ -2,13 +2,13 @@
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Server } from '../../api/server.ts';
 import type { Clock, Instant } from '../../base/clock.ts';
-import type { Shell } from '../../shell/port.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
 import { ask } from '../../cluster-access/ask.ts';
 import { hasEnded, hasFailed, type JobLook } from '../../cluster-access/job-polls.ts';
+import type { Shell } from '../../shell/port.ts';
 import { isJoined, type Member } from './decide/member.ts';
 import type { JobFacts, Observed } from './decide/plan.ts';
 import { jobIDs, upkeepJobID } from './job-id.ts';
-import type { ClusterAccess } from '../../cluster-access/access.ts';
 
 interface JobPorts {
   readonly clock: Clock;

@@ -1,25 +1,26 @@
 /** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
+
+import type { Accounts } from '../../accounts/port.ts';
 import { ageOf } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import { promotionKind, type Promotion } from '../../api/promotion.ts';
-import { serverKind, type Server } from '../../api/server.ts';
-import type { Accounts } from '../../accounts/port.ts';
+import { type Promotion, promotionKind } from '../../api/promotion.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Clock, Millis } from '../../base/clock.ts';
+import type { Breaker } from '../../breaker/breaker.ts';
+import type { ClusterAccess } from '../../cluster-access/access.ts';
+import { ask, patience } from '../../cluster-access/ask.ts';
 import type { Look } from '../../database/port.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import { scopeOf } from '../../owned-servers/removals.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
-import { ask, patience } from '../../cluster-access/ask.ts';
-import { memberOf, type MemberRecord } from './decide/member.ts';
+import { type MemberRecord, memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
 import { observeJobs } from './observe-jobs.ts';
-import type { PrivilegeWatch } from './privileges.ts';
-import type { ClusterAccess } from '../../cluster-access/access.ts';
-import type { Breaker } from '../../breaker/breaker.ts';
-import { scopeOf } from '../../owned-servers/removals.ts';
 import type { ClusterPass } from './pass.ts';
+import type { PrivilegeWatch } from './privileges.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;

@@ -4,7 +4,7 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { AppError } from '../../base/errors.ts';
-import { openClusterAccess, type ClusterAccess } from '../../cluster-access/access.ts';
+import { type ClusterAccess, openClusterAccess } from '../../cluster-access/access.ts';
 import type { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { Databases } from '../../database/port.ts';
 import type { Cache } from '../../kube/port.ts';

@@ -1,7 +1,7 @@
 /** Which accounts may write to a read-only server, as the primary says, which is asked once a minute. */
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
-import type { Member, PrivilegedAccount } from '../../database/port.ts';
 import { ask } from '../../cluster-access/ask.ts';
+import type { Member, PrivilegedAccount } from '../../database/port.ts';
 
 const period: Millis = 60_000;
 

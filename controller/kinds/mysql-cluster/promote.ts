@@ -1,8 +1,8 @@
 /** Begins a change of primary and carries on with it: on record before anything is done, and one at a time. */
 import { hasCondition } from '../../api/conditions.ts';
 import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster, type MySQLClusterStatus } from '../../api/mysql-cluster.ts';
-import { hasSucceeded, promotionKind, type Promotion } from '../../api/promotion.ts';
+import { type MySQLCluster, type MySQLClusterStatus, mySQLClusterKind } from '../../api/mysql-cluster.ts';
+import { hasSucceeded, type Promotion, promotionKind } from '../../api/promotion.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
@@ -11,12 +11,12 @@ import type { FailoverMetrics } from '../../failover/metrics.ts';
 import type { Order, Progress } from '../../failover/port.ts';
 import { standardRules } from '../../failover/rules.ts';
 import type { Events, Kube, NewObject } from '../../kube/port.ts';
+import type { Routes } from '../../routes/routes.ts';
 import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
 import { createFence } from './fence.ts';
 import { sourceOf } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
-import type { Routes } from '../../routes/routes.ts';
 import { dataHolders } from './supervise.ts';
 
 export interface PromotePorts {

@@ -1,23 +1,23 @@
 /** Keeps a cluster together: one hand on its nodes. Whether the primary must change comes before everything else. */
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { finalizer, withFinalizer, type ObjectKey } from '../../api/meta.ts';
+import { finalizer, type ObjectKey, withFinalizer } from '../../api/meta.ts';
 import { mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { promotionKind } from '../../api/promotion.ts';
-import { serverTemplateKind } from '../../api/server-template.ts';
 import { serverKind } from '../../api/server.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
 import { deploymentStanding, templateStanding } from '../../api/standing.ts';
-import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { CredentialStore } from '../../cluster-access/credentials.ts';
+import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { beginChange, type ChangePorts, continueChange } from './change.ts';
 import { planChange } from './decide/change.ts';
 import { HostJobs } from './host-jobs.ts';
 import { maintain } from './maintain.ts';
 import { observe } from './observe.ts';
+import { openPass, type PassPorts } from './pass.ts';
 import { PrivilegeWatch } from './privileges.ts';
+import { type RetirePorts, retireCluster } from './retire.ts';
 import { supervise } from './supervise.ts';
 import { byDeployment, byPromotion, byServer, byTemplate } from './wakes.ts';
-import { continueChange, beginChange, type ChangePorts } from './change.ts';
-import { openPass, type PassPorts } from './pass.ts';
-import { retireCluster, type RetirePorts } from './retire.ts';
 
 export interface MySQLClusterPorts extends Omit<Ports, keyof OwnParts> {}
 

@@ -1,5 +1,5 @@
 /** Writes down what a pass found and is about to do, with its conditions, and tells what is new. */
-import { mySQLClusterKind, type MySQLCluster, type MySQLClusterStatus } from '../../api/mysql-cluster.ts';
+import { type MySQLCluster, type MySQLClusterStatus, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { Events, Kube } from '../../kube/port.ts';
 import { scopeOf } from '../../owned-servers/removals.ts';

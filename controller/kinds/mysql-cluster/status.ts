@@ -1,12 +1,12 @@
 /** From facts and decisions to the status that is written. Pure. */
 import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
-import { annotations as names, labels } from '../../api/meta.ts';
+import { labels, annotations as names } from '../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import { timestamp } from '../../base/clock.ts';
+import { databasePort } from '../../database/tcp-port.ts';
 import type { Conditions } from './decide/conditions.ts';
 import { isJoined } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
-import { databasePort } from '../../database/tcp-port.ts';
 
 /** Reasons of Ready with which work goes on. */
 const working: readonly string[] = [

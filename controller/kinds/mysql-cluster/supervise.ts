@@ -1,8 +1,8 @@
 /** Tells supervision whom to watch: the members that hold the cluster's data, and other eyes. */
 import { findCondition } from '../../api/conditions.ts';
 import { labels } from '../../api/meta.ts';
-import { serverKind, type Server } from '../../api/server.ts';
-import type { Databases, Member as DatabaseMember } from '../../database/port.ts';
+import { type Server, serverKind } from '../../api/server.ts';
+import type { Member as DatabaseMember, Databases } from '../../database/port.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Supervision } from '../../supervision/port.ts';
 import type { ClusterPass } from './pass.ts';

@@ -1,6 +1,6 @@
 /** Which clusters to look at when something else changed. Pure. */
-import { keyOf, labels, type AnyObject, type ObjectKey } from '../../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
+import { type AnyObject, keyOf, labels, type ObjectKey } from '../../api/meta.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import type { Promotion } from '../../api/promotion.ts';
 import type { Server } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';

@@ -3,7 +3,7 @@ import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { isFinished, type Promotion } from '../../api/promotion.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
-import { refusalOf, type PromotionRefusal, type Replica, type Request } from '../../failover/suitability.ts';
+import { type PromotionRefusal, type Replica, type Request, refusalOf } from '../../failover/suitability.ts';
 
 export interface Observed {
   readonly now: Instant;

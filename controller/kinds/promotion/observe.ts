@@ -1,12 +1,13 @@
 /** Reads what a request for a change of primary is judged by, from the cache and what supervision has seen. */
-import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
+
+import { siteOf } from '../../accounts/site.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import type { Promotion } from '../../api/promotion.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Look } from '../../database/port.ts';
 import type { Replica } from '../../failover/suitability.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
-import { siteOf } from '../../accounts/site.ts';
 import type { Observed } from './decide.ts';
 
 export interface ObservePorts {

@@ -1,19 +1,19 @@
 /** Judges requests for a change of primary until the cluster takes them, keeps running ones, and trims the history. */
 import {
+  type AnyObject,
   apiVersion,
   finalizer,
   keyOf,
   labels,
-  withoutFinalizer,
-  type AnyObject,
   type ObjectKey,
+  withoutFinalizer,
 } from '../../api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../api/mysql-cluster.ts';
-import { promotionKind, type Promotion } from '../../api/promotion.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
+import { type Promotion, promotionKind } from '../../api/promotion.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { judgePromotion } from './decide.ts';
-import { observe, type ObservePorts } from './observe.ts';
+import { type ObservePorts, observe } from './observe.ts';
 import { queuedStatus, refusedStatus } from './status.ts';
 
 export interface PromotionPorts extends ObservePorts {

@@ -1,7 +1,7 @@
 /** The status of a Promotion that has not begun: it waits, or it never will. Pure. */
 import { stampConditions, type UnstampedCondition } from '../../api/conditions.ts';
 import type { Promotion, PromotionStatus } from '../../api/promotion.ts';
-import { timestamp, type Instant } from '../../base/clock.ts';
+import { type Instant, timestamp } from '../../base/clock.ts';
 import type { Judgement } from './decide.ts';
 
 export function queuedStatus(

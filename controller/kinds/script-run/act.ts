@@ -1,10 +1,10 @@
 /** Carries out one move on one server; every one of them may be repeated after a crash. */
 import { timestamp } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import { carryLog, type CarriedLog } from './carry-log.ts';
+import type { Action, ActPorts } from './action.ts';
+import { type CarriedLog, carryLog } from './carry-log.ts';
 import type { Move } from './decide/facts.ts';
-import { endStep, replaceStep, withMessage, withoutMessage, type Result } from './decide/record.ts';
-import type { ActPorts, Action } from './action.ts';
+import { endStep, type Result, replaceStep, withMessage, withoutMessage } from './decide/record.ts';
 import { makeJob } from './job.ts';
 import type { Place } from './place.ts';
 

@@ -1,8 +1,8 @@
 /** Brings the log of one job from its host to the state store, with its secrets hidden. */
 import { AppError } from '../../base/errors.ts';
-import type { ActPorts, Action } from './action.ts';
+import { type LogPart, readMasked, tailOf } from '../../job-logs/masked-log.ts';
+import type { Action, ActPorts } from './action.ts';
 import { makeJob } from './job.ts';
-import { readMasked, tailOf, type LogPart } from '../../job-logs/masked-log.ts';
 import type { Place } from './place.ts';
 
 export interface CarriedLog {

@@ -2,7 +2,7 @@
 import { operationAnnotation } from '../../api/drain.ts';
 import type { AnyObject, ObjectKey } from '../../api/meta.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import { isOut } from './decide/record.ts';

@@ -1,5 +1,8 @@
 /** Everything one server of a run needs in order to run its scripts there. Reads only. */
 import { createHash } from 'node:crypto';
+import { hostOf } from '../../accounts/host.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import { siteOf } from '../../accounts/site.ts';
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import { isTrue } from '../../api/conditions.ts';
 import { controllerRevisions } from '../../api/resource.ts';
@@ -9,15 +12,12 @@ import type { Server } from '../../api/server.ts';
 import { serverKind } from '../../api/server.ts';
 import type { FrozenScript, TemplateRevision } from '../../api/template-revision.ts';
 import { templateRevision } from '../../api/template-revision.ts';
-import { hostOf } from '../../accounts/host.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Cloud } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { Host } from '../../shell/port.ts';
 import type { TargetRefusal } from './targets.ts';
-import { siteOf } from '../../accounts/site.ts';
 
 export interface PlacePorts {
   readonly kube: Kube;

@@ -1,11 +1,12 @@
 /** Runs scripts on servers: boot and decommission steps, operations, or any Script. */
+
+import type { Accounts } from '../../accounts/port.ts';
 import { hasCondition } from '../../api/conditions.ts';
 import { keyOf, type ObjectKey } from '../../api/meta.ts';
-import { scriptRunKind, type ScriptRun, type ScriptRunStatus } from '../../api/script-run.ts';
+import { type ScriptRun, type ScriptRunStatus, scriptRunKind } from '../../api/script-run.ts';
 import { serverKind } from '../../api/server.ts';
-import { timestamp, type Instant } from '../../base/clock.ts';
+import { type Instant, timestamp } from '../../base/clock.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { Shell } from '../../shell/port.ts';
@@ -16,11 +17,11 @@ import { isFinal, isOut, queueResults, type Result } from './decide/record.ts';
 import { inputProblems } from './job.ts';
 import { byMark, writeMarks } from './marks.ts';
 import { JobMemory } from './memory.ts';
-import { observe, type Observation } from './observe.ts';
+import { type Observation, observe } from './observe.ts';
 import { findPlace } from './place.ts';
 import { operationText, refusedStatus, serversText, statusOf } from './status.ts';
 import { surplusOf } from './surplus.ts';
-import { selectServers, targetText, type TargetRefusal } from './targets.ts';
+import { selectServers, type TargetRefusal, targetText } from './targets.ts';
 import { Turns } from './turns.ts';
 
 export interface ScriptRunPorts {

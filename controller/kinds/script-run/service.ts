@@ -9,8 +9,8 @@ import {
 } from '../../api/drain.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
+import { arrayOf, type Server, serverKind } from '../../api/server.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
-import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { ServiceFacts } from './decide/facts.ts';
 import { isOut } from './decide/record.ts';

@@ -3,9 +3,9 @@ import type { UnstampedCondition } from '../../api/conditions.ts';
 import { stampConditions } from '../../api/conditions.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ScriptRun, ScriptRunStatus } from '../../api/script-run.ts';
-import { timestamp, type Instant } from '../../base/clock.ts';
+import { type Instant, timestamp } from '../../base/clock.ts';
 import { isFinal, type Result } from './decide/record.ts';
-import { targetText, type TargetRefusal } from './targets.ts';
+import { type TargetRefusal, targetText } from './targets.ts';
 
 type SucceededReason = Reason<'ScriptRun', 'Succeeded'>;
 

@@ -1,6 +1,6 @@
 /** Which runs that the controller made for a server are too old to keep. Reads the cache only. */
 import { hasCondition } from '../../api/conditions.ts';
-import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
+import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
 

@@ -1,8 +1,9 @@
 /** Which servers a run is for. Pure. */
+
+import { isTrue } from '../../api/conditions.ts';
 import { labels } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
-import { isTrue } from '../../api/conditions.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 

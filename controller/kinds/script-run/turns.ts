@@ -1,7 +1,7 @@
 /** Of the runs that take servers of one array out of service, one works at a time. */
 import { hasCondition } from '../../api/conditions.ts';
 import { keyText } from '../../api/meta.ts';
-import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
+import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
 import { arrayOf, serverKind } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { TargetRefusal } from './targets.ts';

@@ -1,9 +1,10 @@
 /** Whether a script can be used, and what to tell about it. Pure. */
-import type { Script } from '../../api/script.ts';
+
 import type { Reason } from '../../api/reasons.ts';
-import type { ScriptProblem } from '../../inputs/script-text.ts';
-import type { Instant } from '../../base/clock.ts';
+import type { Script } from '../../api/script.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
+import type { Instant } from '../../base/clock.ts';
+import type { ScriptProblem } from '../../inputs/script-text.ts';
 
 /** What was read of a script. */
 export interface Reading {

@@ -1,8 +1,9 @@
 /** Reads a script's text, looks whether its files are there, and counts who uses it. */
-import type { Script } from '../../api/script.ts';
-import { serverTemplateKind } from '../../api/server-template.ts';
+
 import { accountFor } from '../../accounts/gate.ts';
 import type { Accounts } from '../../accounts/port.ts';
+import type { Script } from '../../api/script.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import type { ObjectStore } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';

@@ -1,12 +1,13 @@
 /** Checks that a script's text and files can be read, and publishes the digest that templates freeze. */
+
+import type { Accounts } from '../../accounts/port.ts';
 import { keyOf, type ObjectKey } from '../../api/meta.ts';
 import { scriptKind } from '../../api/script.ts';
-import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
-import type { Accounts } from '../../accounts/port.ts';
+import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { decide } from './decide.ts';
-import { observe, Readings, readingPeriod, type ObservePorts } from './observe.ts';
+import { type ObservePorts, observe, Readings, readingPeriod } from './observe.ts';
 import { statusOf } from './status.ts';
 
 export interface ScriptPorts {

@@ -4,8 +4,7 @@ import { stampConditions } from '../../api/conditions.ts';
 import { annotations } from '../../api/meta.ts';
 import type { ScriptStatus } from '../../api/script.ts';
 import { timestamp } from '../../base/clock.ts';
-import type { Problem } from './decide.ts';
-import type { Observed } from './decide.ts';
+import type { Observed, Problem } from './decide.ts';
 
 /** The digest of the last good text stays while the source is broken. */
 export function statusOf(

@@ -1,11 +1,11 @@
 /** Makes, marks and deletes the servers of an array; every action is safe to repeat. */
 import { drainAnnotation } from '../../api/drain.ts';
 import { annotations } from '../../api/meta.ts';
-import type { ServerArray } from '../../api/server-array.ts';
 import { serverKind } from '../../api/server.ts';
-import { timestamp, type Instant } from '../../base/clock.ts';
-import { Pool } from '../../base/pool.ts';
+import type { ServerArray } from '../../api/server-array.ts';
+import { type Instant, timestamp } from '../../base/clock.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
+import { Pool } from '../../base/pool.ts';
 import type { Kube } from '../../kube/port.ts';
 import { createServer, type ServerWish } from '../../owned-servers/servers.ts';
 import type { Admission, Changes, Removal, Wish } from './decide/plan.ts';

@@ -1,19 +1,20 @@
 /** Reads what an array's decision needs: its servers, their load balancers, zones, and the figures of voters. */
+
+import type { Accounts } from '../../accounts/port.ts';
+import { siteOf } from '../../accounts/site.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { fieldManager, keyOf } from '../../api/meta.ts';
-import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
-import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
+import { type ServerArray, serverArrayKind } from '../../api/server-array.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Instant } from '../../base/clock.ts';
-import type { Accounts } from '../../accounts/port.ts';
-import type { LoadReports } from '../../load-reports/load-reports.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import type { LoadReports } from '../../load-reports/load-reports.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import { memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import type { Sampler } from './sampler.ts';
 import { answersOf, votersOf } from './voters.ts';
-import { siteOf } from '../../accounts/site.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;

@@ -1,20 +1,21 @@
 /** Keeps an array at its number, healthy and up to date: looks, decides, writes the intention down, and acts. */
+
+import type { Accounts } from '../../accounts/port.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { withoutFinalizer, withFinalizer, type ObjectKey } from '../../api/meta.ts';
-import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
-import { serverTemplateKind } from '../../api/server-template.ts';
+import { type ObjectKey, withFinalizer, withoutFinalizer } from '../../api/meta.ts';
 import { serverKind } from '../../api/server.ts';
+import { type ServerArray, serverArrayKind } from '../../api/server-array.ts';
+import { serverTemplateKind } from '../../api/server-template.ts';
 import { deploymentStanding, templateStanding } from '../../api/standing.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Accounts } from '../../accounts/port.ts';
-import type { LoadReports } from '../../load-reports/load-reports.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
-import type { Shell } from '../../shell/port.ts';
+import type { LoadReports } from '../../load-reports/load-reports.ts';
 import { scopeOf } from '../../owned-servers/removals.ts';
 import { listServers, ownServers, releaseServers } from '../../owned-servers/servers.ts';
+import type { Shell } from '../../shell/port.ts';
 import { changeServers } from './act.ts';
 import { decide } from './decide/index.ts';
 import { noChanges, type Observed, type Plan } from './decide/plan.ts';

@@ -1,22 +1,23 @@
 /** Reads the figures of voting servers over SSH, once per period and server, and remembers the newest. */
+
+import { hostOf } from '../../accounts/host.ts';
+import type { Accounts } from '../../accounts/port.ts';
+import { siteOf } from '../../accounts/site.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { scriptKind } from '../../api/script.ts';
-import type { ServerArray } from '../../api/server-array.ts';
 import type { Server } from '../../api/server.ts';
+import type { ServerArray } from '../../api/server-array.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { Pool } from '../../base/pool.ts';
-import { hostOf } from '../../accounts/host.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import type { ObjectStore } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import type { Host, Shell } from '../../shell/port.ts';
-import type { Figures, FigureSource } from './decide/plan.ts';
-import { cpuBetween, parseSample, sampleCommand, type Sample } from './sample-command.ts';
+import type { FigureSource, Figures } from './decide/plan.ts';
+import { cpuBetween, parseSample, type Sample, sampleCommand } from './sample-command.ts';
 import { judgeScript, scriptCommand, timeLimit, whyUnusable } from './script-sample.ts';
-import { siteOf } from '../../accounts/site.ts';
 
 export interface SamplerPorts {
   readonly kube: Kube;

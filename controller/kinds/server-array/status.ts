@@ -1,11 +1,11 @@
 /** From facts and plan to the status that is written. Pure. */
 import {
+  type ConditionStatus,
   contentOf,
   stampConditions,
-  type ConditionStatus,
   type UnstampedCondition,
 } from '../../api/conditions.ts';
-import { annotations as names, labels } from '../../api/meta.ts';
+import { labels, annotations as names } from '../../api/meta.ts';
 import type { ServerArrayStatus } from '../../api/server-array.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Member } from './decide/member.ts';

@@ -2,13 +2,13 @@
 import { findCondition } from '../../api/conditions.ts';
 import { isBalanced, isOutOfService } from '../../api/drain.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
+import { arrayOf, type Server, serverKind } from '../../api/server.ts';
 import type { ServerArray } from '../../api/server-array.ts';
-import { arrayOf, serverKind, type Server } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
-import type { Answers, LoadReports } from '../../load-reports/load-reports.ts';
 import type { Cache } from '../../kube/port.ts';
-import type { Figures, FigureSource, Observed, VotingServer } from './decide/plan.ts';
-import { scriptSource, type Sampler } from './sampler.ts';
+import type { Answers, LoadReports } from '../../load-reports/load-reports.ts';
+import type { FigureSource, Figures, Observed, VotingServer } from './decide/plan.ts';
+import { type Sampler, scriptSource } from './sampler.ts';
 
 interface VoterPorts {
   readonly cache: Cache;

@@ -1,8 +1,8 @@
 /** Which arrays to look at when something else changed. Pure. */
 import { balancersOf } from '../../api/drain.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
-import { keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
-import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
+import { type AnyObject, keyOf, type ObjectKey } from '../../api/meta.ts';
+import { type ServerArray, serverArrayKind } from '../../api/server-array.ts';
 import type { Cache } from '../../kube/port.ts';
 
 /** The array that owns the server. */

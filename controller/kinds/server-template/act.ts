@@ -1,8 +1,8 @@
 /** Stores a revision and removes old ones. */
 import { apiVersion } from '../../api/meta.ts';
-import { controllerRevisions, type ControllerRevision } from '../../api/resource.ts';
-import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
-import { revisionName, templateLabel, type TemplateRevision } from '../../api/template-revision.ts';
+import { type ControllerRevision, controllerRevisions } from '../../api/resource.ts';
+import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
+import { revisionName, type TemplateRevision, templateLabel } from '../../api/template-revision.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Kube } from '../../kube/port.ts';
 import type { Observed } from './decide.ts';

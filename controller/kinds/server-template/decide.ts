@@ -1,11 +1,11 @@
 /** Whether a new revision is to be cut, what is wrong with the template, and which revisions may go. Pure. */
 import type { SiteDeployment } from '../../api/deployment.ts';
-import type { Server } from '../../api/server.ts';
 import { labels } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ControllerRevision } from '../../api/resource.ts';
-import type { ServerTemplate } from '../../api/server-template.ts';
+import type { Server } from '../../api/server.ts';
 import type { ServerArray } from '../../api/server-array.ts';
+import type { ServerTemplate } from '../../api/server-template.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
 import { chooseInputs, type Level } from '../../inputs/resolve.ts';

@@ -1,23 +1,24 @@
 /** Reads what a template depends on: its scripts, its image, the servers made from it and the revisions kept. */
+
+import { accountFor } from '../../accounts/gate.ts';
+import type { Accounts } from '../../accounts/port.ts';
 import { isTrue } from '../../api/conditions.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { launchBatchKind } from '../../api/launch-batch.ts';
-import { controllerRevisions, type ControllerRevision } from '../../api/resource.ts';
-import { scriptKind, type Script } from '../../api/script.ts';
-import { serverArrayKind } from '../../api/server-array.ts';
+import { type ControllerRevision, controllerRevisions } from '../../api/resource.ts';
+import { type Script, scriptKind } from '../../api/script.ts';
 import { serverKind } from '../../api/server.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
 import type { ServerTemplate } from '../../api/server-template.ts';
-import { templateLabel, templateRevision, type FrozenScript } from '../../api/template-revision.ts';
-import { accountFor } from '../../accounts/gate.ts';
-import type { Accounts } from '../../accounts/port.ts';
+import { type FrozenScript, templateLabel, templateRevision } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Cloud } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
+import type { ImageFacts, Observed, ScriptFacts } from './decide.ts';
 import type { Images } from './images.ts';
 import { scriptNames } from './revision.ts';
-import type { Observed, ImageFacts, ScriptFacts } from './decide.ts';
 
 export interface ObservePorts {
   readonly kube: Kube;

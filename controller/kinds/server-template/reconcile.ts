@@ -1,24 +1,25 @@
 /** Cuts an immutable revision whenever what a new server would be has changed. */
-import { siteDeploymentKind } from '../../api/deployment.ts';
+
+import type { Accounts } from '../../accounts/port.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
-import { keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
+import { type AnyObject, keyOf, type ObjectKey } from '../../api/meta.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { scriptKind } from '../../api/script.ts';
-import { serverArrayKind, type ServerArray } from '../../api/server-array.ts';
-import { serverKind, type Server } from '../../api/server.ts';
-import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
-import { templateLabel, templateRevision, type TemplateRevision } from '../../api/template-revision.ts';
+import { type Server, serverKind } from '../../api/server.ts';
+import { type ServerArray, serverArrayKind } from '../../api/server-array.ts';
+import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
 import { accountStanding, deploymentStanding } from '../../api/standing.ts';
-import type { Accounts } from '../../accounts/port.ts';
+import { type TemplateRevision, templateLabel, templateRevision } from '../../api/template-revision.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { removeRevisions, storeRevision } from './act.ts';
+import type { Observed } from './decide.ts';
 import { decide, type Plan } from './decide.ts';
 import { Images } from './images.ts';
-import { observe, type ObservePorts } from './observe.ts';
-import type { Observed } from './decide.ts';
-import { listDifferences, freezeRevision, hashOf, scriptNames } from './revision.ts';
-import { statusOf, type Outcome } from './status.ts';
+import { type ObservePorts, observe } from './observe.ts';
+import { freezeRevision, hashOf, listDifferences, scriptNames } from './revision.ts';
+import { type Outcome, statusOf } from './status.ts';
 
 export interface ServerTemplatePorts {
   readonly kube: Kube;

@@ -5,8 +5,7 @@ import { annotations, labels } from '../../api/meta.ts';
 import type { Server } from '../../api/server.ts';
 import type { ServerTemplateStatus } from '../../api/server-template.ts';
 import { timestamp } from '../../base/clock.ts';
-import type { Problem } from './decide.ts';
-import type { Observed } from './decide.ts';
+import type { Observed, Problem } from './decide.ts';
 
 /** What was made of the plan. */
 export interface Outcome {

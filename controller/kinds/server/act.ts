@@ -1,10 +1,11 @@
 /** Does one thing for a Server; every action is safe to repeat. */
-import { apiVersion, labels, withoutFinalizer, withFinalizer } from '../../api/meta.ts';
-import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+
+import type { Accounts } from '../../accounts/port.ts';
+import { apiVersion, labels, withFinalizer, withoutFinalizer } from '../../api/meta.ts';
+import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import type { Machines } from '../../cloud/port.ts';
 import type { Kube, NewObject } from '../../kube/port.ts';
 import type { Action, Observed, RunWish } from './decide/plan.ts';

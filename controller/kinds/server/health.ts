@@ -3,8 +3,8 @@ import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Host, Shell } from '../../shell/port.ts';
-import { healthCommand, judgeResult } from './health-command.ts';
 import type { HealthFacts } from './decide/plan.ts';
+import { healthCommand, judgeResult } from './health-command.ts';
 
 export interface HealthSubject {
   /** `namespace/name` of the Server. */

@@ -1,6 +1,6 @@
 /** Which Server has which instance: lets news from EC2 find their Server without looking at all of them. */
-import { keyOf, keyText, type AnyObject, type ObjectKey } from '../../api/meta.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import { type AnyObject, keyOf, keyText, type ObjectKey } from '../../api/meta.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Wake } from '../../kube/reconciler.ts';
 
 /** What tells about every change of a Server. */

@@ -1,17 +1,18 @@
 /** What a Server's next machine would be launched from, or why it cannot be launched now. */
+
+import type { Accounts } from '../../accounts/port.ts';
+import { countServers } from '../../accounts/spending.ts';
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import { findCondition, isTrue } from '../../api/conditions.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import { launchBatchKind } from '../../api/launch-batch.ts';
 import { controllerRevisions } from '../../api/resource.ts';
-import { serverTemplateKind, type ServerTemplate } from '../../api/server-template.ts';
 import type { Server } from '../../api/server.ts';
-import { revisionName, templateRevision, type TemplateRevision } from '../../api/template-revision.ts';
+import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
+import { revisionName, type TemplateRevision, templateRevision } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { checkServerInputs } from '../../inputs/server-inputs.ts';
-import type { Accounts } from '../../accounts/port.ts';
-import { countServers } from '../../accounts/spending.ts';
 import type { Cache, Kube } from '../../kube/port.ts';
 import { listOfferings } from './decide/offerings.ts';
 import type { Basis, Offering } from './decide/plan.ts';

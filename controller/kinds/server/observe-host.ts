@@ -1,4 +1,7 @@
 /** What talking to a machine tells: its host keys, whether it answers, and whether it is healthy. */
+
+import { hostOf } from '../../accounts/host.ts';
+import type { Accounts, OpenAccount } from '../../accounts/port.ts';
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import { attestationKey } from '../../api/launch-batch.ts';
 import { keyOf, keyText } from '../../api/meta.ts';
@@ -6,8 +9,6 @@ import type { Server, ServerStatus } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError, messageOf } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import { hostOf } from '../../accounts/host.ts';
-import type { Accounts, OpenAccount } from '../../accounts/port.ts';
 import { pinsOf } from '../../shell/host-key.ts';
 import type { Host, Shell } from '../../shell/port.ts';
 import type { ConsoleWatch } from './console-watch.ts';

@@ -1,9 +1,10 @@
 /** What is known of a Server's machine: the shared picture first, a question to EC2 only where the picture proves nothing. */
-import type { ServerStatus } from '../../api/server.ts';
+
 import { isLongMissing } from '../../accounts/absence.ts';
+import type { OpenAccount } from '../../accounts/port.ts';
+import type { ServerStatus } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import type { OpenAccount } from '../../accounts/port.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { MachineFacts } from './decide/plan.ts';
 

@@ -1,19 +1,19 @@
 /** Reads everything a Server's decision needs, and no more than its stage needs. */
-import { siteOf, type Site } from '../../accounts/site.ts';
-import { cloudAccountKind, type CloudAccount } from '../../api/cloud-account.ts';
+import { type Site, siteOf } from '../../accounts/site.ts';
+import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
 import { balancersOf, isDrained } from '../../api/drain.ts';
-import { launchBatchKind, type LaunchBatch } from '../../api/launch-batch.ts';
+import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { labels } from '../../api/meta.ts';
-import { scriptRunKind, type ScriptRun } from '../../api/script-run.ts';
-import { serverArrayKind } from '../../api/server-array.ts';
+import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
 import type { Server } from '../../api/server.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
 import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Observed } from './decide/plan.ts';
-import { observeBasis, readRevision, type BasisPorts } from './observe-basis.ts';
-import { observeHost, type HostPorts } from './observe-host.ts';
+import { type BasisPorts, observeBasis, readRevision } from './observe-basis.ts';
+import { type HostPorts, observeHost } from './observe-host.ts';
 
 export interface ObservePorts extends BasisPorts, HostPorts {}
 

@@ -1,16 +1,17 @@
 /** Runs one machine for each Server: launches it once, boots it, watches it, and leaves nothing behind. */
+
+import type { Accounts } from '../../accounts/port.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { launchBatchKind } from '../../api/launch-batch.ts';
 import { keyText, type ObjectKey } from '../../api/meta.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { scriptRunKind } from '../../api/script-run.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
-import { serverKind, type Server } from '../../api/server.ts';
 import { accountStanding, deploymentStanding, templateStanding } from '../../api/standing.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Accounts } from '../../accounts/port.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { Shell } from '../../shell/port.ts';

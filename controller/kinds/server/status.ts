@@ -1,13 +1,13 @@
 /** From facts and plan to the status that is written. Pure. */
 import {
+  type ConditionContent,
+  type ConditionStatus,
   contentOf,
   findCondition,
   stampConditions,
-  type ConditionContent,
-  type ConditionStatus,
   type UnstampedCondition,
 } from '../../api/conditions.ts';
-import { annotations as names, labels } from '../../api/meta.ts';
+import { labels, annotations as names } from '../../api/meta.ts';
 import type { ServerStatus } from '../../api/server.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Observed, Plan } from './decide/plan.ts';

@@ -1,8 +1,9 @@
 /** Which Servers to look at when something else changed. Pure. */
-import type { LaunchBatch } from '../../api/launch-batch.ts';
-import { keyOf, type AnyObject, type ObjectKey } from '../../api/meta.ts';
+
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { serverKind, type Server } from '../../api/server.ts';
+import type { LaunchBatch } from '../../api/launch-batch.ts';
+import { type AnyObject, keyOf, type ObjectKey } from '../../api/meta.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import { templateLabel } from '../../api/template-revision.ts';
 import type { Cache } from '../../kube/port.ts';
 

@@ -1,6 +1,7 @@
 /** One EC2 call: its parameters, and the cloud it works on. */
-import type { Draft } from '../../world/draft.ts';
+
 import { CloudError } from '../../world/cloud-error.ts';
+import type { Draft } from '../../world/draft.ts';
 import type { Faults } from '../../world/faults.ts';
 import type { Machines } from '../../world/machines.ts';
 import type { MachineRuntime } from '../../world/runtime.ts';

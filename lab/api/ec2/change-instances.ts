@@ -4,7 +4,7 @@ import { moved, REASONS, requireInstances } from '../../world/instances.ts';
 import type { Instance, InstanceState } from '../../world/model.ts';
 import { invalidValue } from '../query-params.ts';
 import type { XmlObject } from '../xml.ts';
-import { DONE, type Cloud, type Ec2Call } from './call.ts';
+import { type Cloud, DONE, type Ec2Call } from './call.ts';
 import { stateXml } from './instance-xml.ts';
 import { requireGroups } from './network.ts';
 

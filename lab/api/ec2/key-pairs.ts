@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { CloudError } from '../../world/cloud-error.ts';
 import type { KeyPair } from '../../world/model.ts';
 import type { XmlObject } from '../xml.ts';
-import { DONE, type Cloud, type Ec2Call } from './call.ts';
+import { type Cloud, DONE, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { readTagSpecification, tagSet } from './tag-set.ts';
 

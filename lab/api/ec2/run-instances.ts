@@ -1,6 +1,6 @@
 /** RunInstances: validation, ClientToken, capacity and partial fulfilment. */
 import { CloudError } from '../../world/cloud-error.ts';
-import { launchInstances, recallLaunch, type LaunchOrder, type LaunchToken } from '../../world/launches.ts';
+import { type LaunchOrder, type LaunchToken, launchInstances, recallLaunch } from '../../world/launches.ts';
 import type { Instance, KeyPair, SecurityGroup, Subnet } from '../../world/model.ts';
 import type { World } from '../../world/world.ts';
 import { invalidValue, type QueryParams } from '../query-params.ts';

@@ -1,12 +1,12 @@
 /** EC2: the query protocol in, one handler per action, XML out. */
 import { CloudError } from '../../world/cloud-error.ts';
-import type { Answer, Exchange } from '../http-exchange.ts';
 import type { XmlService } from '../front-door.ts';
+import type { Answer, Exchange } from '../http-exchange.ts';
 import { QueryParams } from '../query-params.ts';
 import { writeXml } from '../xml.ts';
 import { type Cloud, Ec2Call, type Handler } from './call.ts';
 import * as change from './change-instances.ts';
-import { describeInstances, describeInstanceStatus } from './describe-instances.ts';
+import { describeInstanceStatus, describeInstances } from './describe-instances.ts';
 import { describeImages } from './images.ts';
 import { describeInstanceTypeOfferings, describeInstanceTypes } from './instance-types.ts';
 import * as keys from './key-pairs.ts';

@@ -4,7 +4,7 @@ import type { Instance, Volume } from '../../world/model.ts';
 import { invalidValue } from '../query-params.ts';
 import type { XmlObject } from '../xml.ts';
 import { readVolumeKind } from './block-devices.ts';
-import { DONE, type Cloud, type Ec2Call } from './call.ts';
+import { type Cloud, DONE, type Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
 import { readTagSpecification, tagSet } from './tag-set.ts';

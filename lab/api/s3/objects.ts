@@ -5,10 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { CloudError } from '../../world/cloud-error.ts';
 import type { Answer, Exchange } from '../http-exchange.ts';
 import type { Verified } from '../sigv4.ts';
+import { writeXml } from '../xml.ts';
 import { type ByteRange, checkRead, checkWrite, readRange } from './conditions.ts';
 import { receive } from './receive.ts';
 import type { Bucket, Buckets, StoredObject } from './store.ts';
-import { writeXml } from '../xml.ts';
 
 const KEPT_HEADERS =
   /^(content-type|content-encoding|content-disposition|content-language|cache-control|expires|x-amz-meta-.+)$/;

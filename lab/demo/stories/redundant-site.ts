@@ -3,9 +3,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { control } from '../../cli/control.ts';
 import type { Kubectl } from '../../kube/kubectl.ts';
-import { EntryWriter, type EntryLog } from '../entries.ts';
+import { type EntryLog, EntryWriter } from '../entries.ts';
 import type { Say, Story } from '../story.ts';
-import { timelineOf, type FinishedPromotion } from '../timeline.ts';
+import { type FinishedPromotion, timelineOf } from '../timeline.ts';
 
 const namespace = 'shop';
 const checkout = path.resolve(import.meta.dirname, '..', '..', '..');

@@ -7,7 +7,7 @@ import { renderConfig } from '../../../controller/balancer/render.ts';
 import { images } from '../../../lab/config.ts';
 import { BoundedLoad } from '../../../lab/demo/load.ts';
 import { until } from '../../lab/hosts/lab.ts';
-import { describeGoldenFiles, ports, ProxyHost } from './proxy-host.ts';
+import { describeGoldenFiles, ProxyHost, ports } from './proxy-host.ts';
 import { aBackend, aModel, apply, aServer, describeProxies } from './suite.ts';
 
 let site: ProxyHost;

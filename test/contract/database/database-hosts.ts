@@ -1,15 +1,15 @@
 /** Hosts of the lab that our own jobs made database servers, and what tests do to them behind the controller's back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
-import { systemClock, type Millis } from '../../../controller/base/clock.ts';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Millis, systemClock } from '../../../controller/base/clock.ts';
 import { SshDatabases } from '../../../controller/database/databases.ts';
-import { type Preparation, preparationJob } from '../../../controller/database/preparation.ts';
 import type { Database, Flavor, Source, Witness } from '../../../controller/database/port.ts';
+import { type Preparation, preparationJob } from '../../../controller/database/preparation.ts';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
 import type { Host, Job, JobState } from '../../../controller/shell/port.ts';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
-import { LabUnderTest, until, type Host as Machine } from '../../lab/hosts/lab.ts';
+import { LabUnderTest, type Host as Machine, until } from '../../lab/hosts/lab.ts';
 import type { DatabaseFixture, TestServer, WriteOutcome } from './story.ts';
 
 export interface Engine {

@@ -1,6 +1,7 @@
 /** The jobs that make a database server of a host, on hosts of the lab: prepare, load a dump, copy; and how they fail. */
-import { gzipSync } from 'node:zlib';
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,9 +17,9 @@ import {
 import type { Job } from '../../../controller/shell/port.ts';
 import { endpoint, images, region, stateBucket } from '../../../lab/config.ts';
 import { readSettings } from '../../../lab/settings.ts';
+import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, passwords } from './database-hosts.ts';
-import { stamp } from '../../builders/stamp.ts';
 
 const engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id } as const;
 let s3: S3Client;

@@ -2,16 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { algebraOf } from '../../../controller/database/gtid.ts';
-import { SshDatabases } from '../../../controller/database/databases.ts';
 import { systemClock } from '../../../controller/base/clock.ts';
+import { SshDatabases } from '../../../controller/database/databases.ts';
+import { algebraOf } from '../../../controller/database/gtid.ts';
 import { images } from '../../../lab/config.ts';
+import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { whenBuilt } from '../../lab/hosts/when-built.ts';
 import { type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
-import { stamp } from '../../builders/stamp.ts';
 
 const newer: Engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id };
 const older: Engine = { flavor: 'MariaDB', series: '10.11', imageID: images.bookworm.id };

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../controller/base/clock.ts';
-import { SshDatabases } from '../../../controller/database/databases.ts';
 import { donorJob, joinerJob } from '../../../controller/database/cloning.ts';
+import { SshDatabases } from '../../../controller/database/databases.ts';
 import { images } from '../../../lab/config.ts';
+import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { whenBuilt } from '../../lab/hosts/when-built.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
-import { stamp } from '../../builders/stamp.ts';
 
 const engine: Engine = { flavor: 'MySQL', series: '9.7', imageID: images.sid.id };
 

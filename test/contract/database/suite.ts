@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stamp } from '../../builders/stamp.ts';
 import { tellFailures } from './failures.ts';
-import { Story, type DatabaseFixture, type TestServer } from './story.ts';
+import { type DatabaseFixture, Story, type TestServer } from './story.ts';
 
 export function describeDatabases(title: string, open: () => Promise<DatabaseFixture>): void {
   describe(`Databases: ${title}`, () => {

@@ -3,21 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import {
-  mySQLClusterKind,
   type DurabilityRecord,
   type MySQLCluster,
+  mySQLClusterKind,
 } from '../../../controller/api/mysql-cluster.ts';
-import { systemClock, type Millis } from '../../../controller/base/clock.ts';
+import { type Millis, systemClock } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
-import { takeStep } from '../../../controller/kinds/mysql-cluster/durability.ts';
-import type { DurabilityStep } from '../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import type { Acks } from '../../../controller/database/port.ts';
+import type { DurabilityStep } from '../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import { takeStep } from '../../../controller/kinds/mysql-cluster/durability.ts';
 import { createSupervisionMetrics } from '../../../controller/supervision/metrics.ts';
 import type { Finding, Verdict } from '../../../controller/supervision/port.ts';
 import { Supervisor } from '../../../controller/supervision/supervisor.ts';
-import { FakeKube } from '../../fakes/kube.ts';
-import { DatabaseHosts, type DatabaseHost, type Engine } from '../database/database-hosts.ts';
 import { stamp } from '../../builders/stamp.ts';
+import { FakeKube } from '../../fakes/kube.ts';
+import { type DatabaseHost, DatabaseHosts, type Engine } from '../database/database-hosts.ts';
 
 const key = { namespace: 'shop', name: 'db' };
 const uid = 'uid-db';

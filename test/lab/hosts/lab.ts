@@ -12,8 +12,8 @@ import {
   EC2Client,
   ImportKeyPairCommand,
   RunInstancesCommand,
-  TerminateInstancesCommand,
   type RunInstancesCommandInput,
+  TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { endpoint, images, region } from '../../../lab/config.ts';
 import { up } from '../../../lab/launcher/lab.ts';

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ensureBinaries } from '../../../lab/kube/build.ts';
 import type { Binaries } from '../../../lab/kube/binaries.ts';
-import { controlPlaneRuns, startControlPlane, type ControlPlane } from '../../../lab/kube/control-plane.ts';
+import { ensureBinaries } from '../../../lab/kube/build.ts';
+import { type ControlPlane, controlPlaneRuns, startControlPlane } from '../../../lab/kube/control-plane.ts';
 import { runningPid } from '../../../lab/process.ts';
 
 const run = promisify(execFile);

@@ -2,12 +2,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { schemaOf, type Schema } from '../../../controller/api/crd.ts';
+import { type Schema, schemaOf } from '../../../controller/api/crd.ts';
 import { kinds } from '../../../controller/api/index.ts';
 import { group } from '../../../controller/api/meta.ts';
 import { home, rbacObjects } from '../../../controller/api/rbac.ts';
 import { staleFiles } from '../../../crds/generate.ts';
-import { changed, good, readManifests, shop, type Manifest } from '../../fixtures/manifests.ts';
+import { changed, good, type Manifest, readManifests, shop } from '../../fixtures/manifests.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 

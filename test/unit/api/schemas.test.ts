@@ -1,7 +1,7 @@
 /** Every field of every kind is bounded and described, and what zod says reaches the CRD. */
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { crdOf, schemaOf, type Schema } from '../../../controller/api/crd.ts';
+import { crdOf, type Schema, schemaOf } from '../../../controller/api/crd.ts';
 import {
   defaulted,
   immutable,

@@ -1,6 +1,6 @@
 /** Which lines of a user may stand in HAProxy's file. */
 import { expect, test } from 'vitest';
-import { safePathWord, readExtraLines, safeWord } from '../../../controller/balancer/config-syntax.ts';
+import { readExtraLines, safePathWord, safeWord } from '../../../controller/balancer/config-syntax.ts';
 
 test('plain lines pass, trimmed and without blanks', () => {
   expect(readExtraLines('  option httplog\n\n\ttimeout client 10s  \n# a comment\n')).toEqual({

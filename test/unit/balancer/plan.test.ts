@@ -1,10 +1,10 @@
 /** The planner against the fake HAProxy: it converges, and nothing unchecked or unwanted gets traffic. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { carryOut } from '../../../controller/balancer/carry-out.ts';
 import { ProxyFleet } from '../../../controller/balancer/fleet.ts';
 import { frontEndLayout } from '../../../controller/balancer/layout.ts';
 import type { ProxyModel, ProxyServer } from '../../../controller/balancer/model.ts';
-import { carryOut } from '../../../controller/balancer/carry-out.ts';
 import { awaitedIn, planAround, planChanges, type Situation } from '../../../controller/balancer/plan.ts';
 import type { Observation } from '../../../controller/balancer/port.ts';
 import type { Host } from '../../../controller/shell/port.ts';

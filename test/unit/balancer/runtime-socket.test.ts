@@ -1,7 +1,8 @@
 /** The dialogue with HAProxy's prompt: answers in order, however they are cut into chunks, and no one waits for ever. */
-import { Duplex } from 'node:stream';
+
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { Duplex } from 'node:stream';
 import { beforeEach, expect, test } from 'vitest';
 import { RuntimeSocket } from '../../../controller/balancer/runtime-socket.ts';
 import { root } from '../../source-tree.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import type { Reaction } from '../../bench/reactions.ts';
 import type { Cut } from '../../bench/site-parts.ts';
 import { judge } from '../../bench/site-report.ts';
-import { parsePrinted, type Count } from '../../bench/wrk.ts';
+import { type Count, parsePrinted } from '../../bench/wrk.ts';
 
 const printed = (failures: string) => `Running 30m test @ http://10.77.0.9/
   1 threads and 12 connections

@@ -1,6 +1,6 @@
 /** Histories survive the disk, and ends find their beginnings. */
 import { describe, expect, it } from 'vitest';
-import { formatEvent, operationsOf, parseHistory, type HistoryEvent } from '../../chaos/history.ts';
+import { formatEvent, type HistoryEvent, operationsOf, parseHistory } from '../../chaos/history.ts';
 
 const events: readonly HistoryEvent[] = [
   { process: 1, type: 'invoke', time: 10, call: { action: 'write', key: 'x', value: 'a' } },

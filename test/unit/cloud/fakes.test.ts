@@ -1,7 +1,8 @@
 /** The fake cloud keeps the contract the real one keeps. */
+
+import { describeCloud } from '../../contract/cloud/suite.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeCloud } from '../../fakes/clouds.ts';
-import { describeCloud } from '../../contract/cloud/suite.ts';
 
 describeCloud('fake cloud', async () => {
   const clock = new FakeClock();

@@ -6,10 +6,10 @@ import type { Flavor } from '../../../controller/database/port.ts';
 import {
   compareVersions,
   renderSettings,
-  serverID,
   type Setting,
+  serverID,
 } from '../../../controller/database/settings.ts';
-import { oldestRelease, findRefusals } from '../../../controller/database/settings-refusals.ts';
+import { findRefusals, oldestRelease } from '../../../controller/database/settings-refusals.ts';
 import { root } from '../../source-tree.ts';
 import { mariaDB, mySQL } from './preparations.ts';
 

@@ -1,8 +1,8 @@
 /** Who is elected, and who never may be. */
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { elect, type Ballot, type Candidate } from '../../../controller/failover/elect.ts';
 import { algebraOf } from '../../../controller/database/gtid.ts';
+import { type Ballot, type Candidate, elect } from '../../../controller/failover/elect.ts';
 
 const uuids = {
   one: '11111111-1111-4111-8111-111111111111',

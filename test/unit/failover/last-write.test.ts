@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { beforeEach, expect, test } from 'vitest';
 import { apiVersion } from '../../../controller/api/meta.ts';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
-import { promotionKind, type PromotionStatus } from '../../../controller/api/promotion.ts';
+import { type PromotionStatus, promotionKind } from '../../../controller/api/promotion.ts';
 import { timestamp } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import { commitPrimary } from '../../../controller/failover/commit.ts';

@@ -1,9 +1,9 @@
 /** The arithmetic of proofs, over all small clusters: what freezing so many replicas says, and what it does not. */
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { ackersAmong, dataProof, neededFrozen, surelyRequired } from '../../../controller/failover/proof.ts';
-import { algebraOf } from '../../../controller/database/gtid.ts';
 import type { DurabilityRecord } from '../../../controller/api/mysql-cluster.ts';
+import { algebraOf } from '../../../controller/database/gtid.ts';
+import { ackersAmong, dataProof, neededFrozen, surelyRequired } from '../../../controller/failover/proof.ts';
 
 const algebra = algebraOf('MariaDB');
 

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import {
   chooseInputs,
   chosenFor,
-  resolveInputs,
   type Level,
   type Reading,
+  resolveInputs,
 } from '../../../controller/inputs/resolve.ts';
 
 const declare = (name: string, more: object = {}) => ({ name, required: false, sensitive: false, ...more });

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { scriptKind } from '../../../controller/api/script.ts';
-import { serverKind, type Server } from '../../../controller/api/server.ts';
+import { type Server, serverKind } from '../../../controller/api/server.ts';
 import { serverTemplateKind } from '../../../controller/api/server-template.ts';
 import { templateRevision } from '../../../controller/api/template-revision.ts';
 import { checkServerInputs } from '../../../controller/inputs/server-inputs.ts';

@@ -1,7 +1,7 @@
 /** Runs tables of conditions: a situation, and the status, reason and message that one condition has in it. */
 import { describe, expect, test } from 'vitest';
 import type { ConditionStatus, UnstampedCondition } from '../../../controller/api/conditions.ts';
-import { reasons, type ReasonedKind } from '../../../controller/api/reasons.ts';
+import { type ReasonedKind, reasons } from '../../../controller/api/reasons.ts';
 
 type ReasonsOf<Kind extends ReasonedKind> = (typeof reasons)[Kind];
 type TypeOf<Kind extends ReasonedKind> = keyof ReasonsOf<Kind> & string;

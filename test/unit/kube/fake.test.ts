@@ -1,6 +1,7 @@
 /** The fake API server keeps the contract that the real client keeps. */
-import { FakeKube } from '../../fakes/kube.ts';
+
 import { kubeContract } from '../../contract/kube/suite.ts';
+import { FakeKube } from '../../fakes/kube.ts';
 
 kubeContract('the fake', async () => {
   const kube = new FakeKube();

@@ -3,8 +3,8 @@ import { beforeEach, expect, test } from 'vitest';
 import { cloudAccountKind } from '../../../controller/api/cloud-account.ts';
 import { labels } from '../../../controller/api/meta.ts';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
+import { type Server, serverKind } from '../../../controller/api/server.ts';
 import { serverArrayKind } from '../../../controller/api/server-array.ts';
-import { serverKind, type Server } from '../../../controller/api/server.ts';
 import { timestamp } from '../../../controller/base/clock.ts';
 import { recordedRemovals, removalsAfter } from '../../../controller/owned-servers/removals.ts';
 import {

@@ -2,9 +2,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { siteDeploymentKind } from '../../../controller/api/deployment.ts';
 import { labels } from '../../../controller/api/meta.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
-import { serverArrayKind } from '../../../controller/api/server-array.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import { serverKind } from '../../../controller/api/server.ts';
+import { serverArrayKind } from '../../../controller/api/server-array.ts';
 import { AppError } from '../../../controller/base/errors.ts';
 import { byServer } from '../../../controller/kinds/mysql-cluster/wakes.ts';
 import { Routes, type Routing } from '../../../controller/routes/routes.ts';

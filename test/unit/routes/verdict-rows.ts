@@ -1,6 +1,6 @@
 /** Rows: what is said of the ways to a cluster, by what a pass over its proxies and names found. */
-import { siteDeploymentKind, type SiteDeployment } from '../../../controller/api/deployment.ts';
-import { mySQLClusterKind, type MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
+import { type SiteDeployment, siteDeploymentKind } from '../../../controller/api/deployment.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import type { Reason } from '../../../controller/api/reasons.ts';
 import type { Report } from '../../../controller/balancer/fleet.ts';
 import { renderConfig } from '../../../controller/balancer/render.ts';

@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { configMaps } from '../../../controller/api/resource.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import type { KindController } from '../../../controller/kube/reconciler.ts';
 import { Controller } from '../../../controller/runtime/controller.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { Queue } from '../../../controller/runtime/queue.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import type { AnyObject } from '../../../controller/api/meta.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { events, Recorder } from '../../../controller/runtime/events.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeKube } from '../../fakes/kube.ts';
 

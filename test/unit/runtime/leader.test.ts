@@ -1,8 +1,8 @@
 /** One leader at a time, judged by the local clock; lost in time, released on stop. */
 import { expect, test } from 'vitest';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { Leader, leases, microTime } from '../../../controller/runtime/leader.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeKube } from '../../fakes/kube.ts';
 

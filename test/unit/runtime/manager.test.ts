@@ -8,10 +8,10 @@ import { type ConfigMap, configMaps, namespaces, secrets } from '../../../contro
 import { systemClock } from '../../../controller/base/clock.ts';
 import { AppError } from '../../../controller/base/errors.ts';
 import { createLogger } from '../../../controller/base/log.ts';
-import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import type { KindController } from '../../../controller/kube/reconciler.ts';
 import { Leader } from '../../../controller/runtime/leader.ts';
 import { Manager, type ManagerOptions, type Service } from '../../../controller/runtime/manager.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { Stores } from '../../../controller/runtime/stores.ts';
 import { FakeKube } from '../../fakes/kube.ts';
 import { MemorySource } from '../../fakes/memory-source.ts';

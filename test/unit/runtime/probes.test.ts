@@ -1,8 +1,8 @@
 /** The probes and the metrics page, over HTTP. */
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
-import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { HttpServer } from '../../../controller/http/server.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { metricsRoute } from '../../../controller/runtime/metrics-page.ts';
 import { LoopDelay, probeRoutes } from '../../../controller/runtime/probes.ts';
 import { FakeClock } from '../../fakes/clock.ts';

@@ -1,8 +1,8 @@
 /** The queue's contract: each key once, never twice at a time, urgent first, waits that grow. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import type { ObjectKey } from '../../../controller/api/meta.ts';
+import { createMetrics } from '../../../controller/runtime/metrics.ts';
 import { Queue } from '../../../controller/runtime/queue.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 

@@ -1,7 +1,8 @@
 /** The fake shell keeps the contract the real one keeps. */
+
+import { describeShell, scripts } from '../../contract/shell/suite.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeShell } from '../../fakes/shell.ts';
-import { describeShell, scripts } from '../../contract/shell/suite.ts';
 
 describeShell('fake shell', async () => {
   const clock = new FakeClock();

@@ -1,8 +1,8 @@
 /** Pins are OpenSSH's fingerprints. */
 import { describe, expect, it } from 'vitest';
 import { algorithmsFor, pinOf, pinsOf } from '../../../controller/shell/host-key.ts';
-import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { fakeHostKey, fakeHostKeyPin } from '../../fakes/clouds.ts';
+import { generateKeyPair } from '../../fakes/key-pair.ts';
 
 describe('pinsOf', () => {
   it('names a key as ssh-keygen -l does', () => {

@@ -1,9 +1,9 @@
 /** Connections: one per host, eight channels, pinned keys, and an end to every wait. */
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { SshPool } from '../../../controller/shell/pool.ts';
 import type { Host } from '../../../controller/shell/port.ts';
+import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { SshServer } from '../../fakes/ssh-server.ts';
 
 describe('SshPool', () => {

@@ -8,9 +8,9 @@ import type { Database, Member } from '../../../controller/database/port.ts';
 import { createSupervisionMetrics } from '../../../controller/supervision/metrics.ts';
 import type { Supervised, Verdict } from '../../../controller/supervision/port.ts';
 import { Supervisor } from '../../../controller/supervision/supervisor.ts';
+import { stamp } from '../../builders/stamp.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeDatabases } from '../../fakes/databases.ts';
-import { stamp } from '../../builders/stamp.ts';
 
 const witnessAddress = '10.77.3.1';
 const open: Supervisor[] = [];

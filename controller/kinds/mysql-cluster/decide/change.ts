@@ -1,8 +1,8 @@
 /** Which change of primary runs next, and whether a dead primary would be replaced without a person. Pure. */
-import { findCondition, saying, type ConditionOf } from '../../../api/conditions.ts';
+import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
 import { annotations } from '../../../api/meta.ts';
 import { hasSucceeded, isFinished, type Promotion } from '../../../api/promotion.ts';
-import { timestamp, type Millis } from '../../../base/clock.ts';
+import { type Millis, timestamp } from '../../../base/clock.ts';
 import type { Finding, Verdict } from '../../../supervision/port.ts';
 import { isJoined } from './member.ts';
 import type { Observed } from './plan.ts';

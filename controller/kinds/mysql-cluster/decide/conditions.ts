@@ -1,14 +1,15 @@
 /** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
-import { countNoun } from '../../../base/plural.ts';
-import { databasePort } from '../../../database/tcp-port.ts';
-import { findCondition, saying, type ConditionOf } from '../../../api/conditions.ts';
+
+import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
 import { hasSucceeded, isPlanned, type Promotion } from '../../../api/promotion.ts';
 import type { Millis } from '../../../base/clock.ts';
+import { countNoun } from '../../../base/plural.ts';
+import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
+import type { Observed, Problem } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
 import { settingsAppliedCondition } from './rolling-verdict.ts';
-import type { Observed, Problem } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 
 export interface ConditionFacts {

@@ -1,6 +1,7 @@
 /** A cluster on its way out: its servers go, or are left behind. Pure. */
+
+import { type ConditionOf, saying } from '../../../api/conditions.ts';
 import { countNoun } from '../../../base/plural.ts';
-import { saying, type ConditionOf } from '../../../api/conditions.ts';
 import type { Member } from './member.ts';
 import type { Observed } from './plan.ts';
 

@@ -1,6 +1,6 @@
 /** The one thing to do next about what commits wait for: open the cluster, or take one step. Pure. */
 import type { DurabilityRecord, MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { decideDurability, type DurabilityStep, type MemberHealth } from './durability.ts';
+import { type DurabilityStep, decideDurability, type MemberHealth } from './durability.ts';
 import type { Member } from './member.ts';
 import { firstAckerOf, planOpening } from './opening.ts';
 import type { Observed } from './plan.ts';

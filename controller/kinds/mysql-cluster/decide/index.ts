@@ -1,16 +1,16 @@
 /** What to do for a cluster next, apart from changes of primary. Pure. */
-import { normalEvent, warningEvent, type EventNote } from '../../../api/event-notes.ts';
+import { type EventNote, normalEvent, warningEvent } from '../../../api/event-notes.ts';
 import { labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { type DurabilityPlan, planDurability } from './durability-plan.ts';
-import { planForgotten, type Forgotten } from './forgotten.ts';
+import { type Forgotten, planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
-import { isRolling, planRolling, restartingServer, withKnown, type Rolling } from './rolling.ts';
+import { isRolling, planRolling, type Rolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 

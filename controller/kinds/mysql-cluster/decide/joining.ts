@@ -9,14 +9,14 @@
  */
 import { type EventNote } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
+import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import type { Look, Replication } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
+import type { HostAction, JobFacts, Observed } from './plan.ts';
 import { purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
-import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
-import type { JobFacts, HostAction, Observed } from './plan.ts';
 
 export interface Joining {
   readonly record: MemberRecord;

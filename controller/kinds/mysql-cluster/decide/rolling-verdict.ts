@@ -1,9 +1,10 @@
 /** What is told of changed settings on their way to the servers. Pure. */
+
+import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
 import { countNoun } from '../../../base/plural.ts';
-import { findCondition, saying, type ConditionOf } from '../../../api/conditions.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
-import { obstacleOf, outdatedMembers, switchoverOf, uncheckedMembers, type Rollout } from './rolling.ts';
+import { obstacleOf, outdatedMembers, type Rollout, switchoverOf, uncheckedMembers } from './rolling.ts';
 import type { Trouble } from './upkeep.ts';
 
 export function settingsAppliedCondition(

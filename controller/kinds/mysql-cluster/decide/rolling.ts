@@ -5,17 +5,18 @@
  * is in step again; then a replica becomes the primary by a Promotion, and the former primary is a replica to restart.
  * What is done is in `status.rollout` before; a server that does not run with the settings ends all of it until they change.
  */
-import { countNoun } from '../../../base/plural.ts';
-import { normalEvent, warningEvent, type EventNote } from '../../../api/event-notes.ts';
+
+import { type EventNote, normalEvent, warningEvent } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Promotion } from '../../../api/promotion.ts';
-import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
+import { countNoun } from '../../../base/plural.ts';
+import { hasEnded, hasFailed } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
-import type { JobFacts, HostAction, Observed } from './plan.ts';
 import { failoverArmedCondition } from './change.ts';
-import { hasEnded, hasFailed } from '../../../cluster-access/job-polls.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
+import type { HostAction, JobFacts, Observed } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
 

@@ -5,7 +5,7 @@
  * replacement has joined; an old primary is kept, switched off, until its time is over.
  */
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { timestamp, type Instant } from '../../../base/clock.ts';
+import { type Instant, timestamp } from '../../../base/clock.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, ServerAction } from './plan.ts';
 

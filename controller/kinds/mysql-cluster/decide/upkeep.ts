@@ -1,10 +1,10 @@
 /** What is wrong with a replica, since when, what mends it, and when it is time for another. Pure. */
-import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { algebraOf } from '../../../database/gtid.ts';
 import type { Look, Replication, SqlError } from '../../../database/port.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
-import { oldPrimariesOf } from './promotions.ts';
 import type { HostAction, Observed } from './plan.ts';
+import { oldPrimariesOf } from './promotions.ts';
 
 export interface Trouble {
   readonly kind: keyof typeof patience;

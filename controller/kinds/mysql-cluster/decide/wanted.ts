@@ -1,6 +1,6 @@
 /** What a member is to be prepared with. Pure. */
 import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
-import { preparationDigests, type PreparationDigests } from '../../../database/preparation.ts';
+import { type PreparationDigests, preparationDigests } from '../../../database/preparation.ts';
 import type { ServerSettings } from '../../../database/settings.ts';
 import type { Member } from './member.ts';
 

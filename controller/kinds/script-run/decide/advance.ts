@@ -1,18 +1,18 @@
 /** The next move on one server whose steps are under way. Pure. */
 import type { ScriptRun } from '../../../api/script-run.ts';
-import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import type { JobState } from '../../../shell/port.ts';
 import type { Look, Move, OutOfSight, PlannedStep, Stop, TargetFacts } from './facts.ts';
 import {
+  type Ending,
   endResult,
   endStep,
   newAttempt,
+  type Result,
   replaceStep,
+  type StepRecord,
   withMessage,
   withoutMessage,
-  type Ending,
-  type Result,
-  type StepRecord,
 } from './record.ts';
 
 /** RightScale's limit for all decommission scripts together. */

@@ -1,8 +1,8 @@
 /** Around the scripts of one server: out of service before the first, serving again after the last. Pure. */
 import type { Millis } from '../../../base/clock.ts';
-import { firstAttempt, type Context } from './advance.ts';
+import { type Context, firstAttempt } from './advance.ts';
 import type { Move, ServiceFacts, TargetFacts } from './facts.ts';
-import { endResult, withDrain, withMessage, type Result } from './record.ts';
+import { endResult, type Result, withDrain, withMessage } from './record.ts';
 
 /** How long load balancers may take to use a server that was put back. */
 const returnPatience: Millis = 120_000;

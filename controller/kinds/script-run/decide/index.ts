@@ -1,17 +1,17 @@
 /** What to do next on each server of a run. Pure: the record in status and what was seen decide, nothing else. */
 import type { ScriptRun } from '../../../api/script-run.ts';
-import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
-import { advance, decommissionLimit, firstAttempt, startPatience, type Context } from './advance.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
+import { advance, type Context, decommissionLimit, firstAttempt, startPatience } from './advance.ts';
 import { afterScripts, comeBack, stayOut, whyKept } from './drain.ts';
 import type { Move, Observed, Stop, TargetFacts } from './facts.ts';
 import {
+  type Ending,
   endResult,
   isFinal,
+  type Result,
   withDrain,
   withMessage,
   withoutMessage,
-  type Ending,
-  type Result,
 } from './record.ts';
 
 export interface Plan {

@@ -1,6 +1,6 @@
 /** The record of one server's way through the steps, and the only ways to change it. Pure. */
 import type { ScriptRunStatus } from '../../../api/script-run.ts';
-import { timestamp, type Instant } from '../../../base/clock.ts';
+import { type Instant, timestamp } from '../../../base/clock.ts';
 
 export type Result = NonNullable<ScriptRunStatus['results']>[number];
 export type StepRecord = NonNullable<Result['steps']>[number];

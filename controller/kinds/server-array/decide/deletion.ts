@@ -1,5 +1,5 @@
 /** An array on its way out: its servers leave in good order, or are released and live on. Pure. */
-import type { Summary, Observed, Plan } from './plan.ts';
+import type { Observed, Plan, Summary } from './plan.ts';
 import { noChanges } from './plan.ts';
 
 export function decideDeletion({ array, members, now }: Observed): Plan {

@@ -11,7 +11,7 @@
  * where one is allowed, never fail an update by themselves.
  */
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
-import { timestamp, type Millis } from '../../../base/clock.ts';
+import { type Millis, timestamp } from '../../../base/clock.ts';
 import type { Answers } from '../../../load-reports/load-reports.ts';
 import type { Observed } from './plan.ts';
 

@@ -1,6 +1,6 @@
 /** Which servers are not well, since when, and whether so many that our own view is to be doubted. Pure. */
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
-import { timestamp, type Instant } from '../../../base/clock.ts';
+import { type Instant, timestamp } from '../../../base/clock.ts';
 import { isFailing, type Member } from './member.ts';
 
 type Entries = NonNullable<ServerArrayStatus['failing']>;

@@ -13,6 +13,7 @@ import { finalizer } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
 import type { Instant } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
+import { conditionsOf, type Facts, summaryOf } from './conditions.ts';
 import { decideDeletion } from './deletion.ts';
 import { decideFailing, type Failing } from './failing.ts';
 import type { Observed, Plan } from './plan.ts';
@@ -20,7 +21,6 @@ import { noChanges } from './plan.ts';
 import { isAutomatic, planRoster, type Roster, type RosterPlan } from './roster.ts';
 import { decideScale } from './scale.ts';
 import { decideUpdate } from './update.ts';
-import { conditionsOf, summaryOf, type Facts } from './conditions.ts';
 
 export function decide(observed: Observed): Plan {
   const { array, suspended } = observed;

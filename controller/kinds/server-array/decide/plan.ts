@@ -1,9 +1,10 @@
 /** What an array's decision is made from and what it may be. Types, and nothing but data. */
+
+import type { ConditionContent, ConditionOf, ConditionTypeOf } from '../../../api/conditions.ts';
 import type { EventNote } from '../../../api/event-notes.ts';
-import type { ConditionTypeOf, ConditionOf, ConditionContent } from '../../../api/conditions.ts';
 import type { ServerArray, ServerArrayStatus } from '../../../api/server-array.ts';
-import type { Answers } from '../../../load-reports/load-reports.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
+import type { Answers } from '../../../load-reports/load-reports.ts';
 import type { Member } from './member.ts';
 
 /** One server's newest figures by source; each with the time it was taken. */

@@ -5,17 +5,17 @@
  * somebody else's decision, and adopted.
  */
 import {
-  contentOf,
-  findCondition,
   type ConditionContent,
   type ConditionOf,
+  contentOf,
+  findCondition,
 } from '../../../api/conditions.ts';
 import type { EventNote } from '../../../api/event-notes.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
-import { timestamp, type Instant, type Millis } from '../../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { activeCondition, metricsOf, voterOf } from './measures.ts';
 import type { Observed } from './plan.ts';
-import { boundsAt, nextChange, type Bounds } from './schedule.ts';
+import { type Bounds, boundsAt, nextChange } from './schedule.ts';
 import { decideBallot, type Outcome, type VoteReason } from './votes.ts';
 
 type Scale = NonNullable<ServerArrayStatus['scale']>;

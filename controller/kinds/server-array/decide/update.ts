@@ -10,11 +10,11 @@
  * | update failed, `onFailure: Pause`       | as it is; missing servers get the active revision    |
  * | update failed, `onFailure: Rollback`    | back to the active revision, without steps           |
  */
-import { normalEvent, type EventNote } from '../../../api/event-notes.ts';
+import { type EventNote, normalEvent } from '../../../api/event-notes.ts';
 import { annotations } from '../../../api/meta.ts';
 import type { ServerArrayStatus } from '../../../api/server-array.ts';
-import { timestamp, type Instant } from '../../../base/clock.ts';
-import { beginWatch, countAnswers, watchPeriod, describeWorse } from './error-watch.ts';
+import { type Instant, timestamp } from '../../../base/clock.ts';
+import { beginWatch, countAnswers, describeWorse, watchPeriod } from './error-watch.ts';
 import type { Failing } from './failing.ts';
 import { isFailing, type Member } from './member.ts';
 import type { Observed } from './plan.ts';

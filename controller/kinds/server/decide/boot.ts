@@ -1,13 +1,14 @@
 /** From the first verified connection to the end of the boot scripts. Pure. */
-import { booted, sshReachable, working } from './summaries.ts';
-import { nameWithInstance, nextLook } from './messages.ts';
+
+import { type Condition, type ConditionOf, findCondition } from '../../../api/conditions.ts';
 import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
-import { findCondition, type Condition, type ConditionOf } from '../../../api/conditions.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import { timestamp } from '../../../base/clock.ts';
-import { bootDeadlineSeconds, pastDeadline, planStranded } from './stranded.ts';
+import { nameWithInstance, nextLook } from './messages.ts';
 import type { Observed, Plan, ShellFacts } from './plan.ts';
 import { activeRun, isOurs, logCommand, progressOf } from './runs.ts';
+import { bootDeadlineSeconds, pastDeadline, planStranded } from './stranded.ts';
+import { booted, sshReachable, working } from './summaries.ts';
 
 /** The connection of a machine whose pinned key was shown. */
 export const verified = sshReachable.yes('HostKeyVerified', 'Host key matches the attested fingerprint.');

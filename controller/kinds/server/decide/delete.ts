@@ -1,13 +1,14 @@
 /** Leaving: decommission scripts within their limit, termination, and the proof that the machine is gone. Pure. */
-import { instanceRunning, stalled, working } from './summaries.ts';
-import { elapsedSince, nameWithInstance, nextLook } from './messages.ts';
+
 import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
 import type { Server } from '../../../api/server.ts';
-import { timestamp, type Millis } from '../../../base/clock.ts';
+import { type Millis, timestamp } from '../../../base/clock.ts';
 import type { Machine } from '../../../cloud/port.ts';
 import { decideLaunch } from './launch.ts';
-import { activeRun, isOurs, progressOf } from './runs.ts';
+import { elapsedSince, nameWithInstance, nextLook } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
+import { activeRun, isOurs, progressOf } from './runs.ts';
+import { instanceRunning, stalled, working } from './summaries.ts';
 
 /** For all decommission scripts together, as in 2007. */
 const decommissionLimit: Millis = 180_000;

@@ -14,18 +14,19 @@
  * | boot scripts not done              | boot        | boot run, booted or Stranded                 |
  * | booted or declared Operational     | operation   | Operational, Unhealthy, Unreachable          |
  */
-import { instanceRunning, settled, working } from './summaries.ts';
-import { nameWithInstance } from './messages.ts';
+
+import { saying } from '../../../api/conditions.ts';
 import { finalizer } from '../../../api/meta.ts';
 import { decideBoot } from './boot.ts';
 import { decideDelete } from './delete.ts';
 import { decideLaunch } from './launch.ts';
 import { decideLost } from './lost.ts';
+import { nameWithInstance } from './messages.ts';
 import { decideOperation } from './operation.ts';
-import { decidePower } from './power.ts';
 import type { Observed, Plan } from './plan.ts';
+import { decidePower } from './power.ts';
+import { instanceRunning, settled, working } from './summaries.ts';
 import { decideTrust } from './trust.ts';
-import { saying } from '../../../api/conditions.ts';
 
 export function decide(observed: Observed): Plan {
   const { metadata } = observed.server;

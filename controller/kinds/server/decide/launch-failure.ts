@@ -1,13 +1,14 @@
 /** What a failed launch means: wait, try the next offering, or tell a person. Pure. */
-import { instanceRunning, stalled, working } from './summaries.ts';
-import { clockTime, describeOffering } from './messages.ts';
+
 import { warningEvent } from '../../../api/event-notes.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { LaunchReason, Reason } from '../../../api/reasons.ts';
 import type { ServerStatus } from '../../../api/server.ts';
-import { timestamp, type Millis } from '../../../base/clock.ts';
-import { launchBackoff, nextOffering, type LaunchFailure } from './offerings.ts';
+import { type Millis, timestamp } from '../../../base/clock.ts';
+import { clockTime, describeOffering } from './messages.ts';
+import { type LaunchFailure, launchBackoff, nextOffering } from './offerings.ts';
 import type { Basis, Observed, Offering, Plan } from './plan.ts';
+import { instanceRunning, stalled, working } from './summaries.ts';
 
 export type Request = NonNullable<ServerStatus['launchRequest']>;
 

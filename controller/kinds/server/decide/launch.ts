@@ -1,13 +1,14 @@
 /** From wanting a machine to having one: the request, EC2's answer, and what to try next. Pure. */
-import { instanceRunning, settled, stalled, working } from './summaries.ts';
-import { describeOffering } from './messages.ts';
+
 import { normalEvent } from '../../../api/event-notes.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { ServerStatus } from '../../../api/server.ts';
 import { timestamp } from '../../../base/clock.ts';
-import { afterFailure, isFinal, planRefusal, withoutMachine, type Request } from './launch-failure.ts';
-import { firstOffering, nextOffering, type LaunchFailure } from './offerings.ts';
+import { afterFailure, isFinal, planRefusal, type Request, withoutMachine } from './launch-failure.ts';
+import { describeOffering } from './messages.ts';
+import { firstOffering, type LaunchFailure, nextOffering } from './offerings.ts';
 import type { Basis, Observed, Plan } from './plan.ts';
+import { instanceRunning, settled, stalled, working } from './summaries.ts';
 
 type ReadyBasis = Basis & { readonly ready: true };
 

@@ -1,11 +1,12 @@
 /** A machine that ended though nobody here asked for it: say so, and start over as the next incarnation. Pure. */
-import { instanceRunning, settled, working } from './summaries.ts';
-import { nameWithInstance } from './messages.ts';
+
 import { warningEvent } from '../../../api/event-notes.ts';
 import type { ServerStatus } from '../../../api/server.ts';
-import { timestamp, type Millis } from '../../../base/clock.ts';
-import { activeRun } from './runs.ts';
+import { type Millis, timestamp } from '../../../base/clock.ts';
+import { nameWithInstance } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
+import { activeRun } from './runs.ts';
+import { instanceRunning, settled, working } from './summaries.ts';
 
 /** A machine that never got Operational may end again at once; without a pause that would cost money in a loop. */
 const pauseAfterEarlyEnd: Millis = 60_000;

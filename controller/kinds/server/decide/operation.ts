@@ -1,11 +1,12 @@
 /** A booted machine: healthy, unhealthy, silent, or showing another key. Pure. */
-import { healthy, settled, working } from './summaries.ts';
+
+import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
 import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
-import { findCondition, type ConditionOf, saying } from '../../../api/conditions.ts';
 import { timestamp } from '../../../base/clock.ts';
 import { refusedConnection, verified } from './boot.ts';
-import { pastDeadline, planStranded } from './stranded.ts';
 import type { HealthFacts, Observed, Plan, Summary } from './plan.ts';
+import { pastDeadline, planStranded } from './stranded.ts';
+import { healthy, settled, working } from './summaries.ts';
 
 export function decideOperation(observed: Observed): Plan {
   const { health, revision, status } = observed;

@@ -1,14 +1,15 @@
 /** What a Server's decision is made from and what it may be. Types, and nothing but data. */
-import type { EventNote } from '../../../api/event-notes.ts';
+
 import type { CloudAccount } from '../../../api/cloud-account.ts';
-import type { ConditionTypeOf, ConditionOf } from '../../../api/conditions.ts';
+import type { ConditionOf, ConditionTypeOf } from '../../../api/conditions.ts';
+import type { EventNote } from '../../../api/event-notes.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { TemplateRevision } from '../../../api/template-revision.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
-import type { InputOutcome } from '../../../inputs/server-inputs.ts';
 import type { Machine } from '../../../cloud/port.ts';
+import type { InputOutcome } from '../../../inputs/server-inputs.ts';
 
 export interface Observed {
   readonly now: Instant;

@@ -1,9 +1,10 @@
 /** A machine that is not simply running: starting, stopping, stopped, or on its way out. Pure. */
-import { instanceRunning, settled, working } from './summaries.ts';
-import { nameWithInstance } from './messages.ts';
+
 import type { Machine } from '../../../cloud/port.ts';
-import { activeRun } from './runs.ts';
+import { nameWithInstance } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
+import { activeRun } from './runs.ts';
+import { instanceRunning, settled, working } from './summaries.ts';
 
 const recheck = 5_000;
 

@@ -1,8 +1,9 @@
 /** Reads what a ScriptRun of this server says. Pure. */
-import { clockTime } from './messages.ts';
+
 import { hasCondition } from '../../../api/conditions.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server } from '../../../api/server.ts';
+import { clockTime } from './messages.ts';
 
 /** Whether this very Server made the run: an earlier Server of the same name may have left one behind. */
 export function isOurs(run: ScriptRun, server: Server): boolean {

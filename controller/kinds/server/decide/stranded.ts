@@ -1,11 +1,12 @@
 /** A boot that did not succeed: the machine is kept for a person, who may retry or accept it. Pure. */
-import { stalled, working } from './summaries.ts';
-import { annotateCommand, elapsedSince } from './messages.ts';
-import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
+
 import { findCondition, hasCondition } from '../../../api/conditions.ts';
+import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
 import { annotations } from '../../../api/meta.ts';
 import { timestamp } from '../../../base/clock.ts';
+import { annotateCommand, elapsedSince } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
+import { stalled, working } from './summaries.ts';
 
 /** What a template without revision (it was deleted) allows. */
 const defaultDeadlineSeconds = 1_800;

@@ -1,9 +1,10 @@
 /** Before the first connection: wait for the host keys the machine hands in, and pin them. Pure. */
-import { sshReachable, working } from './summaries.ts';
-import { elapsedSince, nameWithInstance } from './messages.ts';
+
 import type { Millis } from '../../../base/clock.ts';
-import { pastDeadline, planStranded } from './stranded.ts';
+import { elapsedSince, nameWithInstance } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
+import { pastDeadline, planStranded } from './stranded.ts';
+import { sshReachable, working } from './summaries.ts';
 
 /** User data runs late in the boot of a slow image; later than this something is wrong. */
 const attestationDue: Millis = 5 * 60_000;

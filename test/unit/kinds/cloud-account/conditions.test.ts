@@ -1,8 +1,8 @@
 /** What a CloudAccount says of itself, for every answer that AWS and the cluster can give. */
 import type { CloudAccount } from '../../../../controller/api/cloud-account.ts';
 import type { ErrorCode } from '../../../../controller/base/errors.ts';
-import { decide } from '../../../../controller/kinds/cloud-account/decide.ts';
 import type { Observed } from '../../../../controller/kinds/cloud-account/decide.ts';
+import { decide } from '../../../../controller/kinds/cloud-account/decide.ts';
 import { statusOf } from '../../../../controller/kinds/cloud-account/status.ts';
 import { testConditions } from '../condition-tables.ts';
 

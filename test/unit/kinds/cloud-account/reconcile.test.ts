@@ -1,10 +1,10 @@
 /** What a CloudAccount says about itself, and its login key. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { cloudAccountKind, type CloudAccount } from '../../../../controller/api/cloud-account.ts';
+import { type CloudAccount, cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
 import { secrets } from '../../../../controller/api/resource.ts';
-import type { KindController } from '../../../../controller/kube/reconciler.ts';
-import { createCloudAccountController } from '../../../../controller/kinds/cloud-account/reconcile.ts';
 import { publicLineOf } from '../../../../controller/kinds/cloud-account/login-key.ts';
+import { createCloudAccountController } from '../../../../controller/kinds/cloud-account/reconcile.ts';
+import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { controllerNamespace, Site, words } from '../../../builders/site.ts';
 
 const key = { name: 'default' };

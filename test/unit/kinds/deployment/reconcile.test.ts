@@ -1,12 +1,12 @@
 /** What a Deployment says about its members, account and inputs, and when it may go. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
-import { siteDeploymentKind, type SiteDeployment } from '../../../../controller/api/deployment.ts';
+import { type SiteDeployment, siteDeploymentKind } from '../../../../controller/api/deployment.ts';
 import { loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
 import { namespaces } from '../../../../controller/api/resource.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
-import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { createDeploymentController } from '../../../../controller/kinds/deployment/reconcile.ts';
+import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { condition, namespace, Site, words } from '../../../builders/site.ts';
 
 const key = { namespace, name: 'shop' };

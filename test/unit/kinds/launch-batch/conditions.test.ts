@@ -5,11 +5,11 @@ import { AppError, type ErrorCode } from '../../../../controller/base/errors.ts'
 import type { Machine } from '../../../../controller/cloud/port.ts';
 import {
   decide,
+  type Observed,
   replayWindow,
   visibilityDelay,
-  type Observed,
 } from '../../../../controller/kinds/launch-batch/decide.ts';
-import { statusAfter, type Answer } from '../../../../controller/kinds/launch-batch/status.ts';
+import { type Answer, statusAfter } from '../../../../controller/kinds/launch-batch/status.ts';
 import { aBatch, at, t0 } from '../../../builders/server.ts';
 import { testConditions } from '../condition-tables.ts';
 

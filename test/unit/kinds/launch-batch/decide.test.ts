@@ -5,10 +5,10 @@ import { AppError, type ErrorCode } from '../../../../controller/base/errors.ts'
 import type { Machine } from '../../../../controller/cloud/port.ts';
 import {
   decide,
-  replayWindow,
-  visibilityDelay,
   type Observed,
+  replayWindow,
   type SlotFacts,
+  visibilityDelay,
 } from '../../../../controller/kinds/launch-batch/decide.ts';
 import { statusAfter } from '../../../../controller/kinds/launch-batch/status.ts';
 import { aBatch, at, t0 } from '../../../builders/server.ts';

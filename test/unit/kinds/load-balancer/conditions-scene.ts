@@ -4,7 +4,7 @@ import { AppError } from '../../../../controller/base/errors.ts';
 import { readCertificate } from '../../../../controller/kinds/load-balancer/certificates.ts';
 import { aCertificate } from '../../../builders/certificate.ts';
 import { condition, namespace } from '../../../builders/site.ts';
-import { spec, Stage } from './stage.ts';
+import { Stage, spec } from './stage.ts';
 
 type Change = (stage: Stage) => void | Promise<void>;
 

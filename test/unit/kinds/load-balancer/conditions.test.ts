@@ -1,15 +1,15 @@
 /** What a LoadBalancer says of itself: whether it serves, what its front ends run, who is up, and what is published. */
 import { siteDeploymentKind } from '../../../../controller/api/deployment.ts';
 import { namespace } from '../../../builders/site.ts';
-import { testConditions, type Rows } from '../condition-tables.ts';
+import { type Rows, testConditions } from '../condition-tables.ts';
 import {
-  conditionsOf,
   allDown,
   appA,
   appB,
   boot,
   bothSilent,
   canary,
+  conditionsOf,
   daysLeft,
   dns,
   edit,
@@ -24,13 +24,13 @@ import {
   published,
   refused,
   rejected,
+  type Scene,
   shared,
   silenceAll,
   suspended,
   taken,
   trying,
   worse,
-  type Scene,
 } from './conditions-scene.ts';
 import { configAppliedRows } from './config-applied-rows.ts';
 

@@ -15,12 +15,12 @@ import {
   oneSilent,
   refused,
   rejected,
+  type Scene,
   shared,
   silence,
   taken,
   trying,
   worse,
-  type Scene,
 } from './conditions-scene.ts';
 import { spec } from './stage.ts';
 

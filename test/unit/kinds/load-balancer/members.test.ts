@@ -1,7 +1,7 @@
 /** What a load balancer reads of servers, and so what wakes it. */
 import { expect, test } from 'vitest';
-import { serverKind, type Server } from '../../../../controller/api/server.ts';
 import { drainAnnotation } from '../../../../controller/api/drain.ts';
+import { type Server, serverKind } from '../../../../controller/api/server.ts';
 import { standingOf } from '../../../../controller/kinds/load-balancer/members.ts';
 import { key, Stage } from './stage.ts';
 

@@ -1,11 +1,11 @@
 /** What a LoadBalancer does with its front ends, and what it says: on fakes, one pass after another. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { loadBalancerKind, type LoadBalancer } from '../../../../controller/api/load-balancer.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { AppError } from '../../../../controller/base/errors.ts';
 import { aCertificate } from '../../../builders/certificate.ts';
 import { condition, namespace } from '../../../builders/site.ts';
-import { key, spec, Stage } from './stage.ts';
+import { key, Stage, spec } from './stage.ts';
 
 let stage: Stage;
 

@@ -1,10 +1,10 @@
 /** A new structure reaches one front end first, and the others only when it serves there: on fakes, pass by pass. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findCondition } from '../../../../controller/api/conditions.ts';
-import { loadBalancerKind, type LoadBalancer } from '../../../../controller/api/load-balancer.ts';
-import { armFailpoint } from '../../../../controller/base/failpoints.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
 import { AppError } from '../../../../controller/base/errors.ts';
-import { spec, key, Stage } from './stage.ts';
+import { armFailpoint } from '../../../../controller/base/failpoints.ts';
+import { key, Stage, spec } from './stage.ts';
 
 const silence = new AppError('shell.unreachable', 'it does not answer');
 const fresh = { haproxyExtra: { defaults: 'option httplog' } };

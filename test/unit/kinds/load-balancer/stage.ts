@@ -1,16 +1,16 @@
 /** A site with two front ends and two application servers, on fakes, and the LoadBalancer `www` in front of them. */
 import { Registry } from 'prom-client';
 import { drainAnnotation } from '../../../../controller/api/drain.ts';
-import { loadBalancerKind, type LoadBalancer } from '../../../../controller/api/load-balancer.ts';
+import { type LoadBalancer, loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
 import { labels } from '../../../../controller/api/meta.ts';
 import { secrets } from '../../../../controller/api/resource.ts';
-import { serverArrayKind } from '../../../../controller/api/server-array.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
-import { LoadReports } from '../../../../controller/load-reports/load-reports.ts';
+import { serverArrayKind } from '../../../../controller/api/server-array.ts';
 import type { Failpoints } from '../../../../controller/base/failpoints.ts';
 import { createBalancerMetrics } from '../../../../controller/kinds/load-balancer/metrics.ts';
 import { createLoadBalancerController } from '../../../../controller/kinds/load-balancer/reconcile.ts';
 import type { KindController } from '../../../../controller/kube/reconciler.ts';
+import { LoadReports } from '../../../../controller/load-reports/load-reports.ts';
 import { namespace, Site, words } from '../../../builders/site.ts';
 import { FakeProxies, type FakeProxy } from '../../../fakes/proxies.ts';
 

@@ -1,6 +1,6 @@
 /** A cluster as its decisions see it: members, jobs and Promotions put together by hand. */
-import { mySQLClusterKind, type MySQLCluster } from '../../../../controller/api/mysql-cluster.ts';
-import { promotionKind, type Promotion, type PromotionStatus } from '../../../../controller/api/promotion.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../../../controller/api/mysql-cluster.ts';
+import { type Promotion, type PromotionStatus, promotionKind } from '../../../../controller/api/promotion.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';

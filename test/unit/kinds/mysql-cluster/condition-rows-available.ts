@@ -1,6 +1,7 @@
 /** Rows: whether writes are served, by what supervision found and what was so before. */
-import { ago, changed, changing, found, told, unopened, well } from './condition-scene.ts';
+
 import type { ConditionRow } from './condition-scene.ts';
+import { ago, changed, changing, found, told, unopened, well } from './condition-scene.ts';
 import { now } from './durability-scene.ts';
 
 const open = 'db-1 accepts writes at 10.77.1.1:3306.';

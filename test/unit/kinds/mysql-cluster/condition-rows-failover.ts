@@ -1,4 +1,7 @@
 /** Rows: whether the primary changes and how the last change ended, and whether a dead one would be replaced. */
+
+import { coming, promotion } from './cluster-scene.ts';
+import type { ConditionRow } from './condition-scene.ts';
 import {
   ago,
   changed,
@@ -11,8 +14,6 @@ import {
   unopened,
   well,
 } from './condition-scene.ts';
-import type { ConditionRow } from './condition-scene.ts';
-import { coming, promotion } from './cluster-scene.ts';
 import { primary, record, replica } from './durability-scene.ts';
 
 const dead = { finding: found('DeadHost', 5) };

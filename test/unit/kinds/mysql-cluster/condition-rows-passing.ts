@@ -1,5 +1,7 @@
 /** Rows: the two conditions that are there only while they are True: work goes on, or a person is needed. */
 import { AppError } from '../../../../controller/base/errors.ts';
+import { coming } from './cluster-scene.ts';
+import type { ConditionRow } from './condition-scene.ts';
 import {
   changed,
   changing,
@@ -11,8 +13,6 @@ import {
   unopened,
   well,
 } from './condition-scene.ts';
-import type { ConditionRow } from './condition-scene.ts';
-import { coming } from './cluster-scene.ts';
 import { primary, replica } from './durability-scene.ts';
 
 const open = 'db-1 accepts writes at 10.77.1.1:3306.';

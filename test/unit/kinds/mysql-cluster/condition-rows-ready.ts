@@ -1,4 +1,7 @@
 /** Rows: the one word about a cluster, which of several things it is about, and what it says of servers on their way. */
+
+import { coming } from './cluster-scene.ts';
+import type { ConditionRow } from './condition-scene.ts';
 import {
   changed,
   changing,
@@ -13,8 +16,6 @@ import {
   unopened,
   well,
 } from './condition-scene.ts';
-import type { ConditionRow } from './condition-scene.ts';
-import { coming } from './cluster-scene.ts';
 import { member, primary, replica } from './durability-scene.ts';
 
 const open = 'db-1 accepts writes at 10.77.1.1:3306.';

@@ -1,8 +1,9 @@
 /** Rows: whether a replica could take over without loss, and whether all of them follow. */
-import { ago, failing, recorded, silent, trio, unopened, well } from './condition-scene.ts';
-import type { ConditionRow } from './condition-scene.ts';
-import { coming } from './cluster-scene.ts';
+
 import { look } from '../../supervision/signs.ts';
+import { coming } from './cluster-scene.ts';
+import type { ConditionRow } from './condition-scene.ts';
+import { ago, failing, recorded, silent, trio, unopened, well } from './condition-scene.ts';
 import { member, primary, record, replica } from './durability-scene.ts';
 
 const late = (name: string, lagSeconds: number) => replica(name, { lagSeconds });

@@ -1,7 +1,8 @@
 /** Rows: which settings servers run with, whom a read-only server would not stop, and whether there are backups. */
-import { ago, found, recorded, silent, told, unopened, well } from './condition-scene.ts';
-import type { ConditionRow } from './condition-scene.ts';
+
 import { coming } from './cluster-scene.ts';
+import type { ConditionRow } from './condition-scene.ts';
+import { ago, found, recorded, silent, told, unopened, well } from './condition-scene.ts';
 import { primary, record, replica } from './durability-scene.ts';
 
 const former = { settings: 'former' };

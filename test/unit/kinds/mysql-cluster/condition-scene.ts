@@ -7,7 +7,7 @@ import { conditionsOf } from '../../../../controller/kinds/mysql-cluster/decide/
 import { decideDeletion } from '../../../../controller/kinds/mysql-cluster/decide/deletion.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
-import { problemOf, type Circumstances } from '../../../../controller/kinds/mysql-cluster/decide/problem.ts';
+import { type Circumstances, problemOf } from '../../../../controller/kinds/mysql-cluster/decide/problem.ts';
 import { planUpkeep } from '../../../../controller/kinds/mysql-cluster/decide/upkeep.ts';
 import { wantedOf } from '../../../../controller/kinds/mysql-cluster/decide/wanted.ts';
 import { statusOf } from '../../../../controller/kinds/mysql-cluster/status.ts';

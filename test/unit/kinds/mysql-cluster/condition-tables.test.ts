@@ -8,7 +8,7 @@ import { reconcilingRows, stalledRows } from './condition-rows-passing.ts';
 import { readyRows } from './condition-rows-ready.ts';
 import { redundantRows, replicationRows } from './condition-rows-replicas.ts';
 import { backupRows, privilegedRows, settingsRows } from './condition-rows-settings.ts';
-import { conditionsIn, well, type ConditionTable } from './condition-scene.ts';
+import { type ConditionTable, conditionsIn, well } from './condition-scene.ts';
 
 const tables: ConditionTable = {
   Ready: readyRows,

@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { conditionsOf } from '../../../../controller/kinds/mysql-cluster/decide/conditions.ts';
-import { planUpkeep } from '../../../../controller/kinds/mysql-cluster/decide/upkeep.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
-import { now, primary, replica } from './durability-scene.ts';
+import { planUpkeep } from '../../../../controller/kinds/mysql-cluster/decide/upkeep.ts';
 import { scene } from './cluster-scene.ts';
+import { now, primary, replica } from './durability-scene.ts';
 
 /** What is said of a cluster in which db-3 has looked like this for so many seconds. */
 function verdictOn(db3: Member, seconds: number | undefined): string {

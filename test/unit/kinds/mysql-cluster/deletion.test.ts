@@ -1,7 +1,7 @@
 /** A cluster that is deleted: what its servers become, and what keeps it. */
 import { describe, expect, test } from 'vitest';
-import { farewellOf, locked, type FarewellText } from './deletion-scene.ts';
 import { scene } from './cluster-scene.ts';
+import { type FarewellText, farewellOf, locked } from './deletion-scene.ts';
 import { primary, replica } from './durability-scene.ts';
 
 const trio = [primary(), replica('db-2'), replica('db-3')];

@@ -5,7 +5,7 @@ import type {
   MySQLClusterStatus,
 } from '../../../../controller/api/mysql-cluster.ts';
 import type { Server } from '../../../../controller/api/server.ts';
-import { timestamp, type Instant } from '../../../../controller/base/clock.ts';
+import { type Instant, timestamp } from '../../../../controller/base/clock.ts';
 import type { Look } from '../../../../controller/database/port.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';

@@ -1,25 +1,25 @@
 /** A replicating cluster in memory whose durability is driven step by step, by a controller that may die at any point. */
 import {
-  mySQLClusterKind,
   type DurabilityRecord,
   type MySQLCluster,
+  mySQLClusterKind,
 } from '../../../../controller/api/mysql-cluster.ts';
 import type { Instant } from '../../../../controller/base/clock.ts';
 import { AppError } from '../../../../controller/base/errors.ts';
 import { algebraOf } from '../../../../controller/database/gtid.ts';
 import type { Database, Look, Member as Server } from '../../../../controller/database/port.ts';
 import { neededFrozen } from '../../../../controller/failover/proof.ts';
-import { takeStep, type DurabilityOutcome } from '../../../../controller/kinds/mysql-cluster/durability.ts';
 import {
-  decideDurability,
   type DurabilityStep,
+  decideDurability,
 } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
+import { type DurabilityOutcome, takeStep } from '../../../../controller/kinds/mysql-cluster/durability.ts';
+import { stamp } from '../../../builders/stamp.ts';
 import { FakeClock } from '../../../fakes/clock.ts';
 import { FakeDatabases } from '../../../fakes/databases.ts';
 import { FakeKube } from '../../../fakes/kube.ts';
 import { member, observed, type Wanted } from './durability-scene.ts';
-import { stamp } from '../../../builders/stamp.ts';
 
 /** What ends a controller in the middle of a step. */
 class Died extends Error {}

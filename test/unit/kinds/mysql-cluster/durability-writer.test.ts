@@ -1,8 +1,8 @@
 /** Steps in what commits wait for, on servers that replicate: what they do, and that no death of a controller makes the record lie. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DurabilityWorld } from './durability-world.ts';
 import type { Wanted } from './durability-scene.ts';
+import { DurabilityWorld } from './durability-world.ts';
 
 async function worldOf(wanted: Wanted): Promise<DurabilityWorld> {
   const world = new DurabilityWorld(wanted);

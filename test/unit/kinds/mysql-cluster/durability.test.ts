@@ -1,11 +1,11 @@
 /** Which step is taken when, in what commits wait for. */
 import { describe, expect, test } from 'vitest';
-import { decideDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import { timestamp } from '../../../../controller/base/clock.ts';
 import type {
   DurabilityStep,
   MemberHealth,
 } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
-import { timestamp } from '../../../../controller/base/clock.ts';
+import { decideDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import { member, now, observed, primary, record, replica } from './durability-scene.ts';
 
 type Scene = Parameters<typeof observed>[0];

@@ -1,8 +1,8 @@
 /** What EC2 says of an old primary's machine, and what its silence proves. */
 import { beforeEach, expect, test } from 'vitest';
-import { createFence } from '../../../../controller/kinds/mysql-cluster/fence.ts';
 import type { OpenAccount } from '../../../../controller/accounts/port.ts';
 import type { Fence } from '../../../../controller/failover/port.ts';
+import { createFence } from '../../../../controller/kinds/mysql-cluster/fence.ts';
 import { aLaunch } from '../../../builders/launch-request.ts';
 import { FakeClock } from '../../../fakes/clock.ts';
 import { FakeKube } from '../../../fakes/kube.ts';

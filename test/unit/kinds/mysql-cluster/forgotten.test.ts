@@ -6,8 +6,8 @@ import {
   planForgotten,
 } from '../../../../controller/kinds/mysql-cluster/decide/forgotten.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
-import { member, observed, primary, record, replica } from './durability-scene.ts';
 import { look } from '../../supervision/signs.ts';
+import { member, observed, primary, record, replica } from './durability-scene.ts';
 
 const restarted = { receiver: 'Stopped', applier: 'Stopped' } as const;
 const staff = { troubles: new Map(), leaving: [] };

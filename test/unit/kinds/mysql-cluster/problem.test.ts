@@ -1,7 +1,7 @@
 /** What only a person can put right is said in the order in which it has to be put right, and nothing else is called so. */
 import { expect, test } from 'vitest';
 import { AppError } from '../../../../controller/base/errors.ts';
-import { problemOf, type Circumstances } from '../../../../controller/kinds/mysql-cluster/decide/problem.ts';
+import { type Circumstances, problemOf } from '../../../../controller/kinds/mysql-cluster/decide/problem.ts';
 import { coming, scene } from './cluster-scene.ts';
 
 const exists = { spec: { accountRef: { name: 'default' } }, status: { revision: 'r-1' } } as never;

@@ -3,10 +3,10 @@ import type { JobFacts, Observed } from '../../../../controller/kinds/mysql-clus
 import {
   isRolling,
   planRolling,
-  restartingServer,
-  withKnown,
   type Rolling,
   type Rollout,
+  restartingServer,
+  withKnown,
 } from '../../../../controller/kinds/mysql-cluster/decide/rolling.ts';
 import { planUpkeep } from '../../../../controller/kinds/mysql-cluster/decide/upkeep.ts';
 import { wantedOf } from '../../../../controller/kinds/mysql-cluster/decide/wanted.ts';

@@ -1,9 +1,10 @@
 /** A server whose turn has come: before its job is there, while it runs, and what becomes of it. */
 import { describe, expect, test } from 'vitest';
-import { silent } from './condition-scene.ts';
 import { coming } from './cluster-scene.ts';
+import { silent } from './condition-scene.ts';
 import { primary, record, replica } from './durability-scene.ts';
 import {
+  type Begun,
   behind,
   ended,
   facts,
@@ -13,13 +14,12 @@ import {
   knownAfter,
   outdated,
   planned,
+  type RollingRow,
   rolling,
   running,
+  type Short,
   silentHost,
   unknown,
-  type Begun,
-  type RollingRow,
-  type Short,
 } from './rolling-scene.ts';
 
 const [db1, db2, db3] = [primary(), replica('db-2'), replica('db-3')];

@@ -1,17 +1,17 @@
 /** Changed settings on their way to servers: who is next, and what is in the way. */
 import { describe, expect, it, test } from 'vitest';
-import { found, recorded, silent, told, trio, well } from './condition-scene.ts';
 import { coming } from './cluster-scene.ts';
+import { found, recorded, silent, told, trio, well } from './condition-scene.ts';
 import { primary, record, replica } from './durability-scene.ts';
 import {
   behind,
   outdated,
   planned,
+  type RollingRow,
   rolling,
   rollingOf,
-  unchecked,
-  type RollingRow,
   type Short,
+  unchecked,
 } from './rolling-scene.ts';
 
 const [db1, db2, db3] = [primary(), replica('db-2'), replica('db-3')];

@@ -1,8 +1,8 @@
 /** What the status of a cluster says beside its conditions: how many servers there are, where it is reached, since when. */
 import { describe, expect, test } from 'vitest';
 import { timestamp } from '../../../../controller/base/clock.ts';
-import { found, silent, statusIn, trio, unopened, well } from './condition-scene.ts';
 import { coming } from './cluster-scene.ts';
+import { found, silent, statusIn, trio, unopened, well } from './condition-scene.ts';
 import { now, primary, replica } from './durability-scene.ts';
 
 const names = { writer: { dnsName: 'db.example.com' }, reader: { dnsName: 'db-ro.example.com' } };

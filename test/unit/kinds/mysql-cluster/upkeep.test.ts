@@ -1,8 +1,8 @@
 /** What is wrong with a replica, what mends it, and when it is time for another. */
 import { describe, expect, test } from 'vitest';
-import { ago, changed, failing, found, silent, told, trio, well } from './condition-scene.ts';
-import { coming } from './cluster-scene.ts';
 import { look } from '../../supervision/signs.ts';
+import { coming } from './cluster-scene.ts';
+import { ago, changed, failing, found, silent, told, trio, well } from './condition-scene.ts';
 import { member, now, primary, record, replica } from './durability-scene.ts';
 import { recordedSince, sinceOf, upkeepOf } from './upkeep-scene.ts';
 

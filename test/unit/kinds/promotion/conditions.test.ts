@@ -6,9 +6,9 @@ import {
   died,
   healthy,
   powerLost,
+  type Scene,
   slowTarget,
   unfenceable,
-  type Scene,
 } from './conditions-scene.ts';
 
 const completed = died(10);

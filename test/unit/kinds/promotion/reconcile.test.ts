@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { findCondition } from '../../../../controller/api/conditions.ts';
 import { finalizer, labels, type ObjectMeta } from '../../../../controller/api/meta.ts';
 import {
-  mySQLClusterKind,
   type MySQLCluster,
   type MySQLClusterStatus,
+  mySQLClusterKind,
 } from '../../../../controller/api/mysql-cluster.ts';
-import { promotionKind, type Promotion } from '../../../../controller/api/promotion.ts';
+import { type Promotion, promotionKind } from '../../../../controller/api/promotion.ts';
 import { createLogger } from '../../../../controller/base/log.ts';
 import { createPromotionController } from '../../../../controller/kinds/promotion/reconcile.ts';
 import type { Finding } from '../../../../controller/supervision/port.ts';

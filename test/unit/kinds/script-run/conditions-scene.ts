@@ -1,9 +1,9 @@
 /** A ScriptRun that is under way, as decisions see it, and one that asks to begin, on a site of fakes. */
 import type { Condition } from '../../../../controller/api/conditions.ts';
 import { scriptKind } from '../../../../controller/api/script.ts';
-import { scriptRunKind, type ScriptRun } from '../../../../controller/api/script-run.ts';
-import { decide } from '../../../../controller/kinds/script-run/decide/index.ts';
+import { type ScriptRun, scriptRunKind } from '../../../../controller/api/script-run.ts';
 import type { TargetFacts } from '../../../../controller/kinds/script-run/decide/facts.ts';
+import { decide } from '../../../../controller/kinds/script-run/decide/index.ts';
 import type { Result } from '../../../../controller/kinds/script-run/decide/record.ts';
 import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';
 import { statusOf } from '../../../../controller/kinds/script-run/status.ts';

@@ -2,7 +2,7 @@
 import { labels } from '../../../../controller/api/meta.ts';
 import { scriptRunKind } from '../../../../controller/api/script-run.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
-import { namespace, words, type Site } from '../../../builders/site.ts';
+import { namespace, type Site, words } from '../../../builders/site.ts';
 import { testConditions } from '../condition-tables.ts';
 import {
   conditionsOf,
@@ -12,8 +12,8 @@ import {
   lost,
   queued,
   running,
-  untrusted,
   type Scene,
+  untrusted,
 } from './conditions-scene.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map((name) => running(name)) as [Result, Result, Result];

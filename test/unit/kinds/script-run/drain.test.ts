@@ -3,12 +3,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { isOutOfService, operationAnnotation } from '../../../../controller/api/drain.ts';
 import { loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
 import { annotations } from '../../../../controller/api/meta.ts';
-import { scriptRunKind, type ScriptRun } from '../../../../controller/api/script-run.ts';
-import { serverArrayKind } from '../../../../controller/api/server-array.ts';
+import { type ScriptRun, scriptRunKind } from '../../../../controller/api/script-run.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
+import { serverArrayKind } from '../../../../controller/api/server-array.ts';
 import { armFailpoint, noFailpoints } from '../../../../controller/base/failpoints.ts';
-import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';
+import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { aRevision, aScript, namespace, Site, words } from '../../../builders/site.ts';
 
 const names = ['app-c', 'app-a', 'app-b'];

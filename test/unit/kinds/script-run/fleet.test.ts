@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { secrets } from '../../../../controller/api/resource.ts';
 import { scriptKind } from '../../../../controller/api/script.ts';
-import { scriptRunKind, type ScriptRun } from '../../../../controller/api/script-run.ts';
+import { type ScriptRun, scriptRunKind } from '../../../../controller/api/script-run.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';
 import { aRevision, aScript, condition, namespace, Site, words } from '../../../builders/site.ts';

@@ -1,9 +1,9 @@
 /** A run on one server: steps, retries, hosts in trouble, and a controller that crashes at each failpoint. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { scriptRunKind, type ScriptRun } from '../../../../controller/api/script-run.ts';
-import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';
+import { type ScriptRun, scriptRunKind } from '../../../../controller/api/script-run.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { armFailpoint } from '../../../../controller/base/failpoints.ts';
+import { createScriptRunController } from '../../../../controller/kinds/script-run/reconcile.ts';
 import { aRevision, aScript, namespace, Site, words } from '../../../builders/site.ts';
 
 const key = { namespace, name: 'run' };

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { configMaps } from '../../../../controller/api/resource.ts';
-import { scriptKind, type Script } from '../../../../controller/api/script.ts';
+import { type Script, scriptKind } from '../../../../controller/api/script.ts';
 import { serverTemplateKind } from '../../../../controller/api/server-template.ts';
-import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { createScriptController } from '../../../../controller/kinds/script/reconcile.ts';
+import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { namespace, Site, words } from '../../../builders/site.ts';
 
 const key = { namespace, name: 'deploy' };

@@ -1,9 +1,9 @@
 /** A ServerArray of two well servers, as its decision sees it, with the changes that a situation needs. */
 import { finalizer, type ObjectMeta } from '../../../../controller/api/meta.ts';
 import {
-  serverArrayKind,
   type ServerArray,
   type ServerArrayStatus,
+  serverArrayKind,
 } from '../../../../controller/api/server-array.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { decide } from '../../../../controller/kinds/server-array/decide/index.ts';

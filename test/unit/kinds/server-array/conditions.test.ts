@@ -1,6 +1,7 @@
 /** What a ServerArray says of itself: how it is, whether it serves, and what holds its scaling back. */
-import { testConditions, type Rows } from '../condition-tables.ts';
+
 import { annotations } from '../../../../controller/api/meta.ts';
+import { type Rows, testConditions } from '../condition-tables.ts';
 import {
   ago,
   conditionsOf,
@@ -9,10 +10,10 @@ import {
   member,
   now,
   old,
+  type Scene,
   updating,
   voting,
   well,
-  type Scene,
 } from './conditions-scene.ts';
 import { scalingActiveRows, scalingLimitedRows } from './scaling-rows.ts';
 

@@ -1,14 +1,14 @@
 /** When new servers count as worse than old ones, in numbers, and what is counted until then. */
 import { describe, expect, test } from 'vitest';
-import type { Answers } from '../../../../controller/load-reports/load-reports.ts';
 import {
   beginWatch,
   countAnswers,
-  watchPeriod,
   describeWorse,
+  watchPeriod,
 } from '../../../../controller/kinds/server-array/decide/error-watch.ts';
 import type { Member } from '../../../../controller/kinds/server-array/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/server-array/decide/plan.ts';
+import type { Answers } from '../../../../controller/load-reports/load-reports.ts';
 
 const rules = { maxExtraPercent: '1', minRequests: 100 };
 

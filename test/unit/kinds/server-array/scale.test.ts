@@ -1,6 +1,6 @@
 /** The wanted number by example: votes that wait for hosts, and somebody else who writes the number too. */
 import { describe, expect, test } from 'vitest';
-import { serverArrayKind, type ServerArrayStatus } from '../../../../controller/api/server-array.ts';
+import { type ServerArrayStatus, serverArrayKind } from '../../../../controller/api/server-array.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import type { Observed, VotingServer } from '../../../../controller/kinds/server-array/decide/plan.ts';
 import { decideScale } from '../../../../controller/kinds/server-array/decide/scale.ts';

@@ -1,6 +1,6 @@
 /** Situations of a ServerArray, and what it says of its scaling: whether votes move it, and what holds it back. */
 import type { Rows } from '../condition-tables.ts';
-import { ago, inStates, load, voter, voting, type Scene } from './conditions-scene.ts';
+import { ago, inStates, load, type Scene, voter, voting } from './conditions-scene.ts';
 
 const measure = {
   name: 'queue',

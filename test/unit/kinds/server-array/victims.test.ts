@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  type Candidate,
   chooseVictims,
   chooseZone,
-  type Candidate,
 } from '../../../../controller/kinds/server-array/decide/victims.ts';
 
 const plain: Candidate = {

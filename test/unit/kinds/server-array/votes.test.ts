@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  decideBallot,
   type Ballot,
+  decideBallot,
   type Voter,
 } from '../../../../controller/kinds/server-array/decide/votes.ts';
 

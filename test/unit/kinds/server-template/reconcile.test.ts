@@ -2,11 +2,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { controllerRevisions } from '../../../../controller/api/resource.ts';
 import { scriptKind } from '../../../../controller/api/script.ts';
-import { serverTemplateKind, type ServerTemplate } from '../../../../controller/api/server-template.ts';
+import { type ServerTemplate, serverTemplateKind } from '../../../../controller/api/server-template.ts';
 import { templateRevision } from '../../../../controller/api/template-revision.ts';
-import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { createScriptController } from '../../../../controller/kinds/script/reconcile.ts';
 import { createServerTemplateController } from '../../../../controller/kinds/server-template/reconcile.ts';
+import type { KindController } from '../../../../controller/kube/reconciler.ts';
 import { namespace, Site, words } from '../../../builders/site.ts';
 
 const key = { namespace, name: 'app' };

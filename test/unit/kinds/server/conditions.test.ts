@@ -1,6 +1,6 @@
 /** What a Server says of itself, in every condition and for every reason. */
 import { aServer, at } from '../../../builders/server.ts';
-import { testConditions, type Rows } from '../condition-tables.ts';
+import { type Rows, testConditions } from '../condition-tables.ts';
 import {
   bootStep,
   conditionsOf,
@@ -8,10 +8,10 @@ import {
   failedBoot,
   next,
   refused,
+  type Scene,
   serving,
   unready,
   withInputs,
-  type Scene,
 } from './conditions-scene.ts';
 import { bootedRows, healthyRows, instanceRunningRows, sshReachableRows } from './machine-rows.ts';
 import { readyRows } from './ready-rows.ts';

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { annotations } from '../../../../controller/api/meta.ts';
 import { decide } from '../../../../controller/kinds/server/decide/index.ts';
-import { testPlans, type Row } from '../../../builders/server-plans.ts';
 import { aRun, aServer, at, finished } from '../../../builders/server.ts';
+import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
 const booting: readonly Row[] = [
   [

@@ -1,6 +1,7 @@
 /** Leaving: nothing stays behind, and nothing is skipped. */
-import { testPlans, type Row } from '../../../builders/server-plans.ts';
+
 import { aRun, aServer, at, finished } from '../../../builders/server.ts';
+import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
 const leaving: readonly Row[] = [
   ['deleted, protected', aServer().deleting().spec({ deletionProtection: true }), { ready: 'Blocked' }],

@@ -1,8 +1,8 @@
 /** From wanting a machine to having one. */
 import { expect, test } from 'vitest';
 import { decide } from '../../../../controller/kinds/server/decide/index.ts';
-import { testPlans, type Row } from '../../../builders/server-plans.ts';
 import { aServer, at, instanceID } from '../../../builders/server.ts';
+import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
 const unready = { ready: false, message: 'Deployment/shop does not exist. Create it.' } as const;
 const failed = {

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../../../controller/kinds/server/decide/index.ts';
 import type { HealthFacts } from '../../../../controller/kinds/server/decide/plan.ts';
-import { testPlans, type Row } from '../../../builders/server-plans.ts';
 import { aServer, at } from '../../../builders/server.ts';
+import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
 function health(result: HealthFacts['result'], failures = 0): HealthFacts {
   return { result, failures, message: 'HTTP 200 from :80/', nextCheck: 10_000 };

@@ -11,11 +11,11 @@ import {
   health,
   next,
   refused,
+  type Scene,
   serving,
   silentCloud,
   unready,
   unseen,
-  type Scene,
 } from './conditions-scene.ts';
 
 const who = 'web [i-0c0ffee0]';

@@ -10,10 +10,10 @@ import {
   failedBoot,
   gone,
   refused,
+  type Scene,
   serving,
   silentCloud,
   unready,
-  type Scene,
 } from './conditions-scene.ts';
 
 const who = 'web [i-0c0ffee0]';

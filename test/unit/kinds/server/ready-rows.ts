@@ -1,7 +1,7 @@
 /** Situations of a Server, and what its Ready then is: the summary that people and owners act on. */
 import { aRun, aServer, at } from '../../../builders/server.ts';
 import type { Rows } from '../condition-tables.ts';
-import { checked, failedBoot, gone, health, next, serving, unseen, type Scene } from './conditions-scene.ts';
+import { checked, failedBoot, gone, health, next, type Scene, serving, unseen } from './conditions-scene.ts';
 import { beforeMachineRows, onTheWayRows } from './ready-before-rows.ts';
 
 const who = 'web [i-0c0ffee0]';

@@ -1,7 +1,7 @@
 /** Who is looked at when something else changes. */
 import { expect, test } from 'vitest';
-import type { AnyObject } from '../../../../controller/api/meta.ts';
 import { siteDeploymentKind } from '../../../../controller/api/deployment.ts';
+import type { AnyObject } from '../../../../controller/api/meta.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { wakeByInstance } from '../../../../controller/kinds/server/instances.ts';
 import {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Region, Subnet } from '../../../../lab/world/model.ts';
 import type { LaunchOrder } from '../../../../lab/world/launches.ts';
+import type { Region, Subnet } from '../../../../lab/world/model.ts';
 import { labRegion } from '../../../../lab/world/region.ts';
 import { World } from '../../../../lab/world/world.ts';
 

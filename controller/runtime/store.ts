@@ -71,7 +71,9 @@ export class Store {
     // A list older than what we have seen means the server's storage was restored: then only the list counts.
     const isRewound = compareVersions(version, this.#progress.get(scope) ?? '') < 0;
     this.#progress.set(scope, version);
-    const taken = items.filter((item) => (isRewound ? this.#put(item, 'list') : this.#putNewer(item, 'list')));
+    const taken = items.filter((item) =>
+      isRewound ? this.#put(item, 'list') : this.#putNewer(item, 'list'),
+    );
     const listed = new Set(items.map((item) => keyText(keyOf(item))));
     const unlisted = [...this.#objects].filter(([text, { metadata }]) => {
       const inScope = scope === '' || metadata.namespace === scope;

@@ -20,7 +20,7 @@ export interface Node {
 /** Finds the Database of a node; it keeps sessions open between calls. */
 export interface Databases {
   of(node: Node): Database;
-  /** Another pair of eyes: any host of ours, with or without a database. */
+  /** Any host of ours, with or without a database, that is asked whether it reaches one. */
   witness(host: Host): Witness;
 }
 

@@ -1,4 +1,4 @@
-/** Another pair of eyes: what a host of ours sees of a database elsewhere. */
+/** Asks a host of ours what it sees of a database elsewhere. */
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';

@@ -109,7 +109,7 @@ export function stampOf(run: Run): Stamp {
 
 /**
  * How long servers have had to answer in a step. A controller that has just come back gives them the whole time again: what
- * the one before it heard, it has not heard. It counts from its own first opinion of the primary.
+ * the one before it heard, it has not heard. It counts from its own first finding about the primary.
  */
 export function waitedFor({ ports, journal, order }: Run, step: StepName): Millis {
   const own = order.finding === undefined ? 0 : ports.clock.now() - order.finding.since;

@@ -30,7 +30,7 @@ export interface KindController {
   readonly rest?: Millis;
   /** Other resources whose changes wake objects of this kind. */
   readonly watches: readonly Watch[];
-  /** Throws AppError; its retry verdict decides when the key comes back. */
+  /** Throws AppError; its `retry` decides when the key comes back. */
   reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult>;
 }
 

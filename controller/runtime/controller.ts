@@ -35,7 +35,7 @@ interface Answer {
   readonly message: string;
 }
 
-/** What follows from the verdict of an AppError. */
+/** What follows from an AppError, by how it is to be retried. */
 const verdicts: Readonly<Record<Retry, Answer>> = {
   soon: {
     outcome: { type: 'failed', backoff: shortBackoff },
@@ -123,7 +123,7 @@ export class Controller {
     }
   }
 
-  /** The verdict on a failed pass: when the key comes back, and who hears of it. */
+  /** What follows from a failed pass: when the key comes back, and who hears of it. */
   #judge(error: unknown, log: Logger, key: string): Outcome {
     if (!(error instanceof AppError)) {
       if (!(error instanceof DeadlineExceeded)) this.#options.metrics.panics.inc(this.#labels);

@@ -210,7 +210,7 @@ export class Monitor {
       ...(this.#lastWriteTime !== undefined && { lastWriteTime: this.#lastWriteTime }),
     };
     if (!isNew) return;
-    log.info({ cluster: name, verdict, evidence }, 'thought otherwise of a primary');
+    log.info({ cluster: name, verdict, evidence }, 'changed the verdict on a primary');
     metrics.found(this.#cluster, verdict);
     onChange(uid);
   }

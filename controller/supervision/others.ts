@@ -1,4 +1,4 @@
-/** The eyes besides our own: replicas, whose receivers hear the primary, and witnesses, who may be asked to try. */
+/** Who else looks at a primary: replicas, whose receivers hear it, and witnesses, who may be asked to try. */
 import type { Clock, Millis } from '../base/clock.ts';
 import type { Look, Member, Witness } from '../database/port.ts';
 import { Probe } from './probe.ts';

@@ -7,7 +7,7 @@ import type { Look, Member, Witness } from '../database/port.ts';
  * | verdict         | meaning                                                            | failover |
  * | --------------- | ------------------------------------------------------------------ | -------- |
  * | Healthy         | the primary answers and a write was good                           | no       |
- * | Suspected       | it looks dead, not yet long enough or not to enough eyes           | no       |
+ * | Suspected       | it looks dead, not yet long enough or not to enough observers      | no       |
  * | DeadByState     | EC2 says that its machine is stopped, terminated or on the way     | yes      |
  * | DeadProcess     | its host answers and says that the process is gone                 | yes      |
  * | DeadHost        | neither we nor any replica nor most witnesses hear it              | yes      |
@@ -44,7 +44,7 @@ export interface Finding {
   readonly looks: ReadonlyMap<string, { readonly at: Instant; readonly look: Look }>;
 }
 
-/** What to keep an eye on; the cluster's reconciler hands in a new one with every pass. */
+/** What to watch; the cluster's reconciler hands in a new one with every pass. */
 export interface Supervised {
   /** Uid of the MySQLCluster. */
   readonly uid: string;

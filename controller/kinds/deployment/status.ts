@@ -12,7 +12,7 @@ export function statusOf(
 ): SiteDeploymentStatus {
   const generation = deployment.metadata.generation ?? 0;
   const stamp = { generation, at: timestamp(now) };
-  const verdicts: UnstampedCondition[] = [
+  const unstamped: UnstampedCondition[] = [
     { type: 'Ready', status: isGood(ready.reason) ? 'True' : 'False', ...ready },
     { type: 'InputsResolved', status: inputs.reason === 'Resolved' ? 'True' : 'False', ...inputs },
     ...kstatusConditions(ready),
@@ -23,7 +23,7 @@ export function statusOf(
     url: urlOf(balancers),
     observedGeneration: generation,
     lastHandledReconcileAt: deployment.metadata.annotations?.[annotations.reconcileAt],
-    conditions: stampConditions(deployment.status?.conditions, verdicts, stamp),
+    conditions: stampConditions(deployment.status?.conditions, unstamped, stamp),
   };
 }
 

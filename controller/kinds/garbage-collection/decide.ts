@@ -33,7 +33,7 @@ export interface Plan {
   readonly surge: boolean;
 }
 
-/** A machine younger than this may still be on its way into the books. */
+/** A machine younger than this may still be on its way into a status. */
 const minimumAge: Millis = 5 * 60_000;
 /** Between the first and the last sweep that saw it without an owner. */
 const suspicion: Millis = 60_000;

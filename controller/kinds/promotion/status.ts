@@ -31,13 +31,13 @@ export function refusedStatus(
 function stampStatus(
   { metadata, status }: Promotion,
   now: Instant,
-  verdicts: readonly UnstampedCondition[],
+  unstamped: readonly UnstampedCondition[],
 ): PromotionStatus {
   const generation = metadata.generation ?? 1;
   const stamp = { generation, at: timestamp(now) };
   return {
     ...status,
     observedGeneration: generation,
-    conditions: stampConditions(status?.conditions, verdicts, stamp),
+    conditions: stampConditions(status?.conditions, unstamped, stamp),
   };
 }

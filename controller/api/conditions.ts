@@ -83,6 +83,7 @@ export function stampConditions(
   });
 }
 
+/** The condition of this type; undefined when the object has none, or no status yet. */
 export function findCondition(
   status: { readonly conditions?: readonly Condition[] | undefined } | undefined,
   type: string,

@@ -70,6 +70,10 @@ export type ErrorCode = keyof typeof errorCodes;
 /** Details for logs and messages; never secret values. */
 export type ErrorFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/**
+ * `code` decides whether to try again, `message` is for people, `fields` go into the log. Bugs are other
+ * Errors.
+ */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly fields: ErrorFields;

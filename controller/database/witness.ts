@@ -14,6 +14,7 @@ const allowance: Millis = 3_000;
  */
 const look = `exec 3<> "/dev/tcp/$1/${databasePort}" && [ -n "$(head -c 1 <&3 | od -An -tx1)" ] && echo yes`;
 
+/** Needs bash and coreutils on the host, nothing of ours. */
 export class SshWitness implements Witness {
   readonly #remote: Remote;
   readonly #host: Host;

@@ -3,6 +3,7 @@ import { apiVersion } from '../api/meta.ts';
 import type { DurabilityRecord, MySQLCluster } from '../api/mysql-cluster.ts';
 import { ackersAmong, surelyRequired } from './proof.ts';
 
+/** What a person is told who has to decide about loss. */
 export interface LossFacts {
   readonly cluster: MySQLCluster;
   readonly durability: DurabilityRecord;

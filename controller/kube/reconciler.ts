@@ -20,6 +20,7 @@ export interface ReconcileResult {
   readonly after?: Millis;
 }
 
+/** A kind with everything the runtime needs to run it. */
 export interface KindController {
   /** The controller's name in logs and metrics, kebab-case. */
   readonly name: string;
@@ -34,6 +35,7 @@ export interface KindController {
   reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult>;
 }
 
+/** Another resource whose changes are news for this kind. */
 export interface Watch {
   readonly resource: Resource;
   /** Which keys of the watching kind to wake for `object`. Must not throw. */

@@ -50,6 +50,7 @@ const verdicts: Readonly<Record<Retry, Answer>> = {
   never: { outcome: { type: 'stuck' }, level: 'error', message: 'reconcile failed; waiting for a change' },
 };
 
+/** A pass that throws, or takes longer than its deadline, ends alone: the key comes back by the error's code. */
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #log: Logger;

@@ -6,6 +6,7 @@ import { countObservers, type ObserverCount } from './observers.ts';
 import type { Verdict } from './port.ts';
 import { isStall, missLimit, type PrimarySigns, type Signs, type Silence, type Unwritten } from './signs.ts';
 
+/** A verdict and who saw what. */
 export interface Classification {
   readonly verdict: Verdict;
   /** Who saw what; ends without a full stop. */
@@ -25,6 +26,7 @@ const talks: readonly ErrorCode[] = [
   'invariant',
 ];
 
+/** What the signs amount to now; it remembers nothing. */
 export function classify(signs: Signs): Classification {
   const { primary } = signs;
   return (

@@ -34,6 +34,7 @@ const lookLimit: Millis = 1_000;
 const beatLimit: Millis = 2_000;
 const inspectLimit: Millis = 2_000;
 
+/** Runs from its making until `stop`; asks nobody while `mayAct` is false. */
 export class Monitor {
   readonly #options: MonitorOptions;
   readonly #stopping = new AbortController();

@@ -32,6 +32,7 @@ export type Verdict =
 /** The primary's heartbeat row is written this often: how closely the last good write is known. */
 export const beatPeriod: Millis = 500;
 
+/** What is known of a primary, as of the last probe. */
 export interface Finding {
   readonly verdict: Verdict;
   /** Since when the verdict holds without a break. */
@@ -63,6 +64,7 @@ export interface Supervised {
   machineState(instanceID: string): MachineState | undefined;
 }
 
+/** Finds only; it never acts on what it finds. */
 export interface Supervision {
   /** Starts or goes on probing, with these members from now on. */
   watch(cluster: Supervised): void;

@@ -28,6 +28,7 @@ interface Ports extends CloudAccountPorts, ObservePorts {}
 /** Often enough for the number of servers; the probe itself keeps its own, slower time. */
 const lookPeriod = 20_000;
 
+/** Probes are remembered in memory: one controller per process. */
 export function createCloudAccountController(ports: CloudAccountPorts): KindController {
   const own: Ports = { ...ports, probes: new Probes() };
   return {

@@ -6,6 +6,7 @@ import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Observed, Plan } from './decide.ts';
 
+/** The whole status; the count of servers stays as it was while the machines cannot be listed. */
 export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
   const { account, now, probe, loginKey, servers } = observed;
   const { ready, credentials, permissions, capacity } = plan;

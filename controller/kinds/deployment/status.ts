@@ -6,6 +6,7 @@ import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Observed, Plan } from './decide.ts';
 
+/** The whole status; `url` is that of the oldest load balancer that serves. */
 export function statusOf(
   { deployment, balancers, now }: Observed,
   { ready, inputs, counts }: Plan,

@@ -41,6 +41,7 @@ const suspicion: Millis = 60_000;
 const quarantine: Millis = 60 * 60_000;
 const window: Millis = 10 * 60_000;
 
+/** `actions` is empty while there are too many orphans; pass `suspects` on to the next look. */
 export function decide(observed: Observed): Plan {
   const { now, sweptAt, machines, owned } = observed;
   const ownerless = machines.filter(

@@ -4,6 +4,7 @@ import type { Promotion, PromotionStatus } from '../../api/promotion.ts';
 import { type Instant, timestamp } from '../../base/clock.ts';
 import type { Judgement } from './decide.ts';
 
+/** It waits its turn; `message` says for what. */
 export function queuedStatus(
   promotion: Promotion,
   { message }: Extract<Judgement, { readonly is: 'Queued' }>,
@@ -16,6 +17,7 @@ export function queuedStatus(
   ]);
 }
 
+/** Final: the Promotion never runs. */
 export function refusedStatus(
   promotion: Promotion,
   { reason, message }: Extract<Judgement, { readonly is: 'Refused' }>,

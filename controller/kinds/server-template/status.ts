@@ -15,6 +15,7 @@ export interface Outcome {
   readonly problem: Problem | undefined;
 }
 
+/** The whole status; `outcome` says what stays while the template is broken. */
 export function statusOf(observed: Observed, outcome: Outcome): ServerTemplateStatus {
   const { template, servers, now } = observed;
   const { revision, imageID, problem } = outcome;

@@ -24,6 +24,7 @@ const lastPoll: Millis = 2_000;
 /** Looks at the cache only. */
 const drainPoll: Millis = 500;
 
+/** One move per server of the run, in the order of the results; `nothing` where there is nothing to do. */
 export function decide(observed: Observed): Plan {
   const { now, run, targets } = observed;
   const stop = stopOf(observed);

@@ -13,6 +13,7 @@ import { booted, sshReachable, working } from './summaries.ts';
 /** The connection of a machine whose pinned key was shown. */
 export const verified = sshReachable.yes('HostKeyVerified', 'Host key matches the attested fingerprint.');
 
+/** For machines whose host keys are pinned, until they are operational or stranded. */
 export function decideBoot(observed: Observed): Plan {
   const { status, shell, revision } = observed;
   if (status.bootRunRef?.uid !== undefined) return awaitBootRun(observed, status.bootRunRef.name);

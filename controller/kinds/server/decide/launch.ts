@@ -12,6 +12,7 @@ import { instanceRunning, settled, stalled, working } from './summaries.ts';
 
 type ReadyBasis = Basis & { readonly ready: true };
 
+/** For Servers without a machine. A request that is open is never replaced before it has an answer. */
 export function decideLaunch(observed: Observed): Plan {
   const { status, batch } = observed;
   const request = openRequest(status);

@@ -10,6 +10,7 @@ import { sshReachable, working } from './summaries.ts';
 const attestationDue: Millis = 5 * 60_000;
 const recheck: Millis = 2_000;
 
+/** For machines without pinned keys; nothing connects to them. */
 export function decideTrust(observed: Observed): Plan {
   const { attestation, status, now } = observed;
   switch (attestation?.state) {

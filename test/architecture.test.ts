@@ -253,6 +253,56 @@ test('every folder has a door plate', () => {
   expect(missing).toEqual([]);
 });
 
+/** In every kind's room: see controller/kinds/README.md. */
+const usualFiles = new Set([
+  'reconcile.ts',
+  'observe.ts',
+  'decide.ts',
+  'observed.ts',
+  'act.ts',
+  'status.ts',
+  'metrics.ts',
+  'wakes.ts',
+  'announce.ts',
+]);
+
+test('a door plate names what is in the room, and nothing else', () => {
+  const folders = new Set([...controller, ...lab].map(({ path: file }) => path.dirname(file)));
+  const known = [...new Set(sources.map(({ path: file }) => `/${file}`))];
+  const found = [...folders].flatMap((folder) => {
+    const files = readdirSync(path.join(root, folder));
+    if (!files.includes('README.md')) return [];
+    const words = codeWords(readFileSync(path.join(root, folder, 'README.md'), 'utf8'));
+    const isUsual = (name: string) => /^controller\/kinds\/[^/]+$/.test(folder) && usualFiles.has(name);
+    const isNamed = (name: string) => words.some((word) => `${word}.ts` === name || matches(word, name));
+    const isThere = (word: string) =>
+      word.includes('/')
+        ? known.some((file) => file.endsWith(path.join('/', word.replace(/^(\.\.\/)+/, ''))))
+        : known.some((file) => file.startsWith(`/${folder}/`) && matches(word, path.basename(file)));
+    return [
+      ...files
+        .filter((name) => isTypeScript(name) && !isUsual(name) && !isNamed(name))
+        .map((name) => `${folder}: ${name} is not named`),
+      ...words
+        .filter((word) => isTypeScript(word) && !/[<>]|\/.*\*/.test(word) && !isThere(word))
+        .map((word) => `${folder}: there is no ${word}`),
+    ];
+  });
+  expect(found).toEqual([]);
+});
+
+/** Words of a README that are set as code, where the names of files are. */
+function codeWords(text: string): string[] {
+  const spans = [...text.matchAll(/^```[^]*?^```|`([^`\n]+)`/gm)].map(([span]) => span);
+  return spans.flatMap((span) => span.match(/[\w./*<>-]+/g) ?? []);
+}
+
+/** `observe*.ts` names `observe-jobs.ts`. */
+function matches(word: string, name: string): boolean {
+  const [start, end] = word.split('*');
+  return end === undefined ? word === name : name.startsWith(start!) && name.endsWith(end);
+}
+
 /** Below test/unit the folders mirror the code, whose own READMEs speak for them. */
 function foldersWithoutReadme(folder: string): string[] {
   if (folder === 'test/unit') return [];

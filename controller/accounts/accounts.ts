@@ -36,6 +36,7 @@ export function ownKeySecret(account: CloudAccount, namespace: string): ObjectKe
   return { namespace, name: `ridgeline-ssh-${account.metadata.name}` };
 }
 
+/** Secrets are kept for 30 s and subnets for 5 minutes; a missing or wrong Secret rejects with an AppError. */
 export class KubeAccounts implements Accounts {
   readonly #ports: AccountsPorts;
   readonly #secrets = new Map<string, Kept<SecretData>>();

@@ -14,6 +14,7 @@ export interface Accounts {
   target(account: CloudAccount): Promise<CloudTarget>;
 }
 
+/** What an account opens: its calls, and the view of its machines, which other accounts may share. */
 export interface OpenAccount {
   readonly cloud: Cloud;
   readonly view: MachineView;

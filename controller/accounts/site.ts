@@ -10,6 +10,7 @@ export interface SiteMember {
   readonly spec: { readonly deploymentRef: { readonly name: string }; readonly suspend?: boolean };
 }
 
+/** What an object belongs to, as far as it exists. */
 export interface Site {
   /** Undefined is what does not exist. */
   readonly deployment: SiteDeployment | undefined;

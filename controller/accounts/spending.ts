@@ -4,6 +4,7 @@ import type { LaunchBatch } from '../api/launch-batch.ts';
 import type { Instant, Millis } from '../base/clock.ts';
 import type { Machine } from '../cloud/port.ts';
 
+/** What the count against `maxServers` rests on. */
 export interface SpendingFacts {
   readonly now: Instant;
   /** The account's machines, as last seen. */

@@ -64,25 +64,26 @@ export function saying<K extends ReasonedKind, Type extends ConditionTypeOf<K>>(
 const messageLimit = 1024;
 
 /**
- * The full new list of conditions: `verdicts` replace what was there, keeping `lastTransitionTime` where the
- * status did not change. Types absent from `verdicts` are dropped, so pass every condition of the kind at once.
+ * The full new list of conditions: `unstamped` replace what was there, keeping `lastTransitionTime` where the
+ * status did not change. Types absent from `unstamped` are dropped, so pass every condition of the kind at once.
  */
 export function stampConditions(
   previous: readonly Condition[] | undefined,
-  verdicts: readonly UnstampedCondition[],
+  unstamped: readonly UnstampedCondition[],
   stamp: { readonly generation: number; readonly at: string },
 ): Condition[] {
-  return verdicts.map((verdict) => {
-    const before = previous?.find((condition) => condition.type === verdict.type);
+  return unstamped.map((next) => {
+    const before = previous?.find((condition) => condition.type === next.type);
     return {
-      ...verdict,
-      message: clipMessage(verdict.message),
+      ...next,
+      message: clipMessage(next.message),
       observedGeneration: stamp.generation,
-      lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : stamp.at,
+      lastTransitionTime: before?.status === next.status ? before.lastTransitionTime : stamp.at,
     };
   });
 }
 
+/** The condition of this type; undefined when the object has none, or no status yet. */
 export function findCondition(
   status: { readonly conditions?: readonly Condition[] | undefined } | undefined,
   type: string,

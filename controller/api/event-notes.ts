@@ -1,5 +1,6 @@
 /** Events as decisions hand them on: what is to be told about an object once its status is written. Pure. */
 
+/** One event to be told; the object it is about is named by whoever tells it. */
 export interface EventNote {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;

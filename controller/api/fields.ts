@@ -55,6 +55,7 @@ export function ordered(lower: string, upper: string): Rule {
   };
 }
 
+/** At most `maxLength` characters; the API server checks `pattern`, so it must be RE2. */
 export function text(maxLength: number, pattern?: RegExp): z.ZodString {
   const schema = z.string().max(maxLength);
   return pattern === undefined ? schema : schema.regex(pattern);
@@ -70,6 +71,7 @@ export function objectName(): z.ZodString {
   return text(253, /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/).min(1);
 }
 
+/** Both bounds are allowed values. */
 export function integer(min: number, max: number): z.ZodInt {
   return z.int().min(min).max(max);
 }
@@ -137,10 +139,12 @@ export function keyRef() {
 
 export type KeyRef = z.output<ReturnType<typeof keyRef>>;
 
+/** Name of an S3 bucket. */
 export function bucket(): z.ZodString {
   return text(63, /^[a-z0-9][a-z0-9.-]+[a-z0-9]$/).min(3);
 }
 
+/** 64 lower-case hex digits. */
 export function sha256(): z.ZodString {
   return text(64, /^[a-f0-9]{64}$/);
 }

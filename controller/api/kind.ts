@@ -35,6 +35,7 @@ export type SpecOf<K> = K extends Kind<infer Spec, unknown> ? Spec : never;
 /** The status type of a kind. */
 export type StatusOf<K> = K extends Kind<infer _Spec, infer Status> ? Status : never;
 
+/** A declared kind: what reads and writes its objects, and what everything is generated from. */
 export interface Kind<Spec, Status> extends Resource<KubeObject<Spec, Status>> {
   readonly apiVersion: string;
   readonly options: KindOptions<z.ZodType, z.ZodType>;
@@ -47,6 +48,7 @@ export type Frozen<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
 
+/** The declaration of a kind, with the types of its spec and status; registers nothing (`index.ts` does). */
 export function defineKind<Spec extends z.ZodType, Status extends z.ZodType>(
   options: KindOptions<Spec, Status>,
 ): Kind<Frozen<z.output<Spec>>, Frozen<z.output<Status>>> {

@@ -118,6 +118,7 @@ export function keyText(key: ObjectKey): string {
   return key.namespace === undefined ? key.name : `${key.namespace}/${key.name}`;
 }
 
+/** Without a namespace for cluster-scoped objects. */
 export function keyOf(object: { readonly metadata: ObjectKey }): ObjectKey {
   const { namespace, name } = object.metadata;
   return namespace === undefined ? { name } : { namespace, name };

@@ -98,14 +98,17 @@ export function tags() {
   return mapBy(['name'], tag, 40);
 }
 
+/** Ids of subnets, at most 16, each once. */
 export function subnetIDs() {
   return setOf(text(32, /^subnet-[0-9a-z]+$/), 16);
 }
 
+/** Ids of security groups, at most 16, each once. */
 export function securityGroupIDs() {
   return setOf(text(32, /^sg-[0-9a-z]+$/), 16);
 }
 
+/** The switch that stops all changes; false by default. */
 export function suspend() {
   return z.boolean().default(false).describe('Stop all changes; observation, status and metrics go on.');
 }
@@ -154,22 +157,27 @@ export function instanceTypes() {
   return listOf(instanceType(), 10).min(1);
 }
 
+/** An EC2 instance type, such as `t3.small`. */
 export function instanceType() {
   return text(32, /^[a-z0-9-]+\.[a-z0-9-]+$/);
 }
 
+/** Id of an EC2 instance. */
 export function instanceID() {
   return text(32, /^i-[0-9a-f]+$/);
 }
 
+/** Id of a machine image. */
 export function imageID() {
   return text(32, /^ami-[0-9a-f]+$/);
 }
 
+/** An availability zone, such as `us-east-1a`. */
 export function zone() {
   return text(32, /^[a-z0-9-]+$/);
 }
 
+/** An IPv4 or IPv6 address; its form is only checked roughly. */
 export function address() {
   return text(45, /^[0-9a-f.:]+$/);
 }

@@ -14,16 +14,19 @@ export function requestOf({ metadata }: AnyObject): readonly unknown[] {
 /** Reasons of a Deployment that only say how its members are. */
 const aboutMembers: readonly string[] = ['AllMembersReady', 'MembersNotReady', 'MembersExist'];
 
+/** For `heeds`: equal values mean that whoever depends on the Deployment need not look again. */
 export function deploymentStanding(object: AnyObject): readonly unknown[] {
   const ready = findCondition((object as SiteDeployment).status, 'Ready');
   return [requestOf(object), wordsOf(ready, aboutMembers.includes(ready?.reason ?? ''))];
 }
 
+/** For `heeds`: the request, the newest revision and `Ready`. */
 export function templateStanding(object: AnyObject): readonly unknown[] {
   const { status } = object as ServerTemplate;
   return [requestOf(object), status?.revision, wordsOf(findCondition(status, 'Ready'))];
 }
 
+/** For `heeds`: the request, the login key and all conditions, but not how many servers are counted. */
 export function accountStanding(object: AnyObject): readonly unknown[] {
   const { conditions = [], sshPublicKey } = (object as CloudAccount).status ?? {};
   const words = conditions.map((condition) => wordsOf(condition, condition.type === 'CapacityAvailable'));

@@ -23,6 +23,7 @@ export interface Order {
   readonly onHandEdit: 'Overwrite' | 'Pause';
 }
 
+/** What the last pass on one HAProxy found and did. */
 export interface Report {
   /** When it was last seen; undefined when it never was. */
   readonly seenAt: Instant | undefined;
@@ -39,11 +40,13 @@ export interface Report {
   readonly done: readonly Done[];
 }
 
+/** Why a pass did not get as far as it should have. */
 export interface Trouble {
   readonly kind: 'rejected' | 'edited' | 'unreachable' | 'refused';
   readonly message: string;
 }
 
+/** A step that was taken, and for how long HAProxy reloaded; 0 = it did not. */
 export interface Done {
   readonly step: Step;
   readonly reloadMilliseconds: number;
@@ -82,6 +85,7 @@ const nothingYet: Report = {
   done: [],
 };
 
+/** Remembers a report per HAProxy until `forget`; two passes on one HAProxy never overlap. */
 export class ProxyFleet {
   readonly #proxies: Proxies;
   readonly #clock: Clock;

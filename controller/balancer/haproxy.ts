@@ -39,6 +39,7 @@ const checkPause: Millis = 25;
 /** HAProxy is silent when all is well; these say the same in words. */
 const goodAnswers = [/^$/, /^New server registered\.$/, /^no need to change/i];
 
+/** One Proxy per host and layout, with its channel kept open; another pinned key makes a new one. */
 export class HaproxyProxies implements Proxies {
   readonly #remote: Remote;
   readonly #clock: Clock;

@@ -1,5 +1,6 @@
 /** Where the two HAProxy instances of a host keep their files: the front end's and the local TCP proxy's. */
 
+/** Names and paths of one HAProxy service on a host; two of them never share any. */
 export interface Layout {
   /** systemd unit, without `.service`. */
   readonly unit: string;

@@ -55,6 +55,7 @@ cat "$flags" 2>/dev/null
 echo '--- file'
 [ ! -e "$config" ] || { sha256sum < "$config"; cat "$config"; }`;
 
+/** Parses what the command of this file printed; whatever is missing reads as absent. */
 export function readLook(text: string): Look {
   const at = text.indexOf('--- file\n');
   const [answers = '', flags = ''] = text.slice(0, at).split('--- flags\n');

@@ -64,6 +64,7 @@ const inheritedMaintenance = 0x02;
 const forcedDrain = 0x08;
 const inheritedDrain = 0x10;
 
+/** `show info`; numbers that are missing are NaN, `base` is absent when it is not our file. */
 export function parseInfo(text: string): ProcessInfo {
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -228,6 +229,7 @@ export interface FileFacts {
   readonly servers: ReadonlyMap<string, string>;
 }
 
+/** Our own file; without a seal it counts as not edited and has no `base`. */
 export function parseFile(text: string): FileFacts {
   const seal = /^# rl: base=([0-9a-f]+) servers=\d+ body=([0-9a-f]+)\n/m.exec(text);
   const servers = new Map<string, string>();

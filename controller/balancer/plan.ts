@@ -29,6 +29,7 @@ export type Step =
   /** Show or hide the maintenance page, in the file and in the process. */
   | { readonly do: 'maintain'; readonly on: boolean };
 
+/** What a plan is made from: what is wanted, and what was seen a moment ago. */
 export interface Situation extends Pick<Observation, 'file' | 'maintenance'> {
   readonly model: ProxyModel;
   /** Absent when HAProxy does not run. */
@@ -92,6 +93,7 @@ export interface Awaited {
   readonly ends: readonly string[];
 }
 
+/** What the plan waits for: servers whose check has to pass, and sessions that have to end. */
 export function awaitedIn({ model, running }: Situation): Awaited {
   const wanted = wantedServers(model);
   const drained = (running?.servers ?? []).filter(({ admin }) => admin === 'drain');

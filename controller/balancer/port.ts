@@ -11,6 +11,7 @@ export interface Proxies {
   of(host: Host, layout: Layout): Proxy;
 }
 
+/** What one look saw of a host's file and process. */
 export interface Observation {
   /** SHA-256 of the configuration file, hex; empty when there is no file. */
   readonly fileDigest: string;
@@ -35,6 +36,7 @@ export interface ProxyProcess extends ProcessInfo {
   readonly traffic: Traffic;
 }
 
+/** A file to put in place; refused when the one there is not the one that was expected. */
 export interface FileChange {
   readonly config: RenderedConfig;
   /** Digest the file must still have, else nothing is written. */

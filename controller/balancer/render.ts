@@ -4,6 +4,7 @@ import { digest } from '../base/digest.ts';
 import { safePathWord, safeWord } from './config-syntax.ts';
 import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './model.ts';
 
+/** A configuration file with the digests by which it is recognized, and the files beside it. */
 export interface RenderedConfig {
   readonly text: string;
   /**

@@ -13,6 +13,7 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
+/** Commands queue up, 5 s for each answer; after one failure all others fail, and a new one is needed. */
 export class RuntimeSocket {
   readonly #channel: Duplex;
   readonly #waiting: Waiting[] = [];

@@ -1,9 +1,9 @@
-/** The one error class and the one table of error codes; adapters translate into it, the runtime reads its verdict. */
+/** The one error class and the one table of error codes; adapters translate into it, the runtime reads how to retry. */
 
 /** What the runtime does with a failed reconcile: retry with backoff, retry soon, or wait for a change. */
 export type Retry = 'backoff' | 'soon' | 'never';
 
-/** Every code the controller can raise, with its retry verdict. Never reuse a code for another meaning. */
+/** Every code the controller can raise, and whether to try again. Never reuse a code for another meaning. */
 const errorCodes = {
   /** The object changed since it was read; read again. */
   'kube.conflict': 'soon',
@@ -70,6 +70,10 @@ export type ErrorCode = keyof typeof errorCodes;
 /** Details for logs and messages; never secret values. */
 export type ErrorFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/**
+ * `code` decides whether to try again, `message` is for people, `fields` go into the log. Bugs are other
+ * Errors.
+ */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly fields: ErrorFields;

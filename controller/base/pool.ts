@@ -1,5 +1,6 @@
 /** Bounded concurrency: at most so many pieces of work at once, in order of arrival. */
 
+/** `size` pieces of work at once; the others wait in the order in which they came. */
 export class Pool {
   #free: number;
   readonly #waiting: (() => void)[] = [];

@@ -2,6 +2,7 @@
 import type { Instant } from '../base/clock.ts';
 import { type Asker, allowance, breakerWindow, type Removal } from './limits.ts';
 
+/** One per process: whoever removes asks `allowance` first and notes what went. */
 export class Breaker {
   readonly #history: () => readonly Removal[];
   #ledger: readonly Removal[] | undefined;

@@ -25,6 +25,7 @@ interface Open<Item, Result> {
   touched: Millis;
 }
 
+/** For calls that take many items: each caller gets its own result, a rejection reaches all of them. */
 export class Batcher<Item, Result> {
   readonly #options: BatchOptions<Item, Result>;
   #open: Open<Item, Result> | undefined;

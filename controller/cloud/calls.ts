@@ -22,6 +22,7 @@ export interface CallContext {
 
 type Send<Result> = (options: { readonly abortSignal: AbortSignal }) => Promise<Result>;
 
+/** Calls of one service. Everything rejects with an AppError of a `cloud.*` or `objects.*` code. */
 export class Caller {
   readonly #service: string;
   readonly #context: CallContext;

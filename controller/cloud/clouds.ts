@@ -22,6 +22,7 @@ export interface CloudsOptions {
   readonly mayAct: () => boolean;
 }
 
+/** The least recently used Clouds are dropped when there are many; `close` ends the sweep worker. */
 export class AwsClouds implements Clouds {
   readonly #options: CloudsOptions;
   readonly #metrics;

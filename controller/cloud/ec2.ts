@@ -29,6 +29,7 @@ const smallPage = 100;
 /** Machines in one TerminateInstances call. */
 const terminateLimit = 500;
 
+/** Machines of one account and region that carry this installation's tag. */
 export class Ec2Machines implements Machines {
   readonly #client: EC2Client;
   readonly #calls: Caller;

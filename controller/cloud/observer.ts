@@ -25,6 +25,7 @@ export interface ObserverOptions {
   readonly onChange: (delta: Delta) => void;
 }
 
+/** Empty until `run` has swept once (`sweptAt`); goes on over failures, which it logs. */
 export class Observer implements MachineView {
   readonly #options: ObserverOptions;
   readonly #picture = new Picture();

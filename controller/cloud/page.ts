@@ -10,6 +10,7 @@ export interface PageQuery {
   readonly nextToken?: string | undefined;
 }
 
+/** One page of a sweep. */
 export interface Page {
   readonly machines: readonly Machine[];
   /** Absent on the last page. */

@@ -10,6 +10,7 @@ export interface Delta {
   readonly after: Machine | undefined;
 }
 
+/** For how many complete sweeps in a row a machine was not listed, and when the first of them began. */
 export interface Absence {
   readonly sweeps: number;
   readonly since: Instant | undefined;
@@ -30,6 +31,10 @@ const learnedFor: Millis = 300_000;
 /** How long absences are counted for machines that were seen once. */
 const absenceKept: Millis = 86_400_000;
 
+/**
+ * A machine leaves with the first complete sweep that lacks it, unless a launch answered with it in the last 5
+ * minutes.
+ */
 export class Picture {
   readonly #machines = new Map<string, Machine>();
   readonly #learnedAt = new Map<string, Instant>();

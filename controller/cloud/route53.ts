@@ -15,6 +15,7 @@ import type { CloudTarget, Dns, DnsRecord } from './port.ts';
 
 const types: readonly DnsRecord['type'][] = ['A', 'CNAME', 'TXT'];
 
+/** Changes are accepted, not in sync: `inSync` tells when name servers answer with them. */
 export class Route53Dns implements Dns {
   readonly #client: Route53Client;
   readonly #calls: Caller;

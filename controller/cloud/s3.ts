@@ -13,6 +13,7 @@ import { type CallContext, Caller } from './calls.ts';
 import { clientConfig } from './clients.ts';
 import type { CloudTarget, ObjectStore } from './port.ts';
 
+/** Objects are read and written whole, in memory. */
 export class S3Objects implements ObjectStore {
   readonly #client: S3Client;
   readonly #calls: Caller;

@@ -5,12 +5,14 @@ import { clientConfig } from './clients.ts';
 import { type Page, readPage } from './page.ts';
 import type { CloudTarget } from './port.ts';
 
+/** What the worker is asked; `id` comes back with the answer. */
 export interface PageRequest {
   readonly id: number;
   readonly target: CloudTarget;
   readonly nextToken: string | undefined;
 }
 
+/** Either a page or an error. */
 export interface PageReply {
   readonly id: number;
   readonly page?: Page;

@@ -16,6 +16,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** The worker starts with the first page and ends after a minute without one. */
 export class Sweeper {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();

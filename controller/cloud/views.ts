@@ -19,6 +19,7 @@ interface Running {
   readonly ended: Promise<void>;
 }
 
+/** Equal targets share one observer; `keep` or `close` end it. */
 export class ObservedViews implements MachineViews {
   readonly #options: ViewsOptions;
   readonly #running = new Map<string, Running>();

@@ -36,6 +36,7 @@ export interface ClusterAccess extends Site {
   machineState(instanceID: string): MachineState | undefined;
 }
 
+/** Reads the cache and Secrets, asks no host. What cannot be had is undefined in the answer, not an error. */
 export async function openClusterAccess(
   { cache, accounts, databases }: ClusterAccessPorts,
   cluster: MySQLCluster,

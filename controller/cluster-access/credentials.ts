@@ -7,6 +7,7 @@ import type { Instant, Millis } from '../base/clock.ts';
 import { hasCode } from '../base/errors.ts';
 import type { Kube } from '../kube/port.ts';
 
+/** Passwords of the accounts that belong to the cluster. */
 export interface Credentials {
   /** Password of the account `ridgeline`. */
   readonly admin: string;
@@ -17,6 +18,7 @@ export interface Credentials {
 /** A Secret that was changed is read again after this long; the accounts keep the passwords they were made with. */
 const kept: Millis = 60_000;
 
+/** Secrets are read again after a minute. */
 export class CredentialStore {
   readonly #kube: Kube;
   readonly #known = new Map<string, { readonly at: Instant; readonly value: Credentials }>();

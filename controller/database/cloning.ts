@@ -10,6 +10,7 @@ const copyPort = 4444;
 /** A large database over a slow disk; what hangs ends much sooner. */
 const timeoutSeconds = 24 * 3_600;
 
+/** The job of the donor: it serves one copy to one joiner. */
 export interface Donation extends Owner {
   /** Of the donor itself. */
   readonly privateAddress: string;
@@ -17,6 +18,7 @@ export interface Donation extends Owner {
   readonly joinerCertificate: string;
 }
 
+/** The job of the joiner: it fetches the copy from its donor. */
 export interface Copy extends Owner {
   readonly series: string;
   readonly donorAddress: string;

@@ -32,6 +32,9 @@ const purgedPause: Millis = 100;
 /** The one question about what is purged may hang as long as the commits it waits for. */
 const purgedLimit: Millis = 3_600_000;
 
+/**
+ * Sessions open with the first question and are kept; `disconnect` ends them, the next question opens new ones.
+ */
 export class SshDatabase implements Database {
   readonly #name: string;
   readonly #dialect: Dialect;

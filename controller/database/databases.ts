@@ -5,6 +5,7 @@ import { SshDatabase } from './database.ts';
 import type { Database, Databases, Node, Witness } from './port.ts';
 import { SshWitness } from './witness.ts';
 
+/** One Database per address; another key, flavor or password makes a new one. */
 export class SshDatabases implements Databases {
   readonly #remote: Remote;
   readonly #clock: Clock;

@@ -21,6 +21,7 @@ export interface GtidAlgebra {
   readonly authors: (gtids: Gtids) => ReadonlySet<string>;
 }
 
+/** GTIDs of different flavors cannot be mixed; what is unreadable throws. */
 export function algebraOf(flavor: Flavor): GtidAlgebra {
   return flavor === 'MySQL' ? algebraIn(mysqlGtids) : algebraIn(mariadbGtids);
 }

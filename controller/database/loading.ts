@@ -5,6 +5,7 @@ import { fillingJob, type Preparation } from './preparation.ts';
 /** Dumps are loaded statement by statement; a large one takes hours. */
 const timeoutSeconds = 24 * 3_600;
 
+/** The newest dump, and what lies beside it and is no dump. */
 export interface DumpChoice {
   /** The newest; undefined when none has a name that tells its time. */
   readonly key: string | undefined;

@@ -19,6 +19,10 @@ interface ClientRun {
   readonly tolerated: readonly number[];
 }
 
+/**
+ * Rejects with `database.stale-epoch` when the host has seen a later stamp; otherwise errors of Shell and
+ * `database.*`.
+ */
 export class NodeCommands {
   readonly #remote: Remote;
   readonly #host: Host;

@@ -20,10 +20,11 @@ export interface Node {
 /** Finds the Database of a node; it keeps sessions open between calls. */
 export interface Databases {
   of(node: Node): Database;
-  /** Another pair of eyes: any host of ours, with or without a database. */
+  /** Any host of ours, with or without a database, that is asked whether it reaches one. */
   witness(host: Host): Witness;
 }
 
+/** A host that tells whether it reaches a database elsewhere. */
 export interface Witness {
   /**
    * Whether a server at this address greets a client that comes from this host. False = it does not; failures are those of
@@ -170,11 +171,13 @@ export interface Database {
   kill(stamp: Stamp): Promise<void>;
 }
 
+/** What a replica holds once it has stopped to receive. */
 export interface Frozen {
   readonly received: Gtids;
   readonly executed: Gtids;
 }
 
+/** An account that could write to a server that is read-only. */
 export interface PrivilegedAccount {
   /** `'name'@'host'`, quoted as in a statement. */
   readonly name: string;
@@ -182,6 +185,7 @@ export interface PrivilegedAccount {
   readonly privileges: string;
 }
 
+/** What the host says of its database when that does not answer. */
 export interface Inspection {
   readonly running: boolean;
   /** Share of the data disk in use, 0..1. */

@@ -105,6 +105,7 @@ const toolsDigests: Readonly<Record<Flavor, string>> = {
   MySQL: digest(nodeScript + unitChanges('MySQL')),
 };
 
+/** Equal digests mean that the host has these settings and tools already. */
 export function preparationDigests(server: ServerSettings): PreparationDigests {
   return {
     settings: digest(renderSettings(server)),

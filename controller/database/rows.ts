@@ -11,6 +11,7 @@ export function textIn(row: Row, column: string): string {
   return value ?? '';
 }
 
+/** NaN when it is no number. */
 export function numberIn(row: Row, column: string): number {
   return Number(textIn(row, column));
 }

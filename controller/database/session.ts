@@ -10,6 +10,7 @@ import { isLost, translateError } from './sql-errors.ts';
 /** A session nobody used for this long is closed, so that it does not hold its SSH connection. */
 const idleLimit: Millis = 120_000;
 
+/** How to get to a server; dialed anew for every session. */
 export interface Way {
   /** For messages, e.g. `db-1`. */
   readonly name: string;
@@ -18,6 +19,10 @@ export interface Way {
   dial(): Promise<Duplex>;
 }
 
+/**
+ * Connects when first asked, ends after two idle minutes; one that was lost is opened again by the next
+ * question.
+ */
 export class Session {
   readonly #way: Way;
   readonly #clock: Clock;

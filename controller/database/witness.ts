@@ -1,4 +1,4 @@
-/** Another pair of eyes: what a host of ours sees of a database elsewhere. */
+/** Asks a host of ours what it sees of a database elsewhere. */
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
@@ -14,6 +14,7 @@ const allowance: Millis = 3_000;
  */
 const look = `exec 3<> "/dev/tcp/$1/${databasePort}" && [ -n "$(head -c 1 <&3 | od -An -tx1)" ] && echo yes`;
 
+/** Needs bash and coreutils on the host, nothing of ours. */
 export class SshWitness implements Witness {
   readonly #remote: Remote;
   readonly #host: Host;

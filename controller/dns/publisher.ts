@@ -22,6 +22,7 @@ export interface Published {
   readonly failure?: AppError;
 }
 
+/** What DNS should say, and what it was told before. */
 export interface Wish {
   /** What keeps the record: one record for each. */
   readonly id: string;
@@ -40,6 +41,7 @@ interface Memory {
   readonly comparedAt: Instant;
 }
 
+/** Remembers which changes are not in sync; when that is lost they are compared anew. */
 export class Publisher {
   readonly #memory = new Map<string, Memory>();
 

@@ -16,6 +16,7 @@ export interface Candidate extends Holding {
   readonly wasPrimary: boolean;
 }
 
+/** What an election rests on. */
 export interface Ballot {
   readonly candidates: readonly Candidate[];
   readonly algebra: GtidAlgebra;
@@ -39,11 +40,16 @@ export interface Elected {
   readonly errant: readonly string[];
 }
 
+/** Why nobody is promoted, for the condition of the Promotion. */
 export interface NotElected {
   readonly reason: 'NoCandidate' | 'Diverged' | 'PreconditionFailed';
   readonly message: string;
 }
 
+/**
+ * Who is promoted; otherwise why nobody can be, for the condition. Errant candidates never win by what they
+ * hold.
+ */
 export function elect(ballot: Ballot): Elected | NotElected {
   const { candidates, algebra, acceptsLoss, target } = ballot;
   const errant = candidates.filter((one) => isErrant(one, candidates, algebra));

@@ -16,6 +16,7 @@ import {
   withinLimit,
 } from './run.ts';
 
+/** Who was stopped from receiving, and what each holds. */
 export interface Freeze {
   /** Who answered now, the old primary included when it was closed. */
   readonly caught: readonly FrozenMember[];

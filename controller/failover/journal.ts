@@ -168,10 +168,10 @@ export class Journal {
     ];
   }
 
-  async #write(verdicts: readonly UnstampedCondition[]): Promise<void> {
+  async #write(unstamped: readonly UnstampedCondition[]): Promise<void> {
     const generation = this.#promotion.metadata.generation ?? 1;
     const stamp = { generation, at: this.now() };
-    const conditions = stampConditions(this.#status.conditions, verdicts, stamp);
+    const conditions = stampConditions(this.#status.conditions, unstamped, stamp);
     this.#status = { ...this.#status, observedGeneration: generation, conditions };
     this.#promotion = await this.#ports.kube.writeStatus(promotionKind, this.#promotion, this.#status);
   }

@@ -3,6 +3,7 @@ import { apiVersion } from '../api/meta.ts';
 import type { DurabilityRecord, MySQLCluster } from '../api/mysql-cluster.ts';
 import { ackersAmong, surelyRequired } from './proof.ts';
 
+/** What a person is told who has to decide about loss. */
 export interface LossFacts {
   readonly cluster: MySQLCluster;
   readonly durability: DurabilityRecord;
@@ -53,7 +54,7 @@ function acceptCommand({ cluster, oldName }: LossFacts): string {
   return `echo '${JSON.stringify(promotion)}' | kubectl create -f -`;
 }
 
-/** A machine that died may still be running in EC2's eyes; only one that has stopped is started. */
+/** A machine that died may still be running as EC2 sees it; only one that has stopped is started. */
 function repairCommand({ oldName, instanceID }: LossFacts): string {
   if (instanceID === undefined) return `start the machine of ${oldName}`;
   const which = `--instance-ids ${instanceID}`;

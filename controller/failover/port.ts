@@ -32,6 +32,7 @@ export interface Router {
   publish(address: string): Promise<boolean>;
 }
 
+/** Which local proxies lead to the new primary, and which do not. */
 export interface Moved {
   readonly moved: readonly string[];
   /** Servers whose proxy did not acknowledge, and why. */
@@ -69,6 +70,7 @@ export interface Order {
   readonly signal: AbortSignal;
 }
 
+/** How far a change of primary has got. */
 export interface Progress {
   /** As last written: go on with these. The engine changes `status.primary` and `status.durability`, nothing else. */
   readonly cluster: MySQLCluster;

@@ -27,6 +27,7 @@ export function leadAhead(run: Run): void {
   if (primary !== undefined) run.leading = leadAll(run, primary);
 }
 
+/** The step Repoint; `go` when enough replicas follow, or when it may be opened without them. */
 export async function repointReplicas(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('Repoint');

@@ -81,6 +81,7 @@ export interface Leading {
   readonly work: Promise<unknown>;
 }
 
+/** The state of one pass over a change of primary; everything lasting is in the journal. */
 export function openRun(ports: FailoverPorts, order: Order, journal: Journal): Run {
   const { epoch = 0, oldPrimary = '' } = journal.status;
   return {
@@ -109,7 +110,7 @@ export function stampOf(run: Run): Stamp {
 
 /**
  * How long servers have had to answer in a step. A controller that has just come back gives them the whole time again: what
- * the one before it heard, it has not heard. It counts from its own first opinion of the primary.
+ * the one before it heard, it has not heard. It counts from its own first finding about the primary.
  */
 export function waitedFor({ ports, journal, order }: Run, step: StepName): Millis {
   const own = order.finding === undefined ? 0 : ports.clock.now() - order.finding.since;
@@ -133,6 +134,7 @@ export async function withinLimit<T>(run: Run, limit: Millis, what: string, work
   return result;
 }
 
+/** Undefined when the member does not answer in time; errors that no server causes are thrown. */
 export async function lookAt(run: Run, member: Member): Promise<Look | undefined> {
   const look = member.database.look(limits.look).catch((error: unknown) => {
     rethrowOurs(error);

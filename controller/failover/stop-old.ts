@@ -10,6 +10,7 @@ export function addProof(run: Run, type: StopProof, message: string): void {
   journal.add({ proofs: [...others, { type, message, time: journal.now() }] });
 }
 
+/** Whether one of these proofs that the old primary has stopped is on record. */
 export function hasProof(run: Run, ...types: readonly StopProof[]): boolean {
   return (run.journal.status.proofs ?? []).some(({ type }) => types.includes(type));
 }

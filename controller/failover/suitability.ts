@@ -14,11 +14,13 @@ export interface Replica {
   readonly lag?: number;
 }
 
+/** Why a Promotion never begins. */
 export interface PromotionRefusal {
   readonly reason: 'NotPrimaryAnymore' | 'StartDeadlineExceeded' | 'PreconditionFailed';
   readonly message: string;
 }
 
+/** A person's Promotion with what it is checked against. */
 export interface Request {
   readonly promotion: Promotion;
   readonly cluster: MySQLCluster;

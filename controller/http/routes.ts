@@ -1,6 +1,7 @@
 /** What a server answers: routes by path and method, and answers as data. Pure. */
 import type { IncomingMessage } from 'node:http';
 
+/** An answer as data; the server adds length and framing. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
@@ -8,6 +9,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** One method on one exact path. */
 export interface Route {
   /** A GET route answers HEAD too. */
   readonly method: 'GET' | 'POST';

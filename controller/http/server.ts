@@ -32,6 +32,7 @@ const patience: Timings = { headers: 5_000, request: 15_000, close: 1_000 };
 /** Node looks for late clients this often; its default of 30 s would make the limits above a promise only. */
 const checkInterval: Millis = 1_000;
 
+/** Made by `start`; dispose of it to stop listening. */
 export class HttpServer implements AsyncDisposable {
   readonly #routes: readonly Route[];
   readonly #log: Logger;

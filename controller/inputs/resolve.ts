@@ -74,6 +74,7 @@ export interface InputProblem {
   readonly waiting: boolean;
 }
 
+/** Values, and what stands in the way; a script runs only without problems. */
 export interface Resolution {
   readonly inputs: readonly ResolvedInput[];
   /** Empty when the script may run. */

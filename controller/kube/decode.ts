@@ -4,6 +4,7 @@ import type { Kind } from '../api/kind.ts';
 import type { AnyObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 
+/** An object as it was read; with a `problem` its fields may not be what their types say. */
 export interface Decoded<O extends AnyObject> {
   /** Defaults filled and unknown fields dropped; exactly as received when `problem` is set. */
   readonly object: O;

@@ -20,6 +20,7 @@ const credentialsLifetime: Millis = 10_000;
 
 const tlsNames = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'servername', 'rejectUnauthorized'] as const;
 
+/** Connections are shared; credentials are read anew every 10 s and when the server refuses them. */
 export class Dispatcher {
   readonly #load: () => KubeConfig;
   readonly #clock: Clock;

@@ -20,6 +20,7 @@ export interface ReconcileResult {
   readonly after?: Millis;
 }
 
+/** A kind with everything the runtime needs to run it. */
 export interface KindController {
   /** The controller's name in logs and metrics, kebab-case. */
   readonly name: string;
@@ -30,10 +31,11 @@ export interface KindController {
   readonly rest?: Millis;
   /** Other resources whose changes wake objects of this kind. */
   readonly watches: readonly Watch[];
-  /** Throws AppError; its retry verdict decides when the key comes back. */
+  /** Throws AppError; its `retry` decides when the key comes back. */
   reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult>;
 }
 
+/** Another resource whose changes are news for this kind. */
 export interface Watch {
   readonly resource: Resource;
   /** Which keys of the watching kind to wake for `object`. Must not throw. */

@@ -38,6 +38,10 @@ const pause = { base: 200, cap: 5_000 };
 const pageSize = 500;
 const mergePatch = 'application/merge-patch+json';
 
+/**
+ * Every call has a deadline and rejects with an AppError of a `kube.*` code; what is written is in the cache at
+ * once.
+ */
 export class Rest implements Kube, ListWatch {
   readonly #transport: Transport;
   readonly #writeThrough: WriteThrough | undefined;

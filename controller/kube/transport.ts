@@ -6,6 +6,7 @@ import { Pool } from '../base/pool.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { networkError, parseStatus, refusalError, retryAfterSeconds } from './errors.ts';
 
+/** One request; `doing` says in messages what it was for. */
 export interface Call {
   /** Opens error messages: "patching Server shop/web". */
   readonly doing: string;
@@ -20,6 +21,7 @@ export interface Call {
 /** Enough to keep a server busy, few enough to leave it breath. Watches do not count. */
 const parallelCalls = 32;
 
+/** Makes one attempt; whether to try again is for the caller. */
 export class Transport {
   readonly #dispatcher: Dispatcher;
   readonly #pool = new Pool(parallelCalls);

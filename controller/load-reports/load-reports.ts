@@ -34,6 +34,7 @@ const memory: Millis = 120_000;
 /** Balancers in motion report four times a second; that fine nobody asks. */
 const grain: Millis = 1_000;
 
+/** Loads are those of the newest report; sums of answers reach back two minutes. */
 export class LoadReports {
   readonly #reports = new Map<string, ReadonlyMap<string, LoadReport>>();
   /** By server and counter: where the counter stood last. */

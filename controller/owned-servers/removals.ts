@@ -12,6 +12,7 @@ export function scopeOf({ kind, metadata }: ServerOwner): string {
   return `${kind}/${keyText(metadata)}`;
 }
 
+/** Of all owners, in no order. */
 export function recordedRemovals(cache: Cache): readonly Removal[] {
   const owners: readonly ServerOwner[] = [...cache.list(serverArrayKind), ...cache.list(mySQLClusterKind)];
   return owners.flatMap((owner) =>

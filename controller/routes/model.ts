@@ -13,6 +13,7 @@ export interface Endpoint {
   readonly address: string;
 }
 
+/** Where applications are led. */
 export interface Route {
   readonly epoch: number;
   readonly writer: Endpoint;

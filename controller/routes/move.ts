@@ -12,6 +12,7 @@ export interface MovePorts {
   readonly failpoints: Failpoints;
 }
 
+/** What one local proxy is to become. */
 export interface Move {
   readonly model: ProxyModel;
   /** What was seen there a moment ago: a look costs time, and the host refuses a change of another file than this. */

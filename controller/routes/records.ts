@@ -35,6 +35,7 @@ export function misplacedName({ cluster, deployment }: Names): string | undefine
   return `${name.dnsName} does not lie in ${domain}, the domain of Deployment/${cluster.spec.deploymentRef.name}.`;
 }
 
+/** The reason of `EndpointsReady` for an error of the cloud. */
 export function explainFailure(failure: AppError): {
   readonly reason: Reason<'MySQLCluster', 'EndpointsReady'>;
   readonly message: string;

@@ -45,6 +45,7 @@ const restPeriod: Millis = 5_000;
 /** While proxies or names are on their way. */
 const motionPeriod: Millis = 500;
 
+/** One per process. `keep` never waits; everything else waits for hosts and AWS. */
 export class Routes {
   readonly #ports: RouterPorts;
   readonly #sources: RouteSources;

@@ -20,6 +20,7 @@ export interface ProxyHost {
   readonly host: Host | undefined;
 }
 
+/** Asks no host. */
 export class RouteSources {
   readonly #cache: Cache;
   readonly #accounts: Accounts;

@@ -36,6 +36,7 @@ export function ownArrays({ cluster, others }: RouteContext): ReadonlySet<string
   return new Set(wanted.filter((array) => holderOf(array, cluster, others) === undefined));
 }
 
+/** The first that applies: a mistake in the spec, a proxy, a name; else whether all is in place. */
 export function endpointsConditionOf(around: RouteContext, ways: RouteReports): EndpointsCondition {
   if (around.cluster.spec.endpoints === undefined) {
     return { reason: 'NotConfigured', message: 'spec.endpoints is unset.' };

@@ -35,7 +35,7 @@ interface Answer {
   readonly message: string;
 }
 
-/** What follows from the verdict of an AppError. */
+/** What follows from an AppError, by how it is to be retried. */
 const verdicts: Readonly<Record<Retry, Answer>> = {
   soon: {
     outcome: { type: 'failed', backoff: shortBackoff },
@@ -50,6 +50,7 @@ const verdicts: Readonly<Record<Retry, Answer>> = {
   never: { outcome: { type: 'stuck' }, level: 'error', message: 'reconcile failed; waiting for a change' },
 };
 
+/** A pass that throws, or takes longer than its deadline, ends alone: the key comes back by the error's code. */
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #log: Logger;
@@ -123,7 +124,7 @@ export class Controller {
     }
   }
 
-  /** The verdict on a failed pass: when the key comes back, and who hears of it. */
+  /** What follows from a failed pass: when the key comes back, and who hears of it. */
   #judge(error: unknown, log: Logger, key: string): Outcome {
     if (!(error instanceof AppError)) {
       if (!(error instanceof DeadlineExceeded)) this.#options.metrics.panics.inc(this.#labels);

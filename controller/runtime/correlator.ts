@@ -2,6 +2,7 @@
 import type { AnyObject } from '../api/meta.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 
+/** Something that happened and may become an event. */
 export interface Occurrence {
   readonly about: AnyObject;
   readonly type: 'Normal' | 'Warning';
@@ -40,6 +41,7 @@ interface Seen {
   writtenAt: Millis;
 }
 
+/** Decides only; whoever calls writes. Its memory is bounded and lost with the process. */
 export class Correlator {
   readonly #clock: Clock;
   readonly #buckets = new Map<string, Bucket>();

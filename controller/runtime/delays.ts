@@ -6,6 +6,7 @@ interface Node {
   readonly key: string;
 }
 
+/** Times are monotonic. The owner asks for what is due; no timer runs here. */
 export class Delays {
   readonly #heap: Node[] = [];
   /** The moment each key really waits for; heap nodes that disagree are leftovers. */

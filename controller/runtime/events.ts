@@ -47,6 +47,7 @@ const backlogLimit = 1_000;
 const writtenLifetime: Millis = 50 * 60_000;
 const writtenLimit = 4_096;
 
+/** Returns at once; events that cannot be written are counted as dropped. */
 export class Recorder implements Events {
   readonly #options: RecorderOptions;
   readonly #correlator: Correlator;

@@ -39,6 +39,7 @@ export interface LeaderOptions {
   readonly timings?: LeaderTimings;
 }
 
+/** The same in all processes that share a lease. */
 export interface LeaderTimings {
   /** Others wait this long without a renewal before they take over. */
   readonly lease: Millis;
@@ -50,6 +51,7 @@ export interface LeaderTimings {
 
 const defaultTimings: LeaderTimings = { lease: 15_000, renewDeadline: 10_000, retry: 2_000 };
 
+/** Call `acquire`, `hold` while working, and `release`; a lease that is lost ends the process. */
 export class Leader {
   readonly #options: LeaderOptions;
   readonly #timings: LeaderTimings;

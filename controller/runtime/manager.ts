@@ -47,6 +47,7 @@ const abortTime: Millis = 5_000;
 /** A watch not heard of for this long means the API server cannot be reached: bookmarks come every minute. */
 const silenceLimit: Millis = 180_000;
 
+/** Runs once: a process that lost the lease is not used again. */
 export class Manager {
   readonly #options: ManagerOptions;
   readonly #queues = new Map<string, Queue[]>();

@@ -14,7 +14,7 @@ export interface Metrics {
 export interface ReconcileMetrics {
   readonly total: Counter<'controller' | 'result'>;
   readonly errors: Counter<'controller'>;
-  /** Errors that only a change can cure: retry verdict `never`. */
+  /** Errors that only a change can cure: retry `never`. */
   readonly terminalErrors: Counter<'controller'>;
   /** Bugs: something other than an AppError was thrown. */
   readonly panics: Counter<'controller'>;

@@ -60,6 +60,7 @@ interface Alarm {
 
 const priorities = ['high', 'normal', 'low'] as const;
 
+/** A key that is added while it is worked on comes again afterwards. */
 export class Queue {
   readonly #clock: Clock;
   readonly #metrics: QueueMetrics;

@@ -47,6 +47,7 @@ const pageSize = 500;
 /** Why a stream ended; label of a metric. */
 type Cause = 'closed' | 'gone' | 'throttled' | 'error';
 
+/** Goes on after every error of the API server; `silence` tells how long it has heard nothing. */
 export class Reflector {
   /** Resolves once the store holds a complete list. */
   readonly synced: Promise<void>;

@@ -6,6 +6,7 @@ import { decode } from '../kube/decode.ts';
 import type { CacheFilter } from '../kube/port.ts';
 import { compareVersions } from '../kube/versions.ts';
 
+/** One change of one object in a store. */
 export interface Change {
   readonly type: 'added' | 'updated' | 'deleted';
   readonly object: AnyObject;
@@ -20,6 +21,7 @@ export type ChangeSource = 'list' | 'watch' | 'write';
 /** Told after the store changed; must not throw. */
 export type ChangeListener = (change: Change) => void;
 
+/** Objects are shared and never changed in place. One that does not fit the schema is kept, with its `problem`. */
 export class Store {
   readonly resource: Resource;
   readonly #objects = new Map<string, AnyObject>();

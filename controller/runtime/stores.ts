@@ -6,6 +6,7 @@ import type { Cache, CacheFilter, Notice, WriteThrough } from '../kube/port.ts';
 import { Store } from './store.ts';
 import { readNotices } from './subscription.ts';
 
+/** Reading a resource without a store throws: it would look as if there were none. */
 export class Stores implements Cache, WriteThrough {
   readonly #stores = new Map<string, Store>();
 

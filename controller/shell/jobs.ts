@@ -23,6 +23,7 @@ echo "$2  $1.$$" | sha256sum -c --quiet
 sync "$1.$$"
 mv "$1.$$" "$1"`;
 
+/** Installs the runner on first use. Rejects with AppErrors of the `shell.*` codes. */
 export class SshShell implements Shell, Remote {
   readonly #pool = new SshPool();
 

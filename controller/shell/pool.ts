@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Host } from './port.ts';
 import { type Answer, type Command, SshConnection } from './ssh.ts';
 
+/** A host with another key, user or port gets a new connection; idle ones end by themselves. */
 export class SshPool {
   readonly #connections = new Map<string, SshConnection>();
 

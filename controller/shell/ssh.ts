@@ -44,6 +44,7 @@ export interface Answer {
   readonly stderr: string;
 }
 
+/** Once it has failed it stays failed: every further call rejects with the same error. */
 export class SshConnection {
   readonly host: Host;
   readonly #client = new ssh2.Client();

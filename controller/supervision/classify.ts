@@ -6,6 +6,7 @@ import { countObservers, type ObserverCount } from './observers.ts';
 import type { Verdict } from './port.ts';
 import { isStall, missLimit, type PrimarySigns, type Signs, type Silence, type Unwritten } from './signs.ts';
 
+/** A verdict and who saw what. */
 export interface Classification {
   readonly verdict: Verdict;
   /** Who saw what; ends without a full stop. */
@@ -25,6 +26,7 @@ const talks: readonly ErrorCode[] = [
   'invariant',
 ];
 
+/** What the signs amount to now; it remembers nothing. */
 export function classify(signs: Signs): Classification {
   const { primary } = signs;
   return (
@@ -110,18 +112,21 @@ function classifyHost(signs: Signs, silence: Silence): Classification {
   const unheard = `${primary.server} has not answered for ${formatSeconds(now - (primary.lookedAt ?? silence.since))}`;
   const isPatient = silence.misses >= missLimit && now - silence.since >= silenceLimit;
   if (!isPatient) return { verdict: 'Suspected', evidence: unheard };
-  const eyes = countObservers(signs);
+  const observers = countObservers(signs);
   const isHostMute = silence.refused === undefined;
-  if (isHostMute && isDeafToAll(eyes)) {
-    return { verdict: 'DeadHost', evidence: `${unheard}; ${eyes.text}` };
+  if (isHostMute && isDeafToAll(observers)) {
+    return { verdict: 'DeadHost', evidence: `${unheard}; ${observers.text}` };
   }
-  if (eyes.hearing > 0 || eyes.reaching > 0) {
-    return { verdict: 'ControllerBlind', evidence: `${unheard}, but ${eyes.text}` };
+  if (observers.hearing > 0 || observers.reaching > 0) {
+    return { verdict: 'ControllerBlind', evidence: `${unheard}, but ${observers.text}` };
   }
-  if (isHostMute && eyes.text === '') {
+  if (isHostMute && observers.text === '') {
     return { verdict: 'AllUnreachable', evidence: `${unheard}, and nobody else answers` };
   }
-  return { verdict: 'Suspected', evidence: [unheard, eyes.text].filter((text) => text !== '').join('; ') };
+  return {
+    verdict: 'Suspected',
+    evidence: [unheard, observers.text].filter((text) => text !== '').join('; '),
+  };
 }
 
 /** Its host says that nothing listens: dead when it says so twice, and the host or the replicas agree. */
@@ -133,10 +138,10 @@ function classifyProcess(signs: Signs, { refused }: Silence): Classification | u
     return { verdict: 'DeadProcess', evidence: `${says} and its process is gone` };
   }
   // What a replica saw before the first refusal has nothing to do with it.
-  const eyes = countObservers(signs, refused.first);
-  const isLostByAll = eyes.lost > 0 && eyes.lost + eyes.shut === eyes.reachable;
+  const observers = countObservers(signs, refused.first);
+  const isLostByAll = observers.lost > 0 && observers.lost + observers.shut === observers.reachable;
   if (!isLostByAll) return undefined;
-  return { verdict: 'DeadProcess', evidence: `${says}; ${eyes.text}` };
+  return { verdict: 'DeadProcess', evidence: `${says}; ${observers.text}` };
 }
 
 /** At least one replica listens, none hears anything, and no majority of the witnesses that answer says otherwise. */

@@ -30,7 +30,7 @@ export function createSupervisionMetrics(registry: Registry): SupervisionMetrics
   });
   const verdicts = new Counter({
     name: 'ridgeline_mysql_verdicts_total',
-    help: 'Changes of what supervision thinks of the primary, by new verdict.',
+    help: 'Changes of the verdict on the primary, by new verdict.',
     labelNames: [...labelNames, 'verdict'],
     registers,
   });

@@ -34,6 +34,7 @@ const lookLimit: Millis = 1_000;
 const beatLimit: Millis = 2_000;
 const inspectLimit: Millis = 2_000;
 
+/** Runs from its making until `stop`; asks nobody while `mayAct` is false. */
 export class Monitor {
   readonly #options: MonitorOptions;
   readonly #stopping = new AbortController();
@@ -210,7 +211,7 @@ export class Monitor {
       ...(this.#lastWriteTime !== undefined && { lastWriteTime: this.#lastWriteTime }),
     };
     if (!isNew) return;
-    log.info({ cluster: name, verdict, evidence }, 'thought otherwise of a primary');
+    log.info({ cluster: name, verdict, evidence }, 'changed the verdict on a primary');
     metrics.found(this.#cluster, verdict);
     onChange(uid);
   }

@@ -1,4 +1,4 @@
-/** The eyes besides our own: replicas, whose receivers hear the primary, and witnesses, who may be asked to try. */
+/** Who else looks at a primary: replicas, whose receivers hear it, and witnesses, who may be asked to try. */
 import type { Clock, Millis } from '../base/clock.ts';
 import type { Look, Member, Witness } from '../database/port.ts';
 import { Probe } from './probe.ts';
@@ -10,6 +10,7 @@ interface Watched<Who, Answer, Sign> {
   sign: Sign;
 }
 
+/** Looks at each replica, never twice at once; `signs` has what was seen last. */
 export class Replicas {
   readonly #clock: Clock;
   readonly #limit: Millis;
@@ -84,6 +85,7 @@ function unseenReplica({ server }: Member): ReplicaSigns {
   return { server, failed: false };
 }
 
+/** Asks only when told to, about one address; `answered` is called after each answer. */
 export class Witnesses {
   readonly #clock: Clock;
   readonly #limit: Millis;

@@ -7,7 +7,7 @@ import type { Look, Member, Witness } from '../database/port.ts';
  * | verdict         | meaning                                                            | failover |
  * | --------------- | ------------------------------------------------------------------ | -------- |
  * | Healthy         | the primary answers and a write was good                           | no       |
- * | Suspected       | it looks dead, not yet long enough or not to enough eyes           | no       |
+ * | Suspected       | it looks dead, not yet long enough or not to enough observers      | no       |
  * | DeadByState     | EC2 says that its machine is stopped, terminated or on the way     | yes      |
  * | DeadProcess     | its host answers and says that the process is gone                 | yes      |
  * | DeadHost        | neither we nor any replica nor most witnesses hear it              | yes      |
@@ -32,6 +32,7 @@ export type Verdict =
 /** The primary's heartbeat row is written this often: how closely the last good write is known. */
 export const beatPeriod: Millis = 500;
 
+/** What is known of a primary, as of the last probe. */
 export interface Finding {
   readonly verdict: Verdict;
   /** Since when the verdict holds without a break. */
@@ -44,7 +45,7 @@ export interface Finding {
   readonly looks: ReadonlyMap<string, { readonly at: Instant; readonly look: Look }>;
 }
 
-/** What to keep an eye on; the cluster's reconciler hands in a new one with every pass. */
+/** What to watch; the cluster's reconciler hands in a new one with every pass. */
 export interface Supervised {
   /** Uid of the MySQLCluster. */
   readonly uid: string;
@@ -63,6 +64,7 @@ export interface Supervised {
   machineState(instanceID: string): MachineState | undefined;
 }
 
+/** Finds only; it never acts on what it finds. */
 export interface Supervision {
   /** Starts or goes on probing, with these members from now on. */
   watch(cluster: Supervised): void;

@@ -12,6 +12,7 @@ export interface ProbeOptions<T> {
   readonly settled: (outcome: Outcome<T>) => void;
 }
 
+/** Failures are outcomes, not errors. An answer after the deadline counts as none. */
 export class Probe<T> {
   readonly #options: ProbeOptions<T>;
   #isBusy = false;

@@ -17,6 +17,7 @@ export interface Signs {
   readonly stall: Millis;
 }
 
+/** What is remembered of a primary; times are monotonic. */
 export interface PrimarySigns {
   readonly server: string;
   readonly address: string;
@@ -62,6 +63,7 @@ export interface Unwritten {
   readonly message: string;
 }
 
+/** What is remembered of a replica; times are monotonic. */
 export interface ReplicaSigns {
   readonly server: string;
   readonly look?: Look;
@@ -90,6 +92,7 @@ export const missLimit = 3;
 /** Failed writes that speak of the server, not of the way to it or of who asks. */
 const stalls: readonly ErrorCode[] = ['database.silent', 'database.failed'];
 
+/** Whether a write that failed with this code may mean that the primary is stalled. */
 export function isStall(code: ErrorCode): boolean {
   return stalls.includes(code);
 }

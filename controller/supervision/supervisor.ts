@@ -2,6 +2,7 @@
 import { Monitor, type MonitorOptions } from './monitor.ts';
 import type { Finding, Supervised, Supervision } from './port.ts';
 
+/** Nothing that it found is kept over a restart: the first round of probes comes first. */
 export class Supervisor implements Supervision {
   readonly #options: MonitorOptions;
   readonly #monitors = new Map<string, Monitor>();

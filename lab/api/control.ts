@@ -34,6 +34,7 @@ interface Order {
   readonly body: unknown;
 }
 
+/** Wrong requests are answered with a code and a message; nothing here is signed. */
 export class Control {
   readonly #cloud: Controlled;
   readonly #handlers: Readonly<Record<string, (order: Order) => unknown>>;

@@ -27,6 +27,7 @@ export interface Services {
   readonly s3: ObjectService;
 }
 
+/** `report` hears of failures that are bugs of the lab; refusals are answers. */
 export class FrontDoor {
   readonly #verifier: Verifier;
   readonly #services: Services;

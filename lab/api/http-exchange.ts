@@ -8,6 +8,7 @@ import type { SignedRequest } from './sigv4.ts';
 /** Largest request body that is held in memory; objects of S3 are streamed. */
 const MAX_BODY = 4 * 1024 * 1024;
 
+/** One request with its response, and what was read of its head. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -18,6 +19,7 @@ export interface Exchange {
   readonly requestId: string;
 }
 
+/** Reads the head only; the body is still to come. */
 export function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {
   const [path = '/', ...query] = (request.url ?? '/').split('?');
   const signed = {
@@ -55,6 +57,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Ends the response; HEAD gets headers only. */
 export function send({ request, response, requestId }: Exchange, { status, xml, headers }: Answer): void {
   const ids = { 'x-amzn-requestid': requestId, 'x-amz-request-id': requestId };
   if (xml === undefined || request.method === 'HEAD') {

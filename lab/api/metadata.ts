@@ -15,6 +15,7 @@ interface Token {
 /** Leaves of the tree by path below /latest/; folders follow from them. */
 type Leaves = ReadonlyMap<string, string | Buffer>;
 
+/** Callers that are no machine of the lab get 404. */
 export class MetadataService {
   readonly #world: World;
   readonly #tokens = new Map<string, Token>();

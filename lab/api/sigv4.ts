@@ -73,6 +73,7 @@ export function readClaim(request: SignedRequest): Claim | 'missing' | 'malforme
   return claimOf(fields, query.get('X-Amz-Date') ?? undefined, query.get('X-Amz-Expires') ?? '');
 }
 
+/** Refusals are answers, not errors. */
 export class Verifier {
   readonly #credentials: Credentials;
   readonly #regions: ReadonlySet<string>;
@@ -125,10 +126,12 @@ export function scopeOf({ day, region, service }: Claim): string {
   return `${day}/${region}/${service}/aws4_request`;
 }
 
+/** HMAC-SHA256, raw. */
 export function hmac(key: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 
+/** In lower-case hex. */
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }

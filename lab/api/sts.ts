@@ -6,6 +6,7 @@ import { writeXml } from './xml.ts';
 
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
+/** Every caller is the same user of the account. */
 export class StsService implements XmlService {
   readonly #accountId: string;
 

@@ -79,6 +79,7 @@ export function controllerMemory(dir: string): number | undefined {
   return Number(kibibytes) * 1024;
 }
 
+/** May be called when none runs; kills it when it takes too long. */
 export async function stopController(dir: string): Promise<void> {
   await stopProcess(dir, name, graceMs);
 }

@@ -1,6 +1,7 @@
 /** Clients that put entries into the guest book of redundant-site and keep a log of what was acknowledged. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What was acknowledged, and the longest time without an acknowledgement. */
 export interface EntryLog {
   /** Entries whose PUT was answered by 200. */
   readonly acknowledged: readonly string[];
@@ -15,6 +16,7 @@ const pauseMs = 20;
 /** No answer is taken for no: the entry is put again, which the guest book allows. */
 const answerTimeoutMs = 20_000;
 
+/** An entry without an answer is put again, so acknowledged ones are counted once. */
 export class EntryWriter {
   readonly #addresses: readonly string[];
   readonly #run = Date.now().toString(36);

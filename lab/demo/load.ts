@@ -6,6 +6,7 @@ export interface Count {
   readonly failed: readonly string[];
 }
 
+/** Goes on until `stop`; while 20 requests are open, none is sent. */
 export class BoundedLoad {
   readonly #url: string;
   readonly #agent: http.Agent;

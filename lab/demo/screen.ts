@@ -4,6 +4,7 @@ import { changedRows, rowLine, tableLines } from './progress.ts';
 
 const plainWidth = 200;
 
+/** Remembers what was shown; on a terminal it repaints, elsewhere it prints what has changed. */
 export class Screen {
   readonly #out: NodeJS.WriteStream;
   #painted = 0;

@@ -20,6 +20,7 @@ export interface DnsOptions {
   readonly syncDelayMs: number;
 }
 
+/** Made by `start`; must be closed. */
 export class DnsServer {
   readonly #served: Map<string, Zone>;
   readonly #udp: UdpSocket;

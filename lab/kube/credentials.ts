@@ -49,6 +49,7 @@ export function tokenOf(dir: string, user: User): string {
   return line.split(',')[0]!;
 }
 
+/** Where it is, or will be, for a control plane in `dir`. */
 export function kubeconfigPath(dir: string, user: User): string {
   return path.join(dir, `${user}.kubeconfig`);
 }

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const largestAnswer = 64 * 1024 * 1024;
 
+/** The current context of the kubeconfig decides the cluster. */
 export class Kubectl {
   /** Absolute path of kubectl. */
   readonly program: string;

@@ -25,6 +25,7 @@ export interface MachineFolder {
   readonly bootId: string;
 }
 
+/** Paths only; nothing is made. */
 export function machineFolder(machines: string, instanceId: string): MachineFolder {
   const folder = path.join(machines, instanceId);
   const at = (name: string): string => path.join(folder, name);

@@ -7,6 +7,7 @@ type FaultOf<K extends Kind> = Extract<Fault, { readonly kind: K }>;
 /** Faults that name the calls they hit; `*` is every call. */
 type CallFault = Extract<Fault, { readonly action: string }>;
 
+/** Every change is in the journal at once. */
 export class Faults {
   readonly #world: World;
 

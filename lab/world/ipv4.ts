@@ -14,6 +14,7 @@ export function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }
 
+/** A CIDR block: its first address as a number, and how many it has. */
 export interface Block {
   readonly first: number;
   readonly size: number;

@@ -18,6 +18,7 @@ import { apply, dump, type Entry, emptyState, type State, type Write } from './s
 /** Entries after which the journal is folded into the snapshot. */
 const COMPACT_AFTER = 20_000;
 
+/** What was on disk when the journal was opened. */
 export interface Recovered {
   readonly state: State;
   /** Sequence number of the newest entry in it. */

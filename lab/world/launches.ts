@@ -41,6 +41,7 @@ export interface LaunchOrder {
   readonly volumeTags: Tags;
 }
 
+/** A ClientToken with what it was used for: the same token for another order is refused. */
 export interface LaunchToken {
   /** At most 64 characters. */
   readonly token: string;

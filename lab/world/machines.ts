@@ -13,6 +13,7 @@ const FIREWALL_EVENTS = /^(instance\.(launched|terminated|groups-changed)|securi
 /** Told about runtime failures that have no caller to answer to. */
 export type Report = (message: string, error: unknown) => void;
 
+/** Orders return at once and are carried out one after the other on each machine; `idle` waits for them. */
 export class Machines {
   readonly #world: World;
   readonly #runtime: MachineRuntime;

@@ -15,6 +15,7 @@ interface Version {
 /** By id and in lists EC2 answers from different places, so the two lag differently. */
 export type ReadKind = 'get' | 'list';
 
+/** Changes nothing while the fault `stale-reads` is off. Keeps the versions of the last two minutes. */
 export class StaleReads {
   readonly #world: World;
   readonly #faults: Faults;

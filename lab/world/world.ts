@@ -24,6 +24,7 @@ export interface Happening {
 
 type CommitListener = (entry: Entry) => void;
 
+/** Opening replays the journal; the folder belongs to one process at a time. */
 export class World {
   readonly region: Region;
   /** Read it freely, change it only by `commit`. Records are never changed in place. */

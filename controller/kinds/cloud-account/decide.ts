@@ -28,6 +28,7 @@ export interface Plan {
   readonly capacity: Typed<'CapacityAvailable'>;
 }
 
+/** All four conditions, whatever is missing; `ready` sums up the others. */
 export function decide(observed: Observed): Plan {
   return {
     credentials: credentialsCondition(observed),

@@ -23,6 +23,7 @@ export interface ObservePorts {
 
 const quotaMemory = 300_000;
 
+/** Makes the login key when there is none. AWS is asked seldom, and its failures are facts in the probe. */
 export async function observe(ports: ObservePorts, account: CloudAccount, now: Instant): Promise<Observed> {
   const { name } = account.metadata;
   const batches = ports.cache.list(launchBatchKind).filter((batch) => batch.spec.accountRef.name === name);

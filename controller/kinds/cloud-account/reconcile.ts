@@ -28,6 +28,7 @@ interface Ports extends CloudAccountPorts, ObservePorts {}
 /** Often enough for the number of servers; the probe itself keeps its own, slower time. */
 const lookPeriod = 20_000;
 
+/** Probes are remembered in memory: one controller per process. */
 export function createCloudAccountController(ports: CloudAccountPorts): KindController {
   const own: Ports = { ...ports, probes: new Probes() };
   return {
@@ -74,8 +75,8 @@ function announce(events: Events, account: CloudAccount, plan: Plan): void {
   const isNews = ({ type, reason }: UnstampedCondition) =>
     findCondition(account.status, type)?.reason !== reason;
   for (const [part, status, level, reason] of news) {
-    const verdict = plan[part];
-    if (verdict.status === status && isNews(verdict)) events[level](account, reason, verdict.message);
+    const condition = plan[part];
+    if (condition.status === status && isNews(condition)) events[level](account, reason, condition.message);
   }
   const isStatic = account.spec.credentials.type === 'Secret' && plan.credentials.status === 'True';
   if (isStatic && isNews(plan.credentials)) {

@@ -6,13 +6,14 @@ import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Observed, Plan } from './decide.ts';
 
+/** The whole status; the count of servers stays as it was while the machines cannot be listed. */
 export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
   const { account, now, probe, loginKey, servers } = observed;
   const { ready, credentials, permissions, capacity } = plan;
   const generation = account.metadata.generation ?? 0;
-  const verdicts: UnstampedCondition[] = [ready, credentials, permissions, capacity];
+  const unstamped: UnstampedCondition[] = [ready, credentials, permissions, capacity];
   // Everything is tried again by itself, so nothing is ever Stalled.
-  if (ready.status !== 'True') verdicts.push({ ...ready, type: 'Reconciling', status: 'True' });
+  if (ready.status !== 'True') unstamped.push({ ...ready, type: 'Reconciling', status: 'True' });
   const { identity } = probe;
   return {
     ...account.status,
@@ -22,6 +23,6 @@ export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
     ...('publicKey' in loginKey ? { sshPublicKey: loginKey.publicKey } : {}),
     servers: servers ?? account.status?.servers,
     missingPermissions: [...probe.denied],
-    conditions: stampConditions(account.status?.conditions, verdicts, { generation, at: timestamp(now) }),
+    conditions: stampConditions(account.status?.conditions, unstamped, { generation, at: timestamp(now) }),
   };
 }

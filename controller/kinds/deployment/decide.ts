@@ -35,6 +35,7 @@ export interface Plan {
   readonly mayGo: boolean;
 }
 
+/** `mayGo` when the finalizer can be removed. */
 export function decide(observed: Observed): Plan {
   const { deployment, servers } = observed;
   // One that is switched off, as an old primary of a database is, is where it should be.

@@ -17,6 +17,7 @@ export interface ObservePorts {
   readonly cache: Cache;
 }
 
+/** Reads the cache, and namespaces, Secrets and ConfigMaps live. */
 export async function observe(
   ports: ObservePorts,
   deployment: SiteDeployment,

@@ -31,6 +31,7 @@ export interface DeploymentPorts {
 const retryPeriod = 15_000;
 const checkPeriod = 300_000;
 
+/** Has no memory of its own. */
 export function createDeploymentController(ports: DeploymentPorts): KindController {
   return {
     name: 'deployment',

@@ -6,13 +6,14 @@ import { annotations } from '../../api/meta.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Observed, Plan } from './decide.ts';
 
+/** The whole status; `url` is that of the oldest load balancer that serves. */
 export function statusOf(
   { deployment, balancers, now }: Observed,
   { ready, inputs, counts }: Plan,
 ): SiteDeploymentStatus {
   const generation = deployment.metadata.generation ?? 0;
   const stamp = { generation, at: timestamp(now) };
-  const verdicts: UnstampedCondition[] = [
+  const unstamped: UnstampedCondition[] = [
     { type: 'Ready', status: isGood(ready.reason) ? 'True' : 'False', ...ready },
     { type: 'InputsResolved', status: inputs.reason === 'Resolved' ? 'True' : 'False', ...inputs },
     ...kstatusConditions(ready),
@@ -23,7 +24,7 @@ export function statusOf(
     url: urlOf(balancers),
     observedGeneration: generation,
     lastHandledReconcileAt: deployment.metadata.annotations?.[annotations.reconcileAt],
-    conditions: stampConditions(deployment.status?.conditions, verdicts, stamp),
+    conditions: stampConditions(deployment.status?.conditions, unstamped, stamp),
   };
 }
 

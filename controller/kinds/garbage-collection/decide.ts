@@ -33,7 +33,7 @@ export interface Plan {
   readonly surge: boolean;
 }
 
-/** A machine younger than this may still be on its way into the books. */
+/** A machine younger than this may still be on its way into a status. */
 const minimumAge: Millis = 5 * 60_000;
 /** Between the first and the last sweep that saw it without an owner. */
 const suspicion: Millis = 60_000;
@@ -41,6 +41,7 @@ const suspicion: Millis = 60_000;
 const quarantine: Millis = 60 * 60_000;
 const window: Millis = 10 * 60_000;
 
+/** `actions` is empty while there are too many orphans; pass `suspects` on to the next look. */
 export function decide(observed: Observed): Plan {
   const { now, sweptAt, machines, owned } = observed;
   const ownerless = machines.filter(

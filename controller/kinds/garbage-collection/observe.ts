@@ -6,6 +6,7 @@ import { type Server, serverKind } from '../../api/server.ts';
 import type { Machine } from '../../cloud/port.ts';
 import type { Kube } from '../../kube/port.ts';
 
+/** All objects that can own a machine, read live. */
 export interface Ownership {
   readonly servers: readonly Server[];
   readonly batches: readonly LaunchBatch[];

@@ -31,6 +31,7 @@ interface Memory {
 const period: Millis = 30_000;
 const noMemory: Memory = { suspects: new Map(), recent: [], surge: false };
 
+/** Who was seen without an owner is in memory: after a restart the waiting begins anew. */
 export function createGarbageCollectionController(ports: GarbageCollectionPorts): KindController {
   const memories = new Map<string, Memory>();
   return {

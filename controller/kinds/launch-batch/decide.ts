@@ -42,6 +42,7 @@ const lookUpPeriod: Millis = 10_000;
 const keptAfterSettled: Millis = 60 * 60_000;
 const longestBackoff: Millis = 30_000;
 
+/** At most one call to EC2; what is to be recorded comes before it. */
 export function decide(observed: Observed): Plan {
   const status: LaunchBatchStatus = { outcome: 'InFlight', ...observed.batch.status };
   if (status.outcome !== 'InFlight') return afterAnswer(observed, status);
@@ -94,6 +95,7 @@ export function describeRetirement(observed: Observed, status: LaunchBatchStatus
 
 export type LaunchRefusal = NonNullable<LaunchBatchStatus['refusal']>;
 
+/** A status that is final: the batch is never sent again. */
 export function failBatch(
   status: LaunchBatchStatus,
   refusal: LaunchRefusal,

@@ -20,6 +20,7 @@ export interface Grouping {
   readonly recheckAfter?: Millis;
 }
 
+/** How many machines may still be launched, and how busy launches are. */
 export interface Situation {
   /** So many more machines the account may have. */
   readonly room: number;

@@ -6,6 +6,7 @@ import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { Observed, SlotFacts } from './decide.ts';
 
+/** Reads the cache only. A slot whose Server is gone or is being deleted is unwanted. */
 export function observe(cache: Cache, batch: LaunchBatch, now: Instant): Observed {
   const { namespace } = batch.metadata;
   const slots = batch.spec.slots.map((slot) => {

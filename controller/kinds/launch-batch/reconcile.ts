@@ -24,6 +24,7 @@ export interface LaunchBatchPorts {
   readonly installation: string;
 }
 
+/** Has no memory of its own: the batch says all. */
 export function createLaunchBatchController(ports: LaunchBatchPorts): KindController {
   return {
     name: 'launch-batch',

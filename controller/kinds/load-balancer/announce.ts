@@ -6,6 +6,7 @@ import type { Observed } from './observed.ts';
 import type { Findings } from './status.ts';
 import type { SeenFrontend } from './view.ts';
 
+/** Tells what differs from the status in `balancer`, which must be as it was read. */
 export function announce(events: Events, { balancer }: Observed, { view, conditions, dns }: Findings): void {
   for (const frontend of view.frontends) {
     const change = describeChange(frontend);

@@ -34,6 +34,7 @@ const mistakes = new Set<string>([
   'PortShared',
 ] satisfies Reason<'LoadBalancer', 'ConfigApplied'>[]);
 
+/** All conditions but DNS; `ready` sums up the others. */
 export function decide(observed: Observed, view: View, rollout: Rollout): Conditions {
   const config = configCondition(observed, view, rollout);
   const backends = backendsCondition(view);

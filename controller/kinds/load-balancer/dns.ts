@@ -8,6 +8,7 @@ import type { AddressRecord, Published } from '../../dns/publisher.ts';
 import type { Observed } from './observed.ts';
 import type { View } from './view.ts';
 
+/** What DNS says by now, and the condition about it. */
 export interface Publication {
   readonly record: AddressRecord | undefined;
   readonly reason: Reason<'LoadBalancer', 'DNSReady'>;

@@ -20,6 +20,7 @@ export interface Materials {
   readonly extra: ProxyModel['extra'];
 }
 
+/** Equal on all front ends but for the name, and for a member on the same host, which is reached at 127.0.0.1. */
 export function modelFor(materials: Materials, frontend: Server): ProxyModel {
   const { balancer, page, extra } = materials;
   const { metadata, spec } = balancer;

@@ -20,6 +20,7 @@ export interface ObservePorts {
   readonly materials: MaterialReader;
 }
 
+/** Asks no front end. A mistake of a person is `problem`, not an error. */
 export async function observe(ports: ObservePorts, balancer: LoadBalancer, now: Instant): Promise<Observed> {
   const { cache, accounts } = ports;
   const { namespace = '' } = balancer.metadata;

@@ -71,6 +71,7 @@ const motionLimit: Millis = 5_000;
 /** While a front end tries a new configuration, and for whoever is waited for longer. */
 const watchPeriod: Millis = 1_000;
 
+/** Keeps connections and counters in memory; whatever decides is in status. */
 export function createLoadBalancerController(ports: LoadBalancerPorts): KindController {
   const own: Ports = {
     ...ports,

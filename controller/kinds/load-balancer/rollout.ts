@@ -149,12 +149,12 @@ function verdictOn(trial: Trial, { observed, view, watches }: Trialled): TrialVe
   const { balancer, materials, now } = observed;
   const canary = canaryOf(trial, view);
   const others = view.frontends.filter((one) => one !== canary && !one.isCurrent);
-  const scene = canary && sceneOf(canary, { others, servers: materials.servers });
-  if (scene === undefined) {
+  const facts = canary && sceneOf(canary, { others, servers: materials.servers });
+  if (facts === undefined) {
     const message = `HAProxy there does not run it after ${deadline / 1000} s`;
     return isLate(trial, now) ? { is: 'bad', message } : { is: 'waiting' };
   }
-  const verdict = watches.judge(balancer.metadata.uid, `${trial.configHash} ${trial.startTime}`, scene, now);
+  const verdict = watches.judge(balancer.metadata.uid, `${trial.configHash} ${trial.startTime}`, facts, now);
   if (verdict.is === 'waiting' && isLate(trial, now)) {
     return { is: 'bad', message: 'HAProxy there begins again and again' };
   }

@@ -18,6 +18,7 @@ export interface Findings {
   readonly dns: Publication;
 }
 
+/** The whole status. Arrays act on `upServers` and `drainedServers`. */
 export function statusOf(
   observed: Observed,
   { view, rollout, conditions, dns }: Findings,

@@ -20,6 +20,7 @@ export interface SeenFrontend extends Frontend {
   readonly running: ProxyProcess | undefined;
 }
 
+/** All front ends' reports together. */
 export interface View {
   readonly frontends: readonly SeenFrontend[];
   /** Members that every front end that answers sends requests to, and the others. */
@@ -36,6 +37,7 @@ export interface View {
 /** A front end that is silent for this long is taken out of DNS; a lost connection comes back sooner. */
 export const silenceLimit: Millis = 6_000;
 
+/** A server is up when every HAProxy that answers says so. */
 export function viewOf(observed: Observed, reports: ReadonlyMap<string, Report>): View {
   const { balancer, materials, now, hash } = observed;
   const frontends = observed.frontends.flatMap((frontend): SeenFrontend[] => {
@@ -68,6 +70,7 @@ function isProcessOf({ status }: Server, { name }: { readonly name: string }): b
   return status?.instanceID !== undefined && machineOf(name) === status.instanceID;
 }
 
+/** The id of its order and of its report; lasts as long as balancer and Server. */
 export function frontendId({ balancer }: Observed, { server }: Frontend): string {
   return `${balancer.metadata.uid} ${server.metadata.uid}`;
 }

@@ -40,8 +40,8 @@ export class Watches {
   readonly #begun = new Map<string, Begun>();
 
   /** `key` says whose, `id` which one. */
-  judge(key: string, id: string, scene: TrialFacts, now: Instant): TrialVerdict {
-    const { canary, others } = scene;
+  judge(key: string, id: string, facts: TrialFacts, now: Instant): TrialVerdict {
+    const { canary, others } = facts;
     // Counters begin at 0 in every new process.
     const whole = `${id} ${canary.running.pid}`;
     const known = this.#begun.get(key);
@@ -50,9 +50,9 @@ export class Watches {
     this.#begun.set(key, begun);
     const elapsed = now - begun.at;
     if (elapsed < watchTime) return { is: 'waiting' };
-    const message = worseAnswers(scene, begun);
+    const message = worseAnswers(facts, begun);
     if (message !== undefined) return { is: 'bad', message };
-    const missing = missingServer(scene);
+    const missing = missingServer(facts);
     if (missing === undefined) return { is: 'good' };
     return elapsed < patience ? { is: 'waiting' } : { is: 'bad', message: missing };
   }

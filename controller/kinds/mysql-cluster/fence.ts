@@ -17,6 +17,7 @@ export interface FencePorts {
   readonly servers: readonly Server[];
 }
 
+/** `cut` is accepted for a machine that is gone, too; `isStopped` is the proof. */
 export function createFence({ kube, clock, open, servers }: FencePorts): Fence {
   return {
     cut: async ({ server: name, instanceID }) => {

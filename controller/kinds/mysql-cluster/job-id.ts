@@ -10,6 +10,7 @@ export interface JobIDs {
   readonly donor: string;
 }
 
+/** Ids of the job on the joining member and on its donor. */
 export function jobIDs({ metadata }: MySQLCluster, record: MemberRecord): JobIDs {
   const { instanceID = 'none', step = 'Waiting', attempt = 1 } = record;
   const base = `mysql-${metadata.uid}-${instanceID}-${step.toLowerCase()}-${attempt}`;

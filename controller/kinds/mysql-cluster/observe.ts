@@ -39,6 +39,10 @@ const recently: Millis = 5_000;
 /** `quick` asks no host. */
 export type Depth = 'quick' | 'full';
 
+/**
+ * With `quick` it answers from memory and the cache, with `full` it asks hosts; those that are silent cost
+ * seconds.
+ */
 export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Depth): Promise<Observed> {
   const { cluster, access, servers, now } = pass;
   const status = cluster.status ?? {};

@@ -11,6 +11,7 @@ interface Known {
   readonly accounts: readonly PrivilegedAccount[] | undefined;
 }
 
+/** Nothing is known after a restart until a primary was asked. */
 export class PrivilegeWatch {
   readonly #clock: Clock;
   /** By uid of the cluster: grants replicate, so all its servers have the same. */

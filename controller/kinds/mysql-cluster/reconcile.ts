@@ -30,6 +30,7 @@ interface OwnParts {
 
 interface Ports extends PassPorts, ChangePorts, RetirePorts, OwnParts {}
 
+/** Jobs, credentials and privileges are remembered in memory; what decides is in status. */
 export function createMySQLClusterController(ports: MySQLClusterPorts): KindController {
   const own: Ports = {
     ...ports,

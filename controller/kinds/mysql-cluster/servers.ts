@@ -6,6 +6,7 @@ import type { Kube } from '../../kube/port.ts';
 import { createServer, releaseServers } from '../../owned-servers/servers.ts';
 import type { ServerAction } from './decide/plan.ts';
 
+/** One after the other; ends at the first that fails, and may be repeated. */
 export async function changeServers(
   kube: Kube,
   cluster: MySQLCluster,

@@ -85,6 +85,6 @@ function verdictsOf(observed: Observed, conditions: Conditions): readonly Unstam
   if (isWorking && passing.length === 0) {
     passing.push({ type: 'Reconciling', status: 'True', reason: ready.reason, message: ready.message });
   }
-  const all = Object.entries(conditions).map(([type, verdict]) => ({ type, ...verdict }));
+  const all = Object.entries(conditions).map(([type, condition]) => ({ type, ...condition }));
   return [...all, ...passing];
 }

@@ -1,4 +1,4 @@
-/** Tells supervision whom to watch: the members that hold the cluster's data, and other eyes. */
+/** Tells supervision whom to watch: the members that hold the cluster's data, and witnesses. */
 import { findCondition } from '../../api/conditions.ts';
 import { labels } from '../../api/meta.ts';
 import { type Server, serverKind } from '../../api/server.ts';
@@ -13,7 +13,7 @@ export interface SupervisePorts {
   readonly supervision: Supervision;
 }
 
-/** More eyes would see no more. */
+/** More witnesses would see no more. */
 const witnessLimit = 5;
 
 /** Called with every pass; a cluster whose first primary has no data yet is not watched. */

@@ -15,15 +15,18 @@ export function byServer(object: AnyObject, cache: Cache): readonly ObjectKey[] 
   });
 }
 
+/** The cluster that the Promotion is for. */
 export function byPromotion(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   const { spec } = object as Promotion;
   return clustersBeside(object, cache, ({ metadata }) => metadata.name === spec.clusterRef.name);
 }
 
+/** The clusters that are made from the ServerTemplate. */
 export function byTemplate(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   return clustersBeside(object, cache, ({ spec }) => spec.serverTemplateRef.name === object.metadata.name);
 }
 
+/** The clusters of the Deployment. */
 export function byDeployment(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   return clustersBeside(object, cache, ({ spec }) => spec.deploymentRef.name === object.metadata.name);
 }

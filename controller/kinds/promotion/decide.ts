@@ -31,6 +31,7 @@ const unknownPeriod: Millis = 1_000;
 /** A controller that has just begun has not heard of all replicas yet; nor has anybody of one that is restarting. */
 const replicaPatience: Millis = 10_000;
 
+/** `Finished` and `Begun` ones are not this kind's to write. */
 export function judgePromotion(observed: Observed): Judgement {
   const { promotion, cluster, now } = observed;
   const { name } = promotion.spec.clusterRef;

@@ -18,6 +18,7 @@ export interface ObservePorts {
 /** What a server said longer ago is no answer. */
 const lookLife = 5_000;
 
+/** Asks no host: what supervision saw last, and nothing about replicas before that. */
 export function observe({ cache, supervision }: ObservePorts, promotion: Promotion, now: Instant): Observed {
   const { namespace = '' } = promotion.metadata;
   const cluster = cache.get(mySQLClusterKind, { namespace, name: promotion.spec.clusterRef.name });

@@ -24,6 +24,7 @@ export interface PromotionPorts extends ObservePorts {
 /** Finished ones kept per cluster. */
 const historyLimit = 50;
 
+/** Has no memory of its own. */
 export function createPromotionController(ports: PromotionPorts): KindController {
   return {
     name: 'promotion',

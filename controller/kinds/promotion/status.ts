@@ -4,6 +4,7 @@ import type { Promotion, PromotionStatus } from '../../api/promotion.ts';
 import { type Instant, timestamp } from '../../base/clock.ts';
 import type { Judgement } from './decide.ts';
 
+/** It waits its turn; `message` says for what. */
 export function queuedStatus(
   promotion: Promotion,
   { message }: Extract<Judgement, { readonly is: 'Queued' }>,
@@ -16,6 +17,7 @@ export function queuedStatus(
   ]);
 }
 
+/** Final: the Promotion never runs. */
 export function refusedStatus(
   promotion: Promotion,
   { reason, message }: Extract<Judgement, { readonly is: 'Refused' }>,
@@ -31,13 +33,13 @@ export function refusedStatus(
 function stampStatus(
   { metadata, status }: Promotion,
   now: Instant,
-  verdicts: readonly UnstampedCondition[],
+  unstamped: readonly UnstampedCondition[],
 ): PromotionStatus {
   const generation = metadata.generation ?? 1;
   const stamp = { generation, at: timestamp(now) };
   return {
     ...status,
     observedGeneration: generation,
-    conditions: stampConditions(status?.conditions, verdicts, stamp),
+    conditions: stampConditions(status?.conditions, unstamped, stamp),
   };
 }

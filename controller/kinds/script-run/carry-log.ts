@@ -19,7 +19,7 @@ const storeAttempts = 3;
 
 /**
  * Writes the object anew: the parts of earlier steps, then this one, so doing it again gives the same object. Undefined
- * when the host has no log to give. A store that fails must not keep the verdict: the tail is in status all the same.
+ * when the host has no log to give. A store that fails must not hold the result up: the tail is in status all the same.
  */
 export async function carryLog(
   ports: ActPorts,

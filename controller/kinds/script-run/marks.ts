@@ -37,6 +37,7 @@ export async function writeMarks(
   }
 }
 
+/** Whether the mark on the Server is this run's, by uid. */
 export function isMarkedFor({ metadata }: Server, run: ScriptRun): boolean {
   return metadata.annotations?.[operationAnnotation] === markOf(run);
 }

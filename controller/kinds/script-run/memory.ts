@@ -3,6 +3,7 @@ import type { Instant, Millis } from '../../base/clock.ts';
 
 const livePeriod: Millis = 10_000;
 
+/** Lost with the process: then secrets of running jobs are resolved anew, if they have not changed. */
 export class JobMemory {
   readonly #secrets = new Map<string, readonly string[]>();
   readonly #stored = new Map<string, { readonly at: Instant; readonly bytes: number }>();

@@ -38,6 +38,7 @@ export interface Place {
 /** Why there is no such place, and whether waiting may help. */
 export type NoPlace = TargetRefusal & { readonly instanceID: string | undefined };
 
+/** NoPlace says why not, and whether for good. Hosts are not asked. */
 export async function findPlace(ports: PlacePorts, run: ScriptRun, name: string): Promise<Place | NoPlace> {
   const namespace = run.metadata.namespace ?? '';
   const server = ports.cache.get(serverKind, { namespace, name });

@@ -40,6 +40,7 @@ interface Ports extends ScriptRunPorts, ActPorts {
 /** How soon a run that cannot begin yet is looked at again. */
 const waitingPeriod = 1_000;
 
+/** Holds secrets of running jobs and turns in memory, both of which may be lost. */
 export function createScriptRunController(ports: ScriptRunPorts): KindController {
   const own: Ports = { ...ports, memory: new JobMemory(), turns: new Turns() };
   return {

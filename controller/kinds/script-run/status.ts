@@ -56,8 +56,8 @@ export function statusOf(run: ScriptRun, results: readonly Result[], now: Instan
 /** The status of a run that cannot begin: for good, or not yet. */
 export function refusedStatus(run: ScriptRun, refusal: TargetRefusal, now: Instant): ScriptRunStatus {
   const base: ScriptRunStatus = { ...run.status, operation: operationText(run), target: targetText(run) };
-  const verdict = { reason: refusal.reason, message: refusal.message };
-  if (refusal.final) return finishedStatus(run, { ...base, startTime: timestamp(now) }, verdict, now);
+  const outcome = { reason: refusal.reason, message: refusal.message };
+  if (refusal.final) return finishedStatus(run, { ...base, startTime: timestamp(now) }, outcome, now);
   return runningStatus(run, base, { reason: 'Queued', message: `Waiting: ${refusal.message}` }, now);
 }
 
@@ -98,27 +98,27 @@ function finishedStatus(
 ): ScriptRunStatus {
   const { reason, message } = outcome;
   const isGood = reason === 'Completed';
-  const verdicts: UnstampedCondition[] = [
+  const unstamped: UnstampedCondition[] = [
     { type: 'Succeeded', status: isGood ? 'True' : 'False', reason, message },
     { type: 'Finished', status: 'True', reason: isGood ? 'Completed' : 'Failed', message },
   ];
   if (!isGood) {
     const hint = 'It is over; create a new ScriptRun to try again.';
-    verdicts.push({ type: 'Stalled', status: 'True', reason, message: hint });
+    unstamped.push({ type: 'Stalled', status: 'True', reason, message: hint });
   }
   const took = now - Date.parse(base.startTime ?? timestamp(now));
   const ended = { ...base, completionTime: timestamp(now), durationSeconds: Math.round(took / 1000) };
-  return withConditions(run, ended, now, verdicts);
+  return withConditions(run, ended, now, unstamped);
 }
 
 function withConditions(
   run: ScriptRun,
   base: ScriptRunStatus,
   now: Instant,
-  verdicts: readonly UnstampedCondition[],
+  unstamped: readonly UnstampedCondition[],
 ): ScriptRunStatus {
   const generation = run.metadata.generation ?? 0;
-  const conditions = stampConditions(run.status?.conditions, verdicts, { generation, at: timestamp(now) });
+  const conditions = stampConditions(run.status?.conditions, unstamped, { generation, at: timestamp(now) });
   return { ...base, observedGeneration: generation, conditions };
 }
 

@@ -6,6 +6,7 @@ import { arrayOf, serverKind } from '../../api/server.ts';
 import type { Cache } from '../../kube/port.ts';
 import type { TargetRefusal } from './targets.ts';
 
+/** One per process: only this knows who took a turn that is not in the cache yet. */
 export class Turns {
   /** Uid of the run that had the last turn, by array: until its record is in the cache, only this knows. */
   readonly #holders = new Map<string, string>();

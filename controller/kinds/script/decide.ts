@@ -30,6 +30,7 @@ export interface Plan {
   readonly news?: { readonly type: 'normal' | 'warning'; readonly reason: string; readonly message: string };
 }
 
+/** `news` is set only when it differs from what the status says. */
 export function decide(observed: Observed): Plan {
   const { script, text } = observed;
   const problem = problemOf(observed);

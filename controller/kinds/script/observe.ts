@@ -21,6 +21,7 @@ export interface ObservePorts {
 /** Texts and files outside of the Script may change without a word: they are read again after this long. */
 export const readingPeriod: Millis = 60_000;
 
+/** The text is read at most once a minute; what cannot be read is a fact. */
 export async function observe(ports: ObservePorts, script: Script, now: Instant): Promise<Observed> {
   const reading = await ports.readings.of(script, now, () => read(ports, script));
   const { namespace = '', name } = script.metadata;

@@ -19,6 +19,7 @@ export interface ScriptPorts {
 
 interface Ports extends ScriptPorts, ObservePorts {}
 
+/** Keeps what it read for a minute. */
 export function createScriptController(ports: ScriptPorts): KindController {
   const own: Ports = { ...ports, readings: new Readings() };
   return {

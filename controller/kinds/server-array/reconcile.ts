@@ -42,6 +42,7 @@ interface Ports extends ServerArrayPorts {
   readonly sampler: Sampler;
 }
 
+/** Figures of voters are kept in memory and asked for anew after a restart. */
 export function createServerArrayController(ports: ServerArrayPorts): KindController {
   const own: Ports = { ...ports, sampler: new Sampler(ports) };
   return {

@@ -26,6 +26,7 @@ export const sampleCommand = [
 /** Linux counts CPU time in hundredths of a second. */
 const tick: Millis = 10;
 
+/** What the command printed; figures that are missing or no numbers are absent. */
 export function parseSample(text: string): Sample {
   const lines = new Map(
     text.split('\n').map((line) => {

@@ -57,6 +57,7 @@ const hostTimeout: Millis = 5_000;
 const slack: Millis = 3_000;
 const parallel = 32;
 
+/** Nothing here waits for a host: what was asked for is there at a later look. */
 export class Sampler {
   readonly #ports: SamplerPorts;
   /** By server and question. */

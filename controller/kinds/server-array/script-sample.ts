@@ -59,6 +59,7 @@ export function scriptCommand(script: FrozenScript, limit: Millis): string {
   return commandLine('bash', '-c', steps.join('\n'));
 }
 
+/** What a measuring script answered: its value, or a problem to be shown to people. */
 export function judgeScript(
   { exitCode, stdout }: { readonly exitCode: number; readonly stdout: string },
   limit: Millis,

@@ -19,6 +19,7 @@ const initial = {
   TerminationAllowed: ['True', 'BelowLimit', 'No automatic removal is held back.'],
 } as const satisfies Record<ConditionType, readonly [ConditionStatus, string, string]>;
 
+/** The whole status that is written, conditions included. */
 export function statusOf(observed: Observed, plan: Plan): ServerArrayStatus {
   const { array, members, now } = observed;
   const { generation = 0, annotations } = array.metadata;

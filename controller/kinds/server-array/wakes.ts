@@ -13,10 +13,12 @@ export function byOwner({ metadata }: AnyObject): readonly ObjectKey[] {
     .map(({ name }) => (namespace === undefined ? { name } : { namespace, name }));
 }
 
+/** The arrays that are made from the ServerTemplate. */
 export function byTemplate(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   return arraysBeside(object, cache, ({ spec }) => spec.serverTemplateRef.name === object.metadata.name);
 }
 
+/** The arrays of the Deployment. */
 export function byDeployment(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   return arraysBeside(object, cache, ({ spec }) => spec.deploymentRef.name === object.metadata.name);
 }

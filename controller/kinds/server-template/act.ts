@@ -39,6 +39,7 @@ export async function storeRevision(
   });
 }
 
+/** One after the other; ends at the first that cannot be deleted. */
 export async function removeRevisions(kube: Kube, expired: readonly ControllerRevision[]): Promise<void> {
   for (const revision of expired) await kube.delete(controllerRevisions, revision);
 }

@@ -57,6 +57,7 @@ export interface Plan {
 /** Old revisions kept so that a template can be rolled back. */
 const revisionHistoryLimit = 10;
 
+/** Without `content` no revision is cut; inputs that are missing are a `problem` beside it and keep none back. */
 export function decide(observed: Observed): Plan {
   const { image, scripts } = observed;
   const expired = expiredRevisions(observed);

@@ -16,6 +16,7 @@ interface Kept {
 const keptWhenFound: Millis = 600_000;
 const keptWhenMissing: Millis = 30_000;
 
+/** An image that was found is kept for 10 minutes, a failure for 30 s. */
 export class Images {
   readonly #kept = new Map<string, Kept>();
 

@@ -27,6 +27,7 @@ export interface ObservePorts {
   readonly images: Images;
 }
 
+/** Reads the cache, Scripts' texts and the image; what cannot be read is a fact. */
 export async function observe(
   ports: ObservePorts,
   template: ServerTemplate,

@@ -36,6 +36,7 @@ const checkPeriod = 600_000;
 /** etcd takes objects of 1.5 MiB; this leaves room for the rest of the object. */
 const largestRevision = 1_000_000;
 
+/** Images are remembered in memory. */
 export function createServerTemplateController(ports: ServerTemplatePorts): KindController {
   const own: Ports = { ...ports, images: new Images() };
   return {

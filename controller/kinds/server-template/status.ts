@@ -15,12 +15,13 @@ export interface Outcome {
   readonly problem: Problem | undefined;
 }
 
+/** The whole status; `outcome` says what stays while the template is broken. */
 export function statusOf(observed: Observed, outcome: Outcome): ServerTemplateStatus {
   const { template, servers, now } = observed;
   const { revision, imageID, problem } = outcome;
   const generation = template.metadata.generation ?? 0;
   const outdated = servers.filter((server) => isOutdated(server, revision));
-  const verdicts = [...readyCondition(problem, revision), upToDateCondition(servers, outdated)];
+  const unstamped = [...readyCondition(problem, revision), upToDateCondition(servers, outdated)];
   return {
     ...template.status,
     observedGeneration: generation,
@@ -29,7 +30,7 @@ export function statusOf(observed: Observed, outcome: Outcome): ServerTemplateSt
     imageID,
     servers: servers.length,
     outdatedServers: outdated.length,
-    conditions: stampConditions(template.status?.conditions, verdicts, { generation, at: timestamp(now) }),
+    conditions: stampConditions(template.status?.conditions, unstamped, { generation, at: timestamp(now) }),
   };
 }
 

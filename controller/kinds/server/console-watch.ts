@@ -12,6 +12,7 @@ interface Memory {
   readonly hasConflict: boolean;
 }
 
+/** Consoles are read in the background, few at once. */
 export class ConsoleWatch {
   readonly #memory = new Map<string, Memory>();
   readonly #asked = new Set<string>();

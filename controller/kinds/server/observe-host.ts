@@ -53,13 +53,13 @@ export async function observeHost(ports: HostPorts, common: Common): Promise<Hos
 }
 
 /** Only what the machine's stage of life needs. */
-async function askHost(ports: HostPorts, site: HostContext): Promise<Partial<HostFacts>> {
-  const { sshHostKeys, bootedTime, forcedTime, bootRunRef } = site.status;
-  if (sshHostKeys === undefined) return { attestation: await readAttestation(ports, site) };
-  const host = await hostFor(ports, site);
+async function askHost(ports: HostPorts, context: HostContext): Promise<Partial<HostFacts>> {
+  const { sshHostKeys, bootedTime, forcedTime, bootRunRef } = context.status;
+  if (sshHostKeys === undefined) return { attestation: await readAttestation(ports, context) };
+  const host = await hostFor(ports, context);
   if (bootedTime !== undefined || forcedTime !== undefined)
-    return { health: await checkHealth(ports, site, host) };
-  return bootRunRef?.uid === undefined ? { shell: await connect(ports, site, host) } : {};
+    return { health: await checkHealth(ports, context, host) };
+  return bootRunRef?.uid === undefined ? { shell: await connect(ports, context, host) } : {};
 }
 
 interface HostContext extends Common {
@@ -87,8 +87,8 @@ async function lookAtMachine(
   }
 }
 
-async function readAttestation(ports: HostPorts, site: HostContext): Promise<Attestation> {
-  const { account, opened, status } = site;
+async function readAttestation(ports: HostPorts, context: HostContext): Promise<Attestation> {
+  const { account, opened, status } = context;
   const { bucket, prefix } = account.spec.stateStore;
   const key = attestationKey(prefix, status.launchBatchRef?.name ?? '', status.launchIndex ?? 0);
   try {
@@ -99,7 +99,7 @@ async function readAttestation(ports: HostPorts, site: HostContext): Promise<Att
       if (pins.length > 0) return { state: 'present', pins };
       return { state: 'unreadable', message: `s3://${bucket}/${key} holds no SSH public key` };
     }
-    return { state: hasConflict(ports, site) ? 'conflict' : 'absent' };
+    return { state: hasConflict(ports, context) ? 'conflict' : 'absent' };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { state: 'unreadable', message: error.message };
@@ -107,8 +107,8 @@ async function readAttestation(ports: HostPorts, site: HostContext): Promise<Att
 }
 
 /** Where to connect, or why that is not known. */
-async function hostFor({ accounts }: HostPorts, site: HostContext): Promise<Host | string> {
-  const { server, status, machine, account } = site;
+async function hostFor({ accounts }: HostPorts, context: HostContext): Promise<Host | string> {
+  const { server, status, machine, account } = context;
   // The address of this very moment: status learns it only with the next write.
   const { privateIp, publicIp } = machine.machine;
   const now: Server = { ...server, status: { ...status, privateIP: privateIp, publicIP: publicIp } };
@@ -120,7 +120,7 @@ async function hostFor({ accounts }: HostPorts, site: HostContext): Promise<Host
   }
 }
 
-async function connect(ports: HostPorts, site: HostContext, host: Host | string): Promise<ShellFacts> {
+async function connect(ports: HostPorts, context: HostContext, host: Host | string): Promise<ShellFacts> {
   if (typeof host === 'string') return { state: 'unreachable', message: host };
   try {
     await ports.shell.check(host);
@@ -130,7 +130,7 @@ async function connect(ports: HostPorts, site: HostContext, host: Host | string)
     if (error.code === 'shell.host-key-mismatch') return { state: 'mismatch', message: error.message };
     if (error.code === 'shell.auth-failed') return { state: 'refused', message: error.message };
     if (!error.code.startsWith('shell.')) throw error;
-    return { state: hasConflict(ports, site) ? 'conflict' : 'unreachable', message: error.message };
+    return { state: hasConflict(ports, context) ? 'conflict' : 'unreachable', message: error.message };
   }
 }
 

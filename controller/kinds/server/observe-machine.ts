@@ -11,6 +11,7 @@ import type { MachineFacts } from './decide/plan.ts';
 /** A machine younger than this does not count as gone because EC2 does not list it. */
 const youth: Millis = 5 * 60_000;
 
+/** `gone` only with proof: a picture without the machine is `unseen`. */
 export async function observeMachine(
   opened: OpenAccount,
   { instanceID, launchTime, terminationTime }: ServerStatus,

@@ -17,6 +17,7 @@ import { type HostPorts, observeHost } from './observe-host.ts';
 
 export interface ObservePorts extends BasisPorts, HostPorts {}
 
+/** What a stage does not need is undefined. Hosts and EC2 that do not answer are facts, not errors. */
 export async function observe(ports: ObservePorts, server: Server, now: Instant): Promise<Observed> {
   const { cache } = ports;
   const { metadata, status = {} } = server;

@@ -40,6 +40,7 @@ interface Ports extends ServerPorts {
   readonly consoles: ConsoleWatch;
 }
 
+/** Health checks and consoles are remembered in memory and asked for anew after a restart. */
 export function createServerController(ports: ServerPorts): KindController {
   const own: Ports = { ...ports, health: new HealthChecks(ports.shell), consoles: new ConsoleWatch() };
   return {

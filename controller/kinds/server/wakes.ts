@@ -19,6 +19,7 @@ export function byRun(object: AnyObject): readonly ObjectKey[] {
     .map((owner) => keyBeside(object, owner.name));
 }
 
+/** The Servers of the Deployment. */
 export function byDeployment(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   return serversBeside(object, cache, (server) => server.spec.deploymentRef.name === object.metadata.name);
 }
@@ -28,6 +29,7 @@ export function byTemplate(object: AnyObject, cache: Cache): readonly ObjectKey[
   return waitingFor(object, cache, object.metadata.name);
 }
 
+/** The Servers that wait for a revision of its template. */
 export function byRevision(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   const template = object.metadata.labels?.[templateLabel];
   return template === undefined ? [] : waitingFor(object, cache, template);

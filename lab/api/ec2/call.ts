@@ -24,6 +24,7 @@ export interface Cloud {
 /** Answers the elements inside `<ActionResponse>`, without the request id. */
 export type Handler = (call: Ec2Call) => XmlObject | Promise<XmlObject>;
 
+/** Made for each request. */
 export class Ec2Call {
   readonly params: QueryParams;
   readonly cloud: Cloud;

@@ -8,6 +8,7 @@ import { type Cloud, DONE, type Ec2Call } from './call.ts';
 import { stateXml } from './instance-xml.ts';
 import { requireGroups } from './network.ts';
 
+/** All or none: one that is not stopped, pending or running fails the call. */
 export function startInstances(call: Ec2Call): XmlObject {
   const instances = targets(call);
   const changed = instances.filter(
@@ -26,6 +27,7 @@ export function startInstances(call: Ec2Call): XmlObject {
   return changes(call.cloud, instances);
 }
 
+/** With `Force`, or when a machine hangs, its power is cut; else it may end in good order. */
 export function stopInstances(call: Ec2Call): XmlObject {
   const instances = targets(call);
   const force = call.params.boolean('Force') ?? false;
@@ -45,6 +47,7 @@ export function stopInstances(call: Ec2Call): XmlObject {
   return changes(call.cloud, instances);
 }
 
+/** All or none; comes back at once, the reboot follows. */
 export function rebootInstances(call: Ec2Call): XmlObject {
   const instances = targets(call);
   for (const instance of instances) {
@@ -79,6 +82,7 @@ export function terminateInstances(call: Ec2Call): XmlObject {
   return changes(call.cloud, instances);
 }
 
+/** Termination protection, shutdown behavior and security groups; others are refused. */
 export function modifyInstanceAttribute(call: Ec2Call): XmlObject {
   const { params, cloud } = call;
   const instance = target(call);
@@ -105,6 +109,7 @@ export function modifyInstanceAttribute(call: Ec2Call): XmlObject {
   return DONE;
 }
 
+/** One attribute of one instance. */
 export function describeInstanceAttribute(call: Ec2Call): XmlObject {
   const instance = target(call);
   const attribute = call.params.required('Attribute');
@@ -120,6 +125,7 @@ export function describeInstanceAttribute(call: Ec2Call): XmlObject {
   return { instanceId: instance.id, [attribute]: value };
 }
 
+/** The hop limit and tags in metadata; IMDSv1 is refused. */
 export function modifyInstanceMetadataOptions(call: Ec2Call): XmlObject {
   const { params } = call;
   const instance = target(call);
@@ -144,6 +150,7 @@ export function modifyInstanceMetadataOptions(call: Ec2Call): XmlObject {
   };
 }
 
+/** What the console has said so far, at once; EC2 would lag behind. */
 export async function getConsoleOutput(call: Ec2Call): Promise<XmlObject> {
   const { id } = target(call);
   const output = await call.cloud.runtime.consoleOutput(id);

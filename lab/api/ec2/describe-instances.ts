@@ -11,6 +11,7 @@ import { paginate } from './paging.ts';
 
 const PAGE = { min: 5, max: 1000 };
 
+/** As readers see them: with the fault `stale-reads`, late. */
 export function describeInstances(call: Ec2Call): XmlObject {
   const { params, cloud } = call;
   const instances = applyFilters(params, readInstances(call), instanceFields(cloud));
@@ -21,6 +22,7 @@ export function describeInstances(call: Ec2Call): XmlObject {
   };
 }
 
+/** Running ones only, unless `IncludeAllInstances`; crashed machines fail their checks. */
 export function describeInstanceStatus(call: Ec2Call): XmlObject {
   const { params } = call;
   const all = params.boolean('IncludeAllInstances') ?? false;

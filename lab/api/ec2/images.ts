@@ -7,6 +7,7 @@ import type { Ec2Call } from './call.ts';
 import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
 
+/** Unknown ids are refused, as by EC2. */
 export function describeImages({ params, cloud }: Ec2Call): XmlObject {
   const { region } = cloud.world;
   const ids = params.list('ImageId');

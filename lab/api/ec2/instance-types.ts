@@ -51,6 +51,7 @@ export function requireType(id: string): string {
   return id;
 }
 
+/** An unknown type is an error, as on EC2. */
 export function describeInstanceTypes({ params }: Ec2Call): XmlObject {
   const ids = params.list('InstanceType');
   for (const id of ids) {
@@ -72,6 +73,7 @@ export function describeInstanceTypes({ params }: Ec2Call): XmlObject {
   return { instanceTypeSet: { item: page.records.map(typeXml) }, nextToken: page.nextToken };
 }
 
+/** Every type in every location; sold-out ones are offered, too. */
 export function describeInstanceTypeOfferings({ params, cloud }: Ec2Call): XmlObject {
   const { region } = cloud.world;
   const locationType = params.string('LocationType') ?? 'region';

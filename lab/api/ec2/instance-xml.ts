@@ -20,6 +20,7 @@ export function stateXml(state: InstanceState): { readonly code: number; readonl
   return { code: STATE_CODES[state], name: state };
 }
 
+/** Keeps the XML of each record as long as the record lives. */
 export class InstanceXml {
   readonly #world: World;
   readonly #cache = new WeakMap<Instance, RawXml>();

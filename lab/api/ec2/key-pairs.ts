@@ -9,6 +9,7 @@ import { readTagSpecification, tagSet } from './tag-set.ts';
 
 const KEY_TYPES: Readonly<Record<string, KeyPair['type']>> = { 'ssh-rsa': 'rsa', 'ssh-ed25519': 'ed25519' };
 
+/** Takes OpenSSH public keys. */
 export function importKeyPair(call: Ec2Call): XmlObject {
   const material = Buffer.from(call.params.required('PublicKeyMaterial'), 'base64').toString('utf8').trim();
   const type = KEY_TYPES[material.split(/\s+/)[0] ?? ''];
@@ -16,6 +17,7 @@ export function importKeyPair(call: Ec2Call): XmlObject {
   return keyXml(save(call, material, type));
 }
 
+/** RSA only; the answer is the only place where the private key is. */
 export function createKeyPair(call: Ec2Call): XmlObject {
   if ((call.params.string('KeyType') ?? 'rsa') !== 'rsa') {
     throw new CloudError(
@@ -28,6 +30,7 @@ export function createKeyPair(call: Ec2Call): XmlObject {
   return { ...keyXml(pair), keyMaterial: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString() };
 }
 
+/** By name or id; unknown ones are refused. */
 export function describeKeyPairs({ params, cloud }: Ec2Call): XmlObject {
   const wanted = [...params.list('KeyName'), ...params.list('KeyPairId')];
   const all = [...cloud.world.state.keyPairs.values()];

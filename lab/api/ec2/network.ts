@@ -32,6 +32,7 @@ export function requireGroups(
   return ids;
 }
 
+/** Those of the lab's region; a zone with a fault shows as impaired. */
 export function describeAvailabilityZones({ params, cloud }: Ec2Call): XmlObject {
   const { region } = cloud.world;
   const zones = region.subnets.map(({ zone }, index) => ({
@@ -62,6 +63,7 @@ export function describeAvailabilityZones({ params, cloud }: Ec2Call): XmlObject
   };
 }
 
+/** There is one. */
 export function describeVpcs({ params, cloud }: Ec2Call): XmlObject {
   const { region } = cloud.world;
   const vpcs = [{ id: region.vpcId, tags: {} }];
@@ -90,6 +92,7 @@ export function describeVpcs({ params, cloud }: Ec2Call): XmlObject {
   };
 }
 
+/** One for each zone, with the addresses that are left. */
 export function describeSubnets({ params, cloud }: Ec2Call): XmlObject {
   const { region, state } = cloud.world;
   const ids = params.list('SubnetId');
@@ -148,6 +151,7 @@ export function allocateAddress(call: Ec2Call): XmlObject {
   return { allocationId, publicIp: free, domain: 'vpc', networkBorderGroup: world.region.name };
 }
 
+/** Gives an elastic address up; an unknown id is refused. */
 export function releaseAddress(call: Ec2Call): XmlObject {
   const { world } = call.cloud;
   const id = call.params.required('AllocationId');
@@ -160,6 +164,7 @@ export function releaseAddress(call: Ec2Call): XmlObject {
   return DONE;
 }
 
+/** Elastic addresses: names only, nothing routes to them. */
 export function describeAddresses({ params, cloud }: Ec2Call): XmlObject {
   const ids = params.list('AllocationId');
   const all = [...cloud.world.state.addresses.values()];

@@ -8,6 +8,7 @@ export interface Page<R> {
   readonly nextToken?: string;
 }
 
+/** Bounds of MaxResults. */
 export interface PageLimits {
   readonly min: number;
   readonly max: number;

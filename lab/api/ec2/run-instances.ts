@@ -17,6 +17,9 @@ const MAX_TOKEN_LENGTH = 64;
 /** Without a type EC2 gives its oldest one; the lab gives its smallest. */
 const DEFAULT_TYPE = 't3.micro';
 
+/**
+ * The same ClientToken answers with the same instances; with less capacity than MaxCount, as many as there are.
+ */
 export function runInstances(call: Ec2Call): XmlObject {
   const { params, cloud } = call;
   const { world } = cloud;

@@ -23,6 +23,7 @@ const PROTOCOLS: Readonly<Record<string, SecurityRule['protocol']>> = {
 
 type Direction = 'ingress' | 'egress';
 
+/** Names are unique; everything may go out, nothing comes in. */
 export function createSecurityGroup(call: Ec2Call): XmlObject {
   const { params, cloud } = call;
   const { region, state } = cloud.world;
@@ -52,6 +53,7 @@ export function createSecurityGroup(call: Ec2Call): XmlObject {
   return { ...DONE, groupId: group.id, tagSet: tagSet(group.tags) };
 }
 
+/** Refused for the default group and for one that is in use. */
 export function deleteSecurityGroup(call: Ec2Call): XmlObject {
   const { world } = call.cloud;
   const group = target(call);
@@ -66,6 +68,7 @@ export function deleteSecurityGroup(call: Ec2Call): XmlObject {
   return { ...DONE, groupId: group.id };
 }
 
+/** By id, name and filters; unknown ones are refused. */
 export function describeSecurityGroups({ params, cloud }: Ec2Call): XmlObject {
   const { securityGroups } = cloud.world.state;
   const ids = requireGroups(securityGroups, params.list('GroupId'));
@@ -90,6 +93,7 @@ export function describeSecurityGroups({ params, cloud }: Ec2Call): XmlObject {
   };
 }
 
+/** A handler that adds rules; one that exists already fails the whole call. */
 export function authorize(direction: Direction): (call: Ec2Call) => XmlObject {
   return (call) => {
     const group = target(call);
@@ -105,6 +109,7 @@ export function authorize(direction: Direction): (call: Ec2Call) => XmlObject {
   };
 }
 
+/** A handler that takes rules away; one that does not exist fails the whole call. */
 export function revoke(direction: Direction): (call: Ec2Call) => XmlObject {
   return (call) => {
     const group = target(call);

@@ -65,6 +65,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   DescribeSnapshots: snapshots.describeSnapshots,
 };
 
+/** Unknown actions, and those over their limit, throw a CloudError. */
 export class Ec2Service implements XmlService {
   readonly #cloud: Cloud;
   readonly #throttle: Throttle;

@@ -37,6 +37,7 @@ export async function createSnapshot(call: Ec2Call): Promise<XmlObject> {
   return snapshotXml(snapshot, cloud.world.region.accountId);
 }
 
+/** Volumes that were made from it stay. */
 export async function deleteSnapshot(call: Ec2Call): Promise<XmlObject> {
   const { world, runtime } = call.cloud;
   const snapshot = requireSnapshot(world, call.params.required('SnapshotId'));
@@ -48,6 +49,7 @@ export async function deleteSnapshot(call: Ec2Call): Promise<XmlObject> {
   return DONE;
 }
 
+/** By id and filters; unknown ids are refused. */
 export function describeSnapshots({ params, cloud }: Ec2Call): XmlObject {
   const { state, region } = cloud.world;
   const ids = params.list('SnapshotId');

@@ -36,6 +36,7 @@ export function readTagSpecification(params: QueryParams, type: string): Tags {
   return limited(Object.assign({}, ...wanted.map(readTags)) as Tags);
 }
 
+/** As the `tagSet` of any answer. */
 export function tagSet(tags: Tags): XmlObject {
   return { item: Object.entries(tags).map(([key, value]) => ({ key, value })) };
 }

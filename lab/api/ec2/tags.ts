@@ -20,6 +20,7 @@ const TAGGED = {
 
 type TaggedTable = (typeof TAGGED)[keyof typeof TAGGED]['table'];
 
+/** Adds to or replaces on all resources, or on none when one is unknown or has too many. */
 export function createTags(call: Ec2Call): XmlObject {
   const added = readTags(call.params);
   if (Object.keys(added).length === 0)
@@ -27,6 +28,7 @@ export function createTags(call: Ec2Call): XmlObject {
   return retag(call, 'tags.created', (tags) => limited({ ...tags, ...added }));
 }
 
+/** Without tags all go; with a value only tags that have it. */
 export function deleteTags(call: Ec2Call): XmlObject {
   const wanted = call.params
     .structs('Tag')
@@ -39,6 +41,7 @@ export function deleteTags(call: Ec2Call): XmlObject {
   );
 }
 
+/** Of every resource that carries tags. */
 export function describeTags({ params, cloud }: Ec2Call): XmlObject {
   const rows = Object.values(TAGGED).flatMap(({ table, type }) =>
     [...taggedRecords(cloud.world.state, table)].flatMap(([resourceId, { tags }]) =>

@@ -19,6 +19,7 @@ const SIZES: Readonly<Record<string, BucketSize>> = {
 const READ: BucketSize = { burst: 100, perSecond: 20 };
 const OTHER: BucketSize = { burst: 50, perSecond: 5 };
 
+/** Buckets are full when the fault is switched on; `now` is in milliseconds. */
 export class Throttle {
   readonly #faults: Faults;
   readonly #now: () => number;

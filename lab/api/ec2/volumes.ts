@@ -9,6 +9,7 @@ import { applyFilters } from './filters.ts';
 import { paginate } from './paging.ts';
 import { readTagSpecification, tagSet } from './tag-set.ts';
 
+/** Answers when the volume can be attached; EC2 would still be creating it. */
 export async function createVolume(call: Ec2Call): Promise<XmlObject> {
   const { params, cloud } = call;
   const { world } = cloud;
@@ -38,6 +39,7 @@ export async function createVolume(call: Ec2Call): Promise<XmlObject> {
   return volumeXml(volume);
 }
 
+/** Refused while it is attached. */
 export async function deleteVolume(call: Ec2Call): Promise<XmlObject> {
   const volume = requireVolume(call.cloud, call.params.required('VolumeId'));
   if (volume.attachment) {
@@ -54,6 +56,7 @@ export async function deleteVolume(call: Ec2Call): Promise<XmlObject> {
   return DONE;
 }
 
+/** Needs the zone of the instance, and a device name that is free. */
 export async function attachVolume(call: Ec2Call): Promise<XmlObject> {
   const { params, cloud } = call;
   const volume = requireVolume(cloud, params.required('VolumeId'));
@@ -120,6 +123,7 @@ function recordDetachment({ world }: Cloud, volume: Volume, name: string): void 
   world.commit(draft, { name, subject: volume.id });
 }
 
+/** Refused for root volumes. The answer says `detaching`; it is detached by then. */
 export async function detachVolume(call: Ec2Call): Promise<XmlObject> {
   const { params, cloud } = call;
   const volume = requireVolume(cloud, params.required('VolumeId'));
@@ -138,6 +142,7 @@ export async function detachVolume(call: Ec2Call): Promise<XmlObject> {
   return { ...attachmentXml(volume), status: 'detaching' };
 }
 
+/** Root and data volumes; unknown ids are refused. */
 export function describeVolumes({ params, cloud }: Ec2Call): XmlObject {
   const ids = params.list('VolumeId');
   const chosen =

@@ -22,6 +22,7 @@ export interface ZoneOrder {
   readonly comment: string;
 }
 
+/** Throws a CloudError when the XML is not what the call needs. */
 export function readZoneOrder(body: string): ZoneOrder {
   const root = requireRoot(body, 'CreateHostedZoneRequest');
   const config = childOf(root, 'HostedZoneConfig');
@@ -32,6 +33,7 @@ export function readZoneOrder(body: string): ZoneOrder {
   };
 }
 
+/** Throws a CloudError on bad XML; whether the changes can be made is checked later. */
 export function readChangeBatch(body: string): {
   readonly changes: readonly Change[];
   readonly comment: string;
@@ -59,6 +61,7 @@ function readChange(element: XmlElement): Change {
   return { action, record };
 }
 
+/** As `HostedZone`. */
 export function zoneXml(zone: Zone): XmlObject {
   return {
     Id: `/hostedzone/${zone.id}`,
@@ -69,6 +72,7 @@ export function zoneXml(zone: Zone): XmlObject {
   };
 }
 
+/** As `ChangeInfo`; `now` decides between PENDING and INSYNC. */
 export function changeXml(change: DnsChange, now: number): XmlObject {
   return {
     Id: `/change/${change.id}`,
@@ -78,6 +82,7 @@ export function changeXml(change: DnsChange, now: number): XmlObject {
   };
 }
 
+/** As `ResourceRecordSet`. */
 export function recordXml({ name, type, ttl, values }: RecordSet): XmlObject {
   return {
     Name: name,

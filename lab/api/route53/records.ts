@@ -37,6 +37,7 @@ export function normalName(name: string): string {
   return lower.endsWith('.') ? lower : `${lower}.`;
 }
 
+/** Equal for records that replace each other; the name must be normal. */
 export function recordKey({ name, type }: Pick<RecordSet, 'name' | 'type'>): string {
   return `${name} ${type}`;
 }

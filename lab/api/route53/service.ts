@@ -38,6 +38,7 @@ const ROUTES: readonly Route[] = [
   { method: 'GET', path: /^change\/([^/]+)$/, action: 'GetChange' },
 ];
 
+/** Changes are in sync `syncDelayMs` after they were made. */
 export class Route53Service implements XmlService {
   readonly #world: World;
   readonly #syncDelayMs: number;

@@ -9,6 +9,7 @@ const MAX_LINE = 4096;
 
 type Expecting = 'size' | 'data' | 'data-end' | 'trailers' | 'nothing';
 
+/** Passes the body on without its framing; a wrong signature or size ends the stream with a CloudError. */
 export class ChunkDecoder extends Transform {
   /** Headers that came after the body; complete when the stream has ended. */
   readonly trailers = new Map<string, string>();

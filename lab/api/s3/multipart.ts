@@ -23,11 +23,13 @@ import {
   requireUpload,
 } from './uploads.ts';
 
+/** Nothing shows in the bucket until the upload is completed. */
 export function initiateUpload({ signed }: Exchange, { bucket, key }: Target, now: () => number): Answer {
   const upload = createUpload(bucket, { key, headers: keptHeaders(signed.headers), initiated: now() });
   return xmlAnswer({ InitiateMultipartUploadResult: { Bucket: bucket.name, Key: key, UploadId: upload.id } });
 }
 
+/** A part of the same number replaces the one before. */
 export async function uploadPart(
   exchange: Exchange,
   verified: Verified,
@@ -42,6 +44,7 @@ export async function uploadPart(
   return { status: 200, headers: { etag: `"${md5}"`, ...echoed } };
 }
 
+/** A part from another object, or a range of it. */
 export async function uploadPartCopy(
   exchange: Exchange,
   buckets: Buckets,
@@ -80,6 +83,7 @@ export async function uploadPartCopy(
   return xmlAnswer({ CopyPartResult: { ETag: `"${md5}"`, LastModified: new Date(now()) } });
 }
 
+/** The object replaces the one of its key at once, or nothing changes. */
 export async function completeUpload(
   exchange: Exchange,
   { bucket, key }: Target,
@@ -102,11 +106,13 @@ export async function completeUpload(
   return { answer: xmlAnswer({ CompleteMultipartUploadResult: result }), object };
 }
 
+/** Removes the parts; unknown uploads are refused. */
 export function abortUpload({ query }: Exchange, { bucket, key }: Target): Answer {
   forgetUpload(bucket, requireUpload(bucket, query.get('uploadId') ?? '', key));
   return { status: 204 };
 }
 
+/** All at once; there are no pages. */
 export function listPartsOf({ query }: Exchange, { bucket, key }: Target): Answer {
   const upload = requireUpload(bucket, query.get('uploadId') ?? '', key);
   const parts = listParts(bucket, upload).map(({ number, size, md5 }) => ({
@@ -120,6 +126,7 @@ export function listPartsOf({ query }: Exchange, { bucket, key }: Target): Answe
   });
 }
 
+/** By prefix, all at once. */
 export function listUploadsOf({ query }: Exchange, bucket: Bucket): Answer {
   const prefix = query.get('prefix') ?? '';
   const uploads = listUploads(bucket)

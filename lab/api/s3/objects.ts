@@ -31,6 +31,7 @@ export function keptHeaders(headers: ReadonlyMap<string, string>): Readonly<Reco
   };
 }
 
+/** Conditions are checked before the body is read, and again when it is committed. */
 export async function putObject(
   exchange: Exchange,
   verified: Verified,
@@ -99,6 +100,7 @@ export async function getObject(
   return undefined;
 }
 
+/** Within the lab's buckets; metadata is copied unless the directive says REPLACE. */
 export async function copyObject(
   { signed }: Exchange,
   buckets: Buckets,

@@ -37,6 +37,7 @@ interface S3Call {
 
 type Handler = (call: S3Call) => Promise<Answer | undefined> | Answer | undefined;
 
+/** Refusals throw a CloudError; bodies are streamed to disk. */
 export class S3Service implements ObjectService {
   readonly #buckets: Buckets;
   readonly #world: World;

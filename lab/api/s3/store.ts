@@ -33,6 +33,7 @@ export interface StoredObject {
   readonly checksum?: Checksum;
 }
 
+/** One process at a time: records are kept in memory. */
 export class Buckets {
   readonly #dir: string;
   readonly #buckets = new Map<string, Bucket>();
@@ -77,6 +78,7 @@ export class Buckets {
   }
 }
 
+/** Reads its records from `dir`, which is made if missing. */
 export class Bucket {
   readonly name: string;
   /** Milliseconds since the epoch. */

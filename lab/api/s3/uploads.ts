@@ -44,6 +44,7 @@ export interface Assembled {
   readonly etag: string;
 }
 
+/** A new folder with a new id. */
 export function createUpload(bucket: Bucket, upload: Omit<Upload, 'id'>): Upload {
   const id = randomUUID().replaceAll('-', '');
   const dir = join(bucket.uploadsDir, id);
@@ -67,6 +68,7 @@ export function requireUpload(bucket: Bucket, id: string, key: string): Upload {
   return upload;
 }
 
+/** Sorted by key, then by id. */
 export function listUploads(bucket: Bucket): readonly Upload[] {
   return readdirSync(bucket.uploadsDir)
     .map((id) => readUpload(join(bucket.uploadsDir, id, 'upload.json')))
@@ -89,6 +91,7 @@ export function keepPart(bucket: Bucket, upload: Upload, part: Part, file: strin
   writeFileSync(join(dir, `${part.number}.json`), JSON.stringify(part));
 }
 
+/** Sorted by number. */
 export function listParts(bucket: Bucket, upload: Upload): readonly Part[] {
   const dir = join(bucket.uploadsDir, upload.id);
   return readdirSync(dir)
@@ -125,6 +128,7 @@ export async function assemble(
   return { blob, size, etag: `"${digest.digest('hex')}-${parts.length}"` };
 }
 
+/** Removes the parts; may be repeated. */
 export function forgetUpload(bucket: Bucket, upload: Upload): void {
   rmSync(join(bucket.uploadsDir, upload.id), { recursive: true, force: true });
 }

@@ -14,7 +14,7 @@ export interface TestServer {
   /** Address at which replicas reach it. */
   readonly address: string;
   readonly database: Database;
-  /** The eyes of its host. */
+  /** Asks from its host whether another server is reached. */
   readonly witness: Witness;
   /** How others follow it. */
   source(acknowledges: boolean): Promise<Source>;

@@ -275,9 +275,9 @@ const rows: readonly Row[] = [
 
 describe('the table', () => {
   test.each(rows)('%s', (_what, changes, verdict, evidence) => {
-    const opinion = classify(a.signs(changes));
-    expect(opinion.verdict).toBe(verdict);
-    expect(opinion.evidence).toMatch(evidence);
+    const found = classify(a.signs(changes));
+    expect(found.verdict).toBe(verdict);
+    expect(found.evidence).toMatch(evidence);
   });
 });
 

@@ -104,6 +104,7 @@ function describeFlapping(observed: Observed): ConditionOf<'MySQLCluster', 'Fail
   return undefined;
 }
 
+/** Whether a failover would happen now without a person, and if not, what stands in its way. */
 export function failoverArmedCondition(
   observed: Observed,
   troubles: ReadonlyMap<string, Trouble>,

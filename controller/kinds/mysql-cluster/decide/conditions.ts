@@ -33,6 +33,7 @@ export interface Conditions {
   readonly EndpointsReady: ConditionOf<'MySQLCluster', 'EndpointsReady'>;
 }
 
+/** All conditions that are always present; `Ready` sums up the others. */
 export function conditionsOf(facts: ConditionFacts): Conditions {
   const { observed, armed, routing } = facts;
   const available = availableCondition(observed);

@@ -5,6 +5,7 @@ import { countNoun } from '../../../base/plural.ts';
 import type { Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
+/** What a deleted cluster does next. */
 export interface Farewell {
   readonly ready: ConditionOf<'MySQLCluster', 'Ready'>;
   /** Servers to delete now. */
@@ -15,6 +16,7 @@ export interface Farewell {
   readonly done: boolean;
 }
 
+/** Which servers go or are left behind now; `done` when the finalizer can be removed. */
 export function decideDeletion({ cluster, members }: Observed): Farewell {
   const { no } = saying('MySQLCluster', 'Ready');
   const { deletionProtection, deletionPolicy } = cluster.spec;

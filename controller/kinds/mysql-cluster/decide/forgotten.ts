@@ -5,6 +5,7 @@ import type { Look } from '../../../database/port.ts';
 import { amendDurability, hasForgotten } from '../../../failover/proof.ts';
 import type { Observed } from './plan.ts';
 
+/** What follows when ackers may have forgotten what they acknowledged. */
 export interface Forgotten {
   /** They must not follow yet: while they are on record as ackers, a failover would count on what they no longer have. */
   readonly waiting: ReadonlySet<string>;

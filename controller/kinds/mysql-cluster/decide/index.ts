@@ -28,6 +28,7 @@ export interface Decision extends Plan {
   readonly durability: DurabilityPlan | undefined;
 }
 
+/** Everything of a pass: the record, then actions, then what commits wait for. Not while the primary changes. */
 export function decide(observed: Observed): Decision {
   const parts = planParts(observed);
   const { joining, roster, rolling, upkeep } = parts;

@@ -18,6 +18,7 @@ import type { HostAction, JobFacts, Observed } from './plan.ts';
 import { purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
 
+/** One member's next step on its way in. */
 export interface Joining {
   readonly record: MemberRecord;
   readonly actions: readonly HostAction[];

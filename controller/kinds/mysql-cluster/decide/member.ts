@@ -51,6 +51,7 @@ export interface MemberScope {
 /** An older look says nothing any more. */
 const lookLife: Millis = 5_000;
 
+/** A look that is older than 5 s is left out, as if the server had not answered. */
 export function memberOf(server: Server, { now, status, looks }: MemberScope): Member {
   const { metadata, spec, status: seen = {} } = server;
   const { name } = metadata;

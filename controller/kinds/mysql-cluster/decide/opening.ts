@@ -5,6 +5,7 @@ import type { Look } from '../../../database/port.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
+/** What makes a cluster take writes for the first time. */
 export interface Opening {
   /** To be recorded first. */
   readonly record: DurabilityRecord;

@@ -16,6 +16,7 @@ export interface Problem {
   readonly message: string;
 }
 
+/** How the jobs stand that bring a member in. */
 export interface JobFacts {
   /** The job on the member itself. */
   readonly own: JobLook;

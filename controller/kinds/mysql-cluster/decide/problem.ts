@@ -21,12 +21,12 @@ export interface Circumstances {
 }
 
 /** The first thing a person has to put right. */
-export function problemOf(scene: Circumstances, members: readonly Member[]): Problem | undefined {
-  const { cluster, missing } = scene;
-  const mistake = referenceProblem(scene) ?? specProblem(cluster);
+export function problemOf(circumstances: Circumstances, members: readonly Member[]): Problem | undefined {
+  const { cluster, missing } = circumstances;
+  const mistake = referenceProblem(circumstances) ?? specProblem(cluster);
   if (mistake !== undefined) return mistake;
   if (missing !== undefined) return { reason: 'CredentialsMissing', message: missing };
-  const found = members.map((member) => failureProblem(member.record) ?? dumpProblem(scene, member));
+  const found = members.map((member) => failureProblem(member.record) ?? dumpProblem(circumstances, member));
   return found.find((problem) => problem !== undefined);
 }
 

@@ -7,6 +7,7 @@ import type { Observed } from './plan.ts';
 import { obstacleOf, outdatedMembers, type Rollout, switchoverOf, uncheckedMembers } from './rolling.ts';
 import type { Trouble } from './upkeep.ts';
 
+/** Whether all members run with `spec.settings`; if not, what the restart waits for. */
 export function settingsAppliedCondition(
   observed: Observed,
   troubles: ReadonlyMap<string, Trouble>,

@@ -22,6 +22,7 @@ import { wantedOf } from './wanted.ts';
 
 export type Rollout = NonNullable<MySQLClusterStatus['rollout']>;
 
+/** The next step of bringing changed settings to all members. */
 export interface Rolling {
   readonly rollout: Rollout | undefined;
   /** What is known of the server that was brought in step. */

@@ -30,6 +30,7 @@ export interface RosterFacts {
 /** As many as the status has room for. */
 const quarantineLimit = 9;
 
+/** `replaced` counts against the breaker; what it holds back is tried in the next pass. */
 export function planRoster(observed: Observed, { overdue, oldPrimaries }: RosterFacts): RosterPlan {
   const { members, cluster, now } = observed;
   const fencing = members.filter(

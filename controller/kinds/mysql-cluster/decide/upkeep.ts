@@ -6,6 +6,7 @@ import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed } from './plan.ts';
 import { oldPrimariesOf } from './promotions.ts';
 
+/** What is wrong with a member now; its kind says how long that may last. */
 export interface Trouble {
   readonly kind: keyof typeof patience;
   readonly message: string;
@@ -38,6 +39,7 @@ export interface Upkeep {
   readonly actions: readonly HostAction[];
 }
 
+/** Replacing the overdue is left to `planRoster`. */
 export function planUpkeep(observed: Observed): Upkeep {
   const { members, now, finding } = observed;
   const primary = members.find(({ isPrimary }) => isPrimary);

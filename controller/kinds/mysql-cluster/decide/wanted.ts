@@ -4,6 +4,7 @@ import { type PreparationDigests, preparationDigests } from '../../../database/p
 import type { ServerSettings } from '../../../database/settings.ts';
 import type { Member } from './member.ts';
 
+/** The same spec and machine give the same settings: their digest tells what is outdated. */
 export function settingsOf(
   { spec }: MySQLCluster,
   { instanceID = '', address = '' }: Pick<Member, 'instanceID' | 'address'>,
@@ -13,6 +14,7 @@ export function settingsOf(
   return { flavor, series, instanceID, privateAddress: address, durability, settings };
 }
 
+/** Digests to compare with those that the member reported. */
 export function wantedOf(cluster: MySQLCluster, member: Member): PreparationDigests {
   return preparationDigests(settingsOf(cluster, member));
 }

@@ -206,7 +206,7 @@ function attemptStep(target: TargetFacts, index: number, number: number, now: In
   return newAttempt({ name, attempt: number, jobID: `${target.jobPrefix}-${index}-${number}` }, now);
 }
 
-/** Whether the host has the job in its books. */
+/** Whether the host knows the job. */
 function isKnown(look: Look | undefined): boolean {
   return look !== undefined && look.state !== 'unknown' && look.state !== 'unreachable';
 }

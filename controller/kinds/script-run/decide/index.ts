@@ -24,6 +24,7 @@ const lastPoll: Millis = 2_000;
 /** Looks at the cache only. */
 const drainPoll: Millis = 500;
 
+/** One move per server of the run, in the order of the results; `nothing` where there is nothing to do. */
 export function decide(observed: Observed): Plan {
   const { now, run, targets } = observed;
   const stop = stopOf(observed);
@@ -74,14 +75,14 @@ function stopOf({ now, run }: Observed): Stop | undefined {
 function scheduleMoves(observed: Observed, moves: readonly Move[], stop: Stop | undefined): readonly Move[] {
   const { now, run, targets } = observed;
   const failures = moves.filter(({ after }) => isFailed(after)).length;
-  const verdict = noBeginning(stop, failures, run.spec.maxFailures);
+  const ending = noBeginning(stop, failures, run.spec.maxFailures);
   const free = run.spec.parallelism - moves.filter(({ after }) => after.state === 'Running').length;
   // Who may leave service is known only when the others have left.
   let room = run.spec.drain ? Math.min(free, 1) : free;
   return moves.map((move): Move => {
     const { after } = move;
     if (after.state !== 'Queued') return move;
-    if (verdict !== undefined) return { do: 'nothing', after: endResult(after, verdict, now) };
+    if (ending !== undefined) return { do: 'nothing', after: endResult(after, ending, now) };
     const target = targets.find(({ server }) => server === after.server);
     if (room <= 0 || target === undefined) return move;
     room -= 1;

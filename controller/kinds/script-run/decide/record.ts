@@ -12,6 +12,7 @@ export interface Ending {
   readonly message?: string;
 }
 
+/** Nothing more happens on this server in this run. */
 export function isFinal(result: Result): boolean {
   return result.state !== 'Queued' && result.state !== 'Running';
 }
@@ -39,6 +40,7 @@ export function withMessage(result: Result, message: string): Result {
   return { ...result, message: message.slice(0, 1024) };
 }
 
+/** The result as before, once what its message told of is over. */
 export function withoutMessage(result: Result): Result {
   const { message: _message, ...rest } = result;
   return rest;

@@ -91,6 +91,7 @@ function nameFailing({ members }: Observed): string {
   return `${some.join(', ')}${failing.length > some.length ? ' and others' : ''}`;
 }
 
+/** The conditions besides the summary `Ready`. */
 export function conditionsOf(observed: Observed, { scale, changes }: Facts): Plan['conditions'] {
   return {
     Available: availableCondition(observed, scale.record.bounds?.minReplicas ?? 1),

@@ -2,6 +2,7 @@
 import type { Observed, Plan, Summary } from './plan.ts';
 import { noChanges } from './plan.ts';
 
+/** Servers are drained before they go; `finalizer: remove` when nothing is left. */
 export function decideDeletion({ array, members, now }: Observed): Plan {
   const { deletionProtection, deletionPolicy, drainSeconds } = array.spec;
   const quiet = { conditions: {}, record: {}, changes: noChanges, events: [] };

@@ -1,7 +1,7 @@
 /**
  * Whether new servers answer worse than the old ones beside them, from what load balancers counted. Pure.
  *
- * | facts                                                        | verdict                                     |
+ * | facts                                                        | result                                      |
  * | ------------------------------------------------------------ | ------------------------------------------- |
  * | new servers have answered nothing yet                        | counting begins when they do                |
  * | either side has answered fewer than `minRequests`            | none: there is nothing to compare           |

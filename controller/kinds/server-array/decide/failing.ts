@@ -5,6 +5,7 @@ import { isFailing, type Member } from './member.ts';
 
 type Entries = NonNullable<ServerArrayStatus['failing']>;
 
+/** Servers that are not well, and what follows. */
 export interface Failing {
   /** For status: who, how, since when. */
   readonly record: Entries;
@@ -19,6 +20,7 @@ export interface Failing {
 /** More than these are not remembered one by one; they get their turn later. */
 const remembered = 100;
 
+/** `meltdown`: so many are not well that nothing should be replaced. */
 export function decideFailing(
   { spec, status }: ServerArray,
   members: readonly Member[],

@@ -22,6 +22,7 @@ import { isAutomatic, planRoster, type Roster, type RosterPlan } from './roster.
 import { decideScale } from './scale.ts';
 import { decideUpdate } from './update.ts';
 
+/** May be called twice in a pass, with the cache and with a live list: the same facts give the same plan. */
 export function decide(observed: Observed): Plan {
   const { array, suspended } = observed;
   const { deletionTimestamp, finalizers = [] } = array.metadata;

@@ -59,6 +59,7 @@ export interface MemberScope {
   readonly minReady: Millis;
 }
 
+/** `available` asks every load balancer that knows the array. */
 export function memberOf(server: Server, scope: MemberScope): Member {
   const { metadata, spec, status = {} } = server;
   const state = findCondition(status, 'Ready')?.reason ?? 'Pending';

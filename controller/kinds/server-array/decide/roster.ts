@@ -52,6 +52,7 @@ export interface RosterPlan extends Changes {
   readonly heldBack: number;
 }
 
+/** Removes nobody in a pass that makes or brings in servers; `heldBack` counts those the breaker keeps. */
 export function planRoster(roster: Roster): RosterPlan {
   const parts = splitMembers(roster);
   const { admit, revived } = planAdmissions(roster, parts);

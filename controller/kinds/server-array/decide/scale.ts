@@ -226,7 +226,7 @@ function ballotOf(observed: Scaled, plan: Undecided): Outcome {
   });
 }
 
-/** Between two ballots the verdicts stay, except what a resize by somebody ended. */
+/** Between two ballots the conditions stay, except what a resize by somebody ended. */
 function keepConditions({ status }: Observed): Pick<ScalePlan, 'active' | 'limited'> {
   const active = findCondition(status, 'ScalingActive');
   const limited = findCondition(status, 'ScalingLimited');

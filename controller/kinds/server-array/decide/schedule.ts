@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import type { Instant } from '../../../base/clock.ts';
 
+/** Between which numbers votes may decide now. */
 export interface Bounds {
   readonly minReplicas: number;
   readonly maxReplicas: number;

@@ -19,6 +19,7 @@ import type { Failing } from './failing.ts';
 import { isFailing, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
+/** Which revision servers should have, and how far the change may go now. */
 export interface UpdatePlan {
   /** Revision to bring servers to; undefined while there is none. */
   readonly goal: string | undefined;
@@ -38,6 +39,7 @@ export interface UpdatePlan {
 
 type Update = NonNullable<ServerArrayStatus['update']>;
 
+/** The revision that is wanted, what share may run it now, and what to record before. */
 export function decideUpdate(observed: Observed, failing: Failing): UpdatePlan {
   const { array, status } = observed;
   const wanted = array.spec.templateRevision ?? observed.templateRevision;

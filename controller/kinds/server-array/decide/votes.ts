@@ -33,6 +33,7 @@ export interface VoteMetric {
   readonly shrinkBelow: number;
 }
 
+/** What one ballot rests on. */
 export interface Ballot {
   readonly now: Instant;
   readonly desired: number;
@@ -52,6 +53,7 @@ export interface Ballot {
   readonly launching: number;
 }
 
+/** How many servers voted for what; stale ones have no figure that is new enough. */
 export interface Tally {
   readonly grow: number;
   readonly shrink: number;
@@ -81,6 +83,7 @@ export interface Outcome {
 export const freshPeriods = 2;
 const quorum = 0.5;
 
+/** What one ballot decides. Call it once per period: it remembers nothing. */
 export function decideBallot(ballot: Ballot): Outcome {
   const { doubtful, ...tally } = countVotes(ballot);
   const { desired, bounds } = ballot;

@@ -13,6 +13,7 @@ import { booted, sshReachable, working } from './summaries.ts';
 /** The connection of a machine whose pinned key was shown. */
 export const verified = sshReachable.yes('HostKeyVerified', 'Host key matches the attested fingerprint.');
 
+/** For machines whose host keys are pinned, until they are operational or stranded. */
 export function decideBoot(observed: Observed): Plan {
   const { status, shell, revision } = observed;
   if (status.bootRunRef?.uid !== undefined) return awaitBootRun(observed, status.bootRunRef.name);
@@ -61,11 +62,11 @@ function awaitBootRun(observed: Observed, name: string): Plan {
   return planBootFailure(observed, bootRun, succeeded);
 }
 
-function planBootFailure(observed: Observed, run: ScriptRun, verdict: Condition | undefined): Plan {
-  // The run's own verdict counts servers and names its log; here there is one server.
+function planBootFailure(observed: Observed, run: ScriptRun, ended: Condition | undefined): Plan {
+  // The run's own condition counts servers and names its log; here there is one server.
   const own = run.status?.results?.find(({ server }) => server === observed.server.metadata.name);
-  const what = (own?.message ?? verdict?.message ?? '').replace(/\.$/, '');
-  const text = `Boot failed [${verdict?.reason ?? 'Unknown'}]: ${what}. Log: ${logCommand(run)}.`;
+  const what = (own?.message ?? ended?.message ?? '').replace(/\.$/, '');
+  const text = `Boot failed [${ended?.reason ?? 'Unknown'}]: ${what}. Log: ${logCommand(run)}.`;
   const plan = planStranded(observed, text);
   const isNews = plan.events?.some((event) => event.reason === 'ServerStranded') === true;
   return {
@@ -109,23 +110,23 @@ function planBooted(message: string, { now }: Observed): Plan {
 function planUnreachable(observed: Observed, shell: ShellFacts | undefined): Plan {
   const { status } = observed;
   const facts = shell ?? { state: 'unreachable' as const, message: 'it has no address yet' };
-  const verdict = facts.state === 'verified' ? verified : refusedConnection(observed, facts);
-  const conditions = { SSHReachable: verdict };
+  const reachable = facts.state === 'verified' ? verified : refusedConnection(observed, facts);
+  const conditions = { SSHReachable: reachable };
   if (facts.state === 'mismatch' || facts.state === 'conflict') {
-    const plan = planStranded(observed, verdict.message);
-    const isNews = findCondition(status, 'SSHReachable')?.reason !== verdict.reason;
+    const plan = planStranded(observed, reachable.message);
+    const isNews = findCondition(status, 'SSHReachable')?.reason !== reachable.reason;
     const events = [
-      ...(isNews ? [warningEvent(verdict.reason, verdict.message)] : []),
+      ...(isNews ? [warningEvent(reachable.reason, reachable.message)] : []),
       ...(plan.events ?? []),
     ];
     return { ...plan, conditions, events, recheckAfter: 30_000 };
   }
   if (pastDeadline(observed)) {
-    const text = `${verdict.message} Not reachable within ${bootDeadlineSeconds(observed)} s (limit bootDeadlineSeconds).`;
+    const text = `${reachable.message} Not reachable within ${bootDeadlineSeconds(observed)} s (limit bootDeadlineSeconds).`;
     return { ...planStranded(observed, text), conditions, recheckAfter: 30_000 };
   }
   const recheckAfter = nextLook(status.launchTime, observed.now);
-  return { ready: working('Booting', verdict.message), conditions, recheckAfter };
+  return { ready: working('Booting', reachable.message), conditions, recheckAfter };
 }
 
 /** Why a connection was not made or not used. */

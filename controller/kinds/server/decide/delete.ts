@@ -17,6 +17,7 @@ const terminateAgain: Millis = 10_000;
 const slow: Millis = 15 * 60_000;
 const recheck: Millis = 1_000;
 
+/** The finalizer goes only when the machine is proven to be gone, or is left behind. */
 export function decideDelete(observed: Observed): Plan {
   const { server, status, machine } = observed;
   if (server.spec.deletionProtection) {

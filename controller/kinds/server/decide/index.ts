@@ -28,6 +28,7 @@ import { decidePower } from './power.ts';
 import { instanceRunning, settled, working } from './summaries.ts';
 import { decideTrust } from './trust.ts';
 
+/** Exactly one stage decides. While suspended the plan is told, and nothing is done. */
 export function decide(observed: Observed): Plan {
   const { metadata } = observed.server;
   const hasFinalizer = metadata.finalizers?.includes(finalizer) === true;

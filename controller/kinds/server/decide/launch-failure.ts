@@ -36,6 +36,7 @@ export function withoutMachine(observed: Observed, request: Request, batch: Laun
   });
 }
 
+/** For a batch that failed: the failure goes into status, and with it the time of the next try. */
 export function planRefusal(observed: Observed, request: Request, batch: LaunchBatch): Plan {
   const { status, now } = observed;
   const { reason = 'LaunchRefused', message = '' } = batch.status ?? {};

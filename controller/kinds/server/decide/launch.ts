@@ -12,6 +12,7 @@ import { instanceRunning, settled, stalled, working } from './summaries.ts';
 
 type ReadyBasis = Basis & { readonly ready: true };
 
+/** For Servers without a machine. A request that is open is never replaced before it has an answer. */
 export function decideLaunch(observed: Observed): Plan {
   const { status, batch } = observed;
   const request = openRequest(status);
@@ -130,10 +131,10 @@ function planAnswered(observed: Observed, request: Request, batch: LaunchBatch):
   const text = isOpen
     ? `EC2 has not answered for certain (${message}); the same request is repeated until it does, so no second machine can start.`
     : `Launching ${describeOffering(request)} (LaunchBatch ${batch.metadata.name}).`;
-  const verdict = isOpen
+  const running = isOpen
     ? instanceRunning.unknown('LaunchOutcomeUnknown', text)
     : instanceRunning.no('Launching', text);
-  return { ready: working('Pending', text), conditions: { InstanceRunning: verdict } };
+  return { ready: working('Pending', text), conditions: { InstanceRunning: running } };
 }
 
 function planCompleted(observed: Observed, request: Request, batch: LaunchBatch): Plan {

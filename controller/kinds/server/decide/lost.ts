@@ -11,6 +11,7 @@ import { instanceRunning, settled, working } from './summaries.ts';
 /** A machine that never got Operational may end again at once; without a pause that would cost money in a loop. */
 const pauseAfterEarlyEnd: Millis = 60_000;
 
+/** A Server with an owner ends here; any other gets another machine. `because` is shown to people. */
 export function decideLost(observed: Observed, because: string): Plan {
   const { server, status, bootRun, now } = observed;
   const text = `${nameWithInstance(observed)} disappeared: ${because}.`;

@@ -8,6 +8,7 @@ import type { HealthFacts, Observed, Plan, Summary } from './plan.ts';
 import { pastDeadline, planStranded } from './stranded.ts';
 import { healthy, settled, working } from './summaries.ts';
 
+/** For booted machines. Below the threshold a failed check changes nothing that was said. */
 export function decideOperation(observed: Observed): Plan {
   const { health, revision, status } = observed;
   if (health === undefined) {

@@ -80,6 +80,7 @@ export type ShellFacts =
   | { readonly state: 'verified' }
   | { readonly state: 'mismatch' | 'refused' | 'unreachable' | 'conflict'; readonly message: string };
 
+/** What the last health check found; `nextCheck` is how long from now the next is due. */
 export interface HealthFacts {
   readonly result: 'passed' | 'failed' | 'unreachable' | 'mismatch' | 'none';
   /** Failures in a row, this one included. */
@@ -99,6 +100,7 @@ export type Action =
   | { readonly do: 'retain'; readonly instanceID: string }
   | { readonly do: 'remove-finalizer' };
 
+/** A ScriptRun to be made, under the name that is in status already. */
 export interface RunWish {
   readonly name: string;
   readonly phase: 'Boot' | 'Decommission';

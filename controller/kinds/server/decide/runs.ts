@@ -21,6 +21,7 @@ export function progressOf(run: ScriptRun, server: string): string {
   return `step ${at + 1}: ${step.name}${start}`;
 }
 
+/** A command that shows the log of the run, for messages. */
 export function logCommand(run: ScriptRun): string {
   const { namespace, name } = run.metadata;
   return `kubectl get -n ${namespace ?? 'default'} rlr/${name} -o yaml`;

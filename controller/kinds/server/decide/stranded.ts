@@ -11,6 +11,7 @@ import { stalled, working } from './summaries.ts';
 /** What a template without revision (it was deleted) allows. */
 const defaultDeadlineSeconds = 1_800;
 
+/** A default when the revision is not known. */
 export function bootDeadlineSeconds({ revision }: Observed): number {
   return revision?.bootDeadlineSeconds ?? defaultDeadlineSeconds;
 }

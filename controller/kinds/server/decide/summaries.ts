@@ -15,6 +15,7 @@ export function stalled(reason: Ready, message: string): Summary {
   return { status: 'False', reason, message, progress: 'stalled' };
 }
 
+/** A summary that lasts: neither Reconciling nor Stalled goes with it. */
 export function settled(status: Summary['status'], reason: Ready, message: string): Summary {
   return { status, reason, message, progress: 'settled' };
 }

@@ -10,6 +10,7 @@ import { sshReachable, working } from './summaries.ts';
 const attestationDue: Millis = 5 * 60_000;
 const recheck: Millis = 2_000;
 
+/** For machines without pinned keys; nothing connects to them. */
 export function decideTrust(observed: Observed): Plan {
   const { attestation, status, now } = observed;
   switch (attestation?.state) {
@@ -25,10 +26,10 @@ export function decideTrust(observed: Observed): Plan {
   const late = elapsedSince(status.bootStartTime, now) > attestationDue;
   const where = attestation?.state === 'unreadable' ? ` (${attestation.message})` : '';
   const text = `${nameWithInstance(observed)} has not handed in its host keys yet${where}.`;
-  const verdict = late
+  const reachable = late
     ? sshReachable.no('AttestationMissing', text)
     : sshReachable.unknown('NotYetTried', text);
-  const conditions = { SSHReachable: verdict };
+  const conditions = { SSHReachable: reachable };
   if (pastDeadline(observed)) {
     const advice = 'Look at its console: cloud-init must run user data, and curl must reach the state store.';
     return { ...planStranded(observed, `${text} ${advice}`), conditions, recheckAfter: 30_000 };

@@ -50,7 +50,7 @@ test.each([
   expect(look([one], more).actions.map((action) => action.do)).toEqual(expected);
 });
 
-test('many orphans at once are no orphans but lost books: none is touched', () => {
+test('many orphans at once are no orphans but lost records: none is touched', () => {
   const machines = Array.from({ length: 4 }, (_, index) => machine(`i-${index}`));
   expect(look(machines)).toMatchObject({ surge: true, actions: [] });
   expect(look(machines.slice(1)).actions).toHaveLength(3);
@@ -85,8 +85,8 @@ test.each([
   ['completed, its Server is gone', aBatch({ outcome: 'Completed' }), [], false],
   ['failed', aBatch({ outcome: 'Failed' }), [], false],
 ] as const)('a machine of a batch that is %s', (_, batch, servers, isOwned) => {
-  const books = { batches: [batch], servers: servers.map(({ observed }) => observed.server) };
-  expect(ownedIds([machine('i-1', ours)], books).has('i-1')).toBe(isOwned);
+  const records = { batches: [batch], servers: servers.map(({ observed }) => observed.server) };
+  expect(ownedIds([machine('i-1', ours)], records).has('i-1')).toBe(isOwned);
 });
 
 test('an orphan is marked with an event, and terminated an hour later', async () => {

@@ -83,7 +83,7 @@ describe('what is said of certificates', () => {
   const certificate = readCertificate('tls', first);
   if (!('pem' in certificate)) throw new Error('it is good');
 
-  function opinion(daysLeft: number, name = 'www.example.com') {
+  function conditionFor(daysLeft: number, name = 'www.example.com') {
     const now = (certificate as { readonly expiresAt: number }).expiresAt - daysLeft * day;
     const certificates = new Map([['https', certificate]]);
     const balancer = { spec: { dns: { name, ttlSeconds: 60 } } };
@@ -95,11 +95,11 @@ describe('what is said of certificates', () => {
     [13, 'ExpiresSoon', /^Listener https: the certificate in Secret\/tls expires on .*kubectl create secret/],
     [0, 'Expired', /expired on 20.*kubectl create secret tls tls --cert=… --key=… .*kubectl apply/],
   ])('%i days before it expires: %s', (days, reason, message) => {
-    expect(opinion(days)).toEqual({ reason, message: expect.stringMatching(message) });
+    expect(conditionFor(days)).toEqual({ reason, message: expect.stringMatching(message) });
   });
 
   test('one of another name', () => {
-    expect(opinion(50, 'shop.example.com')).toEqual({
+    expect(conditionFor(50, 'shop.example.com')).toEqual({
       reason: 'WrongName',
       message: 'Listener https: the certificate in Secret/tls is not for shop.example.com.',
     });

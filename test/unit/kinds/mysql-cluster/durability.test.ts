@@ -248,9 +248,11 @@ const rows: readonly Row[] = [
 ];
 
 describe('the next step', () => {
-  for (const [what, scene, step, staff = {}] of rows) {
+  for (const [what, scene, step, health = {}] of rows) {
     test(what, () => {
-      expect(decideDurability(observed(scene), { troubles: new Map(), leaving: [], ...staff })).toEqual(step);
+      expect(decideDurability(observed(scene), { troubles: new Map(), leaving: [], ...health })).toEqual(
+        step,
+      );
     });
   }
 });

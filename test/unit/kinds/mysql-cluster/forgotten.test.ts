@@ -10,7 +10,7 @@ import { look } from '../../supervision/signs.ts';
 import { member, observed, primary, record, replica } from './durability-scene.ts';
 
 const restarted = { receiver: 'Stopped', applier: 'Stopped' } as const;
-const staff = { troubles: new Map(), leaving: [] };
+const health = { troubles: new Map(), leaving: [] };
 
 function scene(...others: readonly ReturnType<typeof replica>[]): Observed {
   const ackers = ['db-2', ...others.map(({ name }) => name)];
@@ -29,7 +29,7 @@ test('the only acker follows again when the record promises nothing any more', (
 test('one of two is taken off the record before it follows, because the other vouches for all', () => {
   const both = scene(replica('db-3'));
   expect(planForgotten(both)).toEqual({ waiting: new Set(['db-2']) });
-  expect(decideDurability(both, staff)).toEqual({ do: 'RemoveAcker', server: 'db-2', gone: true });
+  expect(decideDurability(both, health)).toEqual({ do: 'RemoveAcker', server: 'db-2', gone: true });
 });
 
 test('two that were restarted at once cannot vouch for each other', () => {

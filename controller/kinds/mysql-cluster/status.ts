@@ -34,7 +34,7 @@ export function statusOf(
     observedGeneration: generation,
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
     selector: `${labels.cluster}=${name}`,
-    conditions: stampConditions(observed.status.conditions, verdictsOf(observed, conditions), {
+    conditions: stampConditions(observed.status.conditions, allConditions(observed, conditions), {
       generation,
       at: timestamp(now),
     }),
@@ -62,7 +62,7 @@ function endpointsOf({ cluster, members }: Observed): MySQLClusterStatus['endpoi
   };
 }
 
-function verdictsOf(observed: Observed, conditions: Conditions): readonly UnstampedCondition[] {
+function allConditions(observed: Observed, conditions: Conditions): readonly UnstampedCondition[] {
   const { Ready: ready, FailingOver: failingOver, SettingsApplied: settings } = conditions;
   const { problem, members, cluster } = observed;
   const passing: UnstampedCondition[] = [];

@@ -49,7 +49,7 @@ export function statusOf(run: ScriptRun, results: readonly Result[], now: Instan
     results: arrangeResults(results),
   };
   return isDone
-    ? finishedStatus(run, base, verdictOf(run, results), now)
+    ? finishedStatus(run, base, outcomeOf(run, results), now)
     : runningStatus(run, base, describeProgress(results), now);
 }
 
@@ -139,7 +139,7 @@ function describeProgress(results: readonly Result[]): Outcome {
 }
 
 /** The first failure gives the reason; a wish to stop, when it had any effect, explains the rest. */
-function verdictOf(run: ScriptRun, results: readonly Result[]): Outcome {
+function outcomeOf(run: ScriptRun, results: readonly Result[]): Outcome {
   const skipped = results.filter((result) => result.state === 'Skipped').length;
   const total = results.length - skipped;
   if (total === 0) return { reason: 'TargetNotFound', message: 'All its servers were deleted meanwhile.' };

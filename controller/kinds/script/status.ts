@@ -20,11 +20,11 @@ export function statusOf(
     sha256: 'sha256' in text ? text.sha256 : script.status?.sha256,
     inputs: script.spec.inputs?.length ?? 0,
     usedBy,
-    conditions: stampConditions(script.status?.conditions, verdictsOf(problem), stamp),
+    conditions: stampConditions(script.status?.conditions, allConditions(problem), stamp),
   };
 }
 
-function verdictsOf(problem: Problem | undefined): readonly UnstampedCondition[] {
+function allConditions(problem: Problem | undefined): readonly UnstampedCondition[] {
   if (problem === undefined) {
     return [
       { type: 'Ready', status: 'True', reason: 'Valid', message: 'The text and all files can be read.' },

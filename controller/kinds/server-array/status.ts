@@ -31,14 +31,14 @@ export function statusOf(observed: Observed, plan: Plan): ServerArrayStatus {
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
     selector: `${labels.array}=${array.metadata.name}`,
     generations: generationsOf(members, plan.record.activeRevision ?? observed.status.activeRevision),
-    conditions: stampConditions(observed.status.conditions, conditionsOf(observed, plan), {
+    conditions: stampConditions(observed.status.conditions, allConditions(observed, plan), {
       generation,
       at: timestamp(now),
     }),
   };
 }
 
-function conditionsOf({ status }: Observed, plan: Plan): readonly UnstampedCondition[] {
+function allConditions({ status }: Observed, plan: Plan): readonly UnstampedCondition[] {
   const { progress, ...ready } = plan.ready;
   const passing = { status: 'True', reason: ready.reason, message: ready.message } as const;
   const others = (Object.keys(initial) as ConditionType[]).map((type): UnstampedCondition => {

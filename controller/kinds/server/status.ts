@@ -34,7 +34,7 @@ export function statusOf(observed: Observed, plan: Plan, trouble?: string): Serv
     role: roleOf(marks?.[labels.role]),
     observedGeneration: generation,
     lastHandledReconcileAt: annotations?.[names.reconcileAt],
-    conditions: stampConditions(observed.status.conditions, conditionsOf(observed, plan, next, trouble), {
+    conditions: stampConditions(observed.status.conditions, allConditions(observed, plan, next, trouble), {
       generation,
       at: timestamp(now),
     }),
@@ -53,7 +53,7 @@ function roleOf(label: string | undefined): ServerStatus['role'] {
   return roles[label ?? ''];
 }
 
-function conditionsOf(
+function allConditions(
   observed: Observed,
   plan: Plan,
   status: ServerStatus,

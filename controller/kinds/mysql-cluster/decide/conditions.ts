@@ -9,7 +9,7 @@ import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, Problem } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
-import { settingsAppliedCondition } from './rolling-verdict.ts';
+import { settingsAppliedCondition } from './settings-condition.ts';
 import type { Trouble } from './upkeep.ts';
 
 export interface ConditionFacts {

@@ -7,6 +7,7 @@ export const mySQLClusterReasons = {
     RestoringData: 'The dump is being loaded.',
     FailingOver: 'A change of primary runs.',
     PrimaryDown: 'The primary is dead or cannot write, and nothing has replaced it yet.',
+    PrimaryLost: 'No server with its data is left; the message says what still exists.',
     RestoringRedundancy: 'Writes are served; a server is on its way or being replaced.',
     ReplicaUnhealthy: 'Writes are served; a replica is not well.',
     ConfigurationPending:
@@ -98,6 +99,7 @@ export const mySQLClusterReasons = {
     CloudUnreachable: 'Route 53 does not answer.',
   },
   Stalled: {
+    PrimaryLost: 'No server with its data is left; a person has to bring the data back.',
     FailoverBlocked: 'The primary is dead and nothing may replace it without a decision.',
     UnsupportedVersion: 'The server software is not of the series in spec.engine, or none that is supported.',
     InvalidSpec: 'A setting takes away what failover is built on.',

@@ -66,7 +66,9 @@ function verdictsOf(observed: Observed, conditions: Conditions): readonly Unstam
   const { Ready: ready, FailingOver: failingOver, SettingsApplied: settings } = conditions;
   const { problem, members, cluster } = observed;
   const passing: UnstampedCondition[] = [];
-  if (failingOver.reason === 'FailoverBlocked') {
+  if (ready.reason === 'PrimaryLost') {
+    passing.push({ type: 'Stalled', status: 'True', reason: 'PrimaryLost', message: ready.message });
+  } else if (failingOver.reason === 'FailoverBlocked') {
     passing.push({
       type: 'Stalled',
       status: 'True',

@@ -6,6 +6,7 @@ import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
+import { isPrimaryLost } from './history.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, Problem } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
@@ -273,6 +274,7 @@ function readyCondition(
   const { problem, suspended, cluster, members } = observed;
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
   if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
+  if (isPrimaryLost(observed)) return no('PrimaryLost', describeLoss(observed));
   if (Available.status === 'False') return no('PrimaryDown', Available.message);
   if (problem !== undefined) return no(wordOf(problem), problem.message);
   if (Available.reason === 'Initializing') return describeInitializing(observed);
@@ -292,6 +294,24 @@ function readyCondition(
   if (ill.length > 0)
     return no('ReplicaUnhealthy', `${serving} ${joinSentences(ill.map(({ message }) => message))}`);
   return yes('Healthy', serving);
+}
+
+/** What still exists, and the ways back. Nothing of it is done by itself: each gives something up. */
+function describeLoss({ cluster, members, status }: Observed): string {
+  const where = cluster.metadata.namespace === undefined ? '' : ` -n ${cluster.metadata.namespace}`;
+  const kept = members.filter(({ place }) => place === 'Fenced').map(({ name }) => name);
+  const start = kept.map(
+    (name) => `kubectl patch${where} rlsrv ${name} --type=merge -p '{"spec":{"power":"Running"}}'`,
+  );
+  const left =
+    kept.length === 0
+      ? 'No old primary is kept.'
+      : `Kept and switched off, with what it held: ${kept.join(', ')}. Start it (${start.join('; ')}), dump its data, and load that.`;
+  const lost = status.primary?.server ?? 'Its primary';
+  return (
+    `${lost} is gone and no replica is left, so the cluster does not begin with nothing. ${left} ` +
+    'To load a dump, or to begin with nothing, delete this MySQLCluster and create it again with spec.bootstrap.'
+  );
 }
 
 function wordOf({ reason }: Problem): 'TemplateNotReady' | 'ConfigurationPending' {

@@ -31,6 +31,7 @@ export const mySQLClusterReasons = {
     NoHealthyReplica: 'No replica follows the primary.',
     ReplicaLagging: 'Every replica is further behind than maxLagSeconds.',
     SemiSyncDegraded: 'Commits do not wait for a replica now.',
+    TooFewAckers: 'Too few replicas that acknowledge answer to take over without loss.',
   },
   FailingOver: {
     FencingOldPrimary: 'The old primary is being stopped.',
@@ -53,6 +54,9 @@ export const mySQLClusterReasons = {
     AcknowledgementNeeded: 'Two failovers in a row have failed; a person must look first.',
     NoCandidate: 'No replica could be promoted.',
     PossibleDataLoss: 'Commits did not wait for a replica, and spec.failover.dataLoss is Refuse.',
+    TooFewAckers: 'Too few replicas that acknowledge answer to know every acknowledged write.',
+    RetryPaused: 'The last try has failed; the message says when the next may begin.',
+    NotOpened: 'No write was ever served.',
     CannotFence: 'The old primary cannot be proven to have stopped.',
     PermissionMissing: 'The account may not stop machines.',
     Suspended: 'Suspended or paused.',

@@ -8,6 +8,7 @@ import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import { isPrimaryLost } from './history.ts';
 import { isJoined, type Member } from './member.ts';
+import { lookAhead, replicasOf } from './outlook.ts';
 import type { Observed, Problem } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
 import { settingsAppliedCondition } from './rolling-verdict.ts';
@@ -122,9 +123,9 @@ function redundantCondition({
   troubles,
 }: ConditionFacts): ConditionOf<'MySQLCluster', 'Redundant'> {
   const { yes, no } = saying('MySQLCluster', 'Redundant');
-  const { cluster, members, status } = observed;
+  const { cluster, status } = observed;
   if (cluster.spec.instances === 1) return no('SingleInstance', 'spec.instances is 1.');
-  const replicas = members.filter((member) => isJoined(member) && !member.isPrimary);
+  const replicas = replicasOf(observed);
   const following = replicas.filter(({ name }) => !troubles.has(name));
   const lagging = replicas.filter(({ name }) => troubles.get(name)?.kind === 'Lagging');
   if (following.length === 0 && lagging.length > 0) {
@@ -138,6 +139,10 @@ function redundantCondition({
   if (cluster.spec.durability !== 'Async' && durability?.state !== 'Protected') {
     const since = durability?.changeTime === undefined ? '' : ` since ${durability.changeTime}`;
     return no('SemiSyncDegraded', `Commits do not wait for a replica${since}.`);
+  }
+  const { isProvable, text } = lookAhead(observed, troubles);
+  if (cluster.spec.durability !== 'Async' && !isProvable) {
+    return no('TooFewAckers', `${text} to take over without loss.`);
   }
   const ready = following.filter(
     ({ name }) => cluster.spec.durability === 'Async' || durability?.ackers.includes(name) === true,
@@ -208,7 +213,7 @@ function replicationCondition({
   troubles,
 }: ConditionFacts): ConditionOf<'MySQLCluster', 'ReplicationHealthy'> {
   const { yes, no } = saying('MySQLCluster', 'ReplicationHealthy');
-  const replicas = observed.members.filter((member) => isJoined(member) && !member.isPrimary);
+  const replicas = replicasOf(observed);
   if (replicas.length === 0) return no('NoReplicas', 'There is no replica.');
   const found = replicas.flatMap((member) => {
     const trouble = troubles.get(member.name);

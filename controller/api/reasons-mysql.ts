@@ -60,6 +60,7 @@ export const mySQLClusterReasons = {
     CannotFence: 'The old primary cannot be proven to have stopped.',
     PermissionMissing: 'The account may not stop machines.',
     Suspended: 'Suspended or paused.',
+    Deleting: 'It is being deleted.',
   },
   ReplicationHealthy: {
     AllReplicasRunning: 'Every replica follows the primary, or stopped to a few seconds ago.',

@@ -245,6 +245,18 @@ describe('deleted', () => {
     await site.world.pass(10);
     expect(site.servers()).toHaveLength(3);
   });
+
+  it('protected, it is kept up: a primary that dies is replaced', async () => {
+    await up({ deletionProtection: true });
+    await site.delete();
+    await site.until(() => site.condition('Ready')?.reason === 'Blocked');
+    expect(site.condition('FailoverArmed')?.status).toBe('True');
+    await site.databases.commit(site.primary, 'kept');
+    site.databases.powerOff(site.primary);
+    await site.until(() => succeeded('db-epoch-2')?.status === 'True', 120);
+    expect(site.databases.missingOn(site.primary)).toEqual([]);
+    expect(site.condition('Ready')?.reason).toBe('Blocked');
+  });
 });
 
 test('suspended, it only watches', async () => {

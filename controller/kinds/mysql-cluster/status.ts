@@ -68,6 +68,8 @@ function verdictsOf(observed: Observed, conditions: Conditions): readonly Unstam
   const passing: UnstampedCondition[] = [];
   if (ready.reason === 'PrimaryLost') {
     passing.push({ type: 'Stalled', status: 'True', reason: 'PrimaryLost', message: ready.message });
+  } else if (ready.reason === 'Blocked') {
+    passing.push({ type: 'Stalled', status: 'True', reason: 'DeletionBlocked', message: ready.message });
   } else if (failingOver.reason === 'FailoverBlocked') {
     passing.push({
       type: 'Stalled',
@@ -75,8 +77,6 @@ function verdictsOf(observed: Observed, conditions: Conditions): readonly Unstam
       reason: 'FailoverBlocked',
       message: failingOver.message,
     });
-  } else if (ready.reason === 'Blocked') {
-    passing.push({ type: 'Stalled', status: 'True', reason: 'DeletionBlocked', message: ready.message });
   } else if (problem !== undefined && problem.reason !== 'TemplateNotReady') {
     passing.push({ type: 'Stalled', status: 'True', reason: problem.reason, message: problem.message });
   } else if (problem === undefined && ready.reason === 'ConfigurationPending') {

@@ -6,6 +6,7 @@ import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
+import { deletionHold } from './deletion.ts';
 import { isPrimaryLost } from './history.ts';
 import { isJoined, type Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
@@ -277,6 +278,8 @@ function readyCondition(
 ): ConditionOf<'MySQLCluster', 'Ready'> {
   const { yes, no } = saying('MySQLCluster', 'Ready');
   const { problem, suspended, cluster, members } = observed;
+  const hold = deletionHold(cluster);
+  if (hold !== undefined) return no('Blocked', hold);
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
   if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
   if (isPrimaryLost(observed)) return no('PrimaryLost', describeLoss(observed));

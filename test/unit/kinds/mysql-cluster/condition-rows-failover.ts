@@ -8,6 +8,7 @@ import {
   changing,
   failing,
   found,
+  retired,
   silent,
   told,
   trio,
@@ -238,6 +239,12 @@ const mayBegin: readonly ConditionRow[] = [
 
 const mayEnd: readonly ConditionRow[] = [
   ['there is only the primary', well({ members: [primary()] }), noCandidate],
+  [
+    'it is deleted',
+    retired({ spec: { deletionProtection: false } }),
+    ['False', 'Deleting', 'It is being deleted: a dead primary is not replaced.'],
+  ],
+  ['it is deleted, and protected', retired(), armed],
   ['nothing is there', unopened([]), ['False', 'NotOpened', 'No write was ever served.']],
   [
     'no replica is well',

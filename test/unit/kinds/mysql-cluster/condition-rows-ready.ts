@@ -219,6 +219,11 @@ const isLeaving: readonly ConditionRow[] = [
     ['False', 'Blocked', 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.'],
   ],
   [
+    'it is deleted, and protected, and its primary is dead',
+    { ...retired(), ...dead },
+    ['False', 'Blocked', 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.'],
+  ],
+  [
     'it is deleted, and suspended',
     retired({ spec: { deletionProtection: false }, suspended: true }),
     ['False', 'Deleting', 'Leaving 3 servers behind, as spec.deletionPolicy says.'],

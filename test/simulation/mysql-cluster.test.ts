@@ -190,6 +190,23 @@ describe('members', () => {
     expect(site.servers()).toHaveLength(3);
   });
 
+  it.each([
+    ['one of one', { instances: 2 }],
+    ['one of one, Strict', { instances: 2, durability: 'Strict' }],
+    ['one of two', {}],
+  ])(
+    'that hang for ever are replaced, though they cannot be told to stop acknowledging: %s',
+    async (_, spec) => {
+      await up(spec);
+      const [replica] = site.servers('replica');
+      site.databases.hang(replica!.status!.privateIP!);
+      await site.world.pass(20);
+      await site.until(() => site.isRedundant && site.condition('Ready')?.status === 'True', 1_200);
+      expect(site.cluster.status?.durability?.ackers).not.toContain(replica!.metadata.name);
+      expect(site.condition('FailoverArmed')?.status).toBe('True');
+    },
+  );
+
   it('whose machine has gone are replaced', async () => {
     await up();
     const [replica] = site.servers('replica');

@@ -35,6 +35,9 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
         spec: { power: 'Stopped' },
       });
       return;
+    case 'stop':
+      await kube.patch(serverKind, action.member.server, { spec: { power: 'Stopped' } });
+      return;
     case 'delete':
       return await kube.delete(serverKind, action.member.server);
   }

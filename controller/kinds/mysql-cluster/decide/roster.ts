@@ -56,6 +56,9 @@ export function planRoster(observed: Observed, { overdue, oldPrimaries }: Roster
       ...fencing.map((member): ServerAction => ({ do: 'fence', member, until: keptUntil(observed) })),
       ...planCreations(observed, present, missing),
       ...leaving
+        .filter((member) => isMute(observed, member))
+        .map((member): ServerAction => ({ do: 'stop', member })),
+      ...leaving
         .filter((member) => !isAcker(observed, member))
         .map((member): ServerAction => ({ do: 'delete', member })),
       ...over.map((member): ServerAction => ({ do: 'delete', member })),
@@ -97,6 +100,13 @@ function surplusMembers(
     .filter(({ isPrimary, server }) => !isPrimary && !server.spec.deletionProtection)
     .toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1))
     .slice(0, Math.max(0, well.length - instances));
+}
+
+/** It counts as acknowledging until it is told not to, which it does not hear. */
+function isMute(observed: Observed, member: Member): boolean {
+  const isOn =
+    !['Stopping', 'Stopped', 'Terminated'].includes(member.state) && member.server.spec.power !== 'Stopped';
+  return isOn && member.look === undefined && isAcker(observed, member);
 }
 
 function isAcker({ status }: Observed, { name }: Member): boolean {

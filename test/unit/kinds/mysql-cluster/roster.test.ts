@@ -72,6 +72,14 @@ describe('a replica that is not well', () => {
     expect(decide(scene([...members, well('db-4')], { status: noAckers })).automaticRemovals).toBe(1);
   });
 
+  it('is switched off when it acknowledges by the record and cannot be told to stop', () => {
+    const { look: _, ...rest } = sick('db-3', 301);
+    const mute = { ...rest, look: undefined };
+    const stops = (state: string) => actions(scene([leader, well('db-2'), well('db-4'), { ...mute, state }]));
+    expect(stops('Unreachable')).toEqual(['stop db-3']);
+    expect(stops('Stopped')).toEqual([]);
+  });
+
   it('stays when the breaker is open', () => {
     expect(actions(scene([...members, well('db-4')], { status: noAckers, allowance: 0 }))).toEqual([]);
   });

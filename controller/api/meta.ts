@@ -26,7 +26,7 @@ export const annotations = {
   approveStep: `${group}/approve-step`,
   /** On a MySQLCluster: a person has looked at the failover of this epoch, and the next may run. */
   acknowledgeFailover: `${group}/acknowledge-failover`,
-  /** On a Server: out of service, and out of its array's count, until then. */
+  /** On a Server: out of service, and out of its owner's count, until then. */
   keptUntil: `${group}/kept-until`,
   /** On a Server: it joins when all of its generation are ready. */
   candidate: `${group}/candidate`,

@@ -7,6 +7,7 @@ export const mySQLClusterReasons = {
     RestoringData: 'The dump is being loaded.',
     FailingOver: 'A change of primary runs.',
     PrimaryDown: 'The primary is dead or cannot write, and nothing has replaced it yet.',
+    PrimaryLost: 'No server with its data is left; the message says what still exists.',
     RestoringRedundancy: 'Writes are served; a server is on its way or being replaced.',
     ReplicaUnhealthy: 'Writes are served; a replica is not well.',
     ConfigurationPending:
@@ -30,6 +31,7 @@ export const mySQLClusterReasons = {
     NoHealthyReplica: 'No replica follows the primary.',
     ReplicaLagging: 'Every replica is further behind than maxLagSeconds.',
     SemiSyncDegraded: 'Commits do not wait for a replica now.',
+    TooFewAckers: 'Too few replicas that acknowledge answer to take over without loss.',
   },
   FailingOver: {
     FencingOldPrimary: 'The old primary is being stopped.',
@@ -52,9 +54,13 @@ export const mySQLClusterReasons = {
     AcknowledgementNeeded: 'Two failovers in a row have failed; a person must look first.',
     NoCandidate: 'No replica could be promoted.',
     PossibleDataLoss: 'Commits did not wait for a replica, and spec.failover.dataLoss is Refuse.',
+    TooFewAckers: 'Too few replicas that acknowledge answer to know every acknowledged write.',
+    RetryPaused: 'The last try has failed; the message says when the next may begin.',
+    NotOpened: 'No write was ever served.',
     CannotFence: 'The old primary cannot be proven to have stopped.',
     PermissionMissing: 'The account may not stop machines.',
     Suspended: 'Suspended or paused.',
+    Deleting: 'It is being deleted.',
   },
   ReplicationHealthy: {
     AllReplicasRunning: 'Every replica follows the primary, or stopped to a few seconds ago.',
@@ -98,6 +104,7 @@ export const mySQLClusterReasons = {
     CloudUnreachable: 'Route 53 does not answer.',
   },
   Stalled: {
+    PrimaryLost: 'No server with its data is left; a person has to bring the data back.',
     FailoverBlocked: 'The primary is dead and nothing may replace it without a decision.',
     UnsupportedVersion: 'The server software is not of the series in spec.engine, or none that is supported.',
     InvalidSpec: 'A setting takes away what failover is built on.',

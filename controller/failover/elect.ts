@@ -9,6 +9,8 @@ export interface Candidate extends Holding {
   /** Why it cannot be promoted, though what it holds counts; undefined when it can. */
   readonly problem: string | undefined;
   readonly isAcker: boolean;
+  /** Its Server is being deleted: in a moment it is no more. */
+  readonly isLeaving: boolean;
   readonly zone: string | undefined;
   /** What it writes into the GTIDs of its own transactions; undefined when unknown. */
   readonly identity: string | undefined;
@@ -81,8 +83,9 @@ function isErrant(one: Candidate, all: readonly Candidate[], algebra: GtidAlgebr
 }
 
 function bestCandidate(holders: readonly Candidate[], ballot: Ballot, union: Gtids): Candidate | undefined {
-  const merits = ({ server, isAcker, executed, zone }: Candidate): readonly boolean[] => [
+  const merits = ({ server, isAcker, isLeaving, executed, zone }: Candidate): readonly boolean[] => [
     server === ballot.target,
+    !isLeaving,
     server === ballot.favorite,
     isAcker,
     ballot.algebra.contains(executed, union),

@@ -183,8 +183,9 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
   const { journal, algebra, order, oldName } = run;
   const { winner, union } = elected;
   const followers = elected.sound.filter(
-    ({ server, held }) =>
+    ({ server, held, isLeaving }) =>
       server !== winner.server &&
+      !isLeaving &&
       (server !== oldName || isRestart(run)) &&
       freeze.caught.some((one) => one.server === server) &&
       algebra.contains(union, held),

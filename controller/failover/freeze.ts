@@ -132,6 +132,7 @@ export function candidatesOf(
       executed: now?.executed ?? '',
       problem: now === undefined ? 'does not answer' : unable.get(server),
       isAcker: ackers.includes(server),
+      isLeaving: order.leaving.includes(server),
       zone: order.members.find((one) => one.server === server)?.zone,
       identity: look?.identity,
       wasPrimary: server === oldName || order.formerPrimaries.includes(server),

@@ -66,6 +66,8 @@ export interface Order {
   readonly finding: Finding | undefined;
   /** Servers that were primary at any time, as far as Promotions tell. */
   readonly formerPrimaries: readonly string[];
+  /** Servers that are being deleted: what they hold counts, and another is promoted if it can prove as much. */
+  readonly leaving: readonly string[];
   /** Aborts when this process is no longer in charge. */
   readonly signal: AbortSignal;
 }

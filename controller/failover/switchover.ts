@@ -84,7 +84,8 @@ interface Seen {
 
 function describeReplica(run: Run, { member, look, oldLook }: Seen): Replica {
   const { server } = member;
-  const { old, oldName } = run;
+  const { old, oldName, order } = run;
+  if (order.leaving.includes(server)) return { server, problem: 'its Server is being deleted' };
   if (look === undefined) return { server, problem: 'it does not answer' };
   const { replication } = look;
   if (replication === undefined || replication.source !== old?.address) {

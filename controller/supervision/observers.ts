@@ -1,12 +1,13 @@
 /** Who else looks at a primary, and what they see of it. Pure. */
 import type { Millis } from '../base/clock.ts';
+import type { SqlError } from '../database/port.ts';
 import type { ReplicaSigns, Signs } from './signs.ts';
 
 /** How many replicas and witnesses see what. */
 export interface ObserverCount {
   /** Replicas that answer us. Each is one of the next four. */
   readonly reachable: number;
-  /** Its receiver runs and has heard of the primary lately. */
+  /** Its receiver runs and has heard of the primary lately, or the primary refuses it: an answer is a sign of life. */
   readonly hearing: number;
   /** Its receiver runs and hears nothing. */
   readonly deaf: number;
@@ -23,7 +24,7 @@ export interface ObserverCount {
   readonly text: string;
 }
 
-type Sight = 'hears it' | 'hears nothing' | 'cannot connect to it' | 'does not listen';
+type Sight = 'hears it' | 'is refused by it' | 'hears nothing' | 'cannot connect to it' | 'does not listen';
 
 /** With a heartbeat every second and a look every second, a living primary is never silent for this long. */
 const silenceLimit: Millis = 3_000;
@@ -39,9 +40,10 @@ export function countObservers(signs: Signs, since: Millis = -Infinity): Observe
   const asked = signs.witnesses.filter(({ at }) => at >= horizon);
   const reaching = asked.filter(({ reaches }) => reaches).length;
   const hearing = sights.filter(({ sight }) => sight === 'hears it');
+  const refused = count('is refused by it');
   return {
     reachable: fresh.length,
-    hearing: hearing.length,
+    hearing: hearing.length + refused,
     deaf: count('hears nothing'),
     lost: count('cannot connect to it'),
     shut: count('does not listen'),
@@ -59,8 +61,15 @@ function sightOf({ look, heardAt = -Infinity }: ReplicaSigns, { now, primary }: 
   const replication = look?.replication;
   const isOurs = replication?.source === primary.address && replication.receiver !== 'Stopped';
   if (!isOurs) return 'does not listen';
-  if (replication.receiver === 'Connecting') return 'cannot connect to it';
+  if (replication.receiver === 'Connecting') {
+    return isAnswer(replication.receiverError) ? 'is refused by it' : 'cannot connect to it';
+  }
   return now - heardAt > silenceLimit ? 'hears nothing' : 'hears it';
+}
+
+/** Numbers below 2000 are a server's; whoever refuses a replica (1040, 1045) lives. The client's own begin at 2000. */
+function isAnswer(error: SqlError | undefined): boolean {
+  return error !== undefined && error.number < 2_000;
 }
 
 function witnessText(reaching: number, all: number): string {

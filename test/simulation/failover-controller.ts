@@ -110,6 +110,7 @@ export class FailoverController {
       members: this.#members,
       finding: this.#finding(cluster) ?? this.#noFailure,
       formerPrimaries: formers.filter((former) => former !== undefined),
+      leaving: [],
       signal: this.#stop.signal,
     });
     if (after !== undefined) return;

@@ -190,6 +190,23 @@ describe('members', () => {
     expect(site.servers()).toHaveLength(3);
   });
 
+  it.each([
+    ['one of one', { instances: 2 }],
+    ['one of one, Strict', { instances: 2, durability: 'Strict' }],
+    ['one of two', {}],
+  ])(
+    'that hang for ever are replaced, though they cannot be told to stop acknowledging: %s',
+    async (_, spec) => {
+      await up(spec);
+      const [replica] = site.servers('replica');
+      site.databases.hang(replica!.status!.privateIP!);
+      await site.world.pass(20);
+      await site.until(() => site.isRedundant && site.condition('Ready')?.status === 'True', 1_200);
+      expect(site.cluster.status?.durability?.ackers).not.toContain(replica!.metadata.name);
+      expect(site.condition('FailoverArmed')?.status).toBe('True');
+    },
+  );
+
   it('whose machine has gone are replaced', async () => {
     await up();
     const [replica] = site.servers('replica');
@@ -244,6 +261,18 @@ describe('deleted', () => {
     await site.until(() => site.condition('Ready')?.reason === 'Blocked');
     await site.world.pass(10);
     expect(site.servers()).toHaveLength(3);
+  });
+
+  it('protected, it is kept up: a primary that dies is replaced', async () => {
+    await up({ deletionProtection: true });
+    await site.delete();
+    await site.until(() => site.condition('Ready')?.reason === 'Blocked');
+    expect(site.condition('FailoverArmed')?.status).toBe('True');
+    await site.databases.commit(site.primary, 'kept');
+    site.databases.powerOff(site.primary);
+    await site.until(() => succeeded('db-epoch-2')?.status === 'True', 120);
+    expect(site.databases.missingOn(site.primary)).toEqual([]);
+    expect(site.condition('Ready')?.reason).toBe('Blocked');
   });
 });
 

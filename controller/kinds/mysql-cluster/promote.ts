@@ -69,6 +69,9 @@ export async function carryOnWith(
     members: dataHolders(pass),
     finding: observed.finding,
     formerPrimaries: formerPrimaries(observed.promotions, cluster),
+    leaving: servers
+      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+      .map(({ metadata }) => metadata.name),
     signal,
   };
   const progress = await carryOn(

@@ -10,6 +10,7 @@ import { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { beginChange, type ChangePorts, continueChange } from './change.ts';
 import { planChange } from './decide/change.ts';
+import { deletionHold } from './decide/deletion.ts';
 import { HostJobs } from './host-jobs.ts';
 import { maintain } from './maintain.ts';
 import { observe } from './observe.ts';
@@ -58,8 +59,9 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
   const cluster = cache.get(mySQLClusterKind, key);
   if (cluster === undefined) return {};
   const { deletionTimestamp, finalizers = [] } = cluster.metadata;
-  if (deletionTimestamp !== undefined) return await retireCluster(ports, cluster, context);
-  if (!finalizers.includes(finalizer)) {
+  const isGoing = deletionTimestamp !== undefined && deletionHold(cluster) === undefined;
+  if (isGoing) return await retireCluster(ports, cluster, context);
+  if (deletionTimestamp === undefined && !finalizers.includes(finalizer)) {
     await kube.setFinalizers(mySQLClusterKind, cluster, withFinalizer(cluster));
     return { after: 0 };
   }

@@ -7,9 +7,8 @@ import type { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { listServers } from '../../owned-servers/servers.ts';
 import type { Routes } from '../../routes/routes.ts';
-import { failoverArmedCondition } from './decide/change.ts';
 import { conditionsOf } from './decide/conditions.ts';
-import { decideDeletion } from './decide/deletion.ts';
+import { decideDeletion, notWhenGoing } from './decide/deletion.ts';
 import type { ClusterMetrics } from './metrics.ts';
 import { type ObservePorts, observe } from './observe.ts';
 import { changeServers } from './servers.ts';
@@ -44,8 +43,8 @@ export async function retireCluster(
     supervision.forget(uid);
     await routes.retire(cluster);
   }
-  const armed = failoverArmedCondition(observed, new Map());
-  const conditions = { ...conditionsOf({ observed, troubles: new Map(), armed, routing }), Ready: ready };
+  const facts = { observed, troubles: new Map(), armed: notWhenGoing, routing };
+  const conditions = { ...conditionsOf(facts), Ready: ready };
   const status = statusOf(observed, { records: undefined }, conditions);
   const written = await kube.writeStatus(mySQLClusterKind, cluster, status);
   await changeServers(kube, cluster, [

@@ -1,5 +1,5 @@
 /** Makes, labels, stops, releases and deletes the servers of a cluster; every action is safe to repeat. */
-import { labels } from '../../api/meta.ts';
+import { annotations, labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
@@ -28,9 +28,16 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
       return;
     case 'fence':
       await kube.patch(serverKind, action.member.server, {
-        metadata: { labels: { [labels.role]: 'fenced' } },
+        // The time is on the Server itself: it holds although the cluster's status is full, or lost.
+        metadata: {
+          labels: { [labels.role]: 'fenced' },
+          annotations: { [annotations.keptUntil]: action.until },
+        },
         spec: { power: 'Stopped' },
       });
+      return;
+    case 'stop':
+      await kube.patch(serverKind, action.member.server, { spec: { power: 'Stopped' } });
       return;
     case 'delete':
       return await kube.delete(serverKind, action.member.server);

@@ -66,15 +66,17 @@ function allConditions(observed: Observed, conditions: Conditions): readonly Uns
   const { Ready: ready, FailingOver: failingOver, SettingsApplied: settings } = conditions;
   const { problem, members, cluster } = observed;
   const passing: UnstampedCondition[] = [];
-  if (failingOver.reason === 'FailoverBlocked') {
+  if (ready.reason === 'PrimaryLost') {
+    passing.push({ type: 'Stalled', status: 'True', reason: 'PrimaryLost', message: ready.message });
+  } else if (ready.reason === 'Blocked') {
+    passing.push({ type: 'Stalled', status: 'True', reason: 'DeletionBlocked', message: ready.message });
+  } else if (failingOver.reason === 'FailoverBlocked') {
     passing.push({
       type: 'Stalled',
       status: 'True',
       reason: 'FailoverBlocked',
       message: failingOver.message,
     });
-  } else if (ready.reason === 'Blocked') {
-    passing.push({ type: 'Stalled', status: 'True', reason: 'DeletionBlocked', message: ready.message });
   } else if (problem !== undefined && problem.reason !== 'TemplateNotReady') {
     passing.push({ type: 'Stalled', status: 'True', reason: problem.reason, message: problem.message });
   } else if (problem === undefined && ready.reason === 'ConfigurationPending') {

@@ -17,6 +17,7 @@ function aCandidate(server: string, held: string, changes: Partial<Candidate> = 
     executed: held,
     forgetful: false,
     isAcker: true,
+    isLeaving: false,
     wasPrimary: false,
     ...optional,
     ...changes,
@@ -72,6 +73,7 @@ describe('among equals', () => {
   it.each<[string, readonly Candidate[], Partial<Ballot>]>([
     ['the target of the request', pair, { target: 'db-3' }],
     ['a primary that was restarted', pair, { favorite: 'db-3' }],
+    ['one that stays', but({ isLeaving: true }), {}],
     ['one that acknowledges', but({ isAcker: false }), {}],
     ['one that has nothing left to apply', but({ executed: '0-1-3' }), {}],
     ['one outside the zone of the dead primary', but({ zone: 'a' }), { deadZone: 'a' }],

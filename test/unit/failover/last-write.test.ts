@@ -66,7 +66,15 @@ async function runOf(spec: typeof manual | typeof automatic, status: PromotionSt
     rules: standardRules,
   };
   const { signal } = new AbortController();
-  const order = { cluster, promotion, members: [winner], finding: undefined, formerPrimaries: [], signal };
+  const order = {
+    cluster,
+    promotion,
+    members: [winner],
+    finding: undefined,
+    formerPrimaries: [],
+    leaving: [],
+    signal,
+  };
   return openRun(ports, order, new Journal(ports, cluster, promotion));
 }
 

@@ -88,6 +88,36 @@ const rows: readonly Row[] = [
     /not answered for 4.2 s; db-2 hears nothing, db-3/,
   ],
   [
+    'silent to us, and it refuses a replica',
+    {
+      primary: silent,
+      replicas: [
+        a.replica('db-2', 9_000, {
+          receiver: 'Connecting',
+          receiverError: { number: 1045, message: 'denied' },
+        }),
+        deaf[1]!,
+      ],
+    },
+    'ControllerBlind',
+    /db-2 is refused by it, db-3 hears nothing/,
+  ],
+  [
+    'silent to us, and a replica cannot connect',
+    {
+      primary: silent,
+      replicas: [
+        a.replica('db-2', 9_000, {
+          receiver: 'Connecting',
+          receiverError: { number: 2003, message: 'no route' },
+        }),
+        deaf[1]!,
+      ],
+    },
+    'DeadHost',
+    /db-2 cannot connect to it, db-3 hears nothing/,
+  ],
+  [
     'one replica is gone as well',
     { primary: silent, replicas: [a.unreachable('db-2'), deaf[1]!] },
     'DeadHost',

@@ -3,10 +3,11 @@ import { type ConditionOf, findCondition, saying } from '../../../api/conditions
 import { annotations } from '../../../api/meta.ts';
 import { hasSucceeded, isFinished, type Promotion } from '../../../api/promotion.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
+import { surelyRequired } from '../../../failover/proof.ts';
 import type { Finding, Verdict } from '../../../supervision/port.ts';
-import { isJoined } from './member.ts';
+import { lookAhead } from './outlook.ts';
 import type { Observed } from './plan.ts';
-import type { Trouble } from './upkeep.ts';
+import { planUpkeep, type Trouble } from './upkeep.ts';
 
 /** What to begin with: a Promotion that exists, or the name of one to create. */
 export type Change =
@@ -52,7 +53,9 @@ function reasonToBegin(observed: Observed): string | undefined {
   // Nobody is stopped for this: the primary, or whoever holds all it acknowledged, takes writes again.
   if (hasRestarted(observed)) return finding.evidence;
   const isDead = deaths.includes(finding.verdict) && hasBeenOpen(observed, finding);
-  return isDead && heldBack(observed) === undefined ? finding.evidence : undefined;
+  return isDead && heldBack(observed, planUpkeep(observed).troubles) === undefined
+    ? finding.evidence
+    : undefined;
 }
 
 /** A primary that was never opened takes no writes, and that is no failure. */
@@ -69,7 +72,10 @@ function hasRestarted({ finding, members, now }: Observed): boolean {
 }
 
 /** What keeps an automatic failover from beginning, whatever dies. */
-function heldBack(observed: Observed): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
+function heldBack(
+  observed: Observed,
+  troubles: ReadonlyMap<string, Trouble>,
+): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
   const { no } = saying('MySQLCluster', 'FailoverArmed');
   const { cluster, suspended } = observed;
   const { mode } = cluster.spec.failover;
@@ -80,16 +86,20 @@ function heldBack(observed: Observed): ConditionOf<'MySQLCluster', 'FailoverArme
       'spec.failover.mode is Manual: a dead primary is only told. Create a Promotion to replace it.',
     );
   }
-  return isAcknowledged(observed) ? undefined : describeFlapping(observed);
+  return isAcknowledged(observed) ? undefined : describeFlapping(observed, troubles);
 }
 
 /** Too many failures in a row, or too short a time since the last success. */
-function describeFlapping(observed: Observed): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
+function describeFlapping(
+  observed: Observed,
+  troubles: ReadonlyMap<string, Trouble>,
+): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
   const { no } = saying('MySQLCluster', 'FailoverArmed');
   const { now, cluster } = observed;
   const { minIntervalSeconds } = cluster.spec.failover;
   const failures = failuresInARow(observed);
-  if (failures.length >= failureLimit && !isFreed(observed, failures)) {
+  const isMended = isFreed(observed, failures) || hasComeBack(observed, failures, troubles);
+  if (failures.length >= failureLimit && !isMended) {
     const text = `${failures.length} failovers in a row failed, the last with ${reasonOf(failures[0])}.`;
     return no('AcknowledgementNeeded', `${text} Look at it, then: ${acknowledgeCommand(observed)}`);
   }
@@ -110,18 +120,23 @@ export function failoverArmedCondition(
   troubles: ReadonlyMap<string, Trouble>,
 ): ConditionOf<'MySQLCluster', 'FailoverArmed'> {
   const { yes, no } = saying('MySQLCluster', 'FailoverArmed');
-  const { members, cluster, status } = observed;
-  const held = heldBack(observed);
+  const { cluster, status, now } = observed;
+  const held = heldBack(observed, troubles);
   if (held !== undefined) return held;
-  const candidates = members.filter(
-    (member) => isJoined(member) && !member.isPrimary && !troubles.has(member.name),
-  );
+  if (status.durability === undefined) return no('NotOpened', 'No write was ever served.');
+  const { candidates, isProvable, text: arithmetic } = lookAhead(observed, troubles);
   if (candidates.length === 0) return no('NoCandidate', 'No replica is well enough to be promoted.');
-  const isProtected = status.durability?.state === 'Protected';
-  if (!isProtected && cluster.spec.failover.dataLoss === 'Refuse') {
+  if (!isProvable && cluster.spec.failover.dataLoss === 'Refuse') {
+    const person = 'spec.failover.dataLoss is Refuse: a person would have to decide.';
+    if (surelyRequired(status.durability) > 0) {
+      return no('TooFewAckers', `${arithmetic} to know of every acknowledged write. ${person}`);
+    }
     const text = 'Commits do not wait for a replica, so a dead primary may hold writes that nobody else has.';
-    return no('PossibleDataLoss', `${text} spec.failover.dataLoss is Refuse: a person would have to decide.`);
+    return no('PossibleDataLoss', `${text} ${person}`);
   }
+  const pause = pauseEnd(observed);
+  if (now < pause)
+    return no('RetryPaused', `The last try has failed; the next begins after ${timestamp(pause)}.`);
   return yes('Armed', `A dead primary is replaced by ${candidates.map(({ name }) => name).join(' or ')}.`);
 }
 
@@ -142,6 +157,16 @@ function failuresInARow(observed: Observed): readonly Promotion[] {
 /** It could not be stopped, and now it has. */
 function isFreed({ finding }: Observed, [last]: readonly Promotion[]): boolean {
   return reasonOf(last) === 'CannotFence' && finding?.verdict === 'DeadByState';
+}
+
+/** It failed because too few replicas answered, and now as many do as it takes. */
+function hasComeBack(
+  observed: Observed,
+  [last]: readonly Promotion[],
+  troubles: ReadonlyMap<string, Trouble>,
+): boolean {
+  const wasAlone = ['NoCandidate', 'PossibleDataLoss'].includes(reasonOf(last));
+  return wasAlone && lookAhead(observed, troubles).isProvable;
 }
 
 function reasonOf(promotion: Promotion | undefined): string {

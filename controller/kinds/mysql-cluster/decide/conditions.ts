@@ -6,7 +6,10 @@ import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
+import { deletionHold } from './deletion.ts';
+import { isPrimaryLost } from './history.ts';
 import { isJoined, type Member } from './member.ts';
+import { lookAhead, replicasOf } from './outlook.ts';
 import type { Observed, Problem } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
@@ -122,9 +125,9 @@ function redundantCondition({
   troubles,
 }: ConditionFacts): ConditionOf<'MySQLCluster', 'Redundant'> {
   const { yes, no } = saying('MySQLCluster', 'Redundant');
-  const { cluster, members, status } = observed;
+  const { cluster, status } = observed;
   if (cluster.spec.instances === 1) return no('SingleInstance', 'spec.instances is 1.');
-  const replicas = members.filter((member) => isJoined(member) && !member.isPrimary);
+  const replicas = replicasOf(observed);
   const following = replicas.filter(({ name }) => !troubles.has(name));
   const lagging = replicas.filter(({ name }) => troubles.get(name)?.kind === 'Lagging');
   if (following.length === 0 && lagging.length > 0) {
@@ -138,6 +141,10 @@ function redundantCondition({
   if (cluster.spec.durability !== 'Async' && durability?.state !== 'Protected') {
     const since = durability?.changeTime === undefined ? '' : ` since ${durability.changeTime}`;
     return no('SemiSyncDegraded', `Commits do not wait for a replica${since}.`);
+  }
+  const { isProvable, text } = lookAhead(observed, troubles);
+  if (cluster.spec.durability !== 'Async' && !isProvable) {
+    return no('TooFewAckers', `${text} to take over without loss.`);
   }
   const ready = following.filter(
     ({ name }) => cluster.spec.durability === 'Async' || durability?.ackers.includes(name) === true,
@@ -208,7 +215,7 @@ function replicationCondition({
   troubles,
 }: ConditionFacts): ConditionOf<'MySQLCluster', 'ReplicationHealthy'> {
   const { yes, no } = saying('MySQLCluster', 'ReplicationHealthy');
-  const replicas = observed.members.filter((member) => isJoined(member) && !member.isPrimary);
+  const replicas = replicasOf(observed);
   if (replicas.length === 0) return no('NoReplicas', 'There is no replica.');
   const found = replicas.flatMap((member) => {
     const trouble = troubles.get(member.name);
@@ -272,8 +279,11 @@ function readyCondition(
 ): ConditionOf<'MySQLCluster', 'Ready'> {
   const { yes, no } = saying('MySQLCluster', 'Ready');
   const { problem, suspended, cluster, members } = observed;
+  const hold = deletionHold(cluster);
+  if (hold !== undefined) return no('Blocked', hold);
   if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
   if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
+  if (isPrimaryLost(observed)) return no('PrimaryLost', describeLoss(observed));
   if (Available.status === 'False') return no('PrimaryDown', Available.message);
   if (problem !== undefined) return no(wordOf(problem), problem.message);
   if (Available.reason === 'Initializing') return describeInitializing(observed);
@@ -293,6 +303,24 @@ function readyCondition(
   if (ill.length > 0)
     return no('ReplicaUnhealthy', `${serving} ${joinSentences(ill.map(({ message }) => message))}`);
   return yes('Healthy', serving);
+}
+
+/** What still exists, and the ways back. Nothing of it is done by itself: each gives something up. */
+function describeLoss({ cluster, members, status }: Observed): string {
+  const where = cluster.metadata.namespace === undefined ? '' : ` -n ${cluster.metadata.namespace}`;
+  const kept = members.filter(({ place }) => place === 'Fenced').map(({ name }) => name);
+  const start = kept.map(
+    (name) => `kubectl patch${where} rlsrv ${name} --type=merge -p '{"spec":{"power":"Running"}}'`,
+  );
+  const left =
+    kept.length === 0
+      ? 'No old primary is kept.'
+      : `Kept and switched off, with what it held: ${kept.join(', ')}. Start it (${start.join('; ')}), dump its data, and load that.`;
+  const lost = status.primary?.server ?? 'Its primary';
+  return (
+    `${lost} is gone and no replica is left, so the cluster does not begin with nothing. ${left} ` +
+    'To load a dump, or to begin with nothing, delete this MySQLCluster and create it again with spec.bootstrap.'
+  );
 }
 
 function wordOf({ reason }: Problem): 'TemplateNotReady' | 'ConfigurationPending' {

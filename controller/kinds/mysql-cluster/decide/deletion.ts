@@ -1,6 +1,7 @@
 /** A cluster on its way out: its servers go, or are left behind. Pure. */
 
 import { type ConditionOf, saying } from '../../../api/conditions.ts';
+import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
 import { countNoun } from '../../../base/plural.ts';
 import type { Member } from './member.ts';
 import type { Observed } from './plan.ts';
@@ -16,20 +17,31 @@ export interface Farewell {
   readonly done: boolean;
 }
 
-/** Which servers go or are left behind now; `done` when the finalizer can be removed. */
+/**
+ * What keeps a cluster from going although its deletion was asked for; undefined when nothing does, or nobody has asked.
+ * Until a person decides it is kept up like any other.
+ */
+export function deletionHold({ metadata, spec }: MySQLCluster): string | undefined {
+  if (metadata.deletionTimestamp === undefined) return undefined;
+  if (spec.deletionProtection) {
+    return `MySQLCluster ${metadata.name} is protected. Set spec.deletionProtection to false to let it go.`;
+  }
+  return spec.deletionPolicy === 'BackupThenTerminate'
+    ? 'spec.deletionPolicy is BackupThenTerminate, and this version takes no backups. Set it to Terminate or Retain.'
+    : undefined;
+}
+
+/** What FailoverArmed says then. */
+export const notWhenGoing = saying('MySQLCluster', 'FailoverArmed').no(
+  'Deleting',
+  'It is being deleted: a dead primary is not replaced.',
+);
+
+/** Which servers of a cluster that nothing holds go, or are left behind, now; `done` when the finalizer can be removed. */
 export function decideDeletion({ cluster, members }: Observed): Farewell {
   const { no } = saying('MySQLCluster', 'Ready');
-  const { deletionProtection, deletionPolicy } = cluster.spec;
+  const { deletionPolicy } = cluster.spec;
   const nothing = { remove: [], release: [], done: false };
-  if (deletionProtection) {
-    const text = `MySQLCluster ${cluster.metadata.name} is protected. Set spec.deletionProtection to false to let it go.`;
-    return { ...nothing, ready: no('Blocked', text) };
-  }
-  if (deletionPolicy === 'BackupThenTerminate') {
-    const text =
-      'spec.deletionPolicy is BackupThenTerminate, and this version takes no backups. Set it to Terminate or Retain.';
-    return { ...nothing, ready: no('Blocked', text) };
-  }
   if (members.length === 0) {
     return { ...nothing, ready: no('Deleting', 'Nothing of it is left.'), done: true };
   }

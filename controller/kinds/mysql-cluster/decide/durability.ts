@@ -76,6 +76,8 @@ interface DurabilityFacts {
   /** Recorded ackers that acknowledge nothing until they are told to: their machines are off, or were restarted. */
   readonly gone: readonly string[];
   readonly leaving: readonly string[];
+  /** Members that do not answer. */
+  readonly silent: readonly string[];
 }
 
 const byState: Readonly<
@@ -106,8 +108,11 @@ function mayRelease({ wanted, lostFor, degradeAfter }: DurabilityFacts): boolean
 
 /** One acker in or out. While commits wait, one that acknowledges always stays. */
 function changeOfAckers(facts: DurabilityFacts): DurabilityStep | undefined {
-  const { record, acking, gone, leaving, idle, wanted } = facts;
-  const out = record.ackers.find((server) => gone.includes(server) || leaving.includes(server));
+  const { record, acking, gone, leaving, silent, idle, wanted } = facts;
+  // One that cannot be told to stop acknowledging waits until its machine is off; others may come in meanwhile.
+  const out =
+    record.ackers.find((server) => gone.includes(server)) ??
+    record.ackers.find((server) => leaving.includes(server) && !silent.includes(server));
   const isWaiting = record.state === 'Protected';
   const hasOther = acking.some((server) => server !== out && !leaving.includes(server));
   if (out !== undefined && (hasOther || !isWaiting)) {
@@ -155,6 +160,7 @@ function factsOf(
       (server) => forgotten.includes(server) || isGone(members.find(({ name }) => name === server)),
     ),
     leaving,
+    silent: namesOf(members.filter(({ look }) => look === undefined)),
   };
 }
 

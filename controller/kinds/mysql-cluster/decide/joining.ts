@@ -13,6 +13,7 @@ import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import type { Look, Replication } from '../../../database/port.ts';
+import { wasOpened } from './history.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, JobFacts, Observed } from './plan.ts';
 import { purgedOrDiverged } from './upkeep.ts';
@@ -132,8 +133,14 @@ function settleIn(observed: Observed, member: Member, taken: ReadonlySet<string>
   return { ...enterStep(observed, member, 'Loading'), primary };
 }
 
-/** Nobody was ever opened for writes: the one that was chosen may be replaced while it holds nothing. */
-function mayLead({ status: { primary }, members }: Observed): boolean {
+/**
+ * Only while nobody was ever opened for writes: the one that was chosen may be replaced while it holds nothing. Later on
+ * whoever seems to be the first would be the end of everything that is on a machine nobody sees at the moment.
+ */
+function mayLead(observed: Observed): boolean {
+  const { status, members } = observed;
+  const { primary } = status;
+  if (wasOpened(observed)) return false;
   if (primary === undefined) return true;
   const chosen = members.find(({ name }) => name === primary.server);
   if (chosen?.place === 'Active' && chosen.instanceID === primary.instanceID) return false;

@@ -54,8 +54,10 @@ export interface Observed {
 export type ServerAction =
   | { readonly do: 'create'; readonly zone: string | undefined }
   | { readonly do: 'label'; readonly member: Member; readonly role: Role }
-  /** Labeled as an old primary, and switched off. */
-  | { readonly do: 'fence'; readonly member: Member }
+  /** Labeled as an old primary, marked as kept `until` then, and switched off. */
+  | { readonly do: 'fence'; readonly member: Member; readonly until: string }
+  /** Switched off, which proves that it acknowledges nothing more. */
+  | { readonly do: 'stop'; readonly member: Member }
   /** Left behind when the cluster goes. */
   | { readonly do: 'release'; readonly member: Member }
   | { readonly do: 'delete'; readonly member: Member };

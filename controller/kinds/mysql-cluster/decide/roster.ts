@@ -4,8 +4,10 @@
  * Promises: the recorded primary is never deleted; at most one member that is not well is replaced at a time, after its
  * replacement has joined; an old primary is kept, switched off, until its time is over.
  */
+import { findCondition } from '../../../api/conditions.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { type Instant, timestamp } from '../../../base/clock.ts';
+import { wasOpened } from './history.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, ServerAction } from './plan.ts';
 
@@ -41,15 +43,22 @@ export function planRoster(observed: Observed, { overdue, oldPrimaries }: Roster
   const sick = present.find(({ name, isPrimary }) => !isPrimary && overdue.has(name));
   const well = present.filter((member) => member !== sick);
   const missing = Math.max(0, cluster.spec.instances - well.length);
-  const extra = surplusMembers(well, cluster.spec.instances, overdue);
-  const isReplaced = sick !== undefined && missing === 0 && isComplete(well, cluster.spec.instances);
+  // While the primary is in doubt so is who is well, and whoever is given up now may be all that is left in a moment.
+  const maySpare = isSettled(observed);
+  const extra = maySpare ? surplusMembers(well, cluster.spec.instances, overdue) : [];
+  const isReplaced =
+    maySpare && sick !== undefined && missing === 0 && isComplete(well, cluster.spec.instances);
   const replaced = isReplaced && observed.allowance > 0 ? [sick] : [];
-  const over = members.filter((member) => isOver(member, { quarantined, now }));
+  const isKeeping = !isRedundant(observed);
+  const over = members.filter((member) => isOver(member, { quarantined, now, isKeeping }));
   const leaving = [...extra, ...replaced];
   return {
     actions: [
-      ...fencing.map((member): ServerAction => ({ do: 'fence', member })),
+      ...fencing.map((member): ServerAction => ({ do: 'fence', member, until: keptUntil(observed) })),
       ...planCreations(observed, present, missing),
+      ...leaving
+        .filter((member) => isMute(observed, member))
+        .map((member): ServerAction => ({ do: 'stop', member })),
       ...leaving
         .filter((member) => !isAcker(observed, member))
         .map((member): ServerAction => ({ do: 'delete', member })),
@@ -59,6 +68,17 @@ export function planRoster(observed: Observed, { overdue, oldPrimaries }: Roster
     replaced: replaced.filter((member) => !isAcker(observed, member)),
     leaving,
   };
+}
+
+/** Nothing was ever written, or the primary takes writes and was looked at a moment ago. */
+function isSettled(observed: Observed): boolean {
+  return observed.finding?.verdict === 'Healthy' || !wasOpened(observed);
+}
+
+/** As last told; a cluster of one is never redundant, and has nobody to wait for. */
+function isRedundant({ status }: Observed): boolean {
+  const redundant = findCondition(status, 'Redundant');
+  return redundant?.status === 'True' || redundant?.reason === 'SingleInstance';
 }
 
 /** The primary counts whatever became of it: until another is recorded, its data is the cluster's. */
@@ -83,6 +103,13 @@ function surplusMembers(
     .slice(0, Math.max(0, well.length - instances));
 }
 
+/** It counts as acknowledging until it is told not to, which it does not hear. */
+function isMute(observed: Observed, member: Member): boolean {
+  const isOn =
+    !['Stopping', 'Stopped', 'Terminated'].includes(member.state) && member.server.spec.power !== 'Stopped';
+  return isOn && member.look === undefined && isAcker(observed, member);
+}
+
 function isAcker({ status }: Observed, { name }: Member): boolean {
   return status.durability?.ackers.includes(name) === true;
 }
@@ -103,12 +130,22 @@ function planCreations(
   return actions;
 }
 
-function quarantineOf({ status, members, cluster, now }: Observed, fencing: readonly Member[]): Quarantine {
+/** Until when an old primary that is fenced now is kept. */
+function keptUntil({ cluster, now }: Observed): string {
+  return timestamp(now + cluster.spec.failover.keepFailedSeconds * 1_000);
+}
+
+function quarantineOf(observed: Observed, fencing: readonly Member[]): Quarantine {
+  const { status, members } = observed;
   const before = (status.quarantined ?? []).filter(({ server }) =>
     members.some(({ name }) => name === server),
   );
-  const untilTime = timestamp(now + cluster.spec.failover.keepFailedSeconds * 1_000);
-  const added = fencing
+  const untilTime = keptUntil(observed);
+  // One that nobody remembers the time of begins it anew.
+  const forgotten = members.filter(
+    ({ place, keptUntil: until }) => place === 'Fenced' && until === undefined,
+  );
+  const added = [...fencing, ...forgotten]
     .filter(({ name }) => !before.some(({ server }) => server === name))
     .map(({ name, instanceID }) => ({
       server: name,
@@ -120,13 +157,21 @@ function quarantineOf({ status, members, cluster, now }: Observed, fencing: read
 
 /** Whether the object of a server goes now: its machine is gone anyway, or its time in quarantine is over. */
 function isOver(
-  { name, place, isPrimary, keptUntil, state, server }: Member,
-  { quarantined, now }: { readonly quarantined: Quarantine; readonly now: Instant },
+  { name, place, isPrimary, keptUntil: kept, state, server }: Member,
+  {
+    quarantined,
+    now,
+    isKeeping,
+  }: { readonly quarantined: Quarantine; readonly now: Instant; readonly isKeeping: boolean },
 ): boolean {
   if (isPrimary || server.spec.deletionProtection) return false;
   if (place === 'Lost') return true;
   if (place !== 'Fenced') return false;
+  // It may hold what nobody else has: as long as the cluster has no second copy, it is one.
+  if (isKeeping && state !== 'Terminated') return false;
   const entry = quarantined.find((one) => one.server === name);
-  const until = Math.max(keptUntil ?? 0, Date.parse(entry?.untilTime ?? '') || 0);
-  return state === 'Terminated' || now >= until;
+  const times = [kept ?? Number.NaN, Date.parse(entry?.untilTime ?? '')].filter(
+    (time) => !Number.isNaN(time),
+  );
+  return state === 'Terminated' || (times.length > 0 && now >= Math.max(...times));
 }

@@ -18,7 +18,7 @@ function found(verdict: Verdict, seconds = 5): Finding {
 }
 
 const dead = { finding: found('DeadHost') };
-const failed = (name: string, ago: number, reason = 'NoCandidate') => promotion(name, { reason, ago });
+const failed = (name: string, ago: number, reason = 'Diverged') => promotion(name, { reason, ago });
 const completed = (ago: number, more: object = {}) =>
   promotion('db-epoch-1', { reason: 'Completed', ago, ...more });
 
@@ -94,6 +94,18 @@ describe('after failures', () => {
     });
   });
 
+  it.each(['NoCandidate', 'PossibleDataLoss'])(
+    'goes on by itself when as many answer again as %s lacked',
+    (reason) => {
+      const alone = [failed('db-epoch-2', 999, reason), failed('db-epoch-2-2', 900, reason)];
+      const one = members.map((member) => (member.name === 'db-2' ? { ...member, look: undefined } : member));
+      expect(planChange(scene(members, { ...dead, promotions: alone }))).toMatchObject({
+        name: 'db-epoch-2-3',
+      });
+      expect(planChange(scene(one, { ...dead, promotions: alone }))).toBeUndefined();
+    },
+  );
+
   it('goes on by itself when what could not be stopped has stopped', () => {
     const unfenced = [failed('db-epoch-2', 9), failed('db-epoch-2-2', 1, 'CannotFence')];
     expect(planChange(scene(members, { finding: found('DeadByState'), promotions: unfenced }))).toBeDefined();
@@ -141,6 +153,8 @@ describe('FailoverArmed', () => {
     ['ModeManual', { spec: { failover: { mode: 'Manual' } } }],
     ['Suspended', { suspended: true }],
     ['PossibleDataLoss', { status: { durability: record('Degraded', 'db-2') } }],
+    ['RetryPaused', { promotions: [failed('a', 9)] }],
+    ['NotOpened', { status: { durability: undefined } }],
     ['MinIntervalNotElapsed', { promotions: [completed(5)] }],
     ['AcknowledgementNeeded', { promotions: [failed('a', 9), failed('b', 5)] }],
   ])('is %s', (reason, changes) => {

@@ -8,6 +8,7 @@ import {
   changing,
   failing,
   found,
+  retired,
   silent,
   told,
   trio,
@@ -123,12 +124,12 @@ export const failingOverRows: readonly ConditionRow[] = [
 const armed: ConditionRow[2] = ['True', 'Armed', 'A dead primary is replaced by db-2 or db-3.'];
 const acknowledge = 'kubectl annotate -n shop rlm db --overwrite ridgeline.dev/acknowledge-failover=1';
 const acknowledged = { annotations: { 'ridgeline.dev/acknowledge-failover': '1' } };
-const failed = (name: string, reason = 'NoCandidate') => promotion(name, { reason, ago: 9_999 });
+const failed = (name: string, reason = 'Diverged') => promotion(name, { reason, ago: 9_999 });
 const justNow = (more: object = {}) => promotion('db-epoch-1', { reason: 'Completed', ago: 60, ...more });
 const needsPerson: ConditionRow[2] = [
   'False',
   'AcknowledgementNeeded',
-  `2 failovers in a row failed, the last with NoCandidate. Look at it, then: ${acknowledge}`,
+  `2 failovers in a row failed, the last with Diverged. Look at it, then: ${acknowledge}`,
 ];
 const degraded = { status: { durability: record('Degraded', 'db-2', 'db-3') } };
 const noCandidate: ConditionRow[2] = ['False', 'NoCandidate', 'No replica is well enough to be promoted.'];
@@ -175,7 +176,7 @@ const mayBegin: readonly ConditionRow[] = [
     [
       'False',
       'AcknowledgementNeeded',
-      `2 failovers in a row failed, the last with NoCandidate. Look at it, then: ${acknowledge.replace(/1$/, '2')}`,
+      `2 failovers in a row failed, the last with Diverged. Look at it, then: ${acknowledge.replace(/1$/, '2')}`,
     ],
   ],
   [
@@ -238,7 +239,13 @@ const mayBegin: readonly ConditionRow[] = [
 
 const mayEnd: readonly ConditionRow[] = [
   ['there is only the primary', well({ members: [primary()] }), noCandidate],
-  ['nothing is there', unopened([]), noCandidate],
+  [
+    'it is deleted',
+    retired({ spec: { deletionProtection: false } }),
+    ['False', 'Deleting', 'It is being deleted: a dead primary is not replaced.'],
+  ],
+  ['it is deleted, and protected', retired(), armed],
+  ['nothing is there', unopened([]), ['False', 'NotOpened', 'No write was ever served.']],
   [
     'no replica is well',
     well({ members: [primary(), silent('db-2'), failing(silent('db-3'), 99)] }),
@@ -252,7 +259,51 @@ const mayEnd: readonly ConditionRow[] = [
   [
     'one of two is not well',
     well({ members: [primary(), silent('db-2'), replica('db-3')] }),
+    [
+      'False',
+      'TooFewAckers',
+      '1 of 2 acknowledging replicas answers and 2 are needed to know of every acknowledged write. ' +
+        'spec.failover.dataLoss is Refuse: a person would have to decide.',
+    ],
+  ],
+  [
+    'one of two is not well, and loss is accepted in advance',
+    well({
+      members: [primary(), silent('db-2'), replica('db-3')],
+      spec: { failover: { dataLoss: 'Accept' } },
+    }),
     ['True', 'Armed', 'A dead primary is replaced by db-3.'],
+  ],
+  [
+    'one of two is not well, and it is not waited for',
+    well({
+      members: [primary(), silent('db-2'), replica('db-3')],
+      status: { durability: record('Protected', 'db-3') },
+    }),
+    ['True', 'Armed', 'A dead primary is replaced by db-3.'],
+  ],
+  [
+    'whoever acknowledges is silent, another is well',
+    well({
+      members: [primary(), silent('db-2'), replica('db-3')],
+      status: { durability: record('Protected', 'db-2') },
+    }),
+    [
+      'False',
+      'TooFewAckers',
+      '0 of 1 acknowledging replicas answer and 1 is needed to know of every acknowledged write. ' +
+        'spec.failover.dataLoss is Refuse: a person would have to decide.',
+    ],
+  ],
+  [
+    'a try failed a moment ago',
+    well({ promotions: [promotion('a', { reason: 'Diverged', ago: 10 })] }),
+    ['False', 'RetryPaused', 'The last try has failed; the next begins after 2026-11-23T03:00:20.000Z.'],
+  ],
+  [
+    'two failed for want of replicas, and all are back',
+    well({ promotions: [failed('a', 'NoCandidate'), failed('b', 'NoCandidate')] }),
+    armed,
   ],
   [
     'commits do not wait',

@@ -94,6 +94,15 @@ export const stalledRows: readonly ConditionRow[] = [
     well({ status: { rollout: { ...rollout, refused: true } } }),
     stalled('InvalidSpec', refusal),
   ],
+  [
+    'no server with its data is left',
+    well({ members: [] }),
+    stalled(
+      'PrimaryLost',
+      'db-1 is gone and no replica is left, so the cluster does not begin with nothing. No old primary is kept. ' +
+        'To load a dump, or to begin with nothing, delete this MySQLCluster and create it again with spec.bootstrap.',
+    ),
+  ],
   ['a server was not restarted, which is tried again', well({ status: { rollout } }), undefined],
   [
     'it is deleted, and protected',

@@ -169,7 +169,24 @@ const isRestoring: readonly ConditionRow[] = [
   [
     'the only server of one is not there yet',
     well({ members: [first({ step: 'Following' })], spec: { instances: 1 } }),
-    ['False', 'RestoringRedundancy', `${open} 0 of 1 server joined. db-1 catches up.`],
+    [
+      'False',
+      'PrimaryLost',
+      'db-1 is gone and no replica is left, so the cluster does not begin with nothing. No old primary is kept. ' +
+        'To load a dump, or to begin with nothing, delete this MySQLCluster and create it again with spec.bootstrap.',
+    ],
+  ],
+  [
+    'nobody is left but the old primary',
+    well({ members: [member('db-9', { place: 'Fenced' }), coming('db-2', { step: 'Cloning' })] }),
+    [
+      'False',
+      'PrimaryLost',
+      'db-1 is gone and no replica is left, so the cluster does not begin with nothing. ' +
+        'Kept and switched off, with what it held: db-9. Start it ' +
+        `(kubectl patch -n shop rlsrv db-9 --type=merge -p '{"spec":{"power":"Running"}}'), dump its data, and load that. ` +
+        'To load a dump, or to begin with nothing, delete this MySQLCluster and create it again with spec.bootstrap.',
+    ],
   ],
   [
     'a replica is silent, another lags',
@@ -199,6 +216,11 @@ const isLeaving: readonly ConditionRow[] = [
   [
     'it is deleted, and protected',
     retired(),
+    ['False', 'Blocked', 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.'],
+  ],
+  [
+    'it is deleted, and protected, and its primary is dead',
+    { ...retired(), ...dead },
     ['False', 'Blocked', 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.'],
   ],
   [

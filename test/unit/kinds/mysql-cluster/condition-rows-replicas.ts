@@ -39,7 +39,10 @@ export const redundantRows: readonly ConditionRow[] = [
   ],
   [
     'one has only begun to follow',
-    well({ members: [primary(), replica('db-2'), joining] }),
+    well({
+      members: [primary(), replica('db-2'), joining],
+      status: { durability: record('Protected', 'db-2') },
+    }),
     ['True', 'CandidateReady', 'db-2 could be promoted now.'],
   ],
   [
@@ -73,7 +76,7 @@ export const redundantRows: readonly ConditionRow[] = [
   ],
   [
     'a replica is exactly at the limit',
-    well(pair(late('db-2', 30))),
+    well({ ...pair(late('db-2', 30)), status: { durability: record('Protected', 'db-2') } }),
     ['True', 'CandidateReady', 'db-2 could be promoted now.'],
   ],
   [
@@ -82,7 +85,11 @@ export const redundantRows: readonly ConditionRow[] = [
       members: [primary(), silent('db-2'), replica('db-3')],
       status: { durability: record('Protected', 'db-2') },
     }),
-    ['False', 'NoHealthyReplica', 'No replica that acknowledges writes is well.'],
+    [
+      'False',
+      'TooFewAckers',
+      '0 of 1 acknowledging replicas answer and 1 is needed to take over without loss.',
+    ],
   ],
   ...(['Releasing', 'Degraded', 'Rearming'] as const).map(
     (state) =>

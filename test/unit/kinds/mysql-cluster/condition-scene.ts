@@ -4,7 +4,11 @@ import type { Promotion } from '../../../../controller/api/promotion.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { failoverArmedCondition } from '../../../../controller/kinds/mysql-cluster/decide/change.ts';
 import { conditionsOf } from '../../../../controller/kinds/mysql-cluster/decide/conditions.ts';
-import { decideDeletion } from '../../../../controller/kinds/mysql-cluster/decide/deletion.ts';
+import {
+  decideDeletion,
+  deletionHold,
+  notWhenGoing,
+} from '../../../../controller/kinds/mysql-cluster/decide/deletion.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 import { type Circumstances, problemOf } from '../../../../controller/kinds/mysql-cluster/decide/problem.ts';
@@ -130,9 +134,10 @@ export function statusIn(
   record: Observed['status'] = {},
   routing = inPlace,
 ): Observed['status'] {
-  const isRetired = observed.cluster.metadata.deletionTimestamp !== undefined;
+  const { cluster } = observed;
+  const isRetired = cluster.metadata.deletionTimestamp !== undefined && deletionHold(cluster) === undefined;
   const troubles = isRetired ? new Map() : planUpkeep(observed).troubles;
-  const armed = failoverArmedCondition(observed, troubles);
+  const armed = isRetired ? notWhenGoing : failoverArmedCondition(observed, troubles);
   const seen = conditionsOf({ observed, troubles, armed, routing });
   const all = isRetired ? { ...seen, Ready: decideDeletion(observed).ready } : seen;
   return statusOf(observed, record, all);

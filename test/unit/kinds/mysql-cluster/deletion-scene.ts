@@ -1,6 +1,7 @@
 /** What is decided for a cluster that is deleted, by name of its servers. */
+import { expect } from 'vitest';
 import type { ConditionStatus } from '../../../../controller/api/conditions.ts';
-import { decideDeletion } from '../../../../controller/kinds/mysql-cluster/decide/deletion.ts';
+import { decideDeletion, deletionHold } from '../../../../controller/kinds/mysql-cluster/decide/deletion.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 
 export interface FarewellText {
@@ -8,6 +9,13 @@ export interface FarewellText {
   readonly remove: readonly string[];
   readonly release: readonly string[];
   readonly done: boolean;
+}
+
+/** What keeps it, once its deletion is asked for. */
+export function holdOf({ cluster }: Observed): string | undefined {
+  const metadata = { ...cluster.metadata, deletionTimestamp: '2026-11-23T03:00:00Z' };
+  expect(deletionHold(cluster)).toBeUndefined();
+  return deletionHold({ ...cluster, metadata });
 }
 
 export function farewellOf(observed: Observed): FarewellText {

@@ -1,7 +1,7 @@
 /** A cluster that is deleted: what its servers become, and what keeps it. */
 import { describe, expect, test } from 'vitest';
 import { scene } from './cluster-scene.ts';
-import { type FarewellText, farewellOf, locked } from './deletion-scene.ts';
+import { type FarewellText, farewellOf, holdOf, locked } from './deletion-scene.ts';
 import { primary, replica } from './durability-scene.ts';
 
 const trio = [primary(), replica('db-2'), replica('db-3')];
@@ -21,25 +21,6 @@ const deleting = (message: string, more: Partial<FarewellText>): FarewellText =>
 });
 
 const rows: readonly (readonly [string, ReturnType<typeof scene>, FarewellText])[] = [
-  // What keeps it.
-  ['protected, as it is made', scene(trio), blocked(isProtected)],
-  ...['Retain', 'Terminate', 'BackupThenTerminate'].map(
-    (deletionPolicy) =>
-      [
-        `protected, ${deletionPolicy}`,
-        scene(trio, { spec: { deletionPolicy } }),
-        blocked(isProtected),
-      ] as const,
-  ),
-  ['protected, and without servers', scene([]), blocked(isProtected)],
-  [
-    'BackupThenTerminate',
-    scene(trio, { spec: withBackup }),
-    blocked(
-      'spec.deletionPolicy is BackupThenTerminate, and this version takes no backups. Set it to Terminate or Retain.',
-    ),
-  ],
-
   // Left behind.
   [
     'Retain',
@@ -121,6 +102,22 @@ const rows: readonly (readonly [string, ReturnType<typeof scene>, FarewellText])
     deleting('Nothing of it is left.', { done: true }),
   ],
 ];
+
+const noBackups =
+  'spec.deletionPolicy is BackupThenTerminate, and this version takes no backups. Set it to Terminate or Retain.';
+
+test.each([
+  ['protected, as it is made', {}, isProtected],
+  ['protected, Retain', { deletionPolicy: 'Retain' }, isProtected],
+  ['protected, Terminate', { deletionPolicy: 'Terminate' }, isProtected],
+  ['protected, BackupThenTerminate', { deletionPolicy: 'BackupThenTerminate' }, isProtected],
+  ['BackupThenTerminate', withBackup, noBackups],
+  ['Retain', retain, undefined],
+  ['Terminate', terminate, undefined],
+])('what keeps a cluster whose deletion is asked for: %s', (_, spec, says) => {
+  expect(holdOf(scene(trio, { spec }))).toBe(says);
+  expect(holdOf(scene([], { spec }))).toBe(says);
+});
 
 describe('a cluster that is deleted:', () => {
   test.each(rows)('%s', (_, observed, says) => {

@@ -72,6 +72,24 @@ const rows: readonly Row[] = [
     { leaving: ['db-3'] },
   ],
   [
+    'one that leaves does not answer, and another comes',
+    {
+      members: [primary(), replica('db-2'), member('db-3'), replica('db-4', mute)],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    { do: 'AddAcker', server: 'db-4' },
+    { leaving: ['db-3'] },
+  ],
+  [
+    'one that leaves does not answer, and its machine is off',
+    {
+      members: [primary(), replica('db-2'), member('db-3', { state: 'Stopped' }), replica('db-4', mute)],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    { do: 'RemoveAcker', server: 'db-3', gone: true },
+    { leaving: ['db-3'] },
+  ],
+  [
     'the last one leaves',
     { members: [primary(), replica('db-2')], durability: record('Protected', 'db-2') },
     undefined,

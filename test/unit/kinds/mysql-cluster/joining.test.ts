@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { decide } from '../../../../controller/kinds/mysql-cluster/decide/index.ts';
 import type { JobFacts } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
-import { coming, scene } from './cluster-scene.ts';
+import { coming, promotion, scene } from './cluster-scene.ts';
 import { now, primary, replica } from './durability-scene.ts';
 
 const done: JobFacts = {
@@ -53,6 +53,42 @@ describe('the first server that dies before it holds data', () => {
   test('keeps its place once it held data', () => {
     const dead = coming('db-4', { step: 'Joined' }, { isPrimary: true, place: 'Lost' });
     expect(decide(scene([dead, waiting], { status })).record.primary).toBeUndefined();
+  });
+});
+
+describe('a cluster that was opened once never begins with nothing again', () => {
+  const fresh = coming('db-5', preparing);
+  const jobs = new Map([['db-5', done]]);
+  const lost = { primary: { server: 'db-1', instanceID: 'i-db-1', epoch: 3 } };
+  const bare = { ...nobody.status, quarantined: undefined };
+  const labeled = (role: string) => ({
+    ...coming('db-9', { step: 'Waiting' }, { place: 'Fenced' }),
+    server: { metadata: { uid: 'uid-db-9', labels: { 'ridgeline.dev/role': role } }, spec: {} } as never,
+  });
+  const ended = promotion('db-epoch-3', { reason: 'Completed' });
+
+  it.each([
+    ['its primary is gone, and what commits waited for is on record', [fresh], { status: lost }],
+    [
+      'a former primary is in quarantine',
+      [fresh],
+      { status: { ...bare, quarantined: [{ server: 'db-9', untilTime: begun }] } },
+    ],
+    [
+      'the whole status is lost, and a change of primary is remembered',
+      [fresh],
+      { status: bare, promotions: [ended] },
+    ],
+  ])('%s', (_, members, changes) => {
+    const plan = decide(scene(members, { ...changes, jobs }));
+    expect(plan.record.primary).toBeUndefined();
+    expect(stepOf(plan, 'db-5')).toMatchObject({ step: 'Cloning' });
+  });
+
+  it.each(['replica', 'fenced'])('the whole status is lost, and a server is labeled %s', (role) => {
+    const observed = scene([fresh], { status: bare, jobs });
+    const plan = decide({ ...observed, members: [...observed.members, labeled(role)] });
+    expect(plan.record.primary).toBeUndefined();
   });
 });
 

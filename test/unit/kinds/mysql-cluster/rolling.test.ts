@@ -133,7 +133,7 @@ const beginnings: readonly RollingRow[] = [
   ['a person has chosen mode Manual', behind({ spec: { failover: { mode: 'Manual' } } }), restarts('db-2')],
   [
     'two failovers have failed',
-    behind({ promotions: [told('a', { reason: 'NoCandidate' }), told('b', { reason: 'NoCandidate' })] }),
+    behind({ promotions: [told('a', { reason: 'Diverged' }), told('b', { reason: 'Diverged' })] }),
     {},
   ],
 ];

@@ -4,6 +4,7 @@ import { timestamp } from '../../../../controller/base/clock.ts';
 import { decide } from '../../../../controller/kinds/mysql-cluster/decide/index.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
+import { condition } from '../../../builders/site.ts';
 import { promotion, scene } from './cluster-scene.ts';
 import { now, primary, record, replica } from './durability-scene.ts';
 
@@ -71,6 +72,14 @@ describe('a replica that is not well', () => {
     expect(decide(scene([...members, well('db-4')], { status: noAckers })).automaticRemovals).toBe(1);
   });
 
+  it('is switched off when it acknowledges by the record and cannot be told to stop', () => {
+    const { look: _, ...rest } = sick('db-3', 301);
+    const mute = { ...rest, look: undefined };
+    const stops = (state: string) => actions(scene([leader, well('db-2'), well('db-4'), { ...mute, state }]));
+    expect(stops('Unreachable')).toEqual(['stop db-3']);
+    expect(stops('Stopped')).toEqual([]);
+  });
+
   it('stays when the breaker is open', () => {
     expect(actions(scene([...members, well('db-4')], { status: noAckers, allowance: 0 }))).toEqual([]);
   });
@@ -110,13 +119,33 @@ describe('an old primary', () => {
     quarantined: [{ server: 'db-9', untilTime: timestamp(now + seconds * 1_000) }],
   });
 
+  const redundant = { conditions: [condition('Redundant', 'CandidateReady')] };
+
   it.each([
     ['before its time is over', kept(1), fenced, []],
-    ['when its time is over', kept(-1), fenced, ['delete db-9']],
+    ['when its time is over', { ...kept(-1), ...redundant }, fenced, ['delete db-9']],
+    ['not while the cluster has no second copy', kept(-1), fenced, []],
+    [
+      'by the time on itself, whatever status remembers',
+      redundant,
+      { ...fenced, keptUntil: now - 1 },
+      ['delete db-9'],
+    ],
+    ['not when nobody remembers its time', redundant, fenced, []],
     ['not when a person keeps it', kept(-1), { ...fenced, keptUntil: now + 1 }, []],
     ['at once when its machine has gone', kept(999), { ...fenced, state: 'Terminated' }, ['delete db-9']],
   ])('is deleted %s', (_, quarantine, member, expected) => {
     expect(actions(scene([...healthy, member], { status: quarantine }))).toEqual(expected);
+  });
+});
+
+describe('while the primary is in doubt', () => {
+  const doubt = { verdict: 'Suspected', since: now - 100, evidence: '', looks: new Map() } as const;
+  const members = [...healthy, well('db-4'), sick('db-5', 301)];
+
+  it('nobody is given up, neither for being too many nor for being ill', () => {
+    expect(actions(scene(members, { status: noAckers }))).not.toEqual([]);
+    expect(actions(scene(members, { status: noAckers, finding: doubt }))).toEqual([]);
   });
 });
 

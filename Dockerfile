@@ -10,10 +10,11 @@ RUN npm run build
 
 FROM node:24-slim
 ENV NODE_ENV=production
+# These and the flags below are those of lab/demo/controller.ts; docs/development.md says what they bring.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 COPY --from=build /app/dist ./dist
 # A number, so that Kubernetes can see that it is not root. Nothing is written to the file system.
 USER 65532:65532
 EXPOSE 8080 8081
-# The flags are those of lab/demo/controller.ts, which says why.
 ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=8", "dist/main.mjs"]

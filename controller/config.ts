@@ -1,6 +1,6 @@
 /** The settings of the process, from its environment: the only place that reads it. */
 import { hostname } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const address = z.string().transform((text, context) => {
   const parts = /^(.+):(\d{1,5})$/.exec(text);

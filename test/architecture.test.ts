@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { staleFiles } from '../crds/generate.ts';
-import { nodeFlags } from '../lab/demo/controller.ts';
+
+import { nodeEnvironment, nodeFlags } from '../lab/demo/controller.ts';
 import { danglingOptionals, type Lock, lockFile } from './lock-file.ts';
 import { codeLines, filesBelow, importsOf, root, type SourceFile, withoutComments } from './source-tree.ts';
 
@@ -349,6 +350,11 @@ test('the demo starts the controller as the image does', () => {
   const dockerfile = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
   const command: unknown = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '');
   expect(command).toEqual(['node', ...nodeFlags, 'dist/main.mjs']);
+  const environment = [...dockerfile.matchAll(/\b(MALLOC_\w+)=(\S+)/g)].map(([, name, value]) => [
+    name,
+    value,
+  ]);
+  expect(Object.fromEntries(environment)).toEqual(nodeEnvironment);
 });
 
 test('the lock file can be installed', () => {

@@ -1,5 +1,5 @@
 /** Backup: one backup of one database. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { immutable, integer, label, ref, sha256, text } from './fields.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
 import { backupSource } from './mysql-cluster-parts.ts';

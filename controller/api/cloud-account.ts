@@ -1,5 +1,5 @@
 /** CloudAccount: one AWS account and region, how to reach it, and which namespaces may spend its money. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   bucket,
   defaulted,

@@ -1,5 +1,5 @@
 /** From a kind to its CustomResourceDefinition: structural schema, rules, columns, subresources. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Rule } from './fields.ts';
 import { rulesKey } from './fields.ts';
 import type { Column, Kind } from './kind.ts';

@@ -1,5 +1,5 @@
 /** Deployment: a web site, whose servers share inputs, network, DNS and account. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { immutable, ref, text } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';

@@ -1,5 +1,5 @@
 /** The building blocks of every schema: bounded text, numbers and lists, references and validation rules. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One CEL rule of a CRD; `fieldPath` is relative to the object the rule sits on. */
 export interface Rule {

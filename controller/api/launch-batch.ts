@@ -1,5 +1,5 @@
 /** LaunchBatch: the write-ahead record of one RunInstances request; internal, made by the controller only. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { immutable, integer, label, mapBy, ref, revisionHash, text, time } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind } from './kind.ts';

@@ -1,5 +1,5 @@
 /** LoadBalancer: HAProxy on front-end servers, kept in step with the arrays behind it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   defaulted,
   immutable,

@@ -1,5 +1,5 @@
 /** The larger parts of a MySQLCluster's spec: settings, bootstrap, failover, endpoints, backups. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { bucket, integer, label, mapBy, ref, requiredWhen, rules, setOf, text } from './fields.ts';
 
 /** What the controller sets itself, because failover depends on it. */

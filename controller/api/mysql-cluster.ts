@@ -1,5 +1,5 @@
 /** MySQLCluster: one writable primary, replicas, failover and backups. Its parts are in `mysql-cluster-parts.ts`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   defaulted,
   immutable,

@@ -1,5 +1,5 @@
 /** Schema parts that several kinds share: inputs, tags, network, conditions, switches. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { exactlyOne, integer, keyRef, label, listOf, mapBy, rules, setOf, text, time } from './fields.ts';
 
 const inputName = () => text(63, /^[A-Z][A-Z0-9_]*$/).min(1);

@@ -1,5 +1,5 @@
 /** Promotion: one change of primary, asked for by a person or by the controller; its status is the write-ahead log. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCondition } from './conditions.ts';
 import { immutable, integer, label, mapBy, ref, text, time } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';

@@ -1,5 +1,5 @@
 /** ScriptRun: one execution of scripts on one or many servers, with its progress and log. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   exactlyOne,
   immutable,

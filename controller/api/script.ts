@@ -1,5 +1,5 @@
 /** Script: code with the packages, files and inputs it needs; the RightScript of 2007. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { bucket, exactlyOne, integer, keyRef, mapBy, rules, setOf, sha256, text } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';

@@ -1,5 +1,5 @@
 /** ServerArray: a number of equal servers that grows, shrinks, heals and rolls to new revisions. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   defaulted,
   immutable,

@@ -1,5 +1,5 @@
 /** ServerTemplate: everything needed to turn an image into a working server. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   defaulted,
   exactlyOne,

@@ -1,5 +1,5 @@
 /** Server: one machine, from its launch to its termination. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   immutable,
   integer,

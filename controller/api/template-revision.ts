@@ -1,5 +1,5 @@
 /** A template revision: what a ServerTemplate meant at one moment, frozen as the data of a ControllerRevision. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { integer, label, sha256, text } from './fields.ts';
 import type { Frozen } from './kind.ts';
 import { imageID, inputs, securityGroupIDs } from './parts.ts';

@@ -6,14 +6,14 @@ import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
-import { deletionHold } from './deletion.ts';
-import { isPrimaryLost } from './history.ts';
-import { isJoined, type Member } from './member.ts';
+import { type Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
-import type { Observed, Problem } from './plan.ts';
+import type { Observed } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
+import { readyCondition } from './ready-condition.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
 import type { Trouble } from './upkeep.ts';
+import { joinNames, joinSentences } from './wording.ts';
 
 export interface ConditionFacts {
   readonly observed: Observed;
@@ -125,7 +125,7 @@ function redundantCondition({
   troubles,
 }: ConditionFacts): ConditionOf<'MySQLCluster', 'Redundant'> {
   const { yes, no } = saying('MySQLCluster', 'Redundant');
-  const { cluster, status } = observed;
+  const { cluster } = observed;
   if (cluster.spec.instances === 1) return no('SingleInstance', 'spec.instances is 1.');
   const replicas = replicasOf(observed);
   const following = replicas.filter(({ name }) => !troubles.has(name));
@@ -137,18 +137,25 @@ function redundantCondition({
     );
   }
   if (following.length === 0) return no('NoHealthyReplica', 'No replica follows the primary.');
-  const { durability } = status;
-  if (cluster.spec.durability !== 'Async' && durability?.state !== 'Protected') {
+  return cluster.spec.durability === 'Async'
+    ? yes('CandidateReady', `${joinNames(following)} could be promoted now.`)
+    : losslessCondition({ observed, troubles }, following);
+}
+
+/** Whether one of those that follow could take over without loss. */
+function losslessCondition(
+  { observed, troubles }: Pick<ConditionFacts, 'observed' | 'troubles'>,
+  following: readonly Member[],
+): ConditionOf<'MySQLCluster', 'Redundant'> {
+  const { yes, no } = saying('MySQLCluster', 'Redundant');
+  const { durability } = observed.status;
+  if (durability?.state !== 'Protected') {
     const since = durability?.changeTime === undefined ? '' : ` since ${durability.changeTime}`;
     return no('SemiSyncDegraded', `Commits do not wait for a replica${since}.`);
   }
   const { isProvable, text } = lookAhead(observed, troubles);
-  if (cluster.spec.durability !== 'Async' && !isProvable) {
-    return no('TooFewAckers', `${text} to take over without loss.`);
-  }
-  const ready = following.filter(
-    ({ name }) => cluster.spec.durability === 'Async' || durability?.ackers.includes(name) === true,
-  );
+  if (!isProvable) return no('TooFewAckers', `${text} to take over without loss.`);
+  const ready = following.filter(({ name }) => durability.ackers.includes(name));
   return ready.length === 0
     ? no('NoHealthyReplica', 'No replica that acknowledges writes is well.')
     : yes('CandidateReady', `${joinNames(ready)} could be promoted now.`);
@@ -271,98 +278,4 @@ function endpointsCondition({
 }: ConditionFacts['routing']): ConditionOf<'MySQLCluster', 'EndpointsReady'> {
   const isReady = reason === 'Current' || reason === 'NotConfigured';
   return { status: isReady ? 'True' : 'False', reason, message };
-}
-
-function readyCondition(
-  { observed, troubles }: ConditionFacts,
-  { Available, FailingOver, SettingsApplied }: Omit<Conditions, 'Ready'>,
-): ConditionOf<'MySQLCluster', 'Ready'> {
-  const { yes, no } = saying('MySQLCluster', 'Ready');
-  const { problem, suspended, cluster, members } = observed;
-  const hold = deletionHold(cluster);
-  if (hold !== undefined) return no('Blocked', hold);
-  if (suspended) return no('Suspended', 'Suspended or paused: nothing is changed.');
-  if (FailingOver.status === 'True') return no('FailingOver', FailingOver.message);
-  if (isPrimaryLost(observed)) return no('PrimaryLost', describeLoss(observed));
-  if (Available.status === 'False') return no('PrimaryDown', Available.message);
-  if (problem !== undefined) return no(wordOf(problem), problem.message);
-  if (Available.reason === 'Initializing') return describeInitializing(observed);
-  if (Available.status === 'Unknown') return { ...no('PrimaryDown', Available.message), status: 'Unknown' };
-  if (observed.status.rollout?.refused === true)
-    return no('ConfigurationPending', `${Available.message} ${SettingsApplied.message}`);
-  const coming = members.filter((member) => member.place === 'Active' && !isJoined(member));
-  const joined = members.filter(isJoined).length;
-  const serving = Available.message;
-  if (joined < cluster.spec.instances) {
-    const progress =
-      coming.map((member) => progressOf(observed, member)).join(' ') || 'Another is being launched.';
-    const text = `${serving} ${joined} of ${countNoun(cluster.spec.instances, 'server')} joined. ${progress}`;
-    return no('RestoringRedundancy', text);
-  }
-  const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');
-  if (ill.length > 0)
-    return no('ReplicaUnhealthy', `${serving} ${joinSentences(ill.map(({ message }) => message))}`);
-  return yes('Healthy', serving);
-}
-
-/** What still exists, and the ways back. Nothing of it is done by itself: each gives something up. */
-function describeLoss({ cluster, members, status }: Observed): string {
-  const where = cluster.metadata.namespace === undefined ? '' : ` -n ${cluster.metadata.namespace}`;
-  const kept = members.filter(({ place }) => place === 'Fenced').map(({ name }) => name);
-  const start = kept.map(
-    (name) => `kubectl patch${where} rlsrv ${name} --type=merge -p '{"spec":{"power":"Running"}}'`,
-  );
-  const left =
-    kept.length === 0
-      ? 'No old primary is kept.'
-      : `Kept and switched off, with what it held: ${kept.join(', ')}. Start it (${start.join('; ')}), dump its data, and load that.`;
-  const lost = status.primary?.server ?? 'Its primary';
-  return (
-    `${lost} is gone and no replica is left, so the cluster does not begin with nothing. ${left} ` +
-    'To load a dump, or to begin with nothing, delete this MySQLCluster and create it again with spec.bootstrap.'
-  );
-}
-
-function wordOf({ reason }: Problem): 'TemplateNotReady' | 'ConfigurationPending' {
-  return reason === 'TemplateNotReady' ? reason : 'ConfigurationPending';
-}
-
-function describeInitializing(observed: Observed): ConditionOf<'MySQLCluster', 'Ready'> {
-  const { no } = saying('MySQLCluster', 'Ready');
-  const { members, cluster } = observed;
-  const isLoading = members.some(({ record, isPrimary }) => isPrimary && record.step === 'Loading');
-  const progress = members
-    .filter(({ place }) => place === 'Active')
-    .map((member) => progressOf(observed, member));
-  const text = progress.join(' ') || 'The first servers are being launched.';
-  const isRestoring = isLoading && cluster.spec.bootstrap.type !== 'Empty';
-  return isRestoring ? no('RestoringData', text) : no('Bootstrapping', text);
-}
-
-const stepWords = {
-  Waiting: 'waits for its machine',
-  Preparing: 'is being set up',
-  Loading: 'is loading the first data',
-  Cloning: 'is being copied',
-  Following: 'catches up',
-  Joined: 'has joined',
-} as const;
-
-function progressOf({ hindrances }: Observed, { name, record, booted, state }: Member): string {
-  const step = record.step ?? 'Waiting';
-  const from = record.donor === undefined ? '' : ` from ${record.donor}`;
-  const machine = step === 'Waiting' ? ` (Server ${booted ? 'has booted' : state})` : '';
-  const waits =
-    step === 'Cloning' && record.donor === undefined ? 'waits for a server to copy from' : stepWords[step];
-  const why = hindrances.get(name) ?? record.message;
-  const trouble = why === undefined ? '' : ` [${why}]`;
-  return `${name} ${waits}${from}${machine}${trouble}.`;
-}
-
-function joinNames(members: readonly Member[]): string {
-  return members.map(({ name }) => name).join(', ');
-}
-
-function joinSentences(messages: readonly string[]): string {
-  return `${messages.join('; ')}.`;
 }

@@ -6,6 +6,7 @@ import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 import { obstacleOf, outdatedMembers, type Rollout, switchoverOf, uncheckedMembers } from './rolling.ts';
 import type { Trouble } from './upkeep.ts';
+import { joinNames } from './wording.ts';
 
 /** Whether all members run with `spec.settings`; if not, what the restart waits for. */
 export function settingsAppliedCondition(
@@ -59,8 +60,4 @@ function pendingCondition(
   const why = observed.suspended ? 'suspended or paused' : obstacleOf(observed, troubles);
   const wait = why === undefined ? '' : ` It waits: ${why}.`;
   return no('RestartPending', `To be restarted with changed settings: ${joinNames(outdated)}.${wait}`);
-}
-
-function joinNames(members: readonly Member[]): string {
-  return members.map(({ name }) => name).join(', ');
 }

@@ -4,7 +4,7 @@ import { labels, annotations as names } from '../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import { timestamp } from '../../base/clock.ts';
 import { databasePort } from '../../database/tcp-port.ts';
-import type { Conditions } from './decide/conditions.ts';
+import type { Conditions } from './decide/condition-facts.ts';
 import { isJoined } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 

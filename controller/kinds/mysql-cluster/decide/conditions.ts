@@ -6,6 +6,7 @@ import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
+import type { ConditionFacts, Conditions } from './condition-facts.ts';
 import { type Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
 import type { Observed } from './plan.ts';
@@ -14,27 +15,6 @@ import { readyCondition } from './ready-condition.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
 import type { Trouble } from './upkeep.ts';
 import { joinNames, joinSentences } from './wording.ts';
-
-export interface ConditionFacts {
-  readonly observed: Observed;
-  readonly troubles: ReadonlyMap<string, Trouble>;
-  readonly armed: ConditionOf<'MySQLCluster', 'FailoverArmed'>;
-  /** How the ways to the cluster are. */
-  readonly routing: Pick<ConditionOf<'MySQLCluster', 'EndpointsReady'>, 'reason' | 'message'>;
-}
-
-export interface Conditions {
-  readonly Ready: ConditionOf<'MySQLCluster', 'Ready'>;
-  readonly Available: ConditionOf<'MySQLCluster', 'Available'>;
-  readonly Redundant: ConditionOf<'MySQLCluster', 'Redundant'>;
-  readonly FailingOver: ConditionOf<'MySQLCluster', 'FailingOver'>;
-  readonly FailoverArmed: ConditionOf<'MySQLCluster', 'FailoverArmed'>;
-  readonly ReplicationHealthy: ConditionOf<'MySQLCluster', 'ReplicationHealthy'>;
-  readonly PrivilegedWriters: ConditionOf<'MySQLCluster', 'PrivilegedWriters'>;
-  readonly SettingsApplied: ConditionOf<'MySQLCluster', 'SettingsApplied'>;
-  readonly BackupHealthy: ConditionOf<'MySQLCluster', 'BackupHealthy'>;
-  readonly EndpointsReady: ConditionOf<'MySQLCluster', 'EndpointsReady'>;
-}
 
 /** All conditions that are always present; `Ready` sums up the others. */
 export function conditionsOf(facts: ConditionFacts): Conditions {

@@ -2,7 +2,7 @@
 
 import { type ConditionOf, saying } from '../../../api/conditions.ts';
 import { countNoun } from '../../../base/plural.ts';
-import type { ConditionFacts, Conditions } from './conditions.ts';
+import type { ConditionFacts, Conditions } from './condition-facts.ts';
 import { deletionHold } from './deletion.ts';
 import { isPrimaryLost } from './history.ts';
 import { isJoined, type Member } from './member.ts';

@@ -1,5 +1,5 @@
 /** Makes, labels, stops, releases and deletes the servers of a cluster; every action is safe to repeat. */
-import { labels } from '../../api/meta.ts';
+import { annotations, labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
@@ -27,11 +27,15 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
       return;
     case 'fence':
       await kube.patch(serverKind, action.member.server, {
-        metadata: { labels: { [labels.role]: 'fenced' } },
+        metadata: { labels: { [labels.role]: 'fenced' }, ...fencedMark(action.member.instanceID) },
         spec: { power: 'Stopped' },
       });
       return;
     case 'delete':
       return await kube.delete(serverKind, action.member.server);
   }
+}
+
+function fencedMark(instanceID: string | undefined): object {
+  return instanceID === undefined ? {} : { annotations: { [annotations.fenced]: instanceID } };
 }

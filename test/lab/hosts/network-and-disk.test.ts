@@ -1,7 +1,7 @@
 /** An impaired network and a broken disk, as the hosts see them; heal ends both. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { RebootInstancesCommand } from '@aws-sdk/client-ec2';
+import { StartInstancesCommand, StopInstancesCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Host, LabUnderTest, until } from './lab.ts';
 
@@ -66,8 +66,9 @@ test('delay between two hosts is on the way there and back, and nobody else has 
   expect((await ping(first, second)).least).toBeLessThan(40);
 });
 
-test('one way, it is on that way only; jitter comes on top of it', async () => {
+test('one way, it is on that way only, whoever serves the API; jitter comes on top of it', async () => {
   await verb('delay', first.id, '50ms', '--one-way');
+  await verb('restart-api');
   const steady = await ping(first, third);
   expect(steady.least).toBeGreaterThanOrEqual(49);
   expect(steady.least).toBeLessThan(90);
@@ -78,12 +79,13 @@ test('one way, it is on that way only; jitter comes on top of it', async () => {
 
 test('loss, duplication and reordering', async () => {
   await verb('loss', first.id, '50%', '--one-way');
-  const lossy = await ping(first, second, 60, 0.01);
+  // Asked from another host: half of what we say to this one would be lost too.
+  const lossy = await ping(third, first, 60, 0.01);
   expect(lossy.received).toBeGreaterThan(10);
   expect(lossy.received).toBeLessThan(50);
   expect((await ping(second, third, 20, 0.01)).received).toBe(20);
   await verb('heal', first.id);
-  expect((await ping(first, second, 20, 0.01)).received).toBe(20);
+  expect((await ping(third, first, 20, 0.01)).received).toBe(20);
   await verb('duplicate', first.id, second.id, '100%', '--one-way');
   expect((await ping(first, second, 20, 0.05)).duplicates).toBeGreaterThan(10);
   await verb('duplicate', first.id, second.id, '0%', '--one-way');
@@ -103,12 +105,11 @@ test('bandwidth slows what goes through, and a stop and start does not heal it',
   const slow = await transfer(first, second, 256);
   expect(slow).toBeGreaterThan(1_600);
   expect(slow).toBeGreaterThan(fast * 2);
-  const boot = await lab.ssh(second, 'cat /proc/sys/kernel/random/boot_id');
-  await lab.ec2.send(new RebootInstancesCommand({ InstanceIds: [second.id] }));
-  await until('next boot', async () => {
-    const now = await lab.ssh(second, 'cat /proc/sys/kernel/random/boot_id').catch(() => boot);
-    return now === boot ? undefined : true;
-  });
+  const ids = { InstanceIds: [second.id] };
+  await lab.ec2.send(new StopInstancesCommand({ ...ids, SkipOsShutdown: true }));
+  await lab.waitState(second, 'stopped');
+  await lab.ec2.send(new StartInstancesCommand(ids));
+  await lab.waitState(second, 'running');
   await lab.waitBooted(second);
   expect(await transfer(first, second, 256)).toBeGreaterThan(1_600);
 });
@@ -116,7 +117,7 @@ test('bandwidth slows what goes through, and a stop and start does not heal it',
 const write = (host: Host): Promise<string> =>
   lab.asRoot(host, 'head -c 1M /dev/zero > /var/tmp/file 2>/tmp/why; cat /tmp/why 2>/dev/null; true');
 
-test('a full disk is ENOSPC, also for a file that is open; heal gives the room back', async () => {
+test('a full disk is ENOSPC on this host alone; heal gives the room back', async () => {
   await verb('disk-full', third.id);
   expect(
     await lab.asRoot(third, 'head -c 1M /dev/zero > /var/tmp/file').catch((error: Error) => error.message),

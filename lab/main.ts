@@ -2,25 +2,18 @@
 /** The lab's command line: `node lab/main.ts --help`. */
 import { parseArgs } from 'node:util';
 import { chaosVerbs } from './cli/chaos.ts';
+import { diskVerbs } from './cli/disk.ts';
+import { help, verbHelp } from './cli/help.ts';
 import { lifeVerbs } from './cli/life.ts';
+import { networkVerbs } from './cli/network.ts';
 import { UsageError, type Verb } from './cli/verb.ts';
 
-const verbs: Readonly<Record<string, Verb>> = { ...lifeVerbs, ...chaosVerbs };
-
-function help(): string {
-  const lines = Object.entries(verbs).map(
-    ([name, { usage, summary }]) => [`${name} ${usage}`.trim(), summary] as const,
-  );
-  const width = Math.max(...lines.map(([left]) => left.length));
-  return [
-    'usage: node lab/main.ts <verb> …',
-    '',
-    ...lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
-    '',
-    'A <machine> is an instance id, a private address, the Name tag of an instance, or `computer`: the one you sit at.',
-    '',
-  ].join('\n');
-}
+const verbs: Readonly<Record<string, Verb>> = {
+  ...lifeVerbs,
+  ...chaosVerbs,
+  ...networkVerbs,
+  ...diskVerbs,
+};
 
 function verbOf(name: string | undefined): Verb {
   const verb = name === undefined ? undefined : verbs[name];
@@ -35,12 +28,16 @@ function split(name: string | undefined, rest: readonly string[]): { own: string
 }
 
 async function main([name, ...rest]: readonly string[]): Promise<void> {
-  if (name === undefined || name === 'help' || [name, ...rest.slice(0, 1)].includes('--help')) {
-    console.log(help());
+  if (name === undefined || name === 'help' || name === '--help') {
+    console.log(help(verbs));
     return;
   }
   const verb = verbOf(name);
   const { own, passed } = split(name, rest);
+  if (own.includes('--help')) {
+    console.log(verbHelp(name, verb));
+    return;
+  }
   const { positionals, values } = parseArgs({
     args: own,
     options: verb.options ?? {},

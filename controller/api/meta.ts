@@ -28,6 +28,8 @@ export const annotations = {
   acknowledgeFailover: `${group}/acknowledge-failover`,
   /** On a Server: out of service, and out of its owner's count, until then. */
   keptUntil: `${group}/kept-until`,
+  /** On a Server: its machine of this id must not be told that it ends; what it is told it may still acknowledge. */
+  fenced: `${group}/fenced`,
   /** On a Server: it joins when all of its generation are ready. */
   candidate: `${group}/candidate`,
 } as const;

@@ -15,7 +15,7 @@ import {
 } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
-import { type KubeObject, labels } from './meta.ts';
+import { annotations, type KubeObject, labels } from './meta.ts';
 import {
   address,
   count,
@@ -156,4 +156,10 @@ export type Server = KubeObject<ServerSpec, ServerStatus>;
 /** The array a server belongs to. */
 export function arrayOf({ metadata }: Server): string | undefined {
   return metadata.labels?.[labels.array];
+}
+
+/** Whether a failover has shut this machine out: it may end by a power cut only. */
+export function isFenced({ metadata }: Server, machineID: string | undefined): boolean {
+  const fenced = metadata.annotations?.[annotations.fenced];
+  return fenced !== undefined && fenced === machineID;
 }

@@ -19,7 +19,7 @@ import { type CallContext, Caller } from './calls.ts';
 import { clientConfig } from './clients.ts';
 import { toMachine, toRunInstances } from './instances.ts';
 import { type Page, readPage } from './page.ts';
-import type { CloudTarget, Image, LaunchRequest, Machine, Machines, Subnet } from './port.ts';
+import type { CloudTarget, Ending, Image, LaunchRequest, Machine, Machines, Subnet } from './port.ts';
 import type { Sweeper } from './sweeper.ts';
 
 /** Values EC2 accepts in one filter. */
@@ -122,14 +122,16 @@ export class Ec2Machines implements Machines {
     return await this.#describe({ Name: 'client-token', Values: [clientToken] });
   }
 
-  async terminate(id: string): Promise<void> {
-    const outcome = await this.#terminationsIn(this.#zones.get(id) ?? '').add(id);
+  async terminate(id: string, { skipOsShutdown }: Ending = { skipOsShutdown: false }): Promise<void> {
+    const outcome = await this.#terminationsIn(this.#zones.get(id) ?? '', skipOsShutdown).add(id);
     if (outcome !== 'accepted') throw outcome;
   }
 
-  async stop(id: string, options: { readonly force: boolean }): Promise<void> {
+  async stop(id: string, { skipOsShutdown }: Ending): Promise<void> {
+    // With Force, because without it a machine that hangs in `stopping` stays there.
+    const how = skipOsShutdown ? { Force: true, SkipOsShutdown: true } : {};
     await this.#calls.write('StopInstances', 1, (sending) =>
-      this.#client.send(new StopInstancesCommand({ InstanceIds: [id], Force: options.force }), sending),
+      this.#client.send(new StopInstancesCommand({ InstanceIds: [id], ...how }), sending),
     );
   }
 
@@ -212,25 +214,30 @@ export class Ec2Machines implements Machines {
     return machines;
   }
 
-  #terminationsIn(zone: string): Batcher<string, AppError | 'accepted'> {
-    const existing = this.#terminations.get(zone);
+  /** One call has one way to end all its machines. */
+  #terminationsIn(zone: string, skipOsShutdown: boolean): Batcher<string, AppError | 'accepted'> {
+    const key = `${zone}/${skipOsShutdown}`;
+    const existing = this.#terminations.get(key);
     if (existing !== undefined) return existing;
     const batcher = new Batcher({
       clock: this.#context.clock,
       idle: 100,
       max: 1_000,
       size: terminateLimit,
-      run: (ids: readonly string[]) => this.#terminateAll(ids),
+      run: (ids: readonly string[]) => this.#terminateAll(ids, skipOsShutdown),
     });
-    this.#terminations.set(zone, batcher);
+    this.#terminations.set(key, batcher);
     return batcher;
   }
 
   /** One bad id fails the whole call, so then each id gets its own. */
-  async #terminateAll(ids: readonly string[]): Promise<readonly (AppError | 'accepted')[]> {
+  async #terminateAll(
+    ids: readonly string[],
+    skipOsShutdown: boolean,
+  ): Promise<readonly (AppError | 'accepted')[]> {
     const unique = [...new Set(ids)];
     try {
-      await this.#sendTerminate(unique);
+      await this.#sendTerminate(unique, skipOsShutdown);
       return ids.map(() => 'accepted');
     } catch (error) {
       const isOneBad = hasCode(
@@ -243,13 +250,13 @@ export class Ec2Machines implements Machines {
       if (!isOneBad || unique.length === 1) throw error;
     }
     const outcomes = new Map<string, AppError | 'accepted'>();
-    for (const id of unique) outcomes.set(id, await this.#terminateOne(id));
+    for (const id of unique) outcomes.set(id, await this.#terminateOne(id, skipOsShutdown));
     return ids.flatMap((id) => outcomes.get(id) ?? []);
   }
 
-  async #terminateOne(id: string): Promise<AppError | 'accepted'> {
+  async #terminateOne(id: string, skipOsShutdown: boolean): Promise<AppError | 'accepted'> {
     try {
-      await this.#sendTerminate([id]);
+      await this.#sendTerminate([id], skipOsShutdown);
       return 'accepted';
     } catch (error) {
       if (error instanceof AppError) return error;
@@ -257,9 +264,10 @@ export class Ec2Machines implements Machines {
     }
   }
 
-  async #sendTerminate(ids: readonly string[]): Promise<void> {
+  async #sendTerminate(ids: readonly string[], skipOsShutdown: boolean): Promise<void> {
+    const how = skipOsShutdown ? { Force: true, SkipOsShutdown: true } : {};
     await this.#calls.write('TerminateInstances', ids.length, (options) =>
-      this.#client.send(new TerminateInstancesCommand({ InstanceIds: [...ids] }), options),
+      this.#client.send(new TerminateInstancesCommand({ InstanceIds: [...ids], ...how }), options),
     );
   }
 

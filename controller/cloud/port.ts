@@ -100,9 +100,9 @@ export interface Machines {
   /** Every machine one launch request made, terminated ones included while EC2 still lists them. */
   findByToken(clientToken: string): Promise<readonly Machine[]>;
   /** Accepted, not finished. Coalesced per zone. An id EC2 does not know fails with `cloud.not-found`. */
-  terminate(id: string): Promise<void>;
-  /** `force` is a power cut. */
-  stop(id: string, options: { readonly force: boolean }): Promise<void>;
+  terminate(id: string, options?: Ending): Promise<void>;
+  /** Accepted, not finished. Also for a machine that is stopping in an orderly way: its power can be cut even then. */
+  stop(id: string, options: Ending): Promise<void>;
   start(id: string): Promise<void>;
   tag(id: string, tags: Readonly<Record<string, string>>): Promise<void>;
   /** The machine's console text, newest part; empty until EC2 has some. */
@@ -113,6 +113,15 @@ export interface Machines {
   newestImage(namePattern: string, owner: string): Promise<Image | undefined>;
   /** Those that exist. */
   subnets(ids: readonly string[]): Promise<readonly Subnet[]>;
+}
+
+/** How a machine ends. */
+export interface Ending {
+  /**
+   * A power cut: no process of the machine is told, so none can finish what it has begun. EC2's `Force` is not that: it
+   * tries an orderly shutdown first.
+   */
+  readonly skipOsShutdown: boolean;
 }
 
 export interface Image {

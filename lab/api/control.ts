@@ -4,10 +4,12 @@ import type { Faults } from '../world/faults.ts';
 import { contains, parseAddress, parseBlock } from '../world/ipv4.ts';
 import type { Machines } from '../world/machines.ts';
 import type { MachineCondition } from '../world/model.ts';
-import type { MachineRuntime } from '../world/runtime.ts';
+import type { Network } from '../world/network.ts';
+import type { DiskCondition, MachineRuntime } from '../world/runtime.ts';
 import type { World } from '../world/world.ts';
 import { asObject, readFaultRule } from './fault-body.ts';
 import { type Exchange, readBody } from './http-exchange.ts';
+import { readCut, readImpairment } from './network-body.ts';
 
 const EVENTS_PER_ANSWER = 1000;
 
@@ -19,9 +21,16 @@ const HARM: Readonly<Record<string, MachineCondition>> = {
   resume: 'ok',
 };
 
+const DISKS: Readonly<Record<string, DiskCondition>> = {
+  'disk-full': 'full',
+  'disk-read-only': 'read-only',
+  'disk-ok': 'ok',
+};
+
 export interface Controlled {
   readonly world: World;
   readonly machines: Machines;
+  readonly network: Network;
   readonly runtime: MachineRuntime;
   readonly faults: Faults;
 }
@@ -40,7 +49,7 @@ export class Control {
   readonly #handlers: Readonly<Record<string, (order: Order) => unknown>>;
 
   constructor(cloud: Controlled, labId: string) {
-    const { world, faults } = cloud;
+    const { world, faults, network } = cloud;
     this.#cloud = cloud;
     this.#handlers = {
       'GET identity': () => ({ lab: labId }),
@@ -51,9 +60,19 @@ export class Control {
       'GET faults': () => ({ faults: faults.list() }),
       'POST faults': ({ body }) => faults.add(readFaultRule(body)),
       'DELETE faults': ({ path }) => ({ cleared: faults.clear(path[1]) }),
-      'GET cuts': () => ({ cuts: [...world.state.cuts.values()] }),
-      'POST cuts': ({ body }) => this.#cut(body),
-      'DELETE cuts': () => this.#heal(),
+      'GET cuts': () => ({ cuts: network.cuts }),
+      'POST cuts': async ({ body }) => {
+        await network.cut(readCut(body));
+        return { cuts: network.cuts };
+      },
+      'GET impairments': () => ({ impairments: network.impairments }),
+      'POST impairments': async ({ body }) => {
+        const { from, to, change } = readImpairment(body);
+        await network.impair({ from, to }, change);
+        return { impairments: network.impairments };
+      },
+      'DELETE network': ({ query }) => this.#healNetwork(query.get('address') ?? undefined),
+      'DELETE cuts': () => this.#healNetwork(undefined),
       'POST instances': (order) => this.#command(order),
     };
   }
@@ -99,32 +118,15 @@ export class Control {
       instances: [...state.instances.values()].map((instance) => ({ ...instance, userData: undefined })),
       zones: [...state.zones.values()],
       volumes: [...state.volumes.values()],
+      cuts: [...state.cuts.values()],
+      impairments: [...state.impairments.values()],
     };
   }
 
-  async #cut(body: unknown): Promise<unknown> {
-    const { from, to } = asObject(body);
-    if (![from, to].every((address) => typeof address === 'string' && parseAddress(address) !== undefined)) {
-      throw new CloudError('InvalidRequest', 'from and to must be IPv4 addresses');
-    }
-    const cut = { from: String(from), to: String(to) };
-    const draft = this.#cloud.world.draft();
-    draft.put('cuts', `${cut.from}>${cut.to}`, cut);
-    this.#cloud.world.commit(draft, { name: 'network.cut', subject: `${cut.from}>${cut.to}` });
-    return await this.#applyCuts();
-  }
-
-  async #heal(): Promise<unknown> {
-    const draft = this.#cloud.world.draft();
-    for (const key of this.#cloud.world.state.cuts.keys()) draft.remove('cuts', key);
-    this.#cloud.world.commit(draft, { name: 'network.healed', subject: 'all' });
-    return await this.#applyCuts();
-  }
-
-  async #applyCuts(): Promise<unknown> {
-    const cuts = [...this.#cloud.world.state.cuts.values()];
-    await this.#cloud.runtime.setCuts(cuts);
-    return { cuts };
+  async #healNetwork(address: string | undefined): Promise<unknown> {
+    const { network } = this.#cloud;
+    await network.heal(address);
+    return { cuts: network.cuts, impairments: network.impairments };
   }
 
   async #command({ path, body }: Order): Promise<unknown> {
@@ -139,11 +141,23 @@ export class Control {
       await machines.harm(id, condition);
       return { id, condition };
     }
+    const disk = DISKS[verb];
+    if (disk) {
+      if (instance.condition !== 'ok') {
+        throw new CloudError(
+          'Conflict',
+          `${id} is ${instance.condition}: nothing can be done to its disk`,
+          409,
+        );
+      }
+      await machines.harmDisk(id, disk);
+      return { id, disk };
+    }
     const load = verb === 'load' ? Number(asObject(body)['load']) : Number.NaN;
     if (!(load >= 0)) {
       throw new CloudError(
         'InvalidRequest',
-        `"${verb}" is not a command: ${Object.keys(HARM).join(', ')} or load {"load": 1.5}`,
+        `"${verb}" is not a command: ${Object.keys({ ...HARM, ...DISKS }).join(', ')} or load {"load": 1.5}`,
       );
     }
     await runtime.setLoad(id, load);

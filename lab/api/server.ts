@@ -13,6 +13,7 @@ import { Faults } from '../world/faults.ts';
 import { forgetOld } from '../world/instances.ts';
 import { Machines } from '../world/machines.ts';
 import type { Region } from '../world/model.ts';
+import { Network } from '../world/network.ts';
 import type { MachineRuntime } from '../world/runtime.ts';
 import { StaleReads } from '../world/stale-reads.ts';
 import { World } from '../world/world.ts';
@@ -66,7 +67,8 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
   const buckets = new Buckets(join(options.dir, 'buckets'));
   seedWorld(world, buckets, options.seed);
   const machines = new Machines(world, options.runtime, report);
-  const { door, control } = assemble(options, world, buckets, machines);
+  const network = new Network(world, options.runtime);
+  const { door, control } = assemble(options, { world, buckets, machines, network });
   const metadata = new MetadataService(world);
 
   const api = await listen(options.listen.api, (request, response) => {
@@ -81,6 +83,7 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
   const nameServer =
     dns &&
     (await DnsServer.start(world, { address: dns.host, port: dns.port, syncDelayMs: DNS_SYNC_DELAY_MS }));
+  await network.apply();
   await machines.recover();
   const forgetting = setInterval(() => forget(world), FORGET_EVERY_MS);
 
@@ -95,11 +98,16 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
   };
 }
 
+interface Parts {
+  readonly world: World;
+  readonly buckets: Buckets;
+  readonly machines: Machines;
+  readonly network: Network;
+}
+
 function assemble(
   { runtime, credentials, labId }: CloudOptions,
-  world: World,
-  buckets: Buckets,
-  machines: Machines,
+  { world, buckets, machines, network }: Parts,
 ): { readonly door: FrontDoor; readonly control: Control } {
   const faults = new Faults(world);
   const reads = new StaleReads(world, faults);
@@ -113,7 +121,7 @@ function assemble(
   const verifier = new Verifier(credentials, world.region.name, world.now);
   return {
     door: new FrontDoor(verifier, services, faults, report),
-    control: new Control({ world, machines, runtime, faults }, labId),
+    control: new Control({ world, machines, network, runtime, faults }, labId),
   };
 }
 

@@ -1,5 +1,5 @@
-/** Verbs that harm machines, the network between them, and the API. */
-import { control, findAddress, findInstance } from './control.ts';
+/** Verbs that harm machines and the API, and the one that heals. */
+import { control, findInstance, instances } from './control.ts';
 import { numberOption, type OptionValues, parseNumber, type Verb } from './verb.ts';
 
 const say = (line: string): void => console.log(line);
@@ -44,19 +44,6 @@ export const chaosVerbs: Readonly<Record<string, Verb>> = {
       const { id } = await findInstance(name);
       await control('POST', `instances/${id}/load`, { load: parseNumber(load, 'the load') });
       say(`load of ${id}: ${load}`);
-    },
-  },
-  partition: {
-    usage: '<machine> <machine> [--one-way]',
-    summary: 'packets between them are lost; one-way: only those from the first to the second',
-    operands: [2, 2],
-    options: { 'one-way': { type: 'boolean' } },
-    async run([first = '', second = ''], options) {
-      const [from, to] = [await findAddress(first), await findAddress(second)];
-      const oneWay = options['one-way'] === true;
-      await control('POST', 'cuts', { from, to });
-      if (!oneWay) await control('POST', 'cuts', { from: to, to: from });
-      say(`cut: ${from} ${oneWay ? '->' : '<->'} ${to}`);
     },
   },
   throttle: fault(
@@ -105,12 +92,21 @@ export const chaosVerbs: Readonly<Record<string, Verb>> = {
     }),
   ),
   heal: {
-    usage: '',
-    summary: 'ends all partitions and all faults of the API; machines stay as they are',
-    operands: [0, 0],
-    async run() {
-      await control('DELETE', 'cuts');
-      await control('DELETE', 'faults');
+    usage: '[<machine>]',
+    summary: 'ends all harm to the network, disks and API, or that to one machine; crashed ones stay so',
+    details:
+      'A machine whose disk went read-only is restarted, for nothing else mends that. Machines that hang, crashed or have no ' +
+      'power stay as they are: resume, or reboot them through the API.',
+    examples: ['heal', 'heal db-1'],
+    operands: [0, 1],
+    async run([name]) {
+      const one = name === undefined ? undefined : await findInstance(name);
+      await control('DELETE', one === undefined ? 'network' : `network?address=${one.privateIp}`);
+      if (one === undefined) await control('DELETE', 'faults');
+      const harmed = (one === undefined ? await instances() : [one]).filter(
+        ({ state, condition, disk }) => state === 'running' && condition === 'ok' && disk !== undefined,
+      );
+      for (const { id } of harmed) await control('POST', `instances/${id}/disk-ok`);
       say('healed');
     },
   },

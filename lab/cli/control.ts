@@ -8,6 +8,8 @@ const instanceSchema = z.object({
   id: z.string(),
   state: z.string(),
   condition: z.string(),
+  /** What was done to its root disk. */
+  disk: z.string().optional(),
   type: z.string(),
   zone: z.string(),
   privateIp: z.string(),

@@ -50,8 +50,9 @@ export const lifeVerbs: Readonly<Record<string, Verb>> = {
       }
       say(`The lab is up at ${endpoint}.`);
       const rows = (await instances()).filter(({ state }) => state !== 'terminated');
-      for (const { id, privateIp, zone, type, state, condition, tags } of rows) {
-        const health = condition === 'ok' ? state : `${state} (${condition})`;
+      for (const { id, privateIp, zone, type, state, condition, disk, tags } of rows) {
+        const harm = [condition === 'ok' ? [] : condition, disk === undefined ? [] : `disk ${disk}`].flat();
+        const health = harm.length === 0 ? state : `${state} (${harm.join(', ')})`;
         say(
           `${id}  ${privateIp.padEnd(14)}  ${zone}  ${type.padEnd(10)}  ${health.padEnd(20)}  ${tags['Name'] ?? ''}`,
         );

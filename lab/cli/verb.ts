@@ -8,6 +8,10 @@ export interface Verb {
   /** What follows the verb's name, e.g. `<machine> <machine> [--one-way]`. */
   readonly usage: string;
   readonly summary: string;
+  /** More for the verb's own help. */
+  readonly details?: string;
+  /** Command lines without `node lab/main.ts`. */
+  readonly examples?: readonly string[];
   /** Least and most operands. */
   readonly operands: readonly [number, number];
   readonly options?: ParseArgsOptionsConfig;

@@ -12,9 +12,12 @@ export class PreflightError extends Error {
 
 /** The Debian package of each tool the lab calls. */
 const toolPackages: Readonly<Record<string, string>> = {
+  bridge: 'iproute2',
   crun: 'crun',
+  e2fsck: 'e2fsprogs',
   ip: 'iproute2',
   losetup: 'mount',
+  'mkfs.ext4': 'e2fsprogs',
   'mkfs.xfs': 'xfsprogs',
   mmdebstrap: 'mmdebstrap',
   nft: 'nftables',
@@ -97,7 +100,11 @@ function onPath(tool: string): boolean {
 }
 
 async function requireKernel(): Promise<void> {
-  const modules: Readonly<Record<string, string>> = { overlay: 'overlayfs', cgroup2: 'cgroup v2' };
+  const modules: Readonly<Record<string, string>> = {
+    overlay: 'overlayfs',
+    cgroup2: 'cgroup v2',
+    ext4: 'ext4',
+  };
   for (const [name, title] of Object.entries(modules)) {
     if (await hasFileSystem(name)) continue;
     throw new PreflightError(

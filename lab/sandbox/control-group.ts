@@ -33,11 +33,11 @@ export class ControlGroup {
     await this.emptied(10_000);
   }
 
-  /** Whether the group became empty within `limit` milliseconds. */
-  async emptied(limit: number): Promise<boolean> {
+  /** Whether the group became empty within `limit` milliseconds, and before somebody gave up waiting. */
+  async emptied(limit: number, over?: AbortSignal): Promise<boolean> {
     const deadline = Date.now() + limit;
     while (await this.populated()) {
-      if (Date.now() > deadline) return false;
+      if (Date.now() > deadline || over?.aborted) return false;
       await sleep(10);
     }
     return true;

@@ -1,13 +1,16 @@
-/** A machine's folder and its root disk: an overlay over the image, kept over stops and reboots. */
+/** A machine's folder and its root disk: an overlay of its own file system over the image, kept over stops and reboots. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { MachineSpec } from '../world/runtime.ts';
 import { run, succeeds } from './command.ts';
+import { mountStorage, type Storage, unmountStorage } from './storage.ts';
 
 /** Where everything of one machine lies. */
 export interface MachineFolder {
   readonly folder: string;
+  /** The file system the next two lie on. */
+  readonly storage: Storage;
   /** What the machine changed over its image. */
   readonly upper: string;
   readonly work: string;
@@ -17,10 +20,14 @@ export interface MachineFolder {
   readonly bundle: string;
   /** Number of the init process, as the lab sees it. */
   readonly pidFile: string;
+  /** How its last run ended: crun's exit code. */
+  readonly exitFile: string;
   readonly consolePipe: string;
   readonly consoleLog: string;
   /** Number of the process that copies the pipe to the log. */
   readonly consolePid: string;
+  /** Number of the process in the middle of its cable. */
+  readonly relayPid: string;
   readonly loadAverage: string;
   readonly bootId: string;
 }
@@ -31,14 +38,17 @@ export function machineFolder(machines: string, instanceId: string): MachineFold
   const at = (name: string): string => path.join(folder, name);
   return {
     folder,
-    upper: at('upper'),
-    work: at('work'),
+    storage: { file: at('disk.ext4'), mount: at('disk'), suspect: at('disk.suspect') },
+    upper: at('disk/upper'),
+    work: at('disk/work'),
     root: at('root'),
     bundle: at('bundle'),
     pidFile: at('pid'),
+    exitFile: at('exit'),
     consolePipe: at('console'),
     consoleLog: at('console.log'),
     consolePid: at('console.pid'),
+    relayPid: at('relay.pid'),
     loadAverage: at('loadavg'),
     bootId: at('boot_id'),
   };
@@ -46,8 +56,9 @@ export function machineFolder(machines: string, instanceId: string): MachineFold
 
 /** Mounts the root disk, making it first where the machine is new. `image` is an extracted image. */
 export async function mountDisk(files: MachineFolder, spec: MachineSpec, image: string): Promise<void> {
-  if (!existsSync(files.upper)) await makeDisk(files, spec);
   if (await isMounted(files.root)) return;
+  await mountStorage(files.storage, spec.rootSizeGiB);
+  if (!existsSync(files.upper)) await makeDisk(files, spec);
   // A `volatile` overlay never syncs, which is most of its speed; this mark of it would refuse the next mount.
   await rm(path.join(files.work, 'work/incompat'), { recursive: true, force: true });
   const layers = `lowerdir=${image},upperdir=${files.upper},workdir=${files.work},volatile`;
@@ -80,6 +91,7 @@ export function shortName(spec: MachineSpec): string {
 /** The disk stays; missing mounts are fine. Lazy, because a dying process may hold it a moment longer. */
 export async function unmountDisk(files: MachineFolder): Promise<void> {
   await succeeds('umount', ['--lazy', files.root]);
+  await unmountStorage(files.storage);
 }
 
 async function isMounted(root: string): Promise<boolean> {

@@ -2,17 +2,19 @@
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { MachineSpec } from '../world/runtime.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DiskCondition, MachineLink, MachineSpec, Patience } from '../world/runtime.ts';
 import { run, succeeds } from './command.ts';
 import { closeConsole, openConsole, readConsole } from './console.ts';
 import { ControlGroup } from './control-group.ts';
+import { impairCable, removeDetour } from './detour.ts';
 import { type MachineFolder, machineFolder, mountDisk, shortName, unmountDisk } from './disk.ts';
 import { connect, disconnect, namespacePath, pullCable } from './network.ts';
 import { type Device, type Limits, ociConfig } from './oci.ts';
+import { emptyDisk, fillDisk, spoilDisk } from './storage.ts';
 
 /** What all machines of a lab share. */
 export interface Host {
@@ -25,8 +27,11 @@ export interface Host {
 
 /** systemd's signal for an orderly shutdown of a container, SIGRTMIN+3. */
 const shutdownSignal = 37;
-/** An operating system that has not ended by then is cut off, as EC2 does (later). */
-const shutdownLimit = 20_000;
+/** crun's exit code for a machine whose process 1 called reboot(2) to restart: the kernel says so by SIGHUP. */
+const restartCode = 128 + 1;
+/** A container that has begun or failed by then; and crun's own farewell after one. */
+const beginLimit = 30_000;
+const farewellLimit = 5_000;
 const crunOptions = ['--cgroup-manager=cgroupfs', '--root', '/run/crun'];
 
 /** Every method is idempotent. */
@@ -59,18 +64,28 @@ export class Machine {
     await this.#boot(spec, devices);
   }
 
-  /** Waits for an orderly shutdown, then makes sure. Afterwards the network knows nothing of it; the disk stays. */
-  async stop(graceful: boolean): Promise<void> {
-    if (graceful) await this.#shutDown();
-    else await pullCable(this.#id);
-    await this.#clear();
-    await disconnect(this.#id);
+  /** Waits for an orderly shutdown, then cuts the power. Afterwards the network knows nothing of it; the disk stays. */
+  async stop(patience: Patience): Promise<void> {
+    await this.#shutDown(patience);
+    await this.powerOff();
   }
 
-  /** Down and up on the same disk and the same cable. */
-  async reboot(spec: MachineSpec, image: string, devices: readonly Device[]): Promise<void> {
-    await this.#shutDown();
+  /** Down and up on the same disk and the same cable, which is silent in between. */
+  async reboot(
+    spec: MachineSpec,
+    patience: Patience,
+    image: string,
+    devices: readonly Device[],
+  ): Promise<void> {
+    await this.#shutDown(patience);
+    await pullCable(this.#id);
+    await this.#clear();
     await this.start(spec, image, devices);
+  }
+
+  /** What its process 1 asked for when it ended by itself. */
+  async lastWish(): Promise<'reboot' | 'power-off'> {
+    return (await this.#exitCode(farewellLimit)) === restartCode ? 'reboot' : 'power-off';
   }
 
   /** Its processes die, its kernel lives: peers see their connections closed and refused. */
@@ -82,6 +97,7 @@ export class Machine {
   async powerOff(): Promise<void> {
     await pullCable(this.#id);
     await this.#clear();
+    await removeDetour(this.#id, this.#files.relayPid);
     await disconnect(this.#id);
   }
 
@@ -93,6 +109,17 @@ export class Machine {
 
   async freeze(frozen: boolean): Promise<void> {
     await this.#group.freeze(frozen);
+  }
+
+  async setLink(link: MachineLink): Promise<void> {
+    await impairCable(link, this.#files.relayPid);
+  }
+
+  async setDisk(condition: DiskCondition): Promise<void> {
+    const { storage } = this.#files;
+    if (condition === 'full') await fillDisk(storage);
+    else if (condition === 'read-only') await spoilDisk(storage);
+    else await emptyDisk(storage);
   }
 
   /** In place: the file is mounted in the machine. */
@@ -145,38 +172,56 @@ export class Machine {
     await this.#crunRun();
   }
 
-  /** The machine inherits crun's output, so it must be a file: a pipe to this process would end with it. */
+  /**
+   * crun stays beside the machine as its parent, for only a parent learns how process 1 ended. Both outlive this process,
+   * so their output must be a file: a pipe would end with it.
+   */
   async #crunRun(): Promise<void> {
-    const log = await open(this.#files.consoleLog, 'a');
+    const { pidFile, exitFile, bundle, consoleLog } = this.#files;
+    await rm(exitFile, { force: true });
+    const log = await open(consoleLog, 'a');
     try {
-      const args = [
-        'run',
-        '--detach',
-        '--pid-file',
-        this.#files.pidFile,
-        '--bundle',
-        this.#files.bundle,
-        this.#id,
-      ];
-      const child = spawn('crun', [...crunOptions, ...args], { stdio: ['ignore', log.fd, log.fd] });
-      const [code] = await once(child, 'exit');
-      if (code !== 0)
-        throw new Error(`crun did not start ${this.#id}: ${(await this.console()).trim().slice(-500)}`);
+      const crun = ['crun', ...crunOptions, 'run', '--pid-file', pidFile, '--bundle', bundle, this.#id];
+      const script = 'exit=$1; shift; "$@"; code=$?; echo "$code" >"$exit.new"; mv "$exit.new" "$exit"';
+      const args = ['-c', script, 'sh', exitFile, ...crun];
+      spawn('sh', args, { stdio: ['ignore', log.fd, log.fd], detached: true }).unref();
     } finally {
       await log.close();
     }
+    await this.#begun();
   }
 
-  async #shutDown(): Promise<void> {
+  async #begun(): Promise<void> {
+    const deadline = Date.now() + beginLimit;
+    while (!(await this.running())) {
+      if (existsSync(this.#files.exitFile) || Date.now() > deadline)
+        throw new Error(`crun did not start ${this.#id}: ${(await this.console()).trim().slice(-500)}`);
+      await sleep(10);
+    }
+  }
+
+  /** Of the last run, once crun has said it; undefined when it does not in time. */
+  async #exitCode(limit: number): Promise<number | undefined> {
+    const deadline = Date.now() + limit;
+    while (!existsSync(this.#files.exitFile)) {
+      if (Date.now() > deadline) return undefined;
+      await sleep(10);
+    }
+    return Number(await readFile(this.#files.exitFile, 'utf8'));
+  }
+
+  async #shutDown({ orderly, over }: Patience): Promise<void> {
     const pid = await this.#initPid();
-    if (pid === undefined || !(await this.running())) return;
+    if (orderly === 0 || pid === undefined || !(await this.running())) return;
     process.kill(pid, shutdownSignal);
-    await this.#group.emptied(shutdownLimit);
+    await this.#group.emptied(orderly, over);
   }
 
   /** Ends what is left of a run: processes, crun's record, the mount, the console's copier. */
   async #clear(): Promise<void> {
     await this.#group.kill();
+    // Else its crun would tidy up after the next one.
+    if (existsSync(this.#files.pidFile)) await this.#exitCode(farewellLimit);
     await succeeds('crun', [...crunOptions, 'delete', '--force', this.#id]);
     await unmountDisk(this.#files);
     await closeConsole(this.#files);

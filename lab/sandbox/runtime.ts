@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type {
   Cut,
+  DiskCondition,
   ExitListener,
   MachineFirewall,
+  MachineLink,
   MachineRuntime,
   MachineSpec,
-  StopMode,
+  Patience,
 } from '../world/runtime.ts';
 import { run } from './command.ts';
 import { renderFirewall } from './firewall.ts';
@@ -40,6 +42,7 @@ export class SandboxRuntime implements MachineRuntime {
   readonly #alive = new Set<string>();
   #cuts: readonly Cut[] = [];
   #firewalls: readonly MachineFirewall[] = [];
+  #links: readonly MachineLink[] = [];
 
   constructor(options: SandboxOptions) {
     const machines = path.join(options.folder, 'machines');
@@ -55,17 +58,20 @@ export class SandboxRuntime implements MachineRuntime {
       await this.#machine(spec.instanceId).start(spec, image, await this.#devices(spec));
     });
     this.#alive.add(spec.instanceId);
+    await this.#rules.run(() => this.#impair([spec.instanceId]));
   }
 
-  async stop(instanceId: string, mode: StopMode): Promise<void> {
+  async stop(instanceId: string, patience: Patience): Promise<void> {
     this.#alive.delete(instanceId);
-    await this.#machine(instanceId).stop(mode === 'graceful');
+    await this.#machine(instanceId).stop(patience);
   }
 
-  async reboot(spec: MachineSpec): Promise<void> {
+  async reboot(spec: MachineSpec, patience: Patience): Promise<void> {
+    const devices = await this.#devices(spec);
     this.#alive.delete(spec.instanceId);
-    await this.#machine(spec.instanceId).reboot(spec, this.#image(spec), await this.#devices(spec));
+    await this.#machine(spec.instanceId).reboot(spec, patience, this.#image(spec), devices);
     this.#alive.add(spec.instanceId);
+    await this.#rules.run(() => this.#impair([spec.instanceId]));
   }
 
   async destroy(instanceId: string): Promise<void> {
@@ -93,6 +99,18 @@ export class SandboxRuntime implements MachineRuntime {
 
   async setLoad(instanceId: string, load: number): Promise<void> {
     await this.#machine(instanceId).setLoad(load);
+  }
+
+  async setLinks(links: readonly MachineLink[]): Promise<void> {
+    await this.#rules.run(async () => {
+      const ids = new Set([...this.#links, ...links].map(({ instanceId }) => instanceId));
+      this.#links = links;
+      await this.#impair([...ids]);
+    });
+  }
+
+  async setDisk(instanceId: string, condition: DiskCondition): Promise<void> {
+    await this.#machine(instanceId).setDisk(condition);
   }
 
   async setCuts(cuts: readonly Cut[]): Promise<void> {
@@ -155,8 +173,14 @@ export class SandboxRuntime implements MachineRuntime {
       if (await this.#machine(id).running()) continue;
       // Asked again: a stop of ours may have begun during the question.
       if (!this.#alive.delete(id)) continue;
-      await this.#machine(id).stop(false);
-      listener(id);
+      listener(id, await this.#machine(id).lastWish());
+    }
+  }
+
+  async #impair(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const link = this.#links.find(({ instanceId }) => instanceId === id);
+      await this.#machine(id).setLink(link ?? { instanceId: id, privateIp: '', rules: [] });
     }
   }
 

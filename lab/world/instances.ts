@@ -50,14 +50,16 @@ export function requireInstances(
   return found.map(({ instance }) => instance as Instance);
 }
 
-/** The instance in another state, with the reason when there is one (and without the old one when not). */
+/** The instance in another state, with the reason when there is one (and without the old one when not). A start forgets how it was stopped. */
 export function moved(
   instance: Instance,
   state: InstanceState,
   stateReason?: NonNullable<Instance['stateReason']>,
 ): Instance {
-  const { stateReason: _, ...rest } = instance;
-  return stateReason ? { ...rest, state, stateReason } : { ...rest, state };
+  const { stateReason: _, skipsOsShutdown, ...rest } = instance;
+  const isEnding = state === 'stopping' || state === 'shutting-down';
+  const mark = skipsOsShutdown && isEnding ? { skipsOsShutdown } : {};
+  return { ...rest, ...mark, state, ...(stateReason ? { stateReason } : {}) };
 }
 
 /** Ends an instance: its volumes are deleted or freed as their attachments say, and it stays visible for an hour. */
@@ -69,8 +71,13 @@ export function terminated(draft: Draft, state: State, instance: Instance): void
     if (volume.root || attachment?.deleteOnTermination) draft.remove('volumes', volume.id);
     else draft.put('volumes', volume.id, { ...free, state: 'available' });
   }
+  for (const [key, { from, to }] of state.impairments) {
+    // Its address will be another machine's one day.
+    if ([from, to].includes(instance.privateIp)) draft.remove('impairments', key);
+  }
+  const { disk: _, ...rest } = instance;
   draft.put('instances', instance.id, {
-    ...moved(instance, 'terminated', instance.stateReason ?? REASONS.userShutdown),
+    ...moved(rest, 'terminated', instance.stateReason ?? REASONS.userShutdown),
     blockDevices: [],
     condition: 'ok',
     terminatedAt: draft.now,

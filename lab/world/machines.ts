@@ -1,14 +1,15 @@
 /** Makes machines follow the state: each order to an instance is carried out by the runtime, then recorded. */
-import { firewalls } from './firewall.ts';
+import { FirewallKeeper } from './firewall-keeper.ts';
 import { internalError, moved, REASONS, terminated } from './instances.ts';
 import { parseBlock, privateName } from './ipv4.ts';
 import { ROOT_DEVICE } from './launches.ts';
 import type { Instance, MachineCondition } from './model.ts';
-import type { MachineRuntime, MachineSpec, StopMode } from './runtime.ts';
+import { patienceWith } from './patience.ts';
+import type { DiskCondition, MachineRuntime, MachineSpec } from './runtime.ts';
 import type { World } from './world.ts';
 
-/** Commits after which some machine's inbound rules may differ. */
-const FIREWALL_EVENTS = /^(instance\.(launched|terminated|groups-changed)|security-group\..*)$/;
+/** Of an instance whose root volume nobody ordered. */
+const DEFAULT_ROOT_GIB = 8;
 
 /** Told about runtime failures that have no caller to answer to. */
 export type Report = (message: string, error: unknown) => void;
@@ -20,30 +21,26 @@ export class Machines {
   readonly #report: Report;
   /** The last order of each machine: orders of one machine never overlap. */
   readonly #orders = new Map<string, Promise<void>>();
-  #firewallWanted = 0;
-  #firewallApplied = 0;
-  #firewallWork: Promise<void> | undefined;
+  /** Ends the wait for an operating system that is shutting down. */
+  readonly #shutdowns = new Map<string, AbortController>();
+  readonly #firewall: FirewallKeeper;
 
   constructor(world: World, runtime: MachineRuntime, report: Report) {
     this.#world = world;
     this.#runtime = runtime;
     this.#report = report;
-    world.onCommit((entry) => {
-      if (!FIREWALL_EVENTS.test(entry.name)) return;
-      this.#firewallWanted += 1;
-      this.#order('firewall', () => this.#settleFirewall());
+    this.#firewall = new FirewallKeeper(world, runtime, () => {
+      this.#order('firewall', () => this.#firewall.settle());
     });
-    runtime.onExit((id) => {
-      this.#order(id, () => this.#exited(id));
+    runtime.onExit((id, wish) => {
+      this.#order(id, () => (wish === 'reboot' ? this.#rebootedItself(id) : this.#poweredItselfOff(id)));
     });
   }
 
   /** Brings the runtime to what the state says, after a start of this process. Machines that vanished are booted again. */
   async recover(): Promise<void> {
     const running = await this.#runtime.running();
-    this.#firewallWanted += 1;
-    await this.#settleFirewall();
-    await this.#runtime.setCuts([...this.#world.state.cuts.values()]);
+    await this.#firewall.settle();
     for (const instance of this.#world.state.instances.values())
       this.#resume(instance, running.has(instance.id));
   }
@@ -55,7 +52,7 @@ export class Machines {
       if (instance?.state !== 'pending') return;
       try {
         await this.#createVolumes(instance);
-        await this.#settleFirewall();
+        await this.#firewall.settle();
         await this.#runtime.start(this.#spec(instance));
         this.#move(id, 'pending', 'running');
       } catch (error) {
@@ -65,10 +62,13 @@ export class Machines {
     });
   }
 
-  /** A stopping instance: stopping to stopped. */
-  stop(id: string, mode: StopMode): void {
+  /** A stopping instance: stopping to stopped. One that skips the shutdown ends a shutdown that is under way. */
+  stop(id: string): void {
+    this.#hurry(id);
     this.#order(id, async () => {
-      await this.#runtime.stop(id, mode);
+      const instance = this.#instance(id);
+      if (instance?.state !== 'stopping') return;
+      await this.#shutDown(instance, 'stop');
       this.#move(id, 'stopping', 'stopped');
     });
   }
@@ -77,17 +77,18 @@ export class Machines {
     this.#order(id, async () => {
       const instance = this.#instance(id);
       if (instance?.state !== 'running') return;
-      await this.#runtime.reboot(this.#spec(instance));
-      this.#setCondition(id, 'ok');
+      await this.#runtime.reboot(this.#spec(instance), { orderly: patienceWith(instance, 'reboot') });
+      this.#booted(id);
     });
   }
 
   /** A shutting-down instance: shuts the system down in good order if it still can, then removes the machine. */
   terminate(id: string): void {
+    this.#hurry(id);
     this.#order(id, async () => {
       const instance = this.#instance(id);
       if (instance?.state !== 'shutting-down') return;
-      if (instance.condition === 'ok') await this.#runtime.stop(id, 'graceful');
+      await this.#shutDown(instance, 'terminate');
       await this.#runtime.destroy(id);
       await this.#end(id);
     });
@@ -106,6 +107,21 @@ export class Machines {
     });
   }
 
+  /**
+   * Chaos on the root disk of a healthy machine. A disk that went read-only is well again after a boot and nothing else,
+   * so that is what `ok` is for it: a hard one, for an orderly one could not write.
+   */
+  async harmDisk(id: string, disk: DiskCondition): Promise<void> {
+    await this.#run(id, async () => {
+      const instance = this.#instance(id);
+      if (instance?.state !== 'running' || instance.condition !== 'ok') return;
+      if (disk === 'ok' && instance.disk === 'read-only') {
+        await this.#runtime.reboot(this.#spec(instance), { orderly: 0 });
+      } else await this.#runtime.setDisk(id, disk);
+      this.#setDisk(id, disk);
+    });
+  }
+
   /** Resolves when every order given so far is done. */
   async idle(): Promise<void> {
     while (this.#orders.size > 0) await Promise.allSettled(this.#orders.values());
@@ -114,20 +130,46 @@ export class Machines {
   #resume(instance: Instance, running: boolean): void {
     const { id, state, condition } = instance;
     if (state === 'pending') this.boot(id, 'stopped');
-    else if (state === 'stopping') this.stop(id, 'graceful');
+    else if (state === 'stopping') this.stop(id);
     else if (state === 'shutting-down') this.terminate(id);
     else if (state === 'running' && condition === 'hung' && running)
       this.#order(id, () => this.#runtime.freeze(id));
     else if (state === 'running' && (condition === 'ok' || condition === 'hung') && !running) this.reboot(id);
   }
 
-  async #exited(id: string): Promise<void> {
+  /** Ends a shutdown under way when the state says that this one shall not be waited for. */
+  #hurry(id: string): void {
+    if (this.#instance(id)?.skipsOsShutdown) this.#shutdowns.get(id)?.abort();
+  }
+
+  async #shutDown(instance: Instance, order: 'stop' | 'terminate'): Promise<void> {
+    const { id } = instance;
+    const over = new AbortController();
+    this.#shutdowns.set(id, over);
+    try {
+      await this.#runtime.stop(id, { orderly: patienceWith(instance, order), over: over.signal });
+    } finally {
+      this.#shutdowns.delete(id);
+    }
+  }
+
+  /** Down already, and up again by itself; for EC2 it never stopped running. */
+  async #rebootedItself(id: string): Promise<void> {
+    const instance = this.#instance(id);
+    if (instance?.state !== 'running') return;
+    this.#world.note({ name: 'instance.rebooted-itself', subject: id });
+    await this.#runtime.reboot(this.#spec(instance), { orderly: 0 });
+    this.#booted(id);
+  }
+
+  async #poweredItselfOff(id: string): Promise<void> {
     const instance = this.#instance(id);
     if (instance?.state !== 'running') return;
     const draft = this.#world.draft();
     const ends = instance.shutdownBehavior === 'terminate';
     draft.put('instances', id, moved(instance, ends ? 'shutting-down' : 'stopped', REASONS.instanceShutdown));
     this.#world.commit(draft, { name: 'instance.powered-itself-off', subject: id });
+    await this.#runtime.stop(id, { orderly: 0 });
     if (!ends) return;
     await this.#runtime.destroy(id);
     await this.#end(id);
@@ -172,6 +214,22 @@ export class Machines {
     const draft = this.#world.draft();
     draft.put('instances', id, { ...moved(instance, to, instance.stateReason), condition: 'ok' });
     this.#world.commit(draft, { name: `instance.${to}`, subject: id });
+    if (to === 'running') this.#booted(id);
+  }
+
+  /** What a boot mends: the machine itself, and a file system its kernel had given up. */
+  #booted(id: string): void {
+    this.#setCondition(id, 'ok');
+    if (this.#instance(id)?.disk === 'read-only') this.#setDisk(id, 'ok');
+  }
+
+  #setDisk(id: string, disk: DiskCondition): void {
+    const instance = this.#instance(id);
+    if (!instance || (instance.disk ?? 'ok') === disk) return;
+    const { disk: _, ...rest } = instance;
+    const draft = this.#world.draft();
+    draft.put('instances', id, disk === 'ok' ? rest : { ...rest, disk });
+    this.#world.commit(draft, { name: `disk.${disk}`, subject: id });
   }
 
   #setCondition(id: string, condition: MachineCondition): void {
@@ -198,23 +256,14 @@ export class Machines {
       nameServer: region.nameServer,
       searchDomain: 'ec2.internal',
       hostname: privateName(instance.privateIp),
+      rootSizeGiB: this.#rootSize(instance),
       volumes: instance.blockDevices.filter(({ device }) => device !== ROOT_DEVICE),
     };
   }
 
-  /** Applies the newest rules; callers that come while this runs share the next round. */
-  async #settleFirewall(): Promise<void> {
-    while (this.#firewallApplied < this.#firewallWanted) {
-      this.#firewallWork ??= this.#applyFirewall(this.#firewallWanted).finally(() => {
-        this.#firewallWork = undefined;
-      });
-      await this.#firewallWork;
-    }
-  }
-
-  async #applyFirewall(wanted: number): Promise<void> {
-    await this.#runtime.applySecurityGroups(firewalls(this.#world.state));
-    this.#firewallApplied = wanted;
+  #rootSize({ blockDevices }: Instance): number {
+    const root = blockDevices.find(({ device }) => device === ROOT_DEVICE);
+    return this.#world.state.volumes.get(root?.volumeId ?? '')?.sizeGiB ?? DEFAULT_ROOT_GIB;
   }
 
   /** Queues work nobody waits for: a failure is reported. */

@@ -1,5 +1,7 @@
 /** What the cloud remembers: one immutable, plain-JSON record per thing, kept in named tables. Types only. */
 
+import type { DiskCondition, Impairment } from './runtime.ts';
+
 export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped';
 
 /** What chaos did to the machine under an instance; EC2's state stays `running`, its status checks tell. */
@@ -29,6 +31,10 @@ export interface Instance {
   readonly state: InstanceState;
   readonly stateReason?: { readonly code: string; readonly message: string };
   readonly condition: MachineCondition;
+  /** What was done to its root disk; absent when nothing. */
+  readonly disk?: Exclude<DiskCondition, 'ok'>;
+  /** Its stop or end shall not wait for the operating system; for this stop there is no way back, as on EC2. */
+  readonly skipsOsShutdown?: true;
   /** Milliseconds since the epoch; a start after a stop sets it anew, as EC2 does. */
   readonly launchTime: number;
   readonly terminatedAt?: number;
@@ -191,6 +197,8 @@ export interface Tables {
   readonly dnsChanges: DnsChange;
   readonly faults: Fault;
   readonly cuts: StoredCut;
+  /** By `from>to`. */
+  readonly impairments: Impairment;
   /** Last number given out, by what it counts. */
   readonly counters: number;
 }

@@ -17,18 +17,55 @@ export interface MachineSpec {
   readonly searchDomain: string;
   /** Fully qualified private name, e.g. `ip-10-77-64-10.ec2.internal`. */
   readonly hostname: string;
+  /** Of the root disk. */
+  readonly rootSizeGiB: number;
   /** Data volumes to attach before the machine boots, e.g. `/dev/xvdf`. They exist already. */
   readonly volumes: readonly { readonly volumeId: string; readonly device: string }[];
 }
 
-/** `graceful` lets the init system shut down (bounded), `force` is a power cut of the machine; both keep the disk. */
-export type StopMode = 'graceful' | 'force';
+/** How a stop waits for the operating system. */
+export interface Patience {
+  /** Milliseconds the init system has to shut down in good order before the power is cut; 0 cuts it at once. */
+  readonly orderly: number;
+  /** Ends the wait: somebody wants the power cut now. */
+  readonly over?: AbortSignal;
+}
 
 /** Packets from `from` to `to` are lost in silence. Both are IPv4 addresses; one direction only, so a full cut is two. */
 export interface Cut {
   readonly from: string;
   readonly to: string;
 }
+
+/** What the network does to packets from one address to another. */
+export interface Impairment {
+  /** IPv4 addresses; `*` is anybody, on one side only. A rule that names both goes before one that does not. */
+  readonly from: string;
+  readonly to: string;
+  /** Milliseconds added to every packet. */
+  readonly delayMs?: number;
+  /** Up to so many milliseconds more, other ones for each packet; their order stays. */
+  readonly jitterMs?: number;
+  /** Percent of the packets that are lost, … */
+  readonly loss?: number;
+  /** … that arrive after some of those behind them, … */
+  readonly reorder?: number;
+  /** … that arrive twice. */
+  readonly duplicate?: number;
+  /** Packets above this rate wait, for a second at most, and are lost then. */
+  readonly bitsPerSecond?: number;
+}
+
+/** One machine's part of the impaired network: what its own end of the cable does. */
+export interface MachineLink {
+  readonly instanceId: string;
+  readonly privateIp: string;
+  /** Rules for what it sends and what it gets; no rule, no detour. */
+  readonly rules: readonly Impairment[];
+}
+
+/** `full`: not a byte can be added; `read-only`: the kernel gave the file system up after an error, until the next boot. */
+export type DiskCondition = 'ok' | 'full' | 'read-only';
 
 /** A port range open to some sources; `protocol` `-1` means every protocol (ports are then 0 to 65535). */
 export interface FirewallRule {
@@ -46,8 +83,11 @@ export interface MachineFirewall {
   readonly ingress: readonly FirewallRule[];
 }
 
-/** Told when a machine powers itself off from inside (`systemctl poweroff`); never for stops we asked for or chaos. */
-export type ExitListener = (instanceId: string) => void;
+/**
+ * Told when a machine ends from inside: `systemctl reboot` or `systemctl poweroff`; never for stops we asked for or chaos.
+ * Its disk and its cable stay as they are.
+ */
+export type ExitListener = (instanceId: string, wish: 'reboot' | 'power-off') => void;
 
 /**
  * Every method is idempotent and safe to repeat after a restart of the API process. A rejected promise is a failure of
@@ -57,9 +97,10 @@ export type ExitListener = (instanceId: string) => void;
 export interface MachineRuntime {
   /** Boots a new, stopped, crashed or powered-off machine; resolves when its init process runs. Keeps an existing disk. */
   start(spec: MachineSpec): Promise<void>;
-  stop(instanceId: string, mode: StopMode): Promise<void>;
-  /** Restarts the operating system on the same disk. */
-  reboot(spec: MachineSpec): Promise<void>;
+  /** Ends it in good order, or by a power cut when its patience is over; the disk stays. */
+  stop(instanceId: string, patience: Patience): Promise<void>;
+  /** Restarts the operating system on the same disk: in good order, or hard when the patience is over. */
+  reboot(spec: MachineSpec, patience: Patience): Promise<void>;
   /** Stops the machine and deletes its root disk and addresses. Unknown ids are fine. */
   destroy(instanceId: string): Promise<void>;
 
@@ -73,6 +114,10 @@ export interface MachineRuntime {
   /** Sets the load averages the machine sees, e.g. 3.5. */
   setLoad(instanceId: string, load: number): Promise<void>;
 
+  /** Replaces the impairments of all machines; those that are not named have none. */
+  setLinks(links: readonly MachineLink[]): Promise<void>;
+  /** Does this to the root disk of a running machine. `ok` after `read-only` is what a boot does, not this. */
+  setDisk(instanceId: string, condition: DiskCondition): Promise<void>;
   /** Replaces the whole set of cuts; an empty list heals everything. */
   setCuts(cuts: readonly Cut[]): Promise<void>;
   /** Replaces the inbound rules of all machines. Called before a machine starts and whenever rules or members change. */

@@ -39,6 +39,7 @@ const TABLES = [
   'dnsChanges',
   'faults',
   'cuts',
+  'impairments',
   'counters',
 ] as const satisfies readonly TableName[];
 

@@ -2,6 +2,7 @@
 import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import type {
+  Ending,
   Image,
   LaunchRequest,
   Machine,
@@ -47,6 +48,10 @@ export class FakeMachines implements Machines {
   readonly protectedIds = new Set<string>();
   /** Ids no read shows and no call finds: machines that vanished, or reads that are stale. */
   readonly hidden = new Set<string>();
+  /** Machines whose operating system never ends by itself. */
+  readonly stubborn = new Set<string>();
+  /** How each machine that somebody stopped or terminated while it ran was ended. */
+  readonly ends = new Map<string, 'orderly' | 'power cut'>();
   /** Called once for each machine when it is seen to run. */
   onRunning: ((machine: Machine, request: LaunchRequest) => void) | undefined;
 
@@ -118,22 +123,26 @@ export class FakeMachines implements Machines {
     );
   }
 
-  terminate(id: string): Promise<void> {
-    return this.faults.run('terminate', id, () => {
+  terminate(id: string, ending: Ending = { skipOsShutdown: false }): Promise<void> {
+    return this.faults.run('terminate', ending.skipOsShutdown ? { id, ...ending } : id, () => {
       const row = this.#row(id);
       if (this.protectedIds.has(id)) throw new AppError('cloud.protected', `${id} is protected`);
       if (row.machine.state === 'terminated') return;
       row.machine = { ...row.machine, stateReason: 'Client.UserInitiatedShutdown' };
+      this.#end(row, ending);
       this.#begin(row, 'shutting-down', 'terminated');
     });
   }
 
-  stop(id: string, options: { readonly force: boolean }): Promise<void> {
-    return this.faults.run('stop', { id, ...options }, () => {
+  stop(id: string, ending: Ending): Promise<void> {
+    return this.faults.run('stop', { id, ...ending }, () => {
       const row = this.#row(id);
-      if (row.machine.state === 'stopped' || row.machine.state === 'stopping') return;
-      if (row.machine.state !== 'running') throw wrongState(row.machine);
+      const { state } = row.machine;
+      if (state === 'stopped' || (state === 'stopping' && !ending.skipOsShutdown)) return;
+      if (state !== 'running' && state !== 'stopping') throw wrongState(row.machine);
+      this.#end(row, ending);
       this.#begin(row, 'stopping', 'stopped');
+      if (!ending.skipOsShutdown && this.stubborn.has(id)) row.next = undefined;
     });
   }
 
@@ -237,6 +246,13 @@ export class FakeMachines implements Machines {
   #begin(row: Row, during: MachineState, after: MachineState): void {
     row.machine = { ...row.machine, state: during };
     row.next = { state: after, at: this.#clock.now() + transition };
+  }
+
+  /** A machine that was told that it ends has heard it, whatever comes after. */
+  #end({ machine: { id, state } }: Row, { skipOsShutdown }: Ending): void {
+    const isCut = skipOsShutdown && (state === 'running' || this.stubborn.has(id));
+    if (isCut) this.ends.set(id, 'power cut');
+    else if (state === 'running') this.ends.set(id, 'orderly');
   }
 
   #enter(row: Row, state: MachineState): void {

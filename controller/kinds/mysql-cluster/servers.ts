@@ -31,7 +31,10 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
         // The time is on the Server itself: it holds although the cluster's status is full, or lost.
         metadata: {
           labels: { [labels.role]: 'fenced' },
-          annotations: { [annotations.keptUntil]: action.until },
+          annotations: {
+            [annotations.keptUntil]: action.until,
+            ...fencedMark(action.member.instanceID),
+          },
         },
         spec: { power: 'Stopped' },
       });
@@ -42,4 +45,8 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
     case 'delete':
       return await kube.delete(serverKind, action.member.server);
   }
+}
+
+function fencedMark(instanceID: string | undefined): Readonly<Record<string, string>> {
+  return instanceID === undefined ? {} : { [annotations.fenced]: instanceID };
 }

@@ -6,7 +6,7 @@ import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
 import { type Server, serverKind } from '../../api/server.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import type { Machines } from '../../cloud/port.ts';
+import type { Ending, Machines } from '../../cloud/port.ts';
 import type { Kube, NewObject } from '../../kube/port.ts';
 import type { Action, Observed, RunWish } from './decide/plan.ts';
 
@@ -38,10 +38,10 @@ export async function act(
       await (await machinesOf(ports, observed)).start(action.instanceID);
       return;
     case 'stop':
-      await (await machinesOf(ports, observed)).stop(action.instanceID, { force: false });
+      await (await machinesOf(ports, observed)).stop(action.instanceID, endingOf(action));
       return;
     case 'terminate':
-      await terminateMachine(ports, observed, action.instanceID);
+      await terminateMachine(ports, observed, action);
       return;
     case 'retain':
       await retainMachine(ports, observed, action.instanceID);
@@ -86,11 +86,19 @@ function draftRun(server: Server, wish: RunWish): NewObject<ScriptRun> {
   };
 }
 
-async function terminateMachine(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
+function endingOf({ skipOsShutdown }: Ending): Ending {
+  return { skipOsShutdown };
+}
+
+async function terminateMachine(
+  ports: ActPorts,
+  observed: Observed,
+  action: Action & { readonly do: 'terminate' },
+): Promise<void> {
   const machines = await machinesOf(ports, observed);
   ports.failpoints.hit('delete.before-terminate');
   try {
-    await machines.terminate(instanceID);
+    await machines.terminate(action.instanceID, endingOf(action));
   } catch (error) {
     // An unknown id proves nothing right after a launch; the sweeps decide when it is gone.
     if (!hasCode(error, 'cloud.not-found')) throw error;

@@ -27,23 +27,26 @@ export function startInstances(call: Ec2Call): XmlObject {
   return changes(call.cloud, instances);
 }
 
-/** With `Force`, or when a machine hangs, its power is cut; else it may end in good order. */
+/**
+ * With Force as without it EC2 tries an orderly shutdown first and cuts the power when its patience is over; only
+ * SkipOsShutdown cuts it at once, also of a machine that is stopping already.
+ */
 export function stopInstances(call: Ec2Call): XmlObject {
   const instances = targets(call);
-  const force = call.params.boolean('Force') ?? false;
+  const skip = skipsOsShutdown(call);
   for (const instance of instances) {
     if (!['running', 'stopping', 'stopped'].includes(instance.state))
       throw incorrectState(instance, 'stopped');
   }
-  const changed = instances.filter((one) => one.state === 'running' || (force && one.state === 'stopping'));
+  const changed = instances.filter(
+    (one) => one.state === 'running' || (skip.skipsOsShutdown && one.state === 'stopping'),
+  );
   save(
     call,
     'instance.stopping',
-    changed.map((one) => moved(one, 'stopping', REASONS.userShutdown)),
+    changed.map((one) => ({ ...moved(one, 'stopping', REASONS.userShutdown), ...skip })),
   );
-  for (const { id, condition } of changed) {
-    call.cloud.machines.stop(id, force || condition !== 'ok' ? 'force' : 'graceful');
-  }
+  for (const { id } of changed) call.cloud.machines.stop(id);
   return changes(call.cloud, instances);
 }
 
@@ -62,14 +65,18 @@ export function rebootInstances(call: Ec2Call): XmlObject {
 /** A protected instance saves the others of its zone, and only those: EC2 works zone by zone. */
 export function terminateInstances(call: Ec2Call): XmlObject {
   const instances = targets(call);
+  const skip = skipsOsShutdown(call);
   const shielded = new Set(instances.filter((one) => one.terminationProtected).map((one) => one.zone));
   const changed = instances.filter(
-    (one) => !shielded.has(one.zone) && one.state !== 'terminated' && one.state !== 'shutting-down',
+    (one) =>
+      !shielded.has(one.zone) &&
+      one.state !== 'terminated' &&
+      (one.state !== 'shutting-down' || skip.skipsOsShutdown),
   );
   save(
     call,
     'instance.shutting-down',
-    changed.map((one) => moved(one, 'shutting-down', REASONS.userShutdown)),
+    changed.map((one) => ({ ...moved(one, 'shutting-down', REASONS.userShutdown), ...skip })),
   );
   for (const { id } of changed) call.cloud.machines.terminate(id);
   const spared = instances.find((one) => one.terminationProtected);
@@ -159,6 +166,15 @@ export async function getConsoleOutput(call: Ec2Call): Promise<XmlObject> {
     timestamp: new Date(call.cloud.world.now()),
     output: Buffer.from(output).toString('base64'),
   };
+}
+
+/** What the request says of the operating system's shutdown. Force is checked, and changes nothing here. */
+function skipsOsShutdown({ params }: Ec2Call): Pick<Instance, 'skipsOsShutdown'> {
+  params.boolean('Force');
+  if (params.boolean('Hibernate')) {
+    throw new CloudError('UnsupportedHibernationConfiguration', 'The lab cannot hibernate instances.');
+  }
+  return params.boolean('SkipOsShutdown') ? { skipsOsShutdown: true } : {};
 }
 
 function targets({ params, cloud }: Ec2Call): readonly Instance[] {

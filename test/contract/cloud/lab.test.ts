@@ -24,8 +24,9 @@ async function openLab(): Promise<CloudWorld> {
     nameServer: '10.77.0.2',
     images: [{ id: imageId, name: 'ridgeline-debian-13-trixie', creationDate: '2026-01-01T00:00:00.000Z' }],
   });
+  const runtime = new FakeRuntime({ startMs: 50, stopMs: 50 });
   const lab = await startCloud({
-    runtime: new FakeRuntime({ startMs: 50, stopMs: 50 }),
+    runtime,
     dir,
     labId: 'contract',
     region,
@@ -51,6 +52,8 @@ async function openLab(): Promise<CloudWorld> {
     imageId,
     imageOwner: 'amazon',
     pass: () => sleep(50),
+    makeStubborn: (id) => runtime.stubborn.add(id),
+    howEnded: (id) => runtime.ends.get(id),
     firstPut: async (url, body, { conditional }) => {
       const headers = conditional ? { 'if-none-match': '*' } : {};
       const { status } = await fetch(url, { method: 'PUT', body, headers });

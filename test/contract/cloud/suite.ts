@@ -18,6 +18,9 @@ export interface CloudWorld {
   firstPut(url: string, body: string, options: { readonly conditional: boolean }): Promise<number>;
   /** GETs a URL of `presignGet`: the text, or the HTTP status when that is not 200. */
   fetch(url: string): Promise<string | number>;
+  /** Makes a machine one whose operating system never ends by itself. */
+  makeStubborn(id: string): void;
+  howEnded(id: string): 'orderly' | 'power cut' | undefined;
   close(): Promise<void>;
 }
 
@@ -141,7 +144,7 @@ export function describeCloud(title: string, open: () => Promise<CloudWorld>): v
         const running = await until(id, 'running');
         expect(running.privateIp).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
 
-        await world.cloud.machines.stop(id, { force: false });
+        await world.cloud.machines.stop(id, { skipOsShutdown: false });
         await until(id, 'stopped');
         await world.cloud.machines.start(id);
         expect((await until(id, 'running')).launchTime).toBeGreaterThanOrEqual(launchTime);
@@ -150,6 +153,36 @@ export function describeCloud(title: string, open: () => Promise<CloudWorld>): v
         const gone = await until(id, 'terminated');
         expect(gone.stateReason).toBe('Client.UserInitiatedShutdown');
         await expect(world.cloud.machines.start(id)).rejects.toMatchObject({ code: 'cloud.wrong-state' });
+      });
+
+      it('tells a machine that it ends, unless its power shall be cut', async () => {
+        const { machines } = world.cloud;
+        const [told, cut, gone] = [await one(), await one(), await one()];
+        for (const { id } of [told, cut, gone]) await until(id, 'running');
+
+        await machines.stop(told.id, { skipOsShutdown: false });
+        await machines.stop(cut.id, { skipOsShutdown: true });
+        await machines.terminate(gone.id, { skipOsShutdown: true });
+        for (const { id } of [told, cut]) await until(id, 'stopped');
+        await until(gone.id, 'terminated');
+        expect([told, cut, gone].map(({ id }) => world.howEnded(id))).toEqual([
+          'orderly',
+          'power cut',
+          'power cut',
+        ]);
+      });
+
+      it('cuts the power of a machine that is being stopped and does not end', async () => {
+        const { id } = await one();
+        await until(id, 'running');
+        world.makeStubborn(id);
+
+        await world.cloud.machines.stop(id, { skipOsShutdown: false });
+        for (let times = 0; times < 5; times += 1) await world.pass();
+        expect(await world.cloud.machines.find([id])).toMatchObject([{ state: 'stopping' }]);
+        await world.cloud.machines.stop(id, { skipOsShutdown: true });
+        await until(id, 'stopped');
+        expect(world.howEnded(id)).toBe('power cut');
       });
 
       it('finds those that exist and fails to end one that does not', async () => {

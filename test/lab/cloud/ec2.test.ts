@@ -157,6 +157,7 @@ describe('life of an instance', () => {
       PreviousState: { Name: 'running' },
     });
     await untilState(ids, 'stopped');
+    expect(ids.map((id) => cloud.runtime.ends.get(id))).toEqual(ids.map(() => 'orderly'));
     await cloud.ec2.send(new StartInstancesCommand({ InstanceIds: ids }));
     await untilState(ids, 'running');
     const [InstanceId = ''] = ids;

@@ -19,6 +19,8 @@ describeCloud('fake cloud', async () => {
     pass: () => clock.advance(500),
     firstPut: async (url, body, { conditional }) => (conditional ? cloud.objects.firstPut(url, body) : 403),
     fetch: async (url) => cloud.objects.fetch(url),
+    makeStubborn: (id) => cloud.machines.stubborn.add(id),
+    howEnded: (id) => cloud.machines.ends.get(id),
     close: async () => undefined,
   };
 });

@@ -1,7 +1,7 @@
 /** Leaving: decommission scripts within their limit, termination, and the proof that the machine is gone. Pure. */
 
 import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
-import type { Server } from '../../../api/server.ts';
+import { isFenced, type Server } from '../../../api/server.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
 import type { Machine } from '../../../cloud/port.ts';
 import { decideLaunch } from './launch.ts';
@@ -72,8 +72,9 @@ function beginDeletion(observed: Observed): Plan {
   };
 }
 
-/** Only a machine that got through its boot has something to take down. */
-function canRunScripts({ machine, status, revision }: Observed): boolean {
+/** Only a machine that got through its boot has something to take down, and a fenced one may do nothing more. */
+function canRunScripts({ server, machine, status, revision }: Observed): boolean {
+  if (isFenced(server, status.instanceID)) return false;
   const runs = machine.state === 'present' && machine.machine.state === 'running';
   const isBooted = status.bootedTime !== undefined || status.forcedTime !== undefined;
   return runs && isBooted && status.sshHostKeys !== undefined && (revision?.decommission.length ?? 0) > 0;
@@ -116,7 +117,7 @@ function planTermination(observed: Observed, instanceID: string): Plan {
   return {
     ready: working('Terminating', text),
     record: { terminationTime: timestamp(now) },
-    action: { do: 'terminate', instanceID },
+    action: { do: 'terminate', instanceID, skipOsShutdown: isFenced(observed.server, instanceID) },
     ...(activeRun(decommissionRun) !== undefined
       ? { events: [warningEvent('DecommissionTimedOut', late)] }
       : {}),
@@ -135,7 +136,7 @@ function awaitTermination(observed: Observed, instanceID: string): Plan {
   return {
     ready,
     record: { terminationTime: timestamp(now) },
-    action: { do: 'terminate', instanceID },
+    action: { do: 'terminate', instanceID, skipOsShutdown: isFenced(observed.server, instanceID) },
     recheckAfter: recheck,
   };
 }

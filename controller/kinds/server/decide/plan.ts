@@ -8,7 +8,7 @@ import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { TemplateRevision } from '../../../api/template-revision.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
-import type { Machine } from '../../../cloud/port.ts';
+import type { Ending, Machine } from '../../../cloud/port.ts';
 import type { InputOutcome } from '../../../inputs/server-inputs.ts';
 
 export interface Observed {
@@ -94,8 +94,8 @@ export type Action =
   | { readonly do: 'create-run'; readonly run: RunWish }
   | { readonly do: 'cancel-run'; readonly run: ScriptRun }
   | { readonly do: 'start'; readonly instanceID: string }
-  | { readonly do: 'stop'; readonly instanceID: string }
-  | { readonly do: 'terminate'; readonly instanceID: string }
+  | ({ readonly do: 'stop'; readonly instanceID: string } & Ending)
+  | ({ readonly do: 'terminate'; readonly instanceID: string } & Ending)
   /** Marks the instance so that nobody takes it for an orphan. */
   | { readonly do: 'retain'; readonly instanceID: string }
   | { readonly do: 'remove-finalizer' };

@@ -1,5 +1,6 @@
 /** A machine that is not simply running: starting, stopping, stopped, or on its way out. Pure. */
 
+import { isFenced } from '../../../api/server.ts';
 import type { Machine } from '../../../cloud/port.ts';
 import { nameWithInstance } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
@@ -61,8 +62,10 @@ function start(observed: Observed, { id }: Machine): Plan {
   return { ...planStarting(observed), action: { do: 'start', instanceID: id } };
 }
 
-/** Not in the middle of a script: half a boot would be left behind. */
+/** Not in the middle of a script: half a boot would be left behind. A fenced one waits for nothing. */
 function stop(observed: Observed, { id }: Machine): Plan | undefined {
-  if (activeRun(observed.bootRun) !== undefined) return undefined;
-  return { ...planStopping(observed), action: { do: 'stop', instanceID: id }, recheckAfter: recheck };
+  const skipOsShutdown = isFenced(observed.server, id);
+  if (activeRun(observed.bootRun) !== undefined && !skipOsShutdown) return undefined;
+  const action = { do: 'stop', instanceID: id, skipOsShutdown } as const;
+  return { ...planStopping(observed), action, recheckAfter: recheck };
 }

@@ -1,8 +1,9 @@
 /** A booted machine: well, ill, stopped, or gone. */
 import { expect, test } from 'vitest';
+import { annotations } from '../../../../controller/api/meta.ts';
 import { decide } from '../../../../controller/kinds/server/decide/index.ts';
 import type { HealthFacts } from '../../../../controller/kinds/server/decide/plan.ts';
-import { aServer, at } from '../../../builders/server.ts';
+import { aServer, at, instanceID } from '../../../builders/server.ts';
 import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
 function health(result: HealthFacts['result'], failures = 0): HealthFacts {
@@ -122,6 +123,25 @@ const operating: readonly Row[] = [
 ];
 
 testPlans(operating);
+
+const fenced = { annotations: { [annotations.fenced]: instanceID } };
+
+test('a stop is orderly, but for a machine that a failover has shut out: that one is not told, and not waited for', () => {
+  const stopped = aServer().operational().spec({ power: 'Stopped' });
+  expect(decide(stopped.observed).action).toEqual({ do: 'stop', instanceID, skipOsShutdown: false });
+  expect(decide(stopped.metadata(fenced).observed).action).toMatchObject({ skipOsShutdown: true });
+  const other = { annotations: { [annotations.fenced]: 'i-another' } };
+  expect(decide(stopped.metadata(other).observed).action).toMatchObject({ skipOsShutdown: false });
+  const booting = aServer().booting().spec({ power: 'Stopped' }).metadata(fenced);
+  expect(decide(booting.observed).action).toMatchObject({ do: 'stop', skipOsShutdown: true });
+});
+
+test('one that is shut out runs no decommission scripts when its Server is deleted, and ends by a power cut', () => {
+  const server = aServer().operational().metadata(fenced).deleting();
+  const begun = server.status({ decommissionTime: at(0) });
+  expect(decide(server.observed).record?.decommissionRunRef).toBeUndefined();
+  expect(decide(begun.observed).action).toEqual({ do: 'terminate', instanceID, skipOsShutdown: true });
+});
 
 test('a machine that disappeared is replaced by the next incarnation, and nothing of it is kept', () => {
   const gone = { state: 'gone', because: 'it was terminated [Client.UserInitiatedShutdown]' } as const;

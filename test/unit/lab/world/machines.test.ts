@@ -51,7 +51,7 @@ describe('machines', () => {
     await machines.idle();
     expect(stateOf(world, id)).toBe('running');
     set(world, id, 'stopping');
-    machines.stop(id, 'graceful');
+    machines.stop(id);
     await machines.idle();
     expect(stateOf(world, id)).toBe('stopped');
     set(world, id, 'shutting-down');
@@ -95,7 +95,7 @@ describe('machines', () => {
     const [stays, goes] = [launchOne(world), launchOne(world, 'terminate')];
     for (const id of [stays, goes]) machines.boot(id, 'terminated');
     await machines.idle();
-    for (const id of [stays, goes]) runtime.powerItselfOff(id);
+    for (const id of [stays, goes]) runtime.endFromInside(id, 'power-off');
     await machines.idle();
     expect([stateOf(world, stays), stateOf(world, goes)]).toEqual(['stopped', 'terminated']);
     expect(world.state.instances.get(stays)?.stateReason?.code).toBe('Client.InstanceInitiatedShutdown');

@@ -16,6 +16,8 @@ export const scalableSite: Story = {
 
   async visit(kubectl) {
     const addresses = await frontEnds(kubectl);
+    // Ready speaks of the front ends that have booted; the last one may have done so this very moment.
+    await untilServing(kubectl, 2);
     const answers = new Set<string>();
     for (const address of [...addresses, ...addresses, ...addresses]) answers.add(await ask(address));
     const lines = [
@@ -71,18 +73,21 @@ async function scale(kubectl: Kubectl, replicas: number): Promise<string> {
     'serverarrays.ridgeline.dev/app',
     `--replicas=${replicas}`,
   ]);
-  while ((await countUp(kubectl)) !== replicas + 2) {
-    if (performance.now() - started > waitLimitMs) throw new Error(`not ${replicas} servers after 4 min`);
-    await sleep(300);
-  }
+  await untilServing(kubectl, replicas);
   const seconds = Math.round((performance.now() - started) / 1000);
   return `kubectl -n site scale rla/app --replicas=${replicas}    in service after ${seconds} s`;
 }
 
-/** Application servers and the two front ends' own copies. */
-async function countUp(kubectl: Kubectl): Promise<number> {
-  const args = ['--namespace', namespace, 'get', 'loadbalancers.ridgeline.dev', 'www'];
-  return Number(await kubectl.run([...args, '--output=jsonpath={.status.membersUp}']));
+/** Resolves when both front ends have the wanted configuration and send requests to these and to their own copies. */
+async function untilServing(kubectl: Kubectl, replicas: number): Promise<void> {
+  const started = performance.now();
+  const wanted = `2 ${replicas + 2}`;
+  const fields = '--output=jsonpath={.status.frontendsApplied} {.status.membersUp}';
+  const args = ['--namespace', namespace, 'get', 'loadbalancers.ridgeline.dev', 'www', fields];
+  while ((await kubectl.run(args)) !== wanted) {
+    if (performance.now() - started > waitLimitMs) throw new Error(`not ${replicas} servers after 4 min`);
+    await sleep(300);
+  }
 }
 
 function reasons(failed: readonly string[]): string {

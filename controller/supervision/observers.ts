@@ -62,14 +62,19 @@ function sightOf({ look, heardAt = -Infinity }: ReplicaSigns, { now, primary }: 
   const isOurs = replication?.source === primary.address && replication.receiver !== 'Stopped';
   if (!isOurs) return 'does not listen';
   if (replication.receiver === 'Connecting') {
-    return isAnswer(replication.receiverError) ? 'is refused by it' : 'cannot connect to it';
+    return isRefusal(replication.receiverError) ? 'is refused by it' : 'cannot connect to it';
   }
   return now - heardAt > silenceLimit ? 'hears nothing' : 'hears it';
 }
 
-/** Numbers below 2000 are a server's; whoever refuses a replica (1040, 1045) lives. The client's own begin at 2000. */
-function isAnswer(error: SqlError | undefined): boolean {
-  return error !== undefined && error.number < 2_000;
+/**
+ * What a living server says to a replica that it does not let in: too many connections (1040, 1203, 1226), another password
+ * (1044, 1045), a host it blocks or does not know (1129, 1130). Other numbers also come from a connection that broke.
+ */
+const refusals: readonly number[] = [1040, 1044, 1045, 1129, 1130, 1203, 1226];
+
+function isRefusal(error: SqlError | undefined): boolean {
+  return error !== undefined && refusals.includes(error.number);
 }
 
 function witnessText(reaching: number, all: number): string {

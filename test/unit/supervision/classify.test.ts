@@ -103,6 +103,21 @@ const rows: readonly Row[] = [
     /db-2 is refused by it, db-3 hears nothing/,
   ],
   [
+    'silent to us, and the connection of a replica broke',
+    {
+      primary: silent,
+      replicas: [
+        a.replica('db-2', 9_000, {
+          receiver: 'Connecting',
+          receiverError: { number: 1159, message: 'Got timeout reading communication packets' },
+        }),
+        deaf[1]!,
+      ],
+    },
+    'DeadHost',
+    /db-2 cannot connect to it, db-3 hears nothing/,
+  ],
+  [
     'silent to us, and a replica cannot connect',
     {
       primary: silent,

@@ -5,6 +5,7 @@ const machines =
   'A <machine> is an instance id, a private address, the Name tag of an instance, or `computer`: the one you sit at.';
 const lineWidth = 100;
 
+/** All verbs with a line each, for `--help`. */
 export function help(verbs: Readonly<Record<string, Verb>>): string {
   const lines = Object.entries(verbs).map(
     ([name, { usage, summary }]) => [`${name} ${usage}`.trim(), summary] as const,
@@ -21,6 +22,7 @@ export function help(verbs: Readonly<Record<string, Verb>>): string {
   ].join('\n');
 }
 
+/** One verb: usage, what it does, examples. */
 export function verbHelp(name: string, { usage, summary, details, examples = [] }: Verb): string {
   return [
     `usage: node lab/main.ts ${name} ${usage}`.trim(),

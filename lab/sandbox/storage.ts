@@ -48,6 +48,7 @@ export async function fillDisk({ mount }: Storage): Promise<void> {
   }
 }
 
+/** Gives back the room that `fillDisk` took. Safe to repeat. */
 export async function emptyDisk({ mount }: Storage): Promise<void> {
   await rm(path.join(mount, ballast), { force: true });
 }

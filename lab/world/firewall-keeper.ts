@@ -6,6 +6,7 @@ import type { World } from './world.ts';
 /** Commits after which some machine's inbound rules may differ. */
 const EVENTS = /^(instance\.(launched|terminated|groups-changed)|security-group\..*)$/;
 
+/** One for a lab. Changes that come while rules are being applied are applied together afterwards. */
 export class FirewallKeeper {
   readonly #world: World;
   readonly #runtime: MachineRuntime;

@@ -3,6 +3,7 @@ import { changedImpairment, type ImpairmentChange, machineLinks } from './links.
 import type { Cut, Impairment, MachineRuntime } from './runtime.ts';
 import type { World } from './world.ts';
 
+/** What it is told is in the world first, so that it holds after a restart of the process. */
 export class Network {
   readonly #world: World;
   readonly #runtime: MachineRuntime;

@@ -9,6 +9,7 @@ import { isJoined, type Member } from './member.ts';
 import type { Observed, Problem } from './plan.ts';
 import { joinSentences } from './wording.ts';
 
+/** From the other conditions and what they were made from. */
 export function readyCondition(
   { observed, troubles }: ConditionFacts,
   { Available, FailingOver, SettingsApplied }: Omit<Conditions, 'Ready'>,

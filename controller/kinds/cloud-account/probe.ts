@@ -2,6 +2,7 @@
 
 import type { Accounts } from '../../accounts/port.ts';
 import type { CloudAccount } from '../../api/cloud-account.ts';
+import { annotations } from '../../api/meta.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError, type ErrorCode } from '../../base/errors.ts';
 import type { Cloud, LaunchRequest } from '../../cloud/port.ts';
@@ -38,9 +39,9 @@ export class Probes {
 
   /** Never fails: what fails is what a probe tells. */
   async of(accounts: Accounts, account: CloudAccount, sample: LaunchSample, now: Instant): Promise<Probe> {
-    const { uid, generation = 0, annotations = {} } = account.metadata;
+    const { uid, generation = 0, annotations: marks = {} } = account.metadata;
     const samples = sample === undefined ? '' : sample.imageId;
-    const version = `${generation} ${annotations['ridgeline.dev/reconcile-at'] ?? ''} ${samples}`;
+    const version = `${generation} ${marks[annotations.reconcileAt] ?? ''} ${samples}`;
     const kept = this.#kept.get(uid);
     const life = kept !== undefined && isGood(kept.probe) ? keptWhenGood : keptWhenBad;
     if (kept?.version === version && now - kept.at < life) return kept.probe;

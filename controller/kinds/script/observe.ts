@@ -2,6 +2,7 @@
 
 import { accountFor } from '../../accounts/gate.ts';
 import type { Accounts } from '../../accounts/port.ts';
+import { annotations } from '../../api/meta.ts';
 import type { Script } from '../../api/script.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
@@ -58,8 +59,8 @@ export class Readings {
   >();
 
   async of(script: Script, now: Instant, readAgain: () => Promise<Reading>): Promise<Reading> {
-    const { uid, generation = 0, annotations = {} } = script.metadata;
-    const version = `${generation} ${annotations['ridgeline.dev/reconcile-at'] ?? ''}`;
+    const { uid, generation = 0, annotations: marks = {} } = script.metadata;
+    const version = `${generation} ${marks[annotations.reconcileAt] ?? ''}`;
     const kept = this.#kept.get(uid);
     if (kept?.version === version && now - kept.at < readingPeriod) return kept.reading;
     const reading = await readAgain();

@@ -246,6 +246,16 @@ export class FakeServer {
     for (const { end } of unfinished) end('lost');
   }
 
+  /**
+   * The process is told to end (SIGTERM). MySQL then tells the clients of commits that wait that all is well, replica or
+   * none (MY-011145); MariaDB breaks their connections (2013). Both leave the transactions in the log.
+   */
+  shutDown(): void {
+    if (this.process !== 'Running') return;
+    if (this.flavor === 'MySQL') for (const { end } of this.waiting.splice(0)) end('released');
+    this.crash();
+  }
+
   /** The process starts: read-only, without replication. MariaDB forgets what it received and did not apply. */
   start(): void {
     if (this.masked || this.host !== 'Up' || this.process !== 'Gone') return;

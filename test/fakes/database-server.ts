@@ -114,6 +114,10 @@ export class FakeServer {
   #tail = 0;
   #known = new Set<Gtids>();
   #logged: Gtids = '';
+  /** What `purgedGtids` last came to, and of what: it is asked for with every look. */
+  #purged:
+    | { readonly count: number; readonly first: Transaction | undefined; readonly gtids: Gtids }
+    | undefined;
   /** So many transactions got a number here. */
   #numbered = 0;
 
@@ -151,13 +155,18 @@ export class FakeServer {
   }
 
   get received(): Gtids {
+    if (this.relay.length === 0) return this.executed;
     const { union } = algebraOf(this.flavor);
     return union(this.executed, ...this.relay.map(({ transaction }) => transaction.gtid));
   }
 
   get purgedGtids(): Gtids {
-    const { union } = algebraOf(this.flavor);
-    return union(...this.log.slice(0, this.purged).map(({ gtid }) => gtid));
+    if (this.#purged?.count !== this.purged || this.#purged.first !== this.log[0]) {
+      const gone = this.log.slice(0, this.purged).map(({ gtid }) => gtid);
+      const gtids = algebraOf(this.flavor).union(...gone);
+      this.#purged = { count: this.purged, first: this.log[0], gtids };
+    }
+    return this.#purged.gtids;
   }
 
   /** Rows that a reader sees. */

@@ -23,10 +23,12 @@ export class Clients {
 
   /** One write to everybody who takes them and ever led. */
   write(): void {
-    const { primary, databases, machinery, site } = this.#house;
+    const { primary, databases, machinery, site, pardons } = this.#house;
     if (primary !== undefined) this.#led.add(primary);
     for (const address of this.#led) {
       if (machinery.database(address)?.writable !== true) continue;
+      // Nobody is led to a replica that a person has opened.
+      if (address !== primary && pardons.isOpenedByHand(address)) continue;
       this.#written += 1;
       void databases.commit(address, `w${this.#written}`, '', patience).then((outcome) => {
         if (outcome === 'acknowledged' && address === this.#house.primary) this.lastGood = site.clock.now();

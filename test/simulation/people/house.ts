@@ -158,8 +158,8 @@ export class House {
   }
 
   /** Lets a moment go by. */
-  async step(): Promise<void> {
-    await this.site.clock.advance(tick);
+  async step(time: Millis = tick): Promise<void> {
+    await this.site.clock.advance(time);
     const now = this.site.clock.now();
     const due = this.#agenda.filter(({ at }) => at <= now);
     this.#agenda = this.#agenda.filter(({ at }) => at > now);

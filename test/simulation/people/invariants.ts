@@ -9,6 +9,10 @@ import type { Invariant, Violation } from './violation.ts';
 
 /** What is false for so long at a stretch is a lie, not a delay. */
 const patience: Millis = 12_000;
+/** Calls are counted over so long. */
+const countPeriod: Millis = 5_000;
+/** Launching four servers takes fewer. */
+const callLimit = 200;
 /** How often all writes are looked for. */
 const auditPeriod: Millis = 10_000;
 
@@ -18,6 +22,7 @@ export class Invariants {
   readonly #falseSince = new Map<Invariant, Instant>();
   readonly #machines: MachineInvariants;
   readonly #firstOf = new Map<number, Acknowledgement>();
+  #counted: { readonly at: Instant; readonly calls: number } | undefined;
   #acksSeen = 0;
   #jobsSeen = 0;
   #audited: { readonly of: string; readonly at: Instant } | undefined;
@@ -31,6 +36,7 @@ export class Invariants {
   look(): void {
     this.#lookAtPrimaries();
     this.#lookAtStart();
+    this.#lookAtCalls();
     this.#machines.look();
     this.#lookAtConditions();
     const { primary = '', site, machinery } = this.#house;
@@ -65,7 +71,7 @@ export class Invariants {
     const [first] = lost;
     const from = `the first ${first!.key} of ${first!.server} in epoch ${first!.epoch}`;
     const text = `${lost.length} acknowledged writes are not on ${primary}, ${from}; dataLoss ${dataLoss}`;
-    this.report(dataLoss === 'None' ? 'FalseNone' : 'WriteLost', text);
+    this.report(dataLoss === 'None' ? 'FalseNone' : 'WriteLost', text, lost);
   }
 
   /** A person accepted a loss, and was told that there may be one. */
@@ -76,8 +82,8 @@ export class Invariants {
     return isAccepted && ['Possible', 'Known'].includes(change?.status?.dataLoss ?? '');
   }
 
-  report(invariant: Invariant, what: string): void {
-    this.violations.push({ invariant, second: this.#house.second, what });
+  report(invariant: Invariant, what: string, lost: readonly Acknowledgement[] = []): void {
+    this.violations.push({ invariant, second: this.#house.second, what, lost });
   }
 
   /** Conditions may be late again: somebody has to look first. */
@@ -118,6 +124,21 @@ export class Invariants {
         this.report('StartedOver', `${job}: a new, empty database`);
       }
     }
+  }
+
+  #lookAtCalls(): void {
+    const { kube, clock } = this.#house.site;
+    const counted = this.#counted ?? { at: clock.now(), calls: kube.calls.length };
+    const isOver = clock.now() - counted.at >= countPeriod;
+    if (this.#counted === undefined || isOver) this.#counted = { at: clock.now(), calls: kube.calls.length };
+    if (!isOver) return;
+    const calls = kube.calls.slice(counted.calls);
+    if (calls.length <= callLimit) return;
+    const { verb = '', plural = '', key = '' } = calls.at(-1) ?? {};
+    this.report(
+      'Restless',
+      `${calls.length} calls to the API server in 5 s, the last: ${verb} ${plural} ${key}`,
+    );
   }
 
   #lookAtConditions(): void {

@@ -16,7 +16,7 @@ function terminate(weight: number, pick: Pick, comesBack: boolean): Happening {
     happen: (house, random) => {
       const address = pick(house, random);
       if (address === undefined) return undefined;
-      house.databases.shutDown(address);
+      house.machinery.terminate(address);
       if (comesBack) house.later(2_000, () => house.databases.restart(address));
       return `SIGTERM to the database of ${named(house, address)}${comesBack ? ', which starts again' : ''}`;
     },

@@ -14,6 +14,8 @@ export class Pardons {
   readonly writes = new Set<string>();
   /** The cluster itself was deleted by a person. */
   isCondemned = false;
+  /** Somebody typed at a database. */
+  hasHandiwork = false;
   readonly #now: () => Instant;
   readonly #unprotected: { readonly server: string; readonly from: Instant }[] = [];
   readonly #opened = new Set<string>();
@@ -23,6 +25,7 @@ export class Pardons {
   }
 
   byHand(server: string, what: Handiwork): void {
+    this.hasHandiwork = true;
     if (what === 'semiSyncOff') this.#unprotected.push({ server, from: this.#now() });
     if (what === 'takeWrites') this.#opened.add(server);
   }

@@ -2,11 +2,12 @@
 import { findCondition } from '../../../controller/api/conditions.ts';
 import { hasSucceeded, type Promotion } from '../../../controller/api/promotion.ts';
 import type { Millis } from '../../../controller/base/clock.ts';
-import { type Random, randomFrom } from '../random.ts';
+import { randomFrom } from '../random.ts';
 import { happenings } from './happenings.ts';
 import { endFaults, heal, whatIsWrong } from './healing.ts';
 import { House } from './house.ts';
 import { Invariants } from './invariants.ts';
+import { classOf, type KnownClass } from './known.ts';
 import { type Moment, type Story, storyOf } from './story.ts';
 import { named } from './victims.ts';
 import type { Violation } from './violation.ts';
@@ -15,68 +16,52 @@ export interface Played {
   readonly seed: number;
   readonly story: readonly string[];
   readonly violation: Violation | undefined;
+  /** Of `known.ts`: what the violation is an example of; undefined when there is none, or nobody has explained it yet. */
+  readonly known: KnownClass | undefined;
   /** Conditions and objects in the end, a line each. */
   readonly end: readonly string[];
   readonly acknowledged: number;
   readonly seconds: number;
 }
 
-export interface Playing {
-  /** The primary loses its power in this step, and the rest of the story does not happen. */
-  readonly killAt?: number;
-  /** Moments that do not happen, by their place in the story. */
-  readonly without?: ReadonlySet<number>;
-}
-
-/** Steps after the last moment, before everything is mended. */
-const quiet: Millis = 20_000;
+/** Steps after the last moment, before everything is mended: lies have time to be seen. */
+const quiet: Millis = 14_000;
 /** A primary that was said to be replaced by itself is, within this time. */
 const failoverLimit: Millis = 120_000;
-/** Conditions have that long to learn of what happened before anybody counts on them. */
-const settled: Millis = 12_000;
+/** So long is waited for FailoverArmed to be True. */
+const armedLimit: Millis = 60_000;
 
-/** Also asks whether a sampled FailoverArmed=True was true, by playing the same story up to then. */
-export async function play(seed: number, playing: Playing = {}): Promise<Played> {
-  const first = await new Run(seed, playing).play();
-  if (first.violation !== undefined || playing.killAt !== undefined || first.sample === undefined)
-    return first;
-  const second = await new Run(seed, { ...playing, killAt: first.sample }).play();
-  return second.violation === undefined ? first : second;
+/** Without those moments that `without` names, by their place in the story. */
+export async function play(seed: number, without: ReadonlySet<number> = new Set()): Promise<Played> {
+  return await new Run(seed, without).play();
 }
 
 class Run {
   readonly #seed: number;
   readonly #told: Story;
-  readonly #playing: Playing;
+  readonly #without: ReadonlySet<number>;
   readonly #house: House;
   readonly #invariants: Invariants;
-  readonly #samples: Random;
-  #step = 0;
-  #armedSteps = 0;
-  /** A step at which the primary could be killed. */
-  #sample: number | undefined;
-  #lastMoment = 0;
 
-  constructor(seed: number, playing: Playing) {
+  constructor(seed: number, without: ReadonlySet<number>) {
     this.#seed = seed;
     this.#told = storyOf(seed);
-    this.#playing = playing;
+    this.#without = without;
     this.#house = new House(seed, this.#told.setting);
     this.#invariants = new Invariants(this.#house);
-    this.#samples = randomFrom(seed + 1);
   }
 
-  async play(): Promise<Played & { readonly sample: number | undefined }> {
+  async play(): Promise<Played> {
     try {
       await this.#tell();
-      return { ...this.#result(), sample: this.#sample };
+      return this.#result();
     } finally {
       this.#house.close();
     }
   }
 
   async #tell(): Promise<void> {
-    const { setting, moments, leavesWreck } = this.#told;
+    const { setting, moments, ending } = this.#told;
     const house = this.#house;
     house.tell(JSON.stringify(setting));
     await this.#until(() => whatIsWrong(house) === undefined, 300_000);
@@ -86,28 +71,31 @@ class Run {
     for (const [index, moment] of moments.entries()) {
       await this.#pass(moment.after);
       if (this.#isOver) return;
-      if (this.#playing.without?.has(index) !== true) this.#happen(moment);
+      if (!this.#without.has(index)) this.#happen(moment);
     }
+    if (ending.type === 'PrimaryDies') await this.#trust(ending.after);
+    else await this.#mend(ending.leavesWreck);
+  }
+
+  async #mend(leavesWreck: boolean): Promise<void> {
+    const house = this.#house;
     await this.#pass(quiet);
     if (this.#isOver) return;
     endFaults(house, leavesWreck);
     await heal(house, this.#invariants);
-    if (this.#invariants.violations.length > 0) return;
+    if (this.#isOver) return;
     house.tell('all is well');
     this.#invariants.audit();
   }
 
   get #isOver(): boolean {
-    return this.#invariants.violations.length > 0 || this.#killed;
+    return this.#invariants.violations.length > 0;
   }
-
-  #killed = false;
 
   #happen({ name, seed }: Moment): void {
     const house = this.#house;
     const what = happenings[name]!.happen(house, randomFrom(seed));
     if (what === undefined) return;
-    this.#lastMoment = house.site.clock.now();
     house.machinery.follow();
     house.tell(what);
   }
@@ -123,25 +111,24 @@ class Run {
     while (!isDone() && clock.now() < end && !this.#isOver) {
       this.#house.clients.write();
       await this.#house.step();
-      this.#step += 1;
       this.#invariants.look();
-      if (this.#step === this.#playing.killAt) await this.#kill();
-      else this.#consider();
     }
   }
 
-  /** Draws one of the steps at which FailoverArmed is to be believed. */
-  #consider(): void {
+  /** Once FailoverArmed has been True for so long, and the controller there, it is to be believed. */
+  async #trust(time: Millis): Promise<void> {
     const house = this.#house;
-    const isSettled = house.site.clock.now() - this.#lastMoment >= settled && this.#lastMoment > 0;
-    if (!isSettled || !house.isControlled || !house.holds('FailoverArmed')) return;
-    this.#armedSteps += 1;
-    if (this.#samples.below(this.#armedSteps) === 0) this.#sample = this.#step;
+    const { clock } = house.site;
+    let since = clock.now();
+    await this.#until(() => {
+      if (!house.isControlled || !house.holds('FailoverArmed')) since = clock.now();
+      return clock.now() - since >= time;
+    }, armedLimit + time);
+    if (!this.#isOver && clock.now() - since >= time) await this.#kill();
   }
 
   /** The primary dies now, and must be replaced by itself, without loss. */
   async #kill(): Promise<void> {
-    this.#killed = true;
     const house = this.#house;
     const { primary, machinery } = house;
     if (primary === undefined) return;
@@ -163,14 +150,14 @@ class Run {
     const house = this.#house;
     const { clock } = house.site;
     const end = clock.now() + failoverLimit;
-    const newest = () => house.promotions.findLast(({ status }) => (status?.epoch ?? 0) > epoch);
-    const isOver = () => hasSucceeded(newest() ?? {}) || this.#invariants.violations.length > 0;
+    const later = () => house.promotions.filter(({ status }) => (status?.epoch ?? 0) > epoch);
+    const isOver = () => later().some(hasSucceeded) || this.#invariants.violations.length > 0;
     while (!isOver() && clock.now() < end) {
       house.clients.write();
       await house.step();
       this.#invariants.look();
     }
-    return newest();
+    return later().find(hasSucceeded) ?? later().at(-1);
   }
 
   #result(): Played {
@@ -180,6 +167,7 @@ class Run {
       seed: this.#seed,
       story: house.story,
       violation,
+      known: violation === undefined ? undefined : classOf(violation, house),
       end: violation === undefined ? [] : describe(house),
       acknowledged: house.databases.acknowledgements.length,
       seconds: house.second,

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { KubeAccounts } from '../../../controller/accounts/accounts.ts';
 import { keyOf } from '../../../controller/api/meta.ts';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
+import type { Millis } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import { Breaker } from '../../../controller/breaker/breaker.ts';
 import type { Databases } from '../../../controller/database/port.ts';
@@ -42,6 +43,9 @@ import { Killed, MortalProcess } from '../mortal.ts';
 import type { Random } from '../random.ts';
 
 const log = pino({ level: 'silent' });
+
+/** Way to the API server. */
+const callTime: Millis = 4;
 
 export interface Surroundings {
   readonly site: Site;
@@ -114,7 +118,8 @@ export class ControllerProcess {
   ): readonly KindController[] {
     const { cache, events, installation, clouds } = site;
     const clock = this.#mortal.wrapClock(site.clock);
-    const kube = this.#mortal.wrap(site.kube);
+    // Without it work that repeats itself would stop time.
+    const kube = this.#mortal.wrap(site.kube, () => site.clock.sleep(callTime));
     const shell = this.#mortal.wrap(site.shell);
     const views = {
       of: (target: Parameters<typeof clouds.of>[0]) => new FakeView(clouds.of(target).machines, clock),

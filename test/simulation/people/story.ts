@@ -24,28 +24,42 @@ export interface Moment {
   readonly seed: number;
 }
 
+export type Ending =
+  /** All faults end and people stop. */
+  | {
+      readonly type: 'Heals' /** One dead machine stays dead, if the others can do without it. */;
+      readonly leavesWreck: boolean;
+    }
+  /** Nothing is mended, and the primary dies when FailoverArmed has been True for so long. */
+  | { readonly type: 'PrimaryDies'; readonly after: Millis };
+
 export interface Story {
   readonly setting: Setting;
   readonly moments: readonly Moment[];
-  /** One machine is not brought back when all faults end, if the others can do without it. */
-  readonly leavesWreck: boolean;
+  readonly ending: Ending;
 }
 
-const pauses: readonly Millis[] = [0, 0, 300, 1_500, 6_000, 20_000, 60_000];
+const pauses: readonly Millis[] = [0, 0, 0, 300, 1_500, 1_500, 6_000, 6_000, 20_000, 60_000];
 
 export function storyOf(seed: number): Story {
   const random = randomFrom(Math.imul(seed, 0x9e3779b1));
   const setting = settingFrom(random);
+  const kinds = kindsFor(random);
   const count = 1 + random.below(5);
   const moments = Array.from({ length: count }, (): Moment => {
     const after = random.pick(pauses);
     return {
       after: after === 0 ? 0 : after + random.below(1_000),
-      name: pickHappening(random),
+      name: pickHappening(random, kinds),
       seed: random.below(2 ** 31),
     };
   });
-  return { setting, moments, leavesWreck: random.chance(0.4) };
+  return { setting, moments, ending: endingFrom(random) };
+}
+
+function endingFrom(random: Random): Ending {
+  if (random.chance(0.4)) return { type: 'PrimaryDies', after: 12_000 + random.below(20_000) };
+  return { type: 'Heals', leavesWreck: random.chance(0.4) };
 }
 
 function settingFrom(random: Random): Setting {
@@ -61,12 +75,19 @@ function settingFrom(random: Random): Setting {
   };
 }
 
-function pickHappening(random: Random): string {
-  const weights = Object.entries(happenings).map(([name, { weight }]) => ({ name, weight }));
-  let left = random() * weights.reduce((sum, { weight }) => sum + weight, 0);
-  for (const { name, weight } of weights) {
-    left -= weight;
+/** Half of the stories know a few kinds of happenings only: then the same ones meet again and again. */
+function kindsFor(random: Random): readonly string[] {
+  const names = Object.keys(happenings);
+  if (random.chance(0.5)) return names;
+  return Array.from({ length: 4 }, () => pickHappening(random, names));
+}
+
+function pickHappening(random: Random, names: readonly string[]): string {
+  const weights = names.map((name) => happenings[name]!.weight);
+  let left = random() * weights.reduce((sum, weight) => sum + weight, 0);
+  for (const [index, name] of names.entries()) {
+    left -= weights[index]!;
     if (left < 0) return name;
   }
-  return weights[0]!.name;
+  return names[0]!;
 }

@@ -1,4 +1,5 @@
 /** A promise that was broken: which, and what was seen. */
+import type { Acknowledgement } from '../../fakes/databases.ts';
 
 export type Invariant =
   /** No acknowledged write is gone that nobody gave up. */
@@ -24,6 +25,8 @@ export type Invariant =
   /** What people do by hand is seen and closed. */
   | 'WritableReplica'
   | 'UnprotectedPrimary'
+  /** Work comes to rest: the API server is not flooded with writes. */
+  | 'Restless'
   /** It comes up, and all is well again when all faults have ended. */
   | 'NeverUp'
   | 'NotHealed'
@@ -34,4 +37,6 @@ export interface Violation {
   /** Virtual seconds since the beginning. */
   readonly second: number;
   readonly what: string;
+  /** The writes it is about. */
+  readonly lost?: readonly Acknowledgement[];
 }

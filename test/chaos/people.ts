@@ -29,7 +29,8 @@ export async function playPeople(count: number, seed: number): Promise<boolean> 
     'stories a second': Number((count / seconds).toFixed(1)),
   });
   if (bad.length > 0) console.table(byClass(bad));
-  for (const one of news.slice(0, 5)) console.error(describe(one));
+  // Whoever plays one seed wants to read it, explained or not.
+  for (const one of count === 1 ? played : news.slice(0, 5)) console.error(describe(one));
   return news.length === 0;
 }
 
@@ -73,8 +74,11 @@ function byClass(bad: readonly Played[]) {
   return rows;
 }
 
-function describe({ seed, violation, story, end }: Played): string {
+function describe({ seed, violation, known, story, end }: Played): string {
   const replay = `Replay: make chaos args='--runs 0 --failovers 0 --people 1 --seed ${seed}'`;
-  const what = `seed ${seed}, ${violation?.second} s: ${violation?.invariant}: ${violation?.what}`;
+  const what =
+    violation === undefined
+      ? `seed ${seed}: every promise was kept`
+      : `seed ${seed}, ${violation.second} s: ${violation.invariant} (${known ?? 'not explained'}): ${violation.what}`;
   return ['', what, ...story, ...end, replay].join('\n');
 }

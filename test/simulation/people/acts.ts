@@ -170,8 +170,7 @@ export const acts = {
   'an older manifest': {
     weight: 1,
     happen: (house) => {
-      const { instances, durability, dataLoss } = house.setting;
-      house.edit({ spec: { instances, durability, failover: { dataLoss }, suspend: false, settings: null } });
+      house.applyManifest();
       return 'kubectl apply of the manifest as it was in the beginning';
     },
   },

@@ -126,6 +126,12 @@ export class House {
     if (this.cluster !== undefined) this.site.kube.edit(mySQLClusterKind, clusterKey, patch);
   }
 
+  /** As it was in the beginning. */
+  applyManifest(): void {
+    const { instances, durability, dataLoss } = this.setting;
+    this.edit({ spec: { instances, durability, failover: { dataLoss }, suspend: false, settings: null } });
+  }
+
   get isControlled(): boolean {
     return this.#process !== undefined;
   }
@@ -155,6 +161,7 @@ export class House {
     this.#agenda = [];
     for (const { act } of agenda) act();
     for (const undo of this.regrets.splice(0).toReversed()) undo();
+    this.applyManifest();
   }
 
   /** Lets a moment go by. */

@@ -4,11 +4,13 @@ import type { Instant, Millis } from '../../../controller/base/clock.ts';
 import type { Acknowledgement } from '../../fakes/databases.ts';
 import type { House } from './house.ts';
 import { MachineInvariants } from './machine-invariants.ts';
-import { hasAcker, unprotectedPrimary, writableReplica } from './truth.ts';
+import { couldBeReplaced, hasAcker, unprotectedPrimary, writableReplica } from './truth.ts';
 import type { Invariant, Violation } from './violation.ts';
 
 /** What is false for so long at a stretch is a lie, not a delay. */
 const patience: Millis = 12_000;
+/** A failover takes seconds; one that was tried too early is tried again after half a minute. */
+const replacing: Millis = 60_000;
 /** Calls are counted over so long. */
 const countPeriod: Millis = 5_000;
 /** Launching four servers takes fewer. */
@@ -71,7 +73,7 @@ export class Invariants {
     const [first] = lost;
     const from = `the first ${first!.key} of ${first!.server} in epoch ${first!.epoch}`;
     const text = `${lost.length} acknowledged writes are not on ${primary}, ${from}; dataLoss ${dataLoss}`;
-    this.report(dataLoss === 'None' ? 'FalseNone' : 'WriteLost', text, lost);
+    this.report(dataLoss === 'None' ? 'FalseNone' : 'WriteLost', text, { lost });
   }
 
   /** A person accepted a loss, and was told that there may be one. */
@@ -82,8 +84,8 @@ export class Invariants {
     return isAccepted && ['Possible', 'Known'].includes(change?.status?.dataLoss ?? '');
   }
 
-  report(invariant: Invariant, what: string, lost: readonly Acknowledgement[] = []): void {
-    this.violations.push({ invariant, second: this.#house.second, what, lost });
+  report(invariant: Invariant, what: string, more: Pick<Violation, 'lost' | 'ackers'> = {}): void {
+    this.violations.push({ invariant, second: this.#house.second, what, ...more });
   }
 
   /** Conditions may be late again: somebody has to look first. */
@@ -163,16 +165,22 @@ export class Invariants {
     this.#mustNotLast('WritableReplica', writable !== undefined, () => `${writable ?? '?'} takes writes`);
     const unprotected = unprotectedPrimary(house);
     this.#mustNotLast('UnprotectedPrimary', unprotected !== undefined, () => unprotected ?? '');
+    const isIdle = now - clients.lastGood > 1_500 && couldBeReplaced(house);
+    this.#mustNotLast(
+      'NotReplaced',
+      isIdle,
+      () => 'no write is acknowledged, and all who could vouch answer',
+      replacing,
+    );
     this.#lookAtElection();
   }
 
-  #mustNotLast(invariant: Invariant, isFalse: boolean, what: () => string): void {
+  #mustNotLast(invariant: Invariant, isFalse: boolean, what: () => string, limit = patience): void {
     const now = this.#house.site.clock.now();
     const since = this.#falseSince.get(invariant) ?? now;
     if (!isFalse) this.#falseSince.delete(invariant);
     else this.#falseSince.set(invariant, since);
-    if (isFalse && now - since >= patience)
-      this.report(invariant, `${what()} for ${(now - since) / 1_000} s`);
+    if (isFalse && now - since >= limit) this.report(invariant, `${what()} for ${(now - since) / 1_000} s`);
   }
 
   #lookAtElection(): void {

@@ -1,7 +1,8 @@
 /** Faults that are known and not mended yet: how a violation is told to be one of them. A mend takes its line away. */
 import { isFinished } from '../../../controller/api/promotion.ts';
-import type { House } from './house.ts';
-import { isLive } from './truth.ts';
+import { serverTemplateKind } from '../../../controller/api/server-template.ts';
+import { type House, templateKey } from './house.ts';
+import { type Acker, recordedAckers } from './truth.ts';
 import type { Invariant, Violation } from './violation.ts';
 
 interface Known {
@@ -16,12 +17,23 @@ const is =
 
 const isLie = is('FalseArmed', 'FalseRedundant');
 
+/** As they were when the promise was tested, if that was earlier. */
+function ackersOf({ ackers }: Violation, house: House): readonly Acker[] {
+  return ackers ?? recordedAckers(house);
+}
+
 /** Names are those of the issue that lists them; N: found here first. The first that fits counts. */
 export const knownFaults = {
   N2: {
     means:
       'a protected cluster that is being deleted is not looked after any more, and says what was true before',
     shows: (_, { pardons }) => pardons.isCondemned,
+  },
+  B1: {
+    means: 'servers are taken out of service when their template is deleted',
+    shows: (violation, { site }) =>
+      (isLie(violation) || is('NotReplaced')(violation)) &&
+      site.cache.get(serverTemplateKind, templateKey) === undefined,
   },
   A1: { means: 'it starts over, empty', shows: is('StartedOver') },
   A4: {
@@ -35,7 +47,7 @@ export const knownFaults = {
     means: 'a Server that is being deleted is elected, or counted on',
     shows: (violation, house) =>
       is('LeavingElected')(violation) ||
-      (isLie(violation) && recordedAckers(house).some(({ leaves }) => leaves)),
+      (isLie(violation) && ackersOf(violation, house).some(({ leaves }) => leaves)),
   },
   A3: {
     means: 'a live server is ended while the primary is in doubt',
@@ -50,9 +62,15 @@ export const knownFaults = {
     shows: (violation, { pardons }) =>
       is('WritableReplica', 'UnprotectedPrimary')(violation) || (isLie(violation) && pardons.hasHandiwork),
   },
+  A5: {
+    means: 'cut off from its replicas and from us, yet not replaced',
+    shows: (violation, { databases, primary = '' }) =>
+      is('NotReplaced')(violation) && !databases.connects('controller', primary),
+  },
   A7: {
     means: 'FailoverArmed or Redundant are True though too few ackers are sound',
-    shows: (violation, house) => isLie(violation) && recordedAckers(house).some(({ lives }) => !lives),
+    shows: (violation, house) =>
+      isLie(violation) && ackersOf(violation, house).some(({ answers }) => !answers),
   },
   A11: {
     means: 'Strict: Rearming or Open wait for ever for an acker that is gone',
@@ -64,12 +82,11 @@ export const knownFaults = {
     shows: (violation, house) =>
       is('NotHealed')(violation) &&
       house.holds('Available') &&
-      recordedAckers(house).some(({ lives }) => !lives),
+      recordedAckers(house).some(({ answers }) => !answers),
   },
   A14: {
-    means: 'two tries have failed, and there is no third although everybody answers again',
-    shows: (violation, house) =>
-      is('NotHealed')(violation) && house.condition('FailoverArmed')?.reason === 'AcknowledgementNeeded',
+    means: 'tries have failed, and there is no other although everybody answers again',
+    shows: (violation, house) => is('NotHealed', 'NotReplaced')(violation) && hasGivenUp(house),
   },
   N1: {
     means: 'errant transactions spread: a copy is made from a replica that has them',
@@ -82,6 +99,17 @@ export const knownFaults = {
       is('NotHealed')(violation) &&
       house.condition('FailingOver')?.reason === 'FailoverBlocked' &&
       hasIdleReplica(house),
+  },
+  N7: {
+    means:
+      'the primary is dead, but its replica follows nobody since a restart or STOP REPLICA: nobody testifies, no failover begins',
+    shows: (violation, house) =>
+      is('NotHealed', 'NotReplaced')(violation) && !house.holds('Available') && hasIdleAcker(house),
+  },
+  N8: {
+    means: 'a replica whose disk is full is elected, and its Promotion stays in Open',
+    shows: (violation, { machinery, primary }) =>
+      is('NotHealed', 'NotReplaced', 'FalseArmed')(violation) && machinery.database(primary)?.disk === 'Full',
   },
   N6: {
     means:
@@ -105,21 +133,25 @@ export function classOf(violation: Violation, house: House): KnownClass | undefi
   return names.find((name) => (knownFaults[name] as Known).shows(violation, house));
 }
 
-/** What the record counts on. */
-function recordedAckers(house: House) {
-  const { ackers = [] } = house.cluster?.status?.durability ?? {};
-  return ackers.map((name) => {
-    const server = house.server(name);
-    return {
-      lives: server !== undefined && isLive(house, server),
-      leaves: server?.metadata.deletionTimestamp !== undefined,
-    };
-  });
+/** The newest change has failed, and all who could vouch answer now. */
+function hasGivenUp(house: House): boolean {
+  const isBlocked = house.condition('FailingOver')?.reason === 'FailoverBlocked';
+  const isHeld = house.condition('FailoverArmed')?.reason === 'AcknowledgementNeeded';
+  return (isBlocked || isHeld) && recordedAckers(house).every(({ answers }) => answers);
 }
 
 function isWaitingForAckers({ cluster, promotions }: House): boolean {
   const isOpening = promotions.some((one) => !isFinished(one) && one.status?.currentStep === 'Open');
   return isOpening || cluster?.status?.durability?.state === 'Rearming';
+}
+
+/** It runs, and follows nobody. */
+function hasIdleAcker(house: House): boolean {
+  const { ackers = [] } = house.cluster?.status?.durability ?? {};
+  return ackers.some((name) => {
+    const database = house.machinery.database(house.server(name)?.status?.privateIP);
+    return database?.speaks === true && !database.receives;
+  });
 }
 
 /** Its host answers, and its process is gone. */

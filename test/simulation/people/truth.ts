@@ -1,5 +1,6 @@
 /** What is really the case in the world, whatever the conditions say. */
-import { labels } from '../../../controller/api/meta.ts';
+import { annotations, labels } from '../../../controller/api/meta.ts';
+import type { MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
 import type { Server } from '../../../controller/api/server.ts';
 import type { FakeServer } from '../../fakes/database-server.ts';
 import type { House } from './house.ts';
@@ -50,4 +51,49 @@ export function unprotectedPrimary(house: House): string | undefined {
   const { requiredAcks } = database;
   if (requiredAcks >= durability.requiredAcks) return undefined;
   return `commits on ${primary} wait for ${requiredAcks} replicas, on record are ${durability.requiredAcks}`;
+}
+
+/** Automatic failover is wanted, commits wait, and all replicas that the record counts on are sound and answer. */
+export function couldBeReplaced(house: House): boolean {
+  const { cluster, isControlled, pardons } = house;
+  if (cluster === undefined || !isControlled || isHeldBack(cluster)) return false;
+  // Who was given rows of its own, or keeps from acknowledging, can vouch for nothing.
+  if (pardons.hasHandiwork || isHeard(house, house.primary)) return false;
+  // A pause after a failover is told, and ends.
+  if (house.condition('FailoverArmed')?.reason === 'MinIntervalNotElapsed') return false;
+  const ackers = recordedAckers(house);
+  const isProtected = cluster.status?.durability?.state === 'Protected';
+  return isProtected && ackers.length > 0 && ackers.every(({ answers, leaves }) => answers && !leaves);
+}
+
+/** One that answers waits for its replicas, or is degraded: that is not for a failover to mend. */
+function isHeard({ machinery, databases }: House, address = ''): boolean {
+  const database = machinery.database(address);
+  return database?.speaks === true && databases.connects('controller', address);
+}
+
+/** By a person. */
+function isHeldBack({ spec, metadata }: MySQLCluster): boolean {
+  const isPaused = metadata.annotations?.[annotations.paused] !== undefined;
+  const isGoing = metadata.deletionTimestamp !== undefined;
+  return spec.suspend || isPaused || isGoing || spec.failover.mode === 'Manual';
+}
+
+/** A replica that the record counts on. */
+export interface Acker {
+  /** It runs, and the controller reaches it. */
+  readonly answers: boolean;
+  readonly leaves: boolean;
+}
+
+export function recordedAckers(house: House): readonly Acker[] {
+  const { ackers = [] } = house.cluster?.status?.durability ?? {};
+  return ackers.map((name) => {
+    const server = house.server(name);
+    const isHere = server !== undefined && isLive(house, server);
+    return {
+      answers: isHere && house.databases.connects('controller', server.status?.privateIP ?? ''),
+      leaves: server?.metadata.deletionTimestamp !== undefined,
+    };
+  });
 }

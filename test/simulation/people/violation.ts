@@ -1,5 +1,6 @@
 /** A promise that was broken: which, and what was seen. */
 import type { Acknowledgement } from '../../fakes/databases.ts';
+import type { Acker } from './truth.ts';
 
 export type Invariant =
   /** No acknowledged write is gone that nobody gave up. */
@@ -20,6 +21,8 @@ export type Invariant =
   | 'FalseReady'
   | 'FalseRedundant'
   | 'FalseArmed'
+  /** A primary that acknowledges nothing is replaced while all that is needed for it answers. */
+  | 'NotReplaced'
   /** Who is being deleted leads nobody. */
   | 'LeavingElected'
   /** What people do by hand is seen and closed. */
@@ -37,6 +40,8 @@ export interface Violation {
   /** Virtual seconds since the beginning. */
   readonly second: number;
   readonly what: string;
+  /** What the record counted on when the primary died. */
+  readonly ackers?: readonly Acker[];
   /** The writes it is about. */
   readonly lost?: readonly Acknowledgement[];
 }

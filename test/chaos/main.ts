@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { type Played, play, scenario } from '../simulation/chaos.ts';
+import { playPeople } from './people.ts';
 import { catchMutants, playFailovers } from './simulated-failovers.ts';
 
 const { values } = parseArgs({
@@ -10,6 +11,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     path: { type: 'string', default: '' },
     failovers: { type: 'string', default: '1000' },
+    people: { type: 'string', default: '2000' },
   },
 });
 const seed = Number(values.seed);
@@ -46,5 +48,7 @@ if (result.failed) {
 const failovers = Number(values.failovers);
 if (!(await playFailovers(failovers, seed))) process.exitCode = 1;
 else console.log('No acknowledged write was lost, and no two servers acknowledged at a time.');
+const people = Number(values.people);
+if (people > 0 && !(await playPeople(people, seed))) process.exitCode = 1;
 // One run is the replay of a failure.
 if (failovers > 1 && !(await catchMutants(seed))) process.exitCode = 1;

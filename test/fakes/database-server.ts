@@ -114,6 +114,10 @@ export class FakeServer {
   #tail = 0;
   #known = new Set<Gtids>();
   #logged: Gtids = '';
+  /** What `purgedGtids` last came to, and of what: it is asked for with every look. */
+  #purged:
+    | { readonly count: number; readonly first: Transaction | undefined; readonly gtids: Gtids }
+    | undefined;
   /** So many transactions got a number here. */
   #numbered = 0;
 
@@ -151,13 +155,18 @@ export class FakeServer {
   }
 
   get received(): Gtids {
+    if (this.relay.length === 0) return this.executed;
     const { union } = algebraOf(this.flavor);
     return union(this.executed, ...this.relay.map(({ transaction }) => transaction.gtid));
   }
 
   get purgedGtids(): Gtids {
-    const { union } = algebraOf(this.flavor);
-    return union(...this.log.slice(0, this.purged).map(({ gtid }) => gtid));
+    if (this.#purged?.count !== this.purged || this.#purged.first !== this.log[0]) {
+      const gone = this.log.slice(0, this.purged).map(({ gtid }) => gtid);
+      const gtids = algebraOf(this.flavor).union(...gone);
+      this.#purged = { count: this.purged, first: this.log[0], gtids };
+    }
+    return this.#purged.gtids;
   }
 
   /** Rows that a reader sees. */
@@ -244,6 +253,16 @@ export class FakeServer {
     });
     this.ackers.clear();
     for (const { end } of unfinished) end('lost');
+  }
+
+  /**
+   * The process is told to end (SIGTERM). MySQL then tells the clients of commits that wait that all is well, replica or
+   * none (MY-011145); MariaDB breaks their connections (2013). Both leave the transactions in the log.
+   */
+  shutDown(): void {
+    if (this.process !== 'Running') return;
+    if (this.flavor === 'MySQL') for (const { end } of this.waiting.splice(0)) end('released');
+    this.crash();
   }
 
   /** The process starts: read-only, without replication. MariaDB forgets what it received and did not apply. */

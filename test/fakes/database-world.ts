@@ -8,6 +8,9 @@ const receiverPatience: Millis = 4_000;
 /** A source believes for so long in a replica that is silently gone. */
 const sourcePatience: Millis = 60_000;
 
+/** Why a sleep ends early; made once, because it is needed often. */
+const woken = new Error('something happened');
+
 interface Waiter {
   readonly isOver: () => boolean;
   readonly wake: () => void;
@@ -110,7 +113,7 @@ export class DatabaseWorld {
 
   async #happening(isOver: () => boolean, limit: Millis): Promise<void> {
     const awake = new AbortController();
-    const waiter = { isOver, wake: () => awake.abort() };
+    const waiter = { isOver, wake: () => awake.abort(woken) };
     this.#waiters = [...this.#waiters, waiter];
     try {
       await this.clock.sleep(limit, awake.signal);

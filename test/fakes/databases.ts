@@ -29,6 +29,31 @@ export interface Acknowledgement {
   readonly at: Instant;
 }
 
+const handiworks = {
+  /** `SET GLOBAL read_only = OFF`. */
+  takeWrites: (server) => {
+    server.writable = true;
+  },
+  /** `STOP REPLICA`. */
+  stopReplica: (server) => {
+    Object.assign(server, { receives: false, applies: false, link: undefined });
+  },
+  /** A row of its own, past read-only and without waiting for anybody. */
+  writeErrant: (server, now) => {
+    const { requiredAcks } = server;
+    server.requiredAcks = 0;
+    server.commit({ key: `errant on ${server.name} at ${now}`, value: '' }, now, () => undefined);
+    server.requiredAcks = requiredAcks;
+  },
+  /** Semi-synchronous replication off, as source and as replica: commits wait no more, and it acknowledges nothing. */
+  semiSyncOff: (server) => {
+    Object.assign(server, { requiredAcks: 0, acknowledges: false, link: undefined });
+  },
+} as const satisfies Readonly<Record<string, (server: FakeServer, now: Instant) => void>>;
+
+/** What people do to a server by hand. */
+export type Handiwork = keyof typeof handiworks;
+
 const goodRules: Rules = {
   recovery: 'Keep',
   waitPoint: 'AFTER_SYNC',
@@ -117,6 +142,15 @@ export class FakeDatabases implements Databases {
     });
   }
 
+  /** Somebody ends the process in the orderly way: SIGTERM. */
+  shutDown(name: string): void {
+    this.#world.change(() => {
+      const server = this.server(name);
+      // A machine that stands still, or is off, carries no signal.
+      if (server.host === 'Up') server.shutDown();
+    });
+  }
+
   powerOff(name: string): void {
     this.#world.change(() => {
       // Without a machine there is nobody to say that the process has gone.
@@ -177,6 +211,21 @@ export class FakeDatabases implements Databases {
 
   heal(): void {
     this.#world.mendAll();
+  }
+
+  /** Whether packets go from one place to another, and back. */
+  connects(left: string, right: string): boolean {
+    return this.#world.connects(left, right);
+  }
+
+  // What people do by hand, past the controller.
+
+  /** Types something at a server, which does it if it runs. */
+  byHand(name: string, what: Handiwork): void {
+    this.#world.change(() => {
+      const server = this.server(name);
+      if (server.speaks) handiworks[what](server, this.#world.clock.now());
+    });
   }
 
   // What clients do.

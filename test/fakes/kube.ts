@@ -28,8 +28,9 @@ export class FakeKube implements Kube {
   readonly cache: Cache;
   /** Every call that reached the server, oldest first. */
   readonly calls: { readonly verb: Verb; readonly plural: string; readonly key: string }[] = [];
+  /** What a runtime's queues listen to. */
+  readonly stores = new Stores();
   readonly #clock: Clock;
-  readonly #stores = new Stores();
   readonly #objects = new Map<string, Map<string, Body>>();
   readonly #resources = new Map<string, Resource>();
   readonly #faults: Fault[] = [];
@@ -42,15 +43,15 @@ export class FakeKube implements Kube {
     this.cache = {
       get: (resource, key) => {
         this.#table(resource);
-        return this.#stores.get(resource, key);
+        return this.stores.get(resource, key);
       },
       list: (resource, filter) => {
         this.#table(resource);
-        return this.#stores.list(resource, filter);
+        return this.stores.list(resource, filter);
       },
       subscribe: (resource, filter, signal) => {
         this.#table(resource);
-        return this.#stores.subscribe(resource, filter, signal);
+        return this.stores.subscribe(resource, filter, signal);
       },
     };
   }
@@ -132,7 +133,7 @@ export class FakeKube implements Kube {
   async create<O extends AnyObject>(resource: Resource<O>, object: NewObject<O>): Promise<O> {
     return this.#call('create', resource, { name: object.metadata.name ?? '*' }, () => {
       const stored = this.#insert(resource, object);
-      this.#stores.wrote(resource, stored);
+      this.stores.wrote(resource, stored);
       return stored as unknown as O;
     });
   }
@@ -176,7 +177,7 @@ export class FakeKube implements Kube {
       const current = this.#table(resource).get(keyText(keyOf(object)));
       if (current?.metadata.uid !== object.metadata.uid) return;
       if (current.metadata.deletionTimestamp !== undefined) return;
-      this.#stores.wrote(resource, this.#remove(resource, current));
+      this.stores.wrote(resource, this.#remove(resource, current));
     });
   }
 
@@ -205,7 +206,7 @@ export class FakeKube implements Kube {
         throw new AppError('kube.conflict', `${resource.kind} ${keyText(keyOf(object))} has been modified`);
       }
       const stored = effect(current);
-      this.#stores.wrote(resource, stored);
+      this.stores.wrote(resource, stored);
       return stored as unknown as O;
     });
   }
@@ -276,8 +277,8 @@ export class FakeKube implements Kube {
   }
 
   #publish(resource: Resource, object: Body): void {
-    if (this.#held === undefined) this.#stores.wrote(resource, object);
-    else this.#held.push(() => this.#stores.wrote(resource, object));
+    if (this.#held === undefined) this.stores.wrote(resource, object);
+    else this.#held.push(() => this.stores.wrote(resource, object));
   }
 
   #table(resource: Resource): Map<string, Body> {
@@ -285,7 +286,7 @@ export class FakeKube implements Kube {
     const table = this.#objects.get(id) ?? new Map<string, Body>();
     this.#objects.set(id, table);
     this.#resources.set(id, resource);
-    this.#stores.open(resource);
+    this.stores.open(resource);
     return table;
   }
 

@@ -14,13 +14,12 @@ import { createPromotionController } from '../../controller/kinds/promotion/reco
 import type { KindController } from '../../controller/kube/reconciler.ts';
 import { recordedRemovals } from '../../controller/owned-servers/removals.ts';
 import { Routes } from '../../controller/routes/routes.ts';
-import type { Job } from '../../controller/shell/port.ts';
 import { createSupervisionMetrics } from '../../controller/supervision/metrics.ts';
 import { Supervisor } from '../../controller/supervision/supervisor.ts';
 import { namespace, type Site, words } from '../builders/site.ts';
 import { FakeDatabases } from '../fakes/databases.ts';
 import { FakeProxies } from '../fakes/proxies.ts';
-import type { Outcome } from '../fakes/shell.ts';
+import { ClusterHosts } from './cluster-hosts.ts';
 import { World, type WorldOptions } from './world.ts';
 
 const key = { namespace, name: 'db' };
@@ -28,12 +27,7 @@ const log = pino({ level: 'silent' });
 
 export class ClusterWorld {
   readonly world: World;
-  /** What jobs do, by the step their id names; a copy also copies. */
-  onJob: (step: string, job: Job, address: string) => Outcome = () => ({ takes: 1_000 });
-  /** Jobs that were started, as `address step`. */
-  readonly jobs: string[] = [];
-  /** Base64 of what each server was started with, by address. */
-  readonly settings = new Map<string, string>();
+  readonly #hosts: ClusterHosts;
   #databases: FakeDatabases | undefined;
   #supervisor: Supervisor | undefined;
 
@@ -41,7 +35,7 @@ export class ClusterWorld {
     const more = (site: Site, failpoints: Failpoints) => this.#controllers(site, failpoints);
     this.world = new World({ ...options, more });
     const { site } = this.world;
-    site.shell.onScript = (job, address) => this.#run(job, address);
+    this.#hosts = new ClusterHosts(site, () => this.databases);
     site.kube.seed(mySQLClusterKind, {
       ...words(mySQLClusterKind),
       metadata: key,
@@ -60,6 +54,21 @@ export class ClusterWorld {
   get databases(): FakeDatabases {
     if (this.#databases === undefined) throw new Error('nobody has asked for a database yet');
     return this.#databases;
+  }
+
+  /** What jobs do, by the step their id names; a copy also copies. */
+  set onJob(behavior: ClusterHosts['onJob']) {
+    this.#hosts.onJob = behavior;
+  }
+
+  /** Jobs that were started, as `address step`. */
+  get jobs(): string[] {
+    return this.#hosts.jobs;
+  }
+
+  /** Base64 of what each server was started with, by address. */
+  get settings(): Map<string, string> {
+    return this.#hosts.settings;
   }
 
   get cluster(): MySQLCluster {
@@ -177,51 +186,4 @@ export class ClusterWorld {
       return undefined;
     }
   }
-
-  #run(job: Job, address: string): Outcome {
-    const [, step = ''] = /-(preparing|loading|cloning|revival|rollout)-\d+(?:-donor)?$/.exec(job.id) ?? [];
-    if (step === '') return {};
-    this.jobs.push(`${address} ${step}`);
-    if (step === 'preparing' || step === 'loading') this.settings.set(address, settingsIn(job));
-    const outcome = this.onJob(step, job, address);
-    const hasFailed = (outcome.exitCode ?? 0) !== 0;
-    return hasFailed || job.id.endsWith('-donor')
-      ? outcome
-      : { ...this.#effectOf(step, job, address), ...outcome };
-  }
-
-  /** What a job does that succeeds, and what it prints. */
-  #effectOf(step: string, job: Job, address: string): Outcome {
-    if (step === 'cloning')
-      this.databases.server(address).cloneFrom(this.databases.server(this.#donorOf(address)));
-    if (step === 'revival') this.databases.restart(address);
-    if (step === 'rollout') return this.#roll(job, address);
-    return {};
-  }
-
-  /** A job with a stamp restarts its server, with the settings it brings. */
-  #roll(job: Job, address: string): Outcome {
-    const settings = settingsIn(job);
-    const isRestart = !job.script.includes("stamp=''");
-    if (isRestart) {
-      this.databases.crash(address);
-      this.databases.restart(address);
-      this.settings.set(address, settings);
-    }
-    const restartPending = this.settings.get(address) !== settings;
-    const facts = { version: '11.8.6', holding: 'whole', running: true, restartPending };
-    return { lines: [`ridgeline-facts ${JSON.stringify(facts)}`] };
-  }
-
-  #donorOf(address: string): string {
-    const byAddress = (name: string | undefined) =>
-      this.world.servers.find(({ metadata }) => metadata.name === name)?.status?.privateIP ?? '';
-    const record = this.cluster.status?.members?.find(({ server }) => byAddress(server) === address);
-    return byAddress(record?.donor);
-  }
-}
-
-/** Of its attachments; in base64. */
-function settingsIn({ attachments }: Job): string {
-  return attachments.find(({ name }) => name === 'settings.cnf')?.content ?? '';
 }

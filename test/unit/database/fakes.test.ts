@@ -115,6 +115,52 @@ describe('databases that fail in memory', () => {
     expect(await during(one.look(500))).toMatchObject({ readOnly: true, acks: { armed: false } });
   });
 
+  it('acknowledges what waits when it is told to end, as MySQL does, or breaks the connection, as MariaDB does', async () => {
+    const endOf = async (flavor: Flavor) => {
+      const { databases, during } = await aCluster({ flavor });
+      databases.isolate('db-1', []);
+      const waiting = databases.commit('db-1', 'waits', 'x', 60_000);
+      databases.shutDown('db-1');
+      const told = await during(waiting);
+      const process = databases.server('db-1').process;
+      databases.restart('db-1');
+      return { told, process, kept: databases.keysOn('db-1'), elsewhere: databases.keysOn('db-2') };
+    };
+    const gone = { process: 'Gone', kept: ['waits'], elsewhere: [] };
+    expect(await endOf('MySQL')).toEqual({ told: 'acknowledged', ...gone });
+    expect(await endOf('MariaDB')).toEqual({ told: 'unknown', ...gone });
+  });
+
+  it('does not hear SIGTERM while its machine or its process stands still', async () => {
+    const { databases, during } = await aCluster({ flavor: 'MySQL' });
+    databases.isolate('db-1', []);
+    const waiting = databases.commit('db-1', 'waits', 'x', 1_000);
+    databases.suspend('db-1');
+    databases.shutDown('db-1');
+    expect(databases.server('db-1').process).toBe('Frozen');
+    expect(await during(waiting)).toBe('unknown');
+  });
+
+  it('does what people type at it', async () => {
+    const { databases, during, two } = await aCluster();
+    databases.byHand('db-2', 'takeWrites');
+    expect(await during(two.look(500))).toMatchObject({ readOnly: false });
+    databases.byHand('db-2', 'stopReplica');
+    expect((await during(two.look(500))).replication).toMatchObject({
+      receiver: 'Stopped',
+      applier: 'Stopped',
+    });
+    databases.byHand('db-3', 'semiSyncOff');
+    expect(await during(databases.commit('db-1', 'alone', 'x', 500))).toBe('unknown');
+    databases.byHand('db-1', 'semiSyncOff');
+    expect(await during(databases.commit('db-1', 'unsafe', 'x', 500))).toBe('acknowledged');
+    databases.byHand('db-3', 'writeErrant');
+    expect(databases.keysOn('db-3').some((key) => key.startsWith('errant'))).toBe(true);
+    databases.suspend('db-3');
+    databases.byHand('db-3', 'takeWrites');
+    expect(databases.server('db-3').writable).toBe(false);
+  });
+
   it('notices a silent source after 4 s, a dead process at once', async () => {
     const { databases, clock, during, two } = await aCluster();
     const receiver = async () => (await during(two.look(500))).replication!.receiver;

@@ -1,0 +1,20 @@
+/** Everything that can happen in a story, by name, with how often it is chosen. */
+import type { Random } from '../random.ts';
+import { acts } from './acts.ts';
+import { faults } from './faults.ts';
+import { handiwork } from './handiwork.ts';
+import type { House } from './house.ts';
+import { orderlyEnds } from './orderly.ts';
+
+export interface Happening {
+  readonly weight: number;
+  /** Does it, to whom `random` says, and tells what it did; undefined when there is nobody to do it to. */
+  readonly happen: (house: House, random: Random) => string | undefined;
+}
+
+export const happenings: Readonly<Record<string, Happening>> = {
+  ...faults,
+  ...orderlyEnds,
+  ...acts,
+  ...handiwork,
+};

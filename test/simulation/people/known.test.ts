@@ -1,0 +1,25 @@
+/** The known faults, each shown by the first seed that found it; a mend takes its line away. */
+import { expect, test } from 'vitest';
+import type { KnownClass } from './known.ts';
+import { play } from './play.ts';
+
+const firstSeeds = {
+  N6: 1,
+  A12: 10,
+  N4: 21,
+  A7: 26,
+  A6: 43,
+  A4: 44,
+  A2: 75,
+  A3: 96,
+  N7: 154,
+  N5: 208,
+  A14: 210,
+  A1: 255,
+  B1: 345,
+  A11: 17784,
+} as const satisfies Partial<Record<KnownClass, number>>;
+
+test.each(Object.entries(firstSeeds))('%s is shown by seed %i', { timeout: 60_000 }, async (known, seed) => {
+  expect((await play(seed)).known).toBe(known);
+});

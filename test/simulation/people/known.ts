@@ -1,0 +1,163 @@
+/** Faults that are known and not mended yet: how a violation is told to be one of them. A mend takes its line away. */
+import { isFinished } from '../../../controller/api/promotion.ts';
+import { serverTemplateKind } from '../../../controller/api/server-template.ts';
+import { type House, templateKey } from './house.ts';
+import { type Acker, recordedAckers } from './truth.ts';
+import type { Invariant, Violation } from './violation.ts';
+
+interface Known {
+  readonly means: string;
+  readonly shows: (violation: Violation, house: House) => boolean;
+}
+
+const is =
+  (...invariants: readonly Invariant[]) =>
+  ({ invariant }: Violation): boolean =>
+    invariants.includes(invariant);
+
+const isLie = is('FalseArmed', 'FalseRedundant');
+
+/** As they were when the promise was tested, if that was earlier. */
+function ackersOf({ ackers }: Violation, house: House): readonly Acker[] {
+  return ackers ?? recordedAckers(house);
+}
+
+/** Names are those of the issue that lists them; N: found here first. The first that fits counts. */
+export const knownFaults = {
+  N2: {
+    means:
+      'a protected cluster that is being deleted is not looked after any more, and says what was true before',
+    shows: (_, { pardons }) => pardons.isCondemned,
+  },
+  B1: {
+    means: 'servers are taken out of service when their template is deleted',
+    shows: (violation, { site }) =>
+      (isLie(violation) || is('NotReplaced')(violation)) &&
+      site.cache.get(serverTemplateKind, templateKey) === undefined,
+  },
+  A1: { means: 'it starts over, empty', shows: is('StartedOver') },
+  A4: {
+    means: 'MySQL acknowledges on SIGTERM what nobody else has',
+    shows: ({ lost = [] }, { setting, machinery }) =>
+      setting.flavor === 'MySQL' &&
+      lost.length > 0 &&
+      lost.every((ack) => machinery.terms.some(({ address, at }) => address === ack.server && at === ack.at)),
+  },
+  A2: {
+    means: 'a Server that is being deleted is elected, or counted on',
+    shows: (violation, house) =>
+      is('LeavingElected')(violation) ||
+      (isLie(violation) && ackersOf(violation, house).some(({ leaves }) => leaves)),
+  },
+  A3: {
+    means: 'a live server is ended while the primary is in doubt',
+    shows: (violation, house) => is('HealthyEnded')(violation) && !house.holds('Available'),
+  },
+  N5: {
+    means: 'scaling down gives up a live server that joins, and keeps a replica that is silent',
+    shows: (violation, house) => is('HealthyEnded')(violation) && house.holds('Available'),
+  },
+  A12: {
+    means: 'what people do by hand goes unnoticed',
+    shows: (violation, { pardons }) =>
+      is('WritableReplica', 'UnprotectedPrimary')(violation) || (isLie(violation) && pardons.hasHandiwork),
+  },
+  A5: {
+    means: 'cut off from its replicas and from us, yet not replaced',
+    shows: (violation, { databases, primary = '' }) =>
+      is('NotReplaced')(violation) && !databases.connects('controller', primary),
+  },
+  A7: {
+    means: 'FailoverArmed or Redundant are True though too few ackers are sound',
+    shows: (violation, house) =>
+      isLie(violation) && ackersOf(violation, house).some(({ answers }) => !answers),
+  },
+  A11: {
+    means: 'Strict: Rearming or Open wait for ever for an acker that is gone',
+    shows: (violation, house) =>
+      is('NotHealed')(violation) && house.setting.durability === 'Strict' && isWaitingForAckers(house),
+  },
+  A6: {
+    means: 'a dead acker stays on record for ever',
+    shows: (violation, house) =>
+      is('NotHealed')(violation) &&
+      house.holds('Available') &&
+      recordedAckers(house).some(({ answers }) => !answers),
+  },
+  A14: {
+    means: 'tries have failed, and there is no other although everybody answers again',
+    shows: (violation, house) => is('NotHealed', 'NotReplaced')(violation) && hasGivenUp(house),
+  },
+  N1: {
+    means: 'errant transactions spread: a copy is made from a replica that has them',
+    shows: (violation, house) =>
+      is('NotHealed')(violation) && house.condition('ReplicationHealthy')?.reason === 'ErrantTransactions',
+  },
+  N3: {
+    means: 'a crashed replica is not started again while nobody leads',
+    shows: (violation, house) =>
+      is('NotHealed')(violation) &&
+      house.condition('FailingOver')?.reason === 'FailoverBlocked' &&
+      hasIdleReplica(house),
+  },
+  N7: {
+    means:
+      'the primary is dead, but its replica follows nobody since a restart or STOP REPLICA: nobody testifies, no failover begins',
+    shows: (violation, house) =>
+      is('NotHealed', 'NotReplaced')(violation) && !house.holds('Available') && hasIdleAcker(house),
+  },
+  N8: {
+    means: 'a replica whose disk is full is elected, and its Promotion stays in Open',
+    shows: (violation, { machinery, primary }) =>
+      is('NotHealed', 'NotReplaced', 'FalseArmed')(violation) && machinery.database(primary)?.disk === 'Full',
+  },
+  N6: {
+    means:
+      'what a running Promotion writes wakes its own cluster at once, so a step that is to be tried again after 300 ms floods the API server',
+    shows: (violation, house) =>
+      is('Restless')(violation) &&
+      house.promotions.some((one) => !isFinished(one) && one.status?.epoch !== undefined),
+  },
+  N4: {
+    means:
+      'an attempt that found the primary well hides that redundancy is restored: held back for minIntervalSeconds',
+    shows: (violation, house) =>
+      is('NotHealed')(violation) && house.condition('FailoverArmed')?.reason === 'MinIntervalNotElapsed',
+  },
+} as const satisfies Readonly<Record<string, Known>>;
+
+export type KnownClass = keyof typeof knownFaults;
+
+export function classOf(violation: Violation, house: House): KnownClass | undefined {
+  const names = Object.keys(knownFaults) as KnownClass[];
+  return names.find((name) => (knownFaults[name] as Known).shows(violation, house));
+}
+
+/** The newest change has failed, and all who could vouch answer now. */
+function hasGivenUp(house: House): boolean {
+  const isBlocked = house.condition('FailingOver')?.reason === 'FailoverBlocked';
+  const isHeld = house.condition('FailoverArmed')?.reason === 'AcknowledgementNeeded';
+  return (isBlocked || isHeld) && recordedAckers(house).every(({ answers }) => answers);
+}
+
+function isWaitingForAckers({ cluster, promotions }: House): boolean {
+  const isOpening = promotions.some((one) => !isFinished(one) && one.status?.currentStep === 'Open');
+  return isOpening || cluster?.status?.durability?.state === 'Rearming';
+}
+
+/** It runs, and follows nobody. */
+function hasIdleAcker(house: House): boolean {
+  const { ackers = [] } = house.cluster?.status?.durability ?? {};
+  return ackers.some((name) => {
+    const database = house.machinery.database(house.server(name)?.status?.privateIP);
+    return database?.speaks === true && !database.receives;
+  });
+}
+
+/** Its host answers, and its process is gone. */
+function hasIdleReplica({ servers, machinery }: House): boolean {
+  return servers.some(({ status }) => {
+    const database = machinery.database(status?.privateIP);
+    return database?.host === 'Up' && database.process === 'Gone';
+  });
+}

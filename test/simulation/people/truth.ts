@@ -1,0 +1,99 @@
+/** What is really the case in the world, whatever the conditions say. */
+import { annotations, labels } from '../../../controller/api/meta.ts';
+import type { MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
+import type { Server } from '../../../controller/api/server.ts';
+import type { FakeServer } from '../../fakes/database-server.ts';
+import type { House } from './house.ts';
+import { members } from './victims.ts';
+
+/** Its machine, host and database run. */
+export function isLive({ machinery }: House, { status }: Server): boolean {
+  const database = machinery.database(status?.privateIP);
+  return database?.speaks === true && machinery.machineAt(status?.privateIP) !== undefined;
+}
+
+/** A server of the cluster that stays receives from the primary and acknowledges; in Async it only receives. */
+export function hasAcker(house: House): boolean {
+  const isAsync = house.cluster?.spec.durability === 'Async';
+  return members(house)
+    .filter((server) => server.metadata.deletionTimestamp === undefined && isLive(house, server))
+    .map(({ status }) => house.machinery.database(status?.privateIP)!)
+    .some((database) => follows(house, database) && (database.acknowledges || isAsync));
+}
+
+/** It has a connection to the primary as that runs now. */
+function follows({ machinery, primary }: House, { source, link }: FakeServer): boolean {
+  return source === primary && link !== undefined && link.starts === machinery.database(primary)?.starts;
+}
+
+/** A replica that takes writes and that the controller can reach. */
+export function writableReplica(house: House): string | undefined {
+  const { machinery, primary, databases } = house;
+  return members(house)
+    .filter(({ metadata }) => metadata.labels?.[labels.role] === 'replica')
+    .map(({ status }) => status?.privateIP)
+    .find((address) => {
+      const database = address === primary ? undefined : machinery.database(address);
+      return (
+        database?.speaks === true && database.writable && databases.connects('controller', database.name)
+      );
+    });
+}
+
+/** The primary takes writes that wait for fewer replicas than the record says. */
+export function unprotectedPrimary(house: House): string | undefined {
+  const { machinery, primary, cluster, databases } = house;
+  const { durability } = cluster?.status ?? {};
+  const database = machinery.database(primary);
+  if (durability?.state !== 'Protected' || database === undefined) return undefined;
+  if (!database.speaks || !database.writable || !databases.connects('controller', database.name))
+    return undefined;
+  const { requiredAcks } = database;
+  if (requiredAcks >= durability.requiredAcks) return undefined;
+  return `commits on ${primary} wait for ${requiredAcks} replicas, on record are ${durability.requiredAcks}`;
+}
+
+/** Automatic failover is wanted, commits wait, and all replicas that the record counts on are sound and answer. */
+export function couldBeReplaced(house: House): boolean {
+  const { cluster, isControlled, pardons } = house;
+  if (cluster === undefined || !isControlled || isHeldBack(cluster)) return false;
+  // Who was given rows of its own, or keeps from acknowledging, can vouch for nothing.
+  if (pardons.hasHandiwork || isHeard(house, house.primary)) return false;
+  // A pause after a failover is told, and ends.
+  if (house.condition('FailoverArmed')?.reason === 'MinIntervalNotElapsed') return false;
+  const ackers = recordedAckers(house);
+  const isProtected = cluster.status?.durability?.state === 'Protected';
+  return isProtected && ackers.length > 0 && ackers.every(({ answers, leaves }) => answers && !leaves);
+}
+
+/** One that answers waits for its replicas, or is degraded: that is not for a failover to mend. */
+function isHeard({ machinery, databases }: House, address = ''): boolean {
+  const database = machinery.database(address);
+  return database?.speaks === true && databases.connects('controller', address);
+}
+
+/** By a person. */
+function isHeldBack({ spec, metadata }: MySQLCluster): boolean {
+  const isPaused = metadata.annotations?.[annotations.paused] !== undefined;
+  const isGoing = metadata.deletionTimestamp !== undefined;
+  return spec.suspend || isPaused || isGoing || spec.failover.mode === 'Manual';
+}
+
+/** A replica that the record counts on. */
+export interface Acker {
+  /** It runs, and the controller reaches it. */
+  readonly answers: boolean;
+  readonly leaves: boolean;
+}
+
+export function recordedAckers(house: House): readonly Acker[] {
+  const { ackers = [] } = house.cluster?.status?.durability ?? {};
+  return ackers.map((name) => {
+    const server = house.server(name);
+    const isHere = server !== undefined && isLive(house, server);
+    return {
+      answers: isHere && house.databases.connects('controller', server.status?.privateIP ?? ''),
+      leaves: server?.metadata.deletionTimestamp !== undefined,
+    };
+  });
+}

@@ -1,0 +1,47 @@
+/** A promise that was broken: which, and what was seen. */
+import type { Acknowledgement } from '../../fakes/databases.ts';
+import type { Acker } from './truth.ts';
+
+export type Invariant =
+  /** No acknowledged write is gone that nobody gave up. */
+  | 'WriteLost'
+  /** A Promotion says None and a write is gone. */
+  | 'FalseNone'
+  /** At most one server acknowledges in each epoch, and none of an earlier one later. */
+  | 'TwoPrimaries'
+  /** What was opened for writes never begins from nothing again. */
+  | 'StartedOver'
+  /** No live server ends by itself while no more are there than wanted. */
+  | 'HealthyEnded'
+  /** No machine ends by itself with acknowledged writes that nobody else has. */
+  | 'LastCopyEnded'
+  /** A Server that has a machine gets no other. */
+  | 'TwoMachines'
+  /** Conditions say what is the case. */
+  | 'FalseReady'
+  | 'FalseRedundant'
+  | 'FalseArmed'
+  /** A primary that acknowledges nothing is replaced while all that is needed for it answers. */
+  | 'NotReplaced'
+  /** Who is being deleted leads nobody. */
+  | 'LeavingElected'
+  /** What people do by hand is seen and closed. */
+  | 'WritableReplica'
+  | 'UnprotectedPrimary'
+  /** Work comes to rest: the API server is not flooded with writes. */
+  | 'Restless'
+  /** It comes up, and all is well again when all faults have ended. */
+  | 'NeverUp'
+  | 'NotHealed'
+  | 'Leaked';
+
+export interface Violation {
+  readonly invariant: Invariant;
+  /** Virtual seconds since the beginning. */
+  readonly second: number;
+  readonly what: string;
+  /** What the record counted on when the primary died. */
+  readonly ackers?: readonly Acker[];
+  /** The writes it is about. */
+  readonly lost?: readonly Acknowledgement[];
+}

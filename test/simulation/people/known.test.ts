@@ -7,16 +7,11 @@ const firstSeeds = {
   N6: 1,
   A12: 10,
   N4: 21,
-  A7: 26,
-  A6: 43,
   A4: 44,
-  A2: 75,
   A3: 96,
   N7: 154,
   N5: 208,
   A14: 210,
-  A1: 255,
-  B1: 345,
   A11: 17784,
 } as const satisfies Partial<Record<KnownClass, number>>;
 

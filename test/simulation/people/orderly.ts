@@ -44,7 +44,7 @@ function stopMachine(weight: number, pick: Pick): Happening {
       const address = pick(house, random);
       const machine = house.machinery.machineAt(address);
       if (address === undefined || machine === undefined) return undefined;
-      void house.site.cloud.machines.stop(machine.id, { force: false }).catch(() => undefined);
+      void house.site.cloud.machines.stop(machine.id, { skipOsShutdown: false }).catch(() => undefined);
       const back = random.pick([undefined, 10_000, 60_000]);
       if (back !== undefined) house.later(back, () => startMachine(house, machine.id));
       const then = back === undefined ? '' : `, started again ${back / 1_000} s later`;

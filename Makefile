@@ -44,7 +44,7 @@ bench-site: setup ## Scale, roll, reload and cut the scalable site under wrk and
 	@node test/bench/scalable-site.ts $(args)
 
 .PHONY: chaos
-chaos: node_modules/.installed ## Play random scenarios of faults, crashes and people from one seed: about 20 minutes, no root (args='--seed N --runs N --people N')
+chaos: node_modules/.installed ## Play random scenarios of faults, crashes and people from one seed: about 15 minutes, no root (args='--seed N --runs N --people N')
 	@node test/chaos/main.ts $(args)
 
 .PHONY: bench-failover

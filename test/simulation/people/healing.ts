@@ -27,12 +27,16 @@ export function endFaults(house: House, leavesWreck: boolean): void {
   house.tell(wreck === undefined ? 'all faults end' : `all faults end, but ${wreck} is lost for good`);
 }
 
-/** Another server, which is live or will be, has all that was acknowledged. */
+/** Another that has joined, and is live or will be, has all that was acknowledged. */
 function canBeSpared(house: House, address: string): boolean {
-  const { machinery, databases } = house;
-  return machinery.running.some(
-    (other) => other !== address && databases.missingOn(other).length === 0 && other !== address,
+  const { machinery, databases, cluster } = house;
+  const joined = (cluster?.status?.members ?? []).filter(
+    ({ step, role }) => step === 'Joined' && role !== 'Fenced',
   );
+  return joined
+    .map(({ server }) => house.server(server)?.status?.privateIP ?? '')
+    .filter((other) => other !== address && machinery.running.includes(other))
+    .some((other) => databases.missingOn(other).length === 0);
 }
 
 /** Lets time pass until all is well. */

@@ -62,11 +62,6 @@ export const knownFaults = {
     shows: (violation, { pardons }) =>
       is('WritableReplica', 'UnprotectedPrimary')(violation) || (isLie(violation) && pardons.hasHandiwork),
   },
-  A5: {
-    means: 'cut off from its replicas and from us, yet not replaced',
-    shows: (violation, { databases, primary = '' }) =>
-      is('NotReplaced')(violation) && !databases.connects('controller', primary),
-  },
   A7: {
     means: 'FailoverArmed or Redundant are True though too few ackers are sound',
     shows: (violation, house) =>
@@ -78,11 +73,11 @@ export const knownFaults = {
       is('NotHealed')(violation) && house.setting.durability === 'Strict' && isWaitingForAckers(house),
   },
   A6: {
-    means: 'a dead acker stays on record for ever',
+    means: 'an acker that is dead, or cannot connect, stays on record for ever',
     shows: (violation, house) =>
       is('NotHealed')(violation) &&
       house.holds('Available') &&
-      recordedAckers(house).some(({ answers }) => !answers),
+      recordedAckers(house).some(({ answers, follows }) => !answers || !follows),
   },
   A14: {
     means: 'tries have failed, and there is no other although everybody answers again',
@@ -93,23 +88,11 @@ export const knownFaults = {
     shows: (violation, house) =>
       is('NotHealed')(violation) && house.condition('ReplicationHealthy')?.reason === 'ErrantTransactions',
   },
-  N3: {
-    means: 'a crashed replica is not started again while nobody leads',
-    shows: (violation, house) =>
-      is('NotHealed')(violation) &&
-      house.condition('FailingOver')?.reason === 'FailoverBlocked' &&
-      hasIdleReplica(house),
-  },
   N7: {
     means:
       'the primary is dead, but its replica follows nobody since a restart or STOP REPLICA: nobody testifies, no failover begins',
     shows: (violation, house) =>
       is('NotHealed', 'NotReplaced')(violation) && !house.holds('Available') && hasIdleAcker(house),
-  },
-  N8: {
-    means: 'a replica whose disk is full is elected, and its Promotion stays in Open',
-    shows: (violation, { machinery, primary }) =>
-      is('NotHealed', 'NotReplaced', 'FalseArmed')(violation) && machinery.database(primary)?.disk === 'Full',
   },
   N6: {
     means:
@@ -151,13 +134,5 @@ function hasIdleAcker(house: House): boolean {
   return ackers.some((name) => {
     const database = house.machinery.database(house.server(name)?.status?.privateIP);
     return database?.speaks === true && !database.receives;
-  });
-}
-
-/** Its host answers, and its process is gone. */
-function hasIdleReplica({ servers, machinery }: House): boolean {
-  return servers.some(({ status }) => {
-    const database = machinery.database(status?.privateIP);
-    return database?.host === 'Up' && database.process === 'Gone';
   });
 }

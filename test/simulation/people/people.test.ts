@@ -5,7 +5,7 @@ import { play } from './play.ts';
 /** So many seeds are played here; `make chaos` plays 2,000. */
 const seeds = 30;
 
-test('plays the same twice from one seed', async () => {
+test('plays the same twice from one seed', { timeout: 60_000 }, async () => {
   expect(await play(4)).toEqual(await play(4));
 });
 

@@ -84,6 +84,8 @@ export interface Acker {
   /** It runs, and the controller reaches it. */
   readonly answers: boolean;
   readonly leaves: boolean;
+  /** It has a connection to the primary. */
+  readonly follows: boolean;
 }
 
 export function recordedAckers(house: House): readonly Acker[] {
@@ -94,6 +96,7 @@ export function recordedAckers(house: House): readonly Acker[] {
     return {
       answers: isHere && house.databases.connects('controller', server.status?.privateIP ?? ''),
       leaves: server?.metadata.deletionTimestamp !== undefined,
+      follows: isHere && follows(house, house.machinery.database(server.status?.privateIP)!),
     };
   });
 }

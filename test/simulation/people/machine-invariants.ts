@@ -72,6 +72,8 @@ export class MachineInvariants {
   /** How many acknowledged writes are on this server and on no other whose machine has not ended. */
   #heldOnlyBy(address: string): number {
     const { databases, machinery, pardons } = this.#house;
+    // It ended before it had booted.
+    if (machinery.database(address) === undefined) return 0;
     const missing = new Set(databases.missingOn(address));
     const elsewhere = new Set(
       machinery.machines

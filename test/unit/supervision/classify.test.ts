@@ -10,6 +10,9 @@ import * as a from './signs.ts';
 const failoverVerdicts: readonly Verdict[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Stalled'];
 const silent = a.primary({ silence: a.silence(3_500, 3), lookedAt: a.now - 4_200 });
 const deaf = [a.replica('db-2', 3_600), a.replica('db-3', 3_200)];
+/** A replica that connects anew, and what it was told last. */
+const told = (number: number, message: string) =>
+  a.replica('db-2', 9_000, { receiver: 'Connecting', receiverError: { number, message } });
 
 function inspection(running: boolean, ago: number, more: Partial<Inspected['found']> = {}): Inspected {
   return { at: a.now - ago, found: { running, diskUsed: 0.4, diskReadOnly: false, ...more } };
@@ -91,13 +94,7 @@ const rows: readonly Row[] = [
     'silent to us, and it refuses a replica',
     {
       primary: silent,
-      replicas: [
-        a.replica('db-2', 9_000, {
-          receiver: 'Connecting',
-          receiverError: { number: 1045, message: 'denied' },
-        }),
-        deaf[1]!,
-      ],
+      replicas: [told(1045, 'denied'), deaf[1]!],
     },
     'ControllerBlind',
     /db-2 is refused by it, db-3 hears nothing/,
@@ -106,13 +103,7 @@ const rows: readonly Row[] = [
     'silent to us, and the connection of a replica broke',
     {
       primary: silent,
-      replicas: [
-        a.replica('db-2', 9_000, {
-          receiver: 'Connecting',
-          receiverError: { number: 1159, message: 'Got timeout reading communication packets' },
-        }),
-        deaf[1]!,
-      ],
+      replicas: [told(1159, 'Got timeout reading communication packets'), deaf[1]!],
     },
     'DeadHost',
     /db-2 cannot connect to it, db-3 hears nothing/,
@@ -121,13 +112,7 @@ const rows: readonly Row[] = [
     'silent to us, and a replica cannot connect',
     {
       primary: silent,
-      replicas: [
-        a.replica('db-2', 9_000, {
-          receiver: 'Connecting',
-          receiverError: { number: 2003, message: 'no route' },
-        }),
-        deaf[1]!,
-      ],
+      replicas: [told(2003, 'no route'), deaf[1]!],
     },
     'DeadHost',
     /db-2 cannot connect to it, db-3 hears nothing/,

@@ -3,7 +3,7 @@
 import { hostOf } from '../accounts/host.ts';
 import type { Accounts, Login, OpenAccount } from '../accounts/port.ts';
 import { type Site, siteOf } from '../accounts/site.ts';
-import { type CloudAccount } from '../api/cloud-account.ts';
+import type { CloudAccount } from '../api/cloud-account.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import { type Server, serverKind } from '../api/server.ts';
 import { type ServerTemplate, serverTemplateKind } from '../api/server-template.ts';

@@ -3,7 +3,7 @@
 import { hostOf } from '../accounts/host.ts';
 import type { Accounts } from '../accounts/port.ts';
 import { siteOf } from '../accounts/site.ts';
-import { type CloudAccount } from '../api/cloud-account.ts';
+import type { CloudAccount } from '../api/cloud-account.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { type Server, serverKind } from '../api/server.ts';
 import { serverArrayKind } from '../api/server-array.ts';

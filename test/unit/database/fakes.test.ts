@@ -4,7 +4,7 @@ import type { Millis } from '../../../controller/base/clock.ts';
 import { algebraOf } from '../../../controller/database/gtid.ts';
 import type { Flavor } from '../../../controller/database/port.ts';
 import { stamp } from '../../builders/stamp.ts';
-import { type DatabaseFixture, type TestServer } from '../../contract/database/story.ts';
+import type { DatabaseFixture, TestServer } from '../../contract/database/story.ts';
 import { describeDatabases } from '../../contract/database/suite.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeDatabases, type FakeDatabasesOptions } from '../../fakes/databases.ts';

@@ -7,7 +7,7 @@ import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import type { Verdict as Found } from '../../../supervision/port.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
-import { type Member } from './member.ts';
+import type { Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
 import type { Observed } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';

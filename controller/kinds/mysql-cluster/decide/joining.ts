@@ -7,7 +7,7 @@
  * The step, its attempt and its time are in status before a job is started; the job's id is derived from them, so that
  * whoever comes later finds the same job. A step that fails, or takes too long, begins again after a pause.
  */
-import { type EventNote } from '../../../api/event-notes.ts';
+import type { EventNote } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';

@@ -6,7 +6,6 @@ import { listServers } from '../../owned-servers/servers.ts';
 import { type ActPorts, act } from './act.ts';
 import { type Decision, decide } from './decide/index.ts';
 import type { Observed } from './decide/plan.ts';
-import { lastPromotion } from './decide/promotions.ts';
 import { type ObservePorts, observe } from './observe.ts';
 import type { ClusterPass } from './pass.ts';
 import { noteRedundant } from './promote.ts';
@@ -25,7 +24,7 @@ export async function maintain(
   const { observed, decision } = await decideOnLive(ports, pass);
   const written = await recordDecision(ports, { observed, routing: pass.routing }, decision);
   await act(ports, { pass, written, members: observed.members, decision }, log);
-  await noteRedundant(ports.kube, lastPromotion(observed), written.status ?? {}, timestamp(now));
+  await noteRedundant(ports.kube, observed.promotions, written.status ?? {}, timestamp(now));
   const hasMoved = JSON.stringify(written.status?.members) !== JSON.stringify(pass.cluster.status?.members);
   return { after: hasMoved ? 0 : decision.recheckAfter };
 }

@@ -108,17 +108,19 @@ export async function dropCurrent(kube: Kube, cluster: MySQLCluster): Promise<vo
   await kube.writeStatus(mySQLClusterKind, cluster, { ...cluster.status, currentPromotionRef: undefined });
 }
 
-/** Records when there was a healthy replica again. */
+/**
+ * Records when there was a healthy replica again, on every change that is still without: tries that changed nothing may
+ * have ended since, and so may a planned change before there was one.
+ */
 export async function noteRedundant(
   kube: Kube,
-  last: Promotion | undefined,
+  promotions: readonly Promotion[],
   { conditions }: MySQLClusterStatus,
   at: string,
 ): Promise<void> {
-  const isRedundant = hasCondition({ conditions }, 'Redundant');
-  if (last === undefined || !isRedundant || !hasSucceeded(last)) return;
-  if (last.status?.redundantTime !== undefined) return;
-  await kube.writeStatus(promotionKind, last, { ...last.status, redundantTime: at });
+  if (!hasCondition({ conditions }, 'Redundant')) return;
+  const open = promotions.filter((one) => hasSucceeded(one) && one.status?.redundantTime === undefined);
+  for (const one of open) await kube.writeStatus(promotionKind, one, { ...one.status, redundantTime: at });
 }
 
 function formerPrimaries(promotions: readonly Promotion[], { status }: MySQLCluster): readonly string[] {

@@ -6,7 +6,6 @@ import { play } from './play.ts';
 const firstSeeds = {
   N6: 1,
   A12: 10,
-  N4: 21,
   A4: 44,
   A3: 96,
   N7: 154,

@@ -101,12 +101,6 @@ export const knownFaults = {
       is('Restless')(violation) &&
       house.promotions.some((one) => !isFinished(one) && one.status?.epoch !== undefined),
   },
-  N4: {
-    means:
-      'an attempt that found the primary well hides that redundancy is restored: held back for minIntervalSeconds',
-    shows: (violation, house) =>
-      is('NotHealed')(violation) && house.condition('FailoverArmed')?.reason === 'MinIntervalNotElapsed',
-  },
 } as const satisfies Readonly<Record<string, Known>>;
 
 export type KnownClass = keyof typeof knownFaults;

@@ -33,11 +33,21 @@ export function isWaiting(observed: Observed): boolean {
 
 /** Led until the last change of primary, and was stopped for it: it may hold what nobody else has. */
 export function oldPrimariesOf(observed: Observed): readonly string[] {
-  const change = isWaiting(observed) ? currentPromotion(observed) : lastPromotion(observed);
-  if (change === undefined || !stopsTheOld(change)) return [];
-  const { newPrimary, oldPrimary } = change.status ?? {};
-  const leader = observed.status.primary?.server;
-  return newPrimary === leader && oldPrimary !== undefined && oldPrimary !== leader ? [oldPrimary] : [];
+  const change = lastChange(observed);
+  const { oldPrimary } = change?.status ?? {};
+  return change !== undefined && oldPrimary !== undefined && stopsTheOld(change) ? [oldPrimary] : [];
+}
+
+/** The Promotion by which the present primary began to lead; tries that have changed nothing since do not hide it. */
+export function lastChange({ status, promotions }: Observed): Promotion | undefined {
+  const leader = status.primary?.server;
+  const isBy = ({ status: { newPrimary, oldPrimary, steps = [] } = {} }: Promotion) =>
+    newPrimary === leader && oldPrimary !== leader && !steps.some(({ name }) => name === 'RollBack');
+  return leader === undefined ? undefined : promotions.filter(isBy).toSorted(byEpoch).at(-1);
+}
+
+function byEpoch(left: Promotion, right: Promotion): number {
+  return (left.status?.epoch ?? 0) - (right.status?.epoch ?? 0);
 }
 
 function stopsTheOld({ spec }: Promotion): boolean {

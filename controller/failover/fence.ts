@@ -88,19 +88,18 @@ export async function fencePrimary(run: Run, unable: ReadonlyMap<string, string>
 function recordFreeze(run: Run, { caught, looks }: Freeze): void {
   const { journal, ports, order } = run;
   const { flavor } = order.cluster.spec.engine;
-  const known = (journal.status.frozen ?? []).filter(
-    (before) => !caught.some(({ server }) => server === before.server),
-  );
-  const forgot = (server: string) =>
-    hasForgotten(flavor, looks.get(server)?.replication) ||
-    (journal.status.frozen ?? []).some((before) => before.server === server && before.restarted === true);
-  const fresh = caught.map((one) => ({
-    server: one.server,
-    received: ports.rules.held(one),
-    ...(forgot(one.server) ? { restarted: true } : {}),
-    time: journal.now(),
-  }));
-  journal.add({ frozen: [...known, ...fresh] });
+  const recorded = new Map((journal.status.frozen ?? []).map((one) => [one.server, one]));
+  const fresh = caught.map((one) => {
+    const before = recorded.get(one.server);
+    const received = ports.rules.held(one);
+    const isForgetful =
+      hasForgotten(flavor, looks.get(one.server)?.replication) || before?.restarted === true;
+    // Found again as it was is no news: else each of many tries would be a write.
+    const time = before?.received === received ? before.time : journal.now();
+    return { server: one.server, received, ...(isForgetful ? { restarted: true } : {}), time };
+  });
+  const all = new Map([...recorded.values(), ...fresh].map((one) => [one.server, one]));
+  journal.add({ frozen: [...all.values()] });
   const { frozen = [] } = journal.status;
   const names = frozen.map(({ server }) => server);
   const durability = durabilityOf(run);

@@ -5,7 +5,7 @@ import { mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { promotionKind } from '../../api/promotion.ts';
 import { serverKind } from '../../api/server.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
-import { deploymentStanding, templateStanding } from '../../api/standing.ts';
+import { deploymentStanding, promotionStanding, templateStanding } from '../../api/standing.ts';
 import { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { beginChange, type ChangePorts, continueChange } from './change.ts';
@@ -46,7 +46,7 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     workers: 16,
     watches: [
       { resource: serverKind, wakes: byServer },
-      { resource: promotionKind, wakes: byPromotion },
+      { resource: promotionKind, wakes: byPromotion, heeds: promotionStanding },
       { resource: serverTemplateKind, wakes: byTemplate, heeds: templateStanding },
       { resource: siteDeploymentKind, wakes: byDeployment, heeds: deploymentStanding },
     ],

@@ -4,7 +4,6 @@ import type { KnownClass } from './known.ts';
 import { play } from './play.ts';
 
 const firstSeeds = {
-  N6: 1,
   A12: 10,
   A4: 44,
   A3: 96,

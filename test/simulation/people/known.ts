@@ -94,13 +94,6 @@ export const knownFaults = {
     shows: (violation, house) =>
       is('NotHealed', 'NotReplaced')(violation) && !house.holds('Available') && hasIdleAcker(house),
   },
-  N6: {
-    means:
-      'what a running Promotion writes wakes its own cluster at once, so a step that is to be tried again after 300 ms floods the API server',
-    shows: (violation, house) =>
-      is('Restless')(violation) &&
-      house.promotions.some((one) => !isFinished(one) && one.status?.epoch !== undefined),
-  },
 } as const satisfies Readonly<Record<string, Known>>;
 
 export type KnownClass = keyof typeof knownFaults;

@@ -122,12 +122,15 @@ export function preparationFacts(log: string): PreparationFacts | undefined {
 /**
  * A server that crashed stays down until the controller has decided who leads. The package's own hook would change
  * tables after each start. A copy of the settings it started with tells later whether a restart is due.
+ *
+ * MySQL that hears SIGTERM tells commits that wait for a replica that all is well, which nobody but itself then knows; so
+ * whatever ends the unit, a host that shuts down too, kills it. MariaDB breaks their connections.
  */
 function unitChanges(flavor: Flavor): string {
   return `# Written by Ridgeline.
 [Service]
 Restart=no
-ExecStartPre=+/bin/cp ${hostNames[flavor].config} ${runningConfig}
+${flavor === 'MySQL' ? 'KillSignal=SIGKILL\n' : ''}ExecStartPre=+/bin/cp ${hostNames[flavor].config} ${runningConfig}
 ExecStartPost=
 `;
 }

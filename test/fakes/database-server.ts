@@ -73,6 +73,8 @@ export class FakeServer {
   starts = 1;
   /** Nobody may start the process again. */
   masked = false;
+  /** How its unit is ended, by `systemctl stop` and by a host that shuts down. */
+  killSignal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM';
   disk: 'Good' | 'Full' | 'ReadOnly' = 'Good';
   /** No session is left for applications. */
   crowded = false;
@@ -256,12 +258,13 @@ export class FakeServer {
   }
 
   /**
-   * The process is told to end (SIGTERM). MySQL then tells the clients of commits that wait that all is well, replica or
-   * none (MY-011145); MariaDB breaks their connections (2013). Both leave the transactions in the log.
+   * systemd ends the process. On SIGTERM MySQL tells the clients of commits that wait that all is well, replica or none
+   * (MY-011145); MariaDB breaks their connections (2013), as SIGKILL does. The transactions stay in the log.
    */
   shutDown(): void {
     if (this.process !== 'Running') return;
-    if (this.flavor === 'MySQL') for (const { end } of this.waiting.splice(0)) end('released');
+    if (this.flavor === 'MySQL' && this.killSignal === 'SIGTERM')
+      for (const { end } of this.waiting.splice(0)) end('released');
     this.crash();
   }
 

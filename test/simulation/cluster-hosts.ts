@@ -27,12 +27,20 @@ export class ClusterHosts {
     const [, step = ''] = /-(preparing|loading|cloning|revival|rollout)-\d+(?:-donor)?$/.exec(job.id) ?? [];
     if (step === '') return {};
     this.jobs.push(`${address} ${step}`);
+    this.#installUnit(job, address);
     if (step === 'preparing' || step === 'loading') this.settings.set(address, settingsIn(job));
     const outcome = this.onJob(step, job, address);
     const hasFailed = (outcome.exitCode ?? 0) !== 0;
     return hasFailed || job.id.endsWith('-donor')
       ? outcome
       : { ...this.#effectOf(step, job, address), ...outcome };
+  }
+
+  /** systemd ends the database as the job's file says, from then on. */
+  #installUnit(job: Job, address: string): void {
+    const unit = Buffer.from(attachment(job, 'unit.conf'), 'base64').toString();
+    const [, signal] = /^KillSignal=(SIGKILL|SIGTERM)$/m.exec(unit) ?? [];
+    if (unit !== '') this.#databases().server(address).killSignal = signal === 'SIGKILL' ? signal : 'SIGTERM';
   }
 
   /** What a job does that succeeds, and what it prints. */
@@ -68,7 +76,11 @@ export class ClusterHosts {
   }
 }
 
-/** Of its attachments; in base64. */
-function settingsIn({ attachments }: Job): string {
-  return attachments.find(({ name }) => name === 'settings.cnf')?.content ?? '';
+function settingsIn(job: Job): string {
+  return attachment(job, 'settings.cnf');
+}
+
+/** In base64; empty when the job has none of this name. */
+function attachment({ attachments }: Job, wanted: string): string {
+  return attachments.find(({ name }) => name === wanted)?.content ?? '';
 }

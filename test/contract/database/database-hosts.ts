@@ -1,5 +1,6 @@
 /** Hosts of the lab that our own jobs made database servers, and what tests do to them behind the controller's back. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EC2Client } from '@aws-sdk/client-ec2';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { type Millis, systemClock } from '../../../controller/base/clock.ts';
 import { SshDatabases } from '../../../controller/database/databases.ts';
@@ -63,6 +64,11 @@ export class DatabaseHosts {
 
   static async start(engine: Engine): Promise<DatabaseHosts> {
     return new DatabaseHosts(await LabUnderTest.start(), engine);
+  }
+
+  /** The lab's, as any client sees it. */
+  get ec2(): EC2Client {
+    return this.#lab.ec2;
   }
 
   /** A machine that has booted, without a database in service. */

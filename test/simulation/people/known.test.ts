@@ -5,7 +5,6 @@ import { play } from './play.ts';
 
 const firstSeeds = {
   A12: 10,
-  A4: 44,
   A3: 96,
   N7: 154,
   N5: 208,

@@ -36,13 +36,6 @@ export const knownFaults = {
       site.cache.get(serverTemplateKind, templateKey) === undefined,
   },
   A1: { means: 'it starts over, empty', shows: is('StartedOver') },
-  A4: {
-    means: 'MySQL acknowledges on SIGTERM what nobody else has',
-    shows: ({ lost = [] }, { setting, machinery }) =>
-      setting.flavor === 'MySQL' &&
-      lost.length > 0 &&
-      lost.every((ack) => machinery.terms.some(({ address, at }) => address === ack.server && at === ack.at)),
-  },
   A2: {
     means: 'a Server that is being deleted is elected, or counted on',
     shows: (violation, house) =>

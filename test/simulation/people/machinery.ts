@@ -1,5 +1,4 @@
 /** Machines, hosts and databases as one: what happens to a machine happens to all that runs on it. */
-import type { Instant } from '../../../controller/base/clock.ts';
 import type { Machine } from '../../../controller/cloud/port.ts';
 import type { Site } from '../../builders/site.ts';
 import type { FakeServer } from '../../fakes/database-server.ts';
@@ -8,8 +7,6 @@ import type { FakeDatabases } from '../../fakes/databases.ts';
 export class Machinery {
   /** Machines whose hardware died for good: EC2 goes on calling them running. */
   readonly wrecks = new Set<string>();
-  /** Databases that were told to end, and when. */
-  readonly terms: { readonly address: string; readonly at: Instant }[] = [];
   readonly #site: Site;
   readonly #databases: FakeDatabases;
   /** State of each machine when it was last looked at, by id. */
@@ -51,9 +48,8 @@ export class Machinery {
     return [...log, ...received].flatMap(({ row }) => ('key' in row ? [row.key] : []));
   }
 
-  /** SIGTERM to the database. */
+  /** systemd ends the database, as `systemctl stop` makes it. */
   terminate(address: string): void {
-    this.terms.push({ address, at: this.#site.clock.now() });
     this.#databases.shutDown(address);
   }
 

@@ -116,8 +116,9 @@ describe('databases that fail in memory', () => {
   });
 
   it('acknowledges what waits when it is told to end, as MySQL does, or breaks the connection, as MariaDB does', async () => {
-    const endOf = async (flavor: Flavor) => {
+    const endOf = async (flavor: Flavor, killSignal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
       const { databases, during } = await aCluster({ flavor });
+      databases.server('db-1').killSignal = killSignal;
       databases.isolate('db-1', []);
       const waiting = databases.commit('db-1', 'waits', 'x', 60_000);
       databases.shutDown('db-1');
@@ -129,6 +130,7 @@ describe('databases that fail in memory', () => {
     const gone = { process: 'Gone', kept: ['waits'], elsewhere: [] };
     expect(await endOf('MySQL')).toEqual({ told: 'acknowledged', ...gone });
     expect(await endOf('MariaDB')).toEqual({ told: 'unknown', ...gone });
+    expect(await endOf('MySQL', 'SIGKILL')).toEqual({ told: 'unknown', ...gone });
   });
 
   it('does not hear SIGTERM while its machine or its process stands still', async () => {

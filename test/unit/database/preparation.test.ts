@@ -42,6 +42,13 @@ describe('the preparation of a host', () => {
     expect(files['unit.conf']).toMatch(/^Restart=no$/m);
   });
 
+  it('never lets MySQL hear that it shall end, for it would acknowledge what nobody else has', () => {
+    const unitOf = (preparation: typeof mySQL) =>
+      filesOf(preparationJob('prepare-1', preparation))['unit.conf'];
+    expect(unitOf(mySQL)).toMatch(/^KillSignal=SIGKILL$/m);
+    expect(unitOf(mariaDB)).not.toContain('KillSignal');
+  });
+
   it('makes the first data, and restarts, only where it is told to', () => {
     const { script } = preparationJob('prepare-1', {
       ...mariaDB,

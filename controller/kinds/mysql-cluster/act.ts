@@ -13,7 +13,7 @@ import type { Kube } from '../../kube/port.ts';
 import type { DurabilityPlan } from './decide/durability-plan.ts';
 import type { Decision } from './decide/index.ts';
 import type { Member } from './decide/member.ts';
-import { type DurabilityPorts, takeStep } from './durability.ts';
+import { type DurabilityOutcome, type DurabilityPorts, takeStep } from './durability.ts';
 import type { HostJobs } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
 import { askForSwitchover } from './promote.ts';
@@ -32,20 +32,20 @@ export interface Decided {
   readonly decision: Decision;
 }
 
-/** Servers first, then what happens on their hosts, then what commits wait for. Fails only when the API server does. */
+/**
+ * Servers first, then what commits wait for, then what happens on hosts, which may take seconds. Fails only when the API
+ * server does.
+ */
 export async function act(ports: ActPorts, decided: Decided, log: Logger): Promise<void> {
   const { pass, written, members, decision } = decided;
   await changeServers(ports.kube, written, decision.servers);
   const access = await openClusterAccess(ports, written, pass.access.credentials);
-  await ports.hostJobs.carryOut({ cluster: written, access, log }, decision.joins);
-  await askForSwitchover(ports.kube, written, decision.switchover);
-  try {
-    await changeDurability(ports, { cluster: written, access, members }, decision.durability);
-  } catch (error) {
-    // What is on record holds; the next pass tries again.
-    if (!(error instanceof AppError) || error.code.startsWith('kube.')) throw error;
-    log.warn({ err: error }, 'could not change what commits wait for');
-  }
+  const reach = { cluster: written, access, members };
+  const { cluster, failure } = await changeDurability(ports, reach, decision.durability);
+  // What is on record holds; the next pass tries again.
+  if (failure !== undefined) log.warn({ err: failure }, 'could not change what commits wait for');
+  await ports.hostJobs.carryOut({ cluster, access, log }, decision.joins);
+  await askForSwitchover(ports.kube, cluster, decision.switchover);
 }
 
 interface Reach {
@@ -58,21 +58,11 @@ async function changeDurability(
   ports: ActPorts,
   { cluster, access, members }: Reach,
   plan: DurabilityPlan | undefined,
-): Promise<void> {
-  switch (plan?.do) {
-    case 'Open':
-      return await openForWrites(cluster, access, plan);
-    case 'Step': {
-      const { failure } = await takeStep(
-        ports,
-        { cluster, databases: databasesOf(access, members) },
-        plan.step,
-      );
-      if (failure !== undefined) throw failure;
-      return;
-    }
-    case undefined:
-  }
+): Promise<DurabilityOutcome> {
+  if (plan === undefined) return { cluster };
+  return plan.do === 'Open'
+    ? await openForWrites(cluster, access, plan)
+    : await takeStep(ports, { cluster, databases: databasesOf(access, members) }, plan.step);
 }
 
 /** What commits wait for is on record already. Nobody has written anything: the order among servers does not matter. */
@@ -80,13 +70,19 @@ async function openForWrites(
   cluster: MySQLCluster,
   access: ClusterAccess,
   { primary, ackers, record }: DurabilityPlan & { readonly do: 'Open' },
-): Promise<void> {
+): Promise<DurabilityOutcome> {
   const stamp = stampOf(cluster);
   const database = access.member(primary.server)?.database;
-  if (database === undefined || stamp === undefined) return;
-  for (const { server } of ackers) await access.member(server)?.database.acknowledge(true, stamp);
-  await database.requireAcks(record.requiredAcks, stamp);
-  await database.open(stamp);
+  if (database === undefined || stamp === undefined) return { cluster };
+  try {
+    for (const { server } of ackers) await access.member(server)?.database.acknowledge(true, stamp);
+    await database.requireAcks(record.requiredAcks, stamp);
+    await database.open(stamp);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { cluster, failure: error };
+  }
+  return { cluster };
 }
 
 /** By Server; those that cannot be reached are absent. */

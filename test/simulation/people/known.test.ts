@@ -5,9 +5,7 @@ import { play } from './play.ts';
 
 const firstSeeds = {
   A12: 10,
-  A3: 96,
   N7: 154,
-  N5: 208,
   A14: 210,
   N1: 401,
   A11: 408,

@@ -13,6 +13,9 @@ export class MachineInvariants {
   readonly #states = new Map<string, Machine['state']>();
   /** Instance of each Server, by name. */
   readonly #machineOf = new Map<string, string>();
+  /** Servers that were given up while as many others lived as were wanted then, by name; their machines end later. */
+  readonly #spared = new Set<string>();
+  readonly #leaving = new Set<string>();
   /** Servers that were alive at the step before, by name. */
   #wereLive: ReadonlySet<string> = new Set();
 
@@ -47,10 +50,8 @@ export class MachineInvariants {
     const instances = house.cluster?.spec.instances ?? 0;
     const who = `${name} (${privateIp})`;
     const isFenced = house.server(name)?.metadata.labels?.[labels.role] === 'fenced';
-    const others = members(house).filter(
-      (server) => server.metadata.name !== name && isLive(house, server),
-    ).length;
-    if (this.#wereLive.has(name) && !isFenced && others < instances) {
+    const others = this.#othersThan(name);
+    if (this.#wereLive.has(name) && !isFenced && !this.#spared.has(name) && others < instances) {
       const text = `${who} lives and is ended by nobody in person; ${others} others live, ${instances} are wanted`;
       this.#report('HealthyEnded', text);
     }
@@ -60,7 +61,17 @@ export class MachineInvariants {
     }
   }
 
-  #lookAtServer({ metadata: { name }, status }: Server): void {
+  #othersThan(name: string): number {
+    const house = this.#house;
+    return members(house).filter((server) => server.metadata.name !== name && isLive(house, server)).length;
+  }
+
+  #lookAtServer({ metadata: { name, deletionTimestamp }, status }: Server): void {
+    if (deletionTimestamp !== undefined && !this.#leaving.has(name)) {
+      this.#leaving.add(name);
+      const isSpare = this.#othersThan(name) >= (this.#house.cluster?.spec.instances ?? 0);
+      if (isSpare) this.#spared.add(name);
+    }
     const { instanceID } = status ?? {};
     if (instanceID === undefined) return;
     const before = this.#machineOf.get(name);

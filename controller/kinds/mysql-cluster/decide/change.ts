@@ -2,7 +2,7 @@
 import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
 import { annotations } from '../../../api/meta.ts';
 import { hasSucceeded, isFinished, type Promotion } from '../../../api/promotion.ts';
-import { type Millis, timestamp } from '../../../base/clock.ts';
+import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { surelyRequired } from '../../../failover/proof.ts';
 import type { Finding, Verdict } from '../../../supervision/port.ts';
 import { lookAhead } from './outlook.ts';
@@ -49,9 +49,11 @@ function isQueued({ metadata, status, spec }: Promotion): boolean {
 /** Why an automatic change begins now. */
 function reasonToBegin(observed: Observed): string | undefined {
   const { finding, now } = observed;
-  if (finding === undefined || now < pauseEnd(observed)) return undefined;
+  if (finding === undefined) return undefined;
   // Nobody is stopped for this: the primary, or whoever holds all it acknowledged, takes writes again.
-  if (hasRestarted(observed)) return finding.evidence;
+  const back = restartedFor(observed);
+  if (back !== undefined && back >= restartPatience) return finding.evidence;
+  if (now < pauseEnd(observed)) return undefined;
   const isDead = deaths.includes(finding.verdict) && hasBeenOpen(observed, finding);
   return isDead && heldBack(observed, planUpkeep(observed).troubles) === undefined
     ? finding.evidence
@@ -65,10 +67,23 @@ function hasBeenOpen({ status }: Observed, { since }: Finding): boolean {
   return hasServed || since >= Date.parse(status.durability?.changeTime ?? '');
 }
 
-function hasRestarted({ finding, members, now }: Observed): boolean {
+/**
+ * For how long the primary has answered read-only, as one does that was started again. What failed before it came back is
+ * no reason to wait; what failed since then is.
+ */
+function restartedFor(observed: Observed): Millis | undefined {
+  const { finding, members, now } = observed;
   const look = members.find(({ isPrimary }) => isPrimary)?.look;
-  const isWaiting = look?.readOnly === true && look.epoch > 0 && finding?.verdict !== 'Healthy';
-  return isWaiting && now - (finding?.since ?? now) >= restartPatience;
+  if (finding === undefined || finding.verdict === 'Healthy' || look?.readOnly !== true || look.epoch === 0)
+    return undefined;
+  const hasFailed = endOf(failuresInARow(observed)[0]) >= finding.since;
+  return hasFailed && now < pauseEnd(observed) ? undefined : now - finding.since;
+}
+
+/** In how long a change may begin by the mere passing of time; undefined when that changes nothing. */
+export function recheckChange(observed: Observed): Millis | undefined {
+  const back = observed.suspended ? undefined : restartedFor(observed);
+  return back !== undefined && back < restartPatience ? restartPatience - back : undefined;
 }
 
 /** What keeps an automatic failover from beginning, whatever dies. */
@@ -176,9 +191,13 @@ function reasonOf(promotion: Promotion | undefined): string {
 /** After a failure the next try waits, longer each time. */
 function pauseEnd(observed: Observed): number {
   const failures = failuresInARow(observed);
-  const end = Date.parse(failures[0]?.status?.completionTime ?? '');
+  const end = endOf(failures[0]);
   if (Number.isNaN(end) || isFreed(observed, failures)) return 0;
   return end + Math.min(longestPause, firstPause * 2 ** Math.min(failures.length - 1, 10));
+}
+
+function endOf(promotion: Promotion | undefined): Instant {
+  return Date.parse(promotion?.status?.completionTime ?? '');
 }
 
 function isAcknowledged({ cluster, status }: Observed): boolean {

@@ -1,6 +1,12 @@
 /** The one thing to do next about what commits wait for: open the cluster, or take one step. Pure. */
 import type { DurabilityRecord, MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { type DurabilityStep, decideDurability, type MemberHealth } from './durability.ts';
+import type { Millis } from '../../../base/clock.ts';
+import {
+  type DurabilityStep,
+  decideDurability,
+  type MemberHealth,
+  nextDurabilityStep,
+} from './durability.ts';
 import type { Member } from './member.ts';
 import { firstAckerOf, planOpening } from './opening.ts';
 import type { Observed } from './plan.ts';
@@ -37,8 +43,26 @@ function nextStep(next: Observed, health: MemberHealth): DurabilityStep | undefi
   return next.suspended || isOutdated(next) ? undefined : decideDurability(next, health);
 }
 
-/** A look from before the last step shows what that step has changed: a replica that acknowledges, and does no more. */
+/** Looks come every second; a server that gives none for longer is not waited for like this. */
+const lookPause: Millis = 250;
+const lookPatience: Millis = 3_000;
+
+/** In how long there may be a step to take, though nothing happens but that looks are taken and time goes by. */
+export function recheckDurability(next: Observed): Millis | undefined {
+  const { suspended, status, now } = next;
+  if (suspended || status.durability === undefined || status.currentPromotionRef !== undefined)
+    return undefined;
+  const isNew = now - Date.parse(status.durability.changeTime ?? '') < lookPatience;
+  const due = isNew && isOutdated(next) ? lookPause : nextDurabilityStep(next);
+  return due === 0 ? lookPause : due;
+}
+
+/**
+ * A look from before the last step shows what that step has changed: a replica that acknowledges, and does no more. Nothing
+ * was sent with `Degrade`, and what was decided on those looks before is true of them still.
+ */
 function isOutdated({ members, status }: Observed): boolean {
+  if (status.durability?.state === 'Degrading') return false;
   const leader = members.find(({ isPrimary }) => isPrimary);
   const looked = members.filter(({ look, isPrimary }) => look !== undefined && !isPrimary);
   const oldest = Math.min(leader?.lookedAt ?? 0, ...looked.map(({ lookedAt }) => lookedAt));

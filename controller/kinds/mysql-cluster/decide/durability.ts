@@ -2,6 +2,7 @@
 import type { DurabilityRecord } from '../../../api/mysql-cluster.ts';
 import type { Millis } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
+import { beatPeriod } from '../../../supervision/port.ts';
 import { forgottenAckers } from './forgotten.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
@@ -40,6 +41,8 @@ export interface MemberHealth {
 const armingLagSeconds = 1;
 /** Every try that fails has made commits wait for a second. */
 const rearmPause: Millis = 10_000;
+/** A heartbeat that nobody acknowledges is given up after so long; only then is it known, and it was so all the time. */
+const noticeLimit: Millis = 2_500;
 
 /** The next step; undefined when the record is what is wanted, or nothing may be done now. Not while the primary changes. */
 export function decideDurability(observed: Observed, health: MemberHealth): DurabilityStep | undefined {
@@ -51,6 +54,18 @@ export function decideDurability(observed: Observed, health: MemberHealth): Dura
   if (facts.look === undefined || !facts.isTrusted) return undefined;
   if (isUnarmed(record, facts.look)) return { do: 'RecordDegraded' };
   return byState[record.state](facts);
+}
+
+/** In how long the next step is due by the mere passing of time; undefined when none is. */
+export function nextDurabilityStep(observed: Observed): Millis | undefined {
+  const { durability: record } = observed.status;
+  if (record === undefined) return undefined;
+  const { spec } = observed.cluster;
+  const lost = unheldFor(observed);
+  if (record.state === 'Protected' && spec.durability === 'Balanced' && lost > 0) {
+    return Math.max(0, spec.failover.degradeAfterSeconds * 1_000 - lost);
+  }
+  return record.state === 'Rearming' ? Math.max(0, rearmPause - ageOf(record, observed)) : undefined;
 }
 
 /** The facts that matter here, by name. */
@@ -133,23 +148,23 @@ function factsOf(
   { troubles, leaving }: MemberHealth,
   record: DurabilityRecord,
 ): DurabilityFacts {
-  const { members, finding, now, cluster } = observed;
+  const { members, finding, cluster } = observed;
   const primary = members.find(({ isPrimary }) => isPrimary);
   const address = primary?.address;
   const replicas = members.filter(({ isPrimary, place }) => !isPrimary && place === 'Active');
   const receiving = replicas.filter((member) => isReceivingFrom(member, address));
   const acking = receiving.filter((member) => member.look?.replication?.acknowledges === true);
   const isAble = ({ name }: Member) => !troubles.has(name) && !leaving.includes(name);
-  const { verdict, since = now } = finding ?? {};
+  const { verdict } = finding ?? {};
   const forgotten = forgottenAckers(observed);
   return {
     wanted: cluster.spec.durability,
     record,
-    age: now - (Date.parse(record.changeTime ?? '') || 0),
+    age: ageOf(record, observed),
     look: primary?.look,
     isArmed: primary?.look?.acks.armed === true,
     isTrusted: verdict === 'Healthy' || verdict === 'AcksLost' || verdict === 'Overloaded',
-    lostFor: verdict === 'AcksLost' ? now - since : 0,
+    lostFor: unheldFor(observed),
     degradeAfter: cluster.spec.failover.degradeAfterSeconds * 1000,
     acking: namesOf(acking),
     ready: namesOf(acking.filter((member) => isAble(member) && isClose(member))),
@@ -162,6 +177,17 @@ function factsOf(
     leaving,
     silent: namesOf(members.filter(({ look }) => look === undefined)),
   };
+}
+
+/** Since the heartbeat that nobody acknowledged. */
+function unheldFor({ finding, now }: Observed): Millis {
+  if (finding?.verdict !== 'AcksLost') return 0;
+  const { since, lastWriteTime = since } = finding;
+  return now - Math.min(since, Math.max(since - noticeLimit, lastWriteTime + beatPeriod));
+}
+
+function ageOf({ changeTime }: DurabilityRecord, { now }: Observed): Millis {
+  return now - (Date.parse(changeTime ?? '') || 0);
 }
 
 function isReceivingFrom({ look }: Member, address: string | undefined): boolean {

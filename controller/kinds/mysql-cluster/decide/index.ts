@@ -2,9 +2,10 @@
 import { type EventNote, normalEvent, warningEvent } from '../../../api/event-notes.ts';
 import { labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { timestamp } from '../../../base/clock.ts';
+import { type Millis, timestamp } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
-import { type DurabilityPlan, planDurability } from './durability-plan.ts';
+import { recheckChange } from './change.ts';
+import { type DurabilityPlan, planDurability, recheckDurability } from './durability-plan.ts';
 import { type Forgotten, planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
@@ -41,7 +42,7 @@ export function decide(observed: Observed): Decision {
     record: durability?.do === 'Open' ? { ...record, durability: durability.record } : record,
     automaticRemovals: roster.replaced.length,
     events: [...joining.events, ...rosterEvents(roster, troubles), ...rolling.events],
-    recheckAfter: isMoving(parts) ? busyPeriod : restPeriod,
+    recheckAfter: durability?.do === 'Step' ? 0 : recheckOf(observed, parts),
     troubles,
     leaving,
     switchover: rolling.switchover,
@@ -92,6 +93,12 @@ function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' |
     servers: [...roster.actions, ...labelsOf(observed, roster)],
     joins: [...joining.actions, ...mending, ...rolling.actions],
   };
+}
+
+/** As soon as the mere passing of time makes something due. */
+function recheckOf(observed: Observed, parts: Parts): Millis {
+  const dues = [recheckDurability(observed), recheckChange(observed)].filter((due) => due !== undefined);
+  return Math.min(isMoving(parts) ? busyPeriod : restPeriod, ...dues);
 }
 
 function isMoving({ joining, roster, rolling }: Parts): boolean {

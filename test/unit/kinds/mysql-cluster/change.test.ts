@@ -7,6 +7,7 @@ import {
 } from '../../../../controller/kinds/mysql-cluster/decide/change.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
 import { condition } from '../../../builders/site.ts';
+import { look } from '../../supervision/signs.ts';
 import { promotion, scene } from './cluster-scene.ts';
 import { now, primary, record, replica } from './durability-scene.ts';
 
@@ -85,6 +86,22 @@ describe('after failures', () => {
       planChange(scene(members, { ...dead, promotions: [failed('db-epoch-2', ago)] }));
     expect(begins(29)).toBeUndefined();
     expect(begins(30)).toMatchObject({ name: 'db-epoch-2-2' });
+  });
+
+  it('does not wait where the primary answers read-only since then: somebody has started it again', () => {
+    const restarted = { ...primary(), look: look({ readOnly: true, epoch: 1 }) };
+    const begins = (answers: number, ago: number) =>
+      planChange(
+        scene([restarted], {
+          finding: found('Suspected', answers),
+          promotions: [failed('db-epoch-2', ago, 'NoCandidate')],
+        }),
+      );
+    expect(begins(2, 5)).toMatchObject({ name: 'db-epoch-2-2' });
+    expect(begins(1.9, 5)).toBeUndefined();
+    // This one has failed although it was back.
+    expect(begins(6, 5)).toBeUndefined();
+    expect(begins(31, 30)).toMatchObject({ name: 'db-epoch-2-2' });
   });
 
   it('two in a row need a person', () => {

@@ -43,6 +43,10 @@ bench-site: setup ## Scale, roll, reload and cut the scalable site under wrk and
 	command -v wrk >/dev/null || { echo 'Installing wrk, the load tool.'; apt-get install -y -qq wrk >/dev/null; }
 	@node test/bench/scalable-site.ts $(args)
 
+.PHONY: bench-switchovers
+bench-switchovers: node_modules/.installed ## Change the primary of one MySQL cluster in memory 500 times; the last must be as fast as the first: 20 s, no root (args='--changes N')
+	@node test/bench/switchovers.ts $(args)
+
 .PHONY: chaos
 chaos: node_modules/.installed ## Play random scenarios of faults, crashes and people from one seed: about 15 minutes, no root (args='--seed N --runs N --people N')
 	@node test/chaos/main.ts $(args)

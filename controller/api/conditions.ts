@@ -1,4 +1,5 @@
 /** Condition arithmetic: the only place that builds or compares conditions. Pure. */
+import { cutText } from '../base/text.ts';
 import type { Reason, ReasonedKind, reasons } from './reasons.ts';
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
@@ -76,7 +77,7 @@ export function stampConditions(
     const before = previous?.find((condition) => condition.type === next.type);
     return {
       ...next,
-      message: clipMessage(next.message),
+      message: cutText(next.message, messageLimit),
       observedGeneration: stamp.generation,
       lastTransitionTime: before?.status === next.status ? before.lastTransitionTime : stamp.at,
     };
@@ -116,8 +117,4 @@ export function isTrue(
   return (
     condition?.status === 'True' && (condition.observedGeneration ?? 0) >= (object.metadata.generation ?? 0)
   );
-}
-
-function clipMessage(message: string): string {
-  return message.length <= messageLimit ? message : `${message.slice(0, messageLimit - 1)}…`;
 }

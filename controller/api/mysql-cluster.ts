@@ -86,6 +86,9 @@ const primary = z.object({
   epoch: count(2_147_483_647).describe('Grows by one with every change of primary.'),
 });
 
+/** Room for some 5,000 former primaries, each with a name of its own in MySQL's sets. */
+export const baseGtidsLimit = 262_144;
+
 const durability = z.object({
   state: z
     .enum(['Protected', 'Degrading', 'Releasing', 'Degraded', 'Rearming'])
@@ -94,7 +97,7 @@ const durability = z.object({
     ),
   ackers: setOf(label(), 9).describe('Replicas that may have acknowledged a commit.'),
   requiredAcks: integer(0, 8).describe('Acknowledgements a commit surely waits for.'),
-  baseGTIDs: text(8192)
+  baseGTIDs: text(baseGtidsLimit)
     .optional()
     .describe(
       'What the primary held when commits last began to wait or an acker left; whoever replaces it must hold that too.',

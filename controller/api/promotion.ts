@@ -32,6 +32,11 @@ const spec = immutable(
   'spec is immutable; create a new object',
 );
 
+/** Characters a GTID set may have in the record of a change; there are up to ten of them. */
+export const recordedGtidsLimit = 32_768;
+const aboutBase =
+  '`base - A + B` is what `status.durability.baseGTIDs` of the cluster was then, without A and with B.';
+
 const step = z.object({
   name: text(63).describe('Step.'),
   state: z
@@ -44,7 +49,9 @@ const step = z.object({
 
 const frozenReplica = z.object({
   server: label().describe('Replica.'),
-  received: text(8192).describe('GTID set it had received when its receiver was stopped.'),
+  received: text(recordedGtidsLimit).describe(
+    `GTID set it had received when its receiver was stopped; ${aboutBase}`,
+  ),
   restarted: z
     .boolean()
     .optional()
@@ -67,9 +74,11 @@ const status = statusOf({
   cause: text(128).optional().describe('What was found, e.g. DeadHost.'),
   currentStep: text(63).optional().describe('Step that runs now.'),
   steps: mapBy(['name'], step, 24).optional().describe('All steps, in order.'),
-  frozen: mapBy(['server'], frozenReplica, 9).optional().describe('Replicas that stopped receiving.'),
+  frozen: mapBy(['server'], frozenReplica, 18).optional().describe('Replicas that stopped receiving.'),
   proofs: mapBy(['type'], stopProof, 5).optional().describe('Proofs that the old primary has stopped.'),
-  targetGTIDs: text(8192).optional().describe('GTID set the new primary must hold.'),
+  targetGTIDs: text(recordedGtidsLimit)
+    .optional()
+    .describe(`GTID set the new primary must hold; ${aboutBase}`),
   ...span,
   lastWriteTime: time().optional().describe('Last write known to be good on the old primary.'),
   detectedTime: time().optional().describe('When the old primary was declared dead.'),

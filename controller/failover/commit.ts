@@ -1,5 +1,5 @@
 /** CatchUp and Commit: the chosen one applies all it received, then the record says who is primary. No way back after that. */
-import type { MySQLClusterStatus } from '../api/mysql-cluster.ts';
+import { baseGtidsLimit, type DurabilityRecord, type MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { timestamp } from '../base/clock.ts';
 import { hasCode, messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
@@ -61,17 +61,26 @@ export async function commitPrimary(run: Run, { winner, target, ackers, identity
     ...(identity === undefined ? {} : { serverUUID: identity }),
     epoch,
   };
-  const durability = ports.rules.opening({
-    ackers: isAsync ? [] : ackers,
-    waits: !isAsync && (ackers.length > 0 || wanted === 'Strict'),
-    base: target,
-    changeTime: journal.now(),
-  });
+  const durability = recordable(
+    ports.rules.opening({
+      ackers: isAsync ? [] : ackers,
+      waits: !isAsync && (ackers.length > 0 || wanted === 'Strict'),
+      base: target,
+      changeTime: journal.now(),
+    }),
+  );
   const { serial = 0 } = durabilityOf(run);
   await journal.writeCluster({ primary, durability: { ...durability, serial: serial + 1 } });
   ports.failpoints.hit('failover.after-commit');
   journal.leave('Commit', `${winner.server} is the primary of epoch ${epoch}.`);
   return 'go';
+}
+
+/** Without what the epoch began with nothing can be proven from it, whatever commits wait for. */
+function recordable(durability: DurabilityRecord): DurabilityRecord {
+  const { baseGTIDs = '', ...rest } = durability;
+  if (baseGTIDs.length <= baseGtidsLimit) return durability;
+  return rest.state === 'Protected' ? { ...rest, state: 'Rearming' } : rest;
 }
 
 /** A controller that was just started has not seen a good write; the last heartbeat that was replicated tells when there was one. */

@@ -6,7 +6,16 @@ import { candidatesOf, type Freeze, freezeAll } from './freeze.ts';
 import { choiceText, type LossFacts, lossText } from './messages.ts';
 import { ackersAmong, type DataFacts, dataProof, hasForgotten } from './proof.ts';
 import { rollBack } from './roll-back.ts';
-import { durabilityOf, isRestart, limits, lookAt, type Next, type Run, waitedFor } from './run.ts';
+import {
+  durabilityOf,
+  isRestart,
+  limits,
+  lookAt,
+  type Next,
+  type Run,
+  recordedGtids,
+  waitedFor,
+} from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
 
 /** Who becomes the primary, and what it must have applied before. */
@@ -91,7 +100,7 @@ function recordFreeze(run: Run, { caught, looks }: Freeze): void {
   const recorded = new Map((journal.status.frozen ?? []).map((one) => [one.server, one]));
   const fresh = caught.map((one) => {
     const before = recorded.get(one.server);
-    const received = ports.rules.held(one);
+    const received = recordedGtids(run, ports.rules.held(one));
     const isForgetful =
       hasForgotten(flavor, looks.get(one.server)?.replication) || before?.restarted === true;
     // Found again as it was is no news: else each of many tries would be a write.
@@ -192,7 +201,7 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
   journal.add({
     dataLoss,
     newPrimary: winner.server,
-    targetGTIDs: union,
+    targetGTIDs: recordedGtids(run, union),
     fencedTime: journal.status.fencedTime ?? journal.now(),
   });
   journal.leave('Fence', message);

@@ -13,6 +13,7 @@ import {
   replicasOf,
   rethrowOurs,
   stampOf,
+  wholeGtids,
   withinLimit,
 } from './run.ts';
 
@@ -127,7 +128,7 @@ export function candidatesOf(
     const look = freeze.looks.get(server) ?? order.finding?.looks.get(server)?.look;
     return {
       server,
-      held: now === undefined ? received : ports.rules.held(now),
+      held: now === undefined ? wholeGtids(run, received) : ports.rules.held(now),
       forgetful: restarted === true,
       executed: now?.executed ?? '',
       problem: now === undefined ? 'does not answer' : unable.get(server),

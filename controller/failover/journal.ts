@@ -2,9 +2,16 @@
 import { findCondition, stampConditions, type UnstampedCondition } from '../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
-import { isPlanned, type Promotion, type PromotionStatus, promotionKind } from '../api/promotion.ts';
+import {
+  isPlanned,
+  type Promotion,
+  type PromotionStatus,
+  promotionKind,
+  recordedGtidsLimit,
+} from '../api/promotion.ts';
 import type { Reason } from '../api/reasons.ts';
 import { timestamp } from '../base/clock.ts';
+import { cutText } from '../base/text.ts';
 import type { FailoverPorts } from './port.ts';
 
 export type StepName =
@@ -98,7 +105,7 @@ export class Journal {
   /** Stages the end of a step. */
   leave(name: StepName, message: string, state: 'Succeeded' | 'Skipped' | 'Failed' = 'Succeeded'): void {
     const completionTime = this.step(name)?.completionTime ?? this.now();
-    this.#put(name, { state, message: message.slice(0, textLimit), completionTime });
+    this.#put(name, { state, message: cutText(message, textLimit), completionTime });
   }
 
   /** From here on there is only the way back; how it will end is on record before anything is undone. */
@@ -141,7 +148,7 @@ export class Journal {
     this.#put(name, {
       state: 'Running',
       startTime: startTime ?? this.now(),
-      ...(message === undefined ? {} : { message: message.slice(0, textLimit) }),
+      ...(message === undefined ? {} : { message: cutText(message, textLimit) }),
     });
   }
 
@@ -173,6 +180,23 @@ export class Journal {
     const stamp = { generation, at: this.now() };
     const conditions = stampConditions(this.#status.conditions, unstamped, stamp);
     this.#status = { ...this.#status, observedGeneration: generation, conditions };
-    this.#promotion = await this.#ports.kube.writeStatus(promotionKind, this.#promotion, this.#status);
+    const fitting = withoutOversize(this.#status);
+    this.#promotion = await this.#ports.kube.writeStatus(promotionKind, this.#promotion, fitting);
   }
+}
+
+/**
+ * Sets that the API server would refuse for their length are left out: a change of primary must not stop for that, and
+ * whoever carries on with it finds them out again.
+ */
+function withoutOversize({ frozen, targetGTIDs, ...status }: PromotionStatus): PromotionStatus {
+  return {
+    ...status,
+    ...(frozen === undefined ? {} : { frozen: frozen.filter(({ received }) => isRecordable(received)) }),
+    ...(targetGTIDs === undefined || !isRecordable(targetGTIDs) ? {} : { targetGTIDs }),
+  };
+}
+
+function isRecordable(gtids: string): boolean {
+  return gtids.length <= recordedGtidsLimit;
 }

@@ -5,7 +5,8 @@ import { withDeadline } from '../base/abort.ts';
 import type { Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
-import type { Look, Member, Stamp } from '../database/port.ts';
+import type { Gtids, Look, Member, Stamp } from '../database/port.ts';
+import { expandGtids, shortenGtids } from './gtid-record.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Moved, Order } from './port.ts';
 
@@ -99,6 +100,16 @@ export function openRun(ports: FailoverPorts, order: Order, journal: Journal): R
 /** Without a record nothing is known of what commits waited for. */
 export function durabilityOf({ journal }: Run): DurabilityRecord {
   return journal.cluster.status?.durability ?? { state: 'Degraded', ackers: [], requiredAcks: 0 };
+}
+
+/** A GTID set as it is put on record; until the commit the base stays what it is. */
+export function recordedGtids(run: Run, gtids: Gtids): string {
+  return shortenGtids(gtids, durabilityOf(run).baseGTIDs ?? '', run.algebra);
+}
+
+/** A GTID set from the record, until the commit. */
+export function wholeGtids(run: Run, recorded: string): Gtids {
+  return expandGtids(recorded, durabilityOf(run).baseGTIDs ?? '', run.algebra);
 }
 
 /** Before its commit or roll-back nothing of the epoch is on record. */

@@ -11,10 +11,12 @@ import {
   lookAt,
   type Next,
   type Run,
+  recordedGtids,
   replicasOf,
   rethrowOurs,
   stampOf,
   waitedFor,
+  wholeGtids,
   withinLimit,
 } from './run.ts';
 import { addProof } from './stop-old.ts';
@@ -126,11 +128,12 @@ export async function blockWrites(run: Run): Promise<Next> {
     // It took its last write somewhere in between; one that was closed before, nobody knows when.
     const halfway = (calledAt + ports.clock.now()) / 2;
     if (begun === undefined) journal.add({ lastWriteTime: timestamp(halfway) });
-    addProof(run, 'Closed', `${oldName} takes no writes and holds ${final}.`);
+    addProof(run, 'Closed', `${oldName} takes no writes; what it holds is final.`);
     const time = journal.now();
+    const received = recordedGtids(run, final);
     journal.add({
-      frozen: [{ server: oldName, received: final, time }],
-      targetGTIDs: final,
+      frozen: [{ server: oldName, received, time }],
+      targetGTIDs: received,
       fencedTime: time,
       dataLoss: 'None',
     });
@@ -147,7 +150,7 @@ export async function settleTarget(run: Run): Promise<Next | Choice> {
   const { journal, ports, order, oldName } = run;
   await journal.enter('CatchUp');
   const winner = order.members.find(({ server }) => server === journal.status.newPrimary);
-  const target = journal.status.targetGTIDs ?? '';
+  const target = wholeGtids(run, journal.status.targetGTIDs ?? '');
   const others = replicasOf(run).filter((member) => member !== winner);
   const followers = followersAmong(run, others);
   const result = winner === undefined ? { unable: 'it is gone' } : await catchUpTo(run, winner, target);

@@ -1,10 +1,12 @@
 /** Writes Kubernetes Events: the same one counted rather than repeated, and never a stream of them. */
+
 import type { EventNote } from '../api/event-notes.ts';
 import type { AnyObject } from '../api/meta.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { cutText } from '../base/text.ts';
 import type { Events, Kube } from '../kube/port.ts';
 import { Correlator, type Occurrence } from './correlator.ts';
 import { microTime } from './leader.ts';
@@ -157,7 +159,7 @@ export class Recorder implements Events {
       eventTime: microTime(now),
       type,
       reason,
-      note: message.length <= noteLimit ? message : `${message.slice(0, noteLimit - 1)}…`,
+      note: cutText(message, noteLimit),
       action: 'Reconcile',
       reportingController,
       reportingInstance: this.#options.instance.slice(0, 128),

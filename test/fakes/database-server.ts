@@ -198,6 +198,11 @@ export class FakeServer {
     else end('released');
   }
 
+  /** Has this in its log since before it was copied. */
+  inherit(transaction: Transaction): void {
+    this.#append(transaction);
+  }
+
   receive(transaction: Transaction, now: Instant): void {
     this.#known.add(transaction.gtid);
     this.relay.push({ transaction, at: now });

@@ -118,6 +118,15 @@ export class FakeDatabases implements Databases {
     return { address: server.address, password: 'secret', certificate: server.certificate, acknowledges };
   }
 
+  /** Everybody's log has a transaction of a primary that is no more. */
+  inheritFrom(former: string): void {
+    this.#world.change(() => {
+      const ghost = new FakeServer(former, '', { flavor: this.#flavor, rules: goodRules });
+      ghost.commit({ key: `of ${former}`, value: '' }, this.#world.clock.now(), () => undefined);
+      for (const server of this.#world.servers.values()) for (const one of ghost.log) server.inherit(one);
+    });
+  }
+
   // What goes wrong.
 
   /** Changes fields of a server: its disk, how late it applies, or whether it has sessions left. */

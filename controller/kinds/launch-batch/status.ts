@@ -1,8 +1,10 @@
 /** From EC2's answer to the batch's new status. Pure. */
+
 import type { LaunchBatchStatus } from '../../api/launch-batch.ts';
 import type { LaunchReason } from '../../api/reasons.ts';
 import { type Instant, timestamp } from '../../base/clock.ts';
 import type { AppError, ErrorCode } from '../../base/errors.ts';
+import { cutText } from '../../base/text.ts';
 import type { Machine } from '../../cloud/port.ts';
 import { describeRetirement, failBatch, instantOf, type Observed, visibilityDelay } from './decide.ts';
 
@@ -89,7 +91,7 @@ function recordAnswer(status: LaunchBatchStatus): LaunchBatchStatus {
 function describeError(error: AppError): string {
   const { awsCode } = error.fields;
   const isNamed = awsCode === undefined || error.message.includes(String(awsCode));
-  return (isNamed ? error.message : `${error.message} [${awsCode}]`).slice(0, 512);
+  return cutText(isNamed ? error.message : `${error.message} [${awsCode}]`, 512);
 }
 
 const reasonByCode: Partial<Record<ErrorCode, LaunchReason>> = {

@@ -1,4 +1,5 @@
 /** Begins a change of primary and carries on with it: on record before anything is done, and one at a time. */
+
 import { hasCondition } from '../../api/conditions.ts';
 import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
 import { type MySQLCluster, type MySQLClusterStatus, mySQLClusterKind } from '../../api/mysql-cluster.ts';
@@ -6,6 +7,7 @@ import { hasSucceeded, type Promotion, promotionKind } from '../../api/promotion
 import type { Clock } from '../../base/clock.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
+import { cutText } from '../../base/text.ts';
 import { carryOn } from '../../failover/engine.ts';
 import type { FailoverMetrics } from '../../failover/metrics.ts';
 import type { Order, Progress } from '../../failover/port.ts';
@@ -179,7 +181,7 @@ function draftPromotion(
       dataLoss: 'Refuse',
       trigger: 'Automatic',
       startDeadlineSeconds: 300,
-      note: why.slice(0, 1024),
+      note: cutText(why, 1024),
     },
   };
 }

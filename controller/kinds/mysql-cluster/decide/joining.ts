@@ -7,9 +7,11 @@
  * The step, its attempt and its time are in status before a job is started; the job's id is derived from them, so that
  * whoever comes later finds the same job. A step that fails, or takes too long, begins again after a pause.
  */
+
 import type { EventNote } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
+import { cutText } from '../../../base/text.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import type { Look, Replication } from '../../../database/port.ts';
@@ -241,7 +243,7 @@ function failStep(
   const failure = job?.state === 'exited' ? failures[job.exitCode] : undefined;
   const attempt = record.attempt ?? 1;
   const pause = Math.min(longestPause, firstPause * 2 ** Math.min(attempt - 1, 10));
-  const text = `${record.step ?? 'Waiting'} failed (attempt ${attempt}): ${message}`.slice(0, 512);
+  const text = cutText(`${record.step ?? 'Waiting'} failed (attempt ${attempt}): ${message}`, 512);
   return {
     record: { ...record, attempt: attempt + 1, stepTime: timestamp(now + pause), message: text, failure },
     actions,

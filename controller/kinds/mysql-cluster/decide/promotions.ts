@@ -39,7 +39,7 @@ export function oldPrimariesOf(observed: Observed): readonly string[] {
 }
 
 /** The Promotion by which the present primary began to lead; tries that have changed nothing since do not hide it. */
-export function lastChange({ status, promotions }: Observed): Promotion | undefined {
+function lastChange({ status, promotions }: Observed): Promotion | undefined {
   const leader = status.primary?.server;
   const isBy = ({ status: { newPrimary, oldPrimary, steps = [] } = {} }: Promotion) =>
     newPrimary === leader && oldPrimary !== leader && !steps.some(({ name }) => name === 'RollBack');

@@ -11,6 +11,7 @@ import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
+import { cutText } from '../../../base/text.ts';
 import { hasEnded, hasFailed } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
@@ -177,7 +178,7 @@ function endRollout(rollout: Rollout, { own, lastLine }: JobFacts): Rolling {
 }
 
 function failRollout(rollout: Rollout, why: string, refused = false): Rolling {
-  const message = why.slice(0, 512);
+  const message = cutText(why, 512);
   return {
     ...keepRollout({ ...rollout, ...(refused ? { refused } : {}), message }),
     events: [warningEvent('RestartFailed', `${rollout.server}: ${message}`)],

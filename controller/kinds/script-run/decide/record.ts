@@ -1,6 +1,8 @@
 /** The record of one server's way through the steps, and the only ways to change it. Pure. */
+
 import type { ScriptRunStatus } from '../../../api/script-run.ts';
 import { type Instant, timestamp } from '../../../base/clock.ts';
+import { cutText } from '../../../base/text.ts';
 
 export type Result = NonNullable<ScriptRunStatus['results']>[number];
 export type StepRecord = NonNullable<Result['steps']>[number];
@@ -37,7 +39,7 @@ export function replaceStep(result: Result, step: StepRecord): Result {
 
 /** With a message for people; it goes when the trouble is over. */
 export function withMessage(result: Result, message: string): Result {
-  return { ...result, message: message.slice(0, 1024) };
+  return { ...result, message: cutText(message, 1024) };
 }
 
 /** The result as before, once what its message told of is over. */

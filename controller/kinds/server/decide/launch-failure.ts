@@ -5,6 +5,7 @@ import type { LaunchBatch } from '../../../api/launch-batch.ts';
 import type { LaunchReason, Reason } from '../../../api/reasons.ts';
 import type { ServerStatus } from '../../../api/server.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
+import { cutText } from '../../../base/text.ts';
 import { clockTime, describeOffering } from './messages.ts';
 import { type LaunchFailure, launchBackoff, nextOffering } from './offerings.ts';
 import type { Basis, Observed, Offering, Plan } from './plan.ts';
@@ -119,7 +120,7 @@ function failureOf(
   { reason, message }: { readonly reason: string; readonly message: string },
   time: string,
 ): LaunchFailure {
-  return { attempt, instanceType, subnetID, zone, reason, message: message.slice(0, 512), time };
+  return { attempt, instanceType, subnetID, zone, reason, message: cutText(message, 512), time };
 }
 
 function keepFailure(

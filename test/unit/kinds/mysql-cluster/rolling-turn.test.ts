@@ -150,7 +150,7 @@ const ends: readonly RollingRow[] = [
   [
     'what it said is longer than there is room for',
     rolling({}, ended(1, 'x'.repeat(600))),
-    failed('x'.repeat(512)),
+    failed(`${'x'.repeat(511)}…`),
   ],
 ];
 

@@ -41,6 +41,8 @@ export const mySQLClusterReasons = {
     RepointingReplicas: 'The other replicas are led to the new primary.',
     UpdatingRoutes: 'Local proxies and names are being moved.',
     VerifyingWrites: 'The first write on the new primary is awaited.',
+    WakingEvents: 'Writes are served; events of the scheduler are being switched on at the new primary.',
+    RollingBack: 'The change is given up: the old primary keeps its place.',
     NoFailureDetected: 'No change of primary has run yet.',
     FailoverSucceeded: 'The last failover succeeded.',
     FailoverFailed: 'The last failover failed.',

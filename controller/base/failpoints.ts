@@ -57,6 +57,7 @@ export const failpointNames = [
   'failover.after-move',
   'failover.after-publish',
   'failover.after-verify',
+  'failover.after-wake-events',
   'failover.before-finish',
   'failover.after-turn-back',
   'failover.after-epoch-kept',

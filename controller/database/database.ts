@@ -15,6 +15,7 @@ import type {
   Node,
   PrivilegedAccount,
   Replication,
+  SleepingEvents,
   Source,
   Stamp,
 } from './port.ts';
@@ -164,10 +165,16 @@ export class SshDatabase implements Database {
     if ((await this.#observe(patience)).look.replication !== undefined) {
       throw this.#failed('it follows another server');
     }
-    const opening = this.#dialect.open(stamp.epoch);
-    // Clients are waiting, events can wait.
-    const wakeEvents = await this.#order(stamp, `${opening}\n${this.#dialect.sleepingEvents}`);
-    if (wakeEvents.length > 0) await this.#order(stamp, wakeEvents.join('\n'));
+    await this.#order(stamp, this.#dialect.open(stamp.epoch));
+  }
+
+  async wakeEvents(stamp: Stamp): Promise<SleepingEvents | undefined> {
+    const asleep = await this.#order(stamp, this.#dialect.sleepingEvents);
+    if (asleep.length === 0) return undefined;
+    const failure = await this.#commands.tryEach(asleep, stamp, patience);
+    if (failure === undefined) return undefined;
+    const statements = await this.#order(stamp, this.#dialect.sleepingEvents);
+    return statements.length === 0 ? undefined : { statements, why: failure.message };
   }
 
   async close(stamp: Stamp, timeout: Millis): Promise<Gtids> {

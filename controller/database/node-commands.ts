@@ -8,8 +8,14 @@ import { failureIn } from './sql-errors.ts';
 
 /** How long the script may wait for its lock, and SSH for the script. */
 const allowance: Millis = 4_000;
+
+type RemoteAnswer = Awaited<ReturnType<Remote['runAsRoot']>>;
+
 /** KILL of a session that has ended by itself. */
 const noSuchSession = 1094;
+
+/** Our literals count on backslash escapes, and names are in any alphabet, whatever the server's defaults are. */
+const sessionStart = "SET SESSION sql_mode = ''; SET NAMES utf8mb4;\n";
 
 interface ClientRun {
   readonly stamp: Stamp | undefined;
@@ -51,6 +57,16 @@ export class NodeCommands {
       await this.#client(['try'], kills.join('\n'), { stamp, limit, tolerated: [noSuchSession] });
   }
 
+  /** Runs each of these whatever becomes of the others; what was said against the first that failed. */
+  async tryEach(statements: readonly string[], stamp: Stamp, limit: Millis): Promise<AppError | undefined> {
+    const words = [stampWord(stamp), 'try', String(limit / 1_000)];
+    const stdin = `${sessionStart}${statements.join('\n')}\n`;
+    const { exitCode, stderr } = await this.#run(words, limit + allowance, stdin);
+    const failure = failureIn(this.#name, stderr);
+    if (failure === undefined && exitCode !== 0) throw this.#hostFailed(lastLine(stderr));
+    return failure;
+  }
+
   /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
   async trust(certificate: string, stamp: Stamp): Promise<boolean> {
     return (await this.#call([stampWord(stamp), 'trust'], allowance, certificate)) !== '';
@@ -80,9 +96,7 @@ export class NodeCommands {
     { stamp, limit, tolerated }: ClientRun,
   ): Promise<readonly string[]> {
     const words = [stamp === undefined ? '-' : stampWord(stamp), verb, String(limit / 1_000), ...rest];
-    // Our literals count on backslash escapes, whatever the server's default is.
-    const stdin = `SET SESSION sql_mode = '';\n${sql}\n`;
-    const stdout = await this.#call(words, limit + allowance, stdin, tolerated);
+    const stdout = await this.#call(words, limit + allowance, `${sessionStart}${sql}\n`, tolerated);
     return stdout.split('\n').filter((line) => line !== '');
   }
 
@@ -92,25 +106,33 @@ export class NodeCommands {
     stdin = '',
     tolerated: readonly number[] = [],
   ): Promise<string> {
+    const { exitCode, stderr, stdout } = await this.#run(words, timeout, stdin);
+    const failure = failureIn(this.#name, stderr, tolerated);
+    if (failure !== undefined) throw failure;
+    if (exitCode !== 0) throw this.#hostFailed(lastLine(stderr) || `exit code ${exitCode}`);
+    return stdout;
+  }
+
+  /** The script's own failures are thrown; what the client came to is not judged. */
+  async #run(words: readonly string[], timeout: Millis, stdin: string): Promise<RemoteAnswer> {
     const answer = await this.#remote.runAsRoot(this.#host, [nodeScriptPath, ...words], { stdin, timeout });
-    const said = answer.stderr.trim().split('\n').at(-1) ?? '';
     switch (answer.exitCode) {
       case nodeExit.staleEpoch:
-        throw new AppError('database.stale-epoch', `${this.#name}: ${said}`);
+        throw new AppError('database.stale-epoch', `${this.#name}: ${lastLine(answer.stderr)}`);
       case nodeExit.timedOut:
         throw new AppError('database.silent', `the database on ${this.#name} did not answer in time`);
       case nodeExit.lockBusy:
-        throw new AppError('database.silent', `${this.#name}: ${said}`);
-      default: {
-        const failure = failureIn(this.#name, answer.stderr, tolerated);
-        if (failure !== undefined) throw failure;
-        if (answer.exitCode !== 0) throw this.#hostFailed(said || `exit code ${answer.exitCode}`);
-        return answer.stdout;
-      }
+        throw new AppError('database.silent', `${this.#name}: ${lastLine(answer.stderr)}`);
+      default:
+        return answer;
     }
   }
 
   #hostFailed(said: string): AppError {
     return new AppError('shell.host-failed', `${this.#name}: ${said}`);
   }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
 }

@@ -161,6 +161,11 @@ export interface Database {
   requireAcks(acks: number, stamp: Stamp): Promise<void>;
   /** Takes writes, from now on and not after a restart; writes the heartbeat row with the epoch. */
   open(stamp: Stamp): Promise<void>;
+  /**
+   * Wakes the events that are asleep because they came from a primary. Some cannot be altered, such as one whose time has
+   * passed; the others wake nevertheless. Undefined when none is left asleep.
+   */
+  wakeEvents(stamp: Stamp): Promise<SleepingEvents | undefined>;
   /** Takes no more writes and ends the sessions of applications; returns all that is executed then. */
   close(stamp: Stamp, timeout: Millis): Promise<Gtids>;
   /** Follows `source`. What it received before is applied first; refused when that does not end in time. */
@@ -175,6 +180,14 @@ export interface Database {
 export interface Frozen {
   readonly received: Gtids;
   readonly executed: Gtids;
+}
+
+/** Events that stay asleep. */
+export interface SleepingEvents {
+  /** For each, what would wake it. */
+  readonly statements: readonly string[];
+  /** What the server said against the first. */
+  readonly why: string;
 }
 
 /** An account that could write to a server that is read-only. */

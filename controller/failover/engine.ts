@@ -11,6 +11,7 @@ import { goBack } from './roll-back.ts';
 import { moveAhead, updateDNS, updateProxies, verifyWrites } from './route.ts';
 import { lookAt, type Next, openRun, type Run } from './run.ts';
 import { blockWrites, preflight, settleTarget } from './switchover.ts';
+import { wakeEvents } from './wake-events.ts';
 
 /**
  * Runs the Promotion as far as it goes now. Failures of the API server and of the lease are thrown; those of servers are on
@@ -109,6 +110,7 @@ const forward: readonly (readonly [StepName, (run: Run) => Promise<Next>])[] = [
   ['UpdateProxies', updateProxies],
   ['UpdateDNS', updateDNS],
   ['VerifyWrites', verifyWrites],
+  ['WakeEvents', wakeEvents],
 ];
 
 /** After the commit there is only forward; a step that is on record as done is not done again. */

@@ -27,6 +27,7 @@ export type StepName =
   | 'UpdateProxies'
   | 'UpdateDNS'
   | 'VerifyWrites'
+  | 'WakeEvents'
   | 'RollBack';
 
 export type Ending = Exclude<Reason<'Promotion', 'Succeeded'>, 'Queued' | 'Running'>;
@@ -44,6 +45,7 @@ const allEndWith: readonly StepName[] = [
   'UpdateProxies',
   'UpdateDNS',
   'VerifyWrites',
+  'WakeEvents',
 ];
 const plannedSteps: readonly StepName[] = ['Preflight', 'BlockWrites', ...allEndWith];
 const failoverSteps: readonly StepName[] = ['Detect', 'Fence', ...allEndWith];

@@ -46,6 +46,8 @@ export const limits = {
   beat: 2_000,
   /** From the first try to see a good write until the promotion ends with a warning. */
   verify: 10_000,
+  /** From the first try to wake events until the promotion ends with a warning. */
+  wake: 10_000,
   /** The old primary takes writes again after a planned change did not work. */
   reopen: 10_000,
   retry: 300,

@@ -80,6 +80,8 @@ export class FakeServer {
   crowded = false;
   /** Accounts that its read-only mode does not stop. */
   privileged: readonly PrivilegedAccount[] = [];
+  /** What would wake events that cannot be altered, such as one whose time has passed. */
+  stubbornEvents: readonly string[] = [];
 
   // What the disk keeps.
   /** The latest stamp the node has seen. */

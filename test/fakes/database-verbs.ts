@@ -11,6 +11,7 @@ import type {
   Look,
   PrivilegedAccount,
   Replication,
+  SleepingEvents,
   Source,
   Stamp,
 } from '../../controller/database/port.ts';
@@ -121,6 +122,12 @@ export class FakeDatabase implements Database {
       Object.assign(server, { writable: true, openedIn: stamp.epoch });
       await this.#committed(this.#commit({ epoch: stamp.epoch, time: this.#world.clock.now() }), patience);
     });
+  }
+
+  wakeEvents(stamp: Stamp): Promise<SleepingEvents | undefined> {
+    return this.#order('wakeEvents', stamp, ({ stubbornEvents: statements }) =>
+      statements.length === 0 ? undefined : { statements, why: '1589: its time has passed' },
+    );
   }
 
   close(stamp: Stamp, timeout: Millis): Promise<Gtids> {

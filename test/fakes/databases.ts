@@ -132,7 +132,9 @@ export class FakeDatabases implements Databases {
   /** Changes fields of a server: its disk, how late it applies, or whether it has sessions left. */
   trouble(
     name: string,
-    changes: Partial<Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged'>>,
+    changes: Partial<
+      Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged' | 'stubbornEvents'>
+    >,
   ): void {
     this.#world.change(() => Object.assign(this.server(name), changes));
   }

@@ -81,3 +81,31 @@ test('two changes cannot run at once', async () => {
   expect(world.cluster.status?.primary?.epoch).toBe(3);
   await judge(world);
 });
+
+test('an event that cannot be woken is named, and the change is complete', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.trouble('db-2', { stubbornEvents: ['ALTER EVENT `app`.`late` ENABLE;'] });
+  world.request('swap', { target: 'db-2' });
+  await world.clock.advance(5_000);
+  expect(world.endings).toEqual({ swap: 'CompletedWithWarnings' });
+  const text =
+    '1 event stays asleep (1589: its time has passed). To wake on db-2: ALTER EVENT `app`.`late` ENABLE;';
+  expect(world.events.recorded).toContainEqual(
+    expect.objectContaining({ type: 'Warning', reason: 'EventsAsleep', message: text }),
+  );
+  await judge(world);
+});
+
+test('events that cannot be woken at all hold nothing up', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  for (let round = 0; round < 99; round += 1)
+    world.databases.faults.failNext('wakeEvents', 'database.failed');
+  world.request('swap');
+  await world.clock.advance(15_000);
+  expect(world.endings).toEqual({ swap: 'CompletedWithWarnings' });
+  await judge(world);
+});

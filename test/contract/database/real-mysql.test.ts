@@ -77,9 +77,19 @@ function tellTheRest(): void {
   });
 
   it('wakes events on the server that opens, with the definer they had', async () => {
-    await primary.sql("CREATE DEFINER = app@'%' EVENT app.`odd``name` ON SCHEDULE EVERY 1 DAY DO SELECT 1;");
+    await primary.sql(
+      "SET NAMES utf8mb4; CREATE DEFINER = app@'%' EVENT app.`odd``naïve 名` ON SCHEDULE EVERY 1 DAY DO SELECT 1;",
+    );
     const events = (host: DatabaseHost) =>
-      host.sql('SELECT definer, status, @@GLOBAL.event_scheduler FROM information_schema.events');
+      host.sql(
+        "SELECT definer, status, @@GLOBAL.event_scheduler FROM information_schema.events WHERE event_name LIKE 'odd%'",
+      );
+    // One that would run once, and its time passes: nobody can wake it any more.
+    await primary.sql(
+      'SET GLOBAL event_scheduler = OFF; CREATE EVENT app.late ON SCHEDULE AT NOW() + INTERVAL 1 SECOND DO SELECT 1;',
+    );
+    await sleep(1_100);
+    const oneStays = { statements: [expect.stringContaining('EVENT `app`.`late` ENABLE;')] };
     await until('the event', async () => (await events(replica)) || undefined);
     expect(await events(replica)).toBe('app@%\tREPLICA_SIDE_DISABLED\tOFF');
     const executed = await primary.database.close(stamp(1), 2_000);
@@ -87,6 +97,7 @@ function tellTheRest(): void {
     await replica.database.freeze(stamp(2));
     await replica.database.takeLead(0, stamp(2));
     await replica.database.open(stamp(2));
+    expect(await replica.database.wakeEvents(stamp(2))).toMatchObject(oneStays);
     expect(await events(replica)).toBe('app@%\tENABLED\tON');
     expect(await events(primary)).toBe('app@%\tENABLED\tOFF');
     [primary, replica] = [replica, primary];

@@ -26,7 +26,7 @@ describe('NodeCommands', () => {
     expect(await commands.sql('SELECT 1;', stamp(7), 1_500)).toEqual(['a', 'b']);
     expect(calls[0]).toEqual({
       words: ['/usr/local/sbin/ridgeline-node', '7.0', 'sql', '1.5'],
-      stdin: "SET SESSION sql_mode = '';\nSELECT 1;\n",
+      stdin: "SET SESSION sql_mode = ''; SET NAMES utf8mb4;\nSELECT 1;\n",
     });
     await commands.sql('SELECT 1;', undefined, 1_500);
     expect(calls[1]!.words[1]).toBe('-');
@@ -51,6 +51,16 @@ describe('NodeCommands', () => {
     await commands.endSessions(['KILL 5;'], stamp(7), 1_000);
     await commands.endSessions([], stamp(7), 1_000);
     expect(calls).toHaveLength(1);
+  });
+
+  it('goes on with the others where one statement fails, and tells of the first', async () => {
+    const stderr = 'ERROR 1589 (HY000) at line 2: Event execution time is in the past\n';
+    const { commands, calls } = answering({ stderr });
+    const failure = await commands.tryEach(['ALTER A;', 'ALTER B;'], stamp(7), 1_000);
+    expect(failure?.message).toBe('db-1: 1589: Event execution time is in the past');
+    expect(calls[0]?.words).toEqual(['/usr/local/sbin/ridgeline-node', '7.0', 'try', '1']);
+    expect(calls[0]?.stdin).toBe("SET SESSION sql_mode = ''; SET NAMES utf8mb4;\nALTER A;\nALTER B;\n");
+    expect(await answering({}).commands.tryEach(['ALTER A;'], stamp(7), 1_000)).toBeUndefined();
   });
 
   it('reads what the host says of the process and its disk', async () => {

@@ -154,6 +154,8 @@ const stepReasons: Readonly<Record<string, ConditionOf<'MySQLCluster', 'FailingO
   UpdateProxies: 'UpdatingRoutes',
   UpdateDNS: 'UpdatingRoutes',
   VerifyWrites: 'VerifyingWrites',
+  WakeEvents: 'WakingEvents',
+  RollBack: 'RollingBack',
 };
 
 /** Reasons of a Promotion that a person has to decide about. */

@@ -36,6 +36,8 @@ const steps = {
   UpdateProxies: 'UpdatingRoutes',
   UpdateDNS: 'UpdatingRoutes',
   VerifyWrites: 'VerifyingWrites',
+  WakeEvents: 'WakingEvents',
+  RollBack: 'RollingBack',
 } as const;
 
 export const failingOverRows: readonly ConditionRow[] = [

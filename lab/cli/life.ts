@@ -97,12 +97,27 @@ export const lifeVerbs: Readonly<Record<string, Verb>> = {
 };
 
 async function enterMachine(instanceId: string, command: readonly string[]): Promise<void> {
-  const init = labInit();
-  if (init === undefined) throw new Error('the lab is down: start it with node lab/main.ts up');
-  const inLab = ['--target', `${init}`, '--mount', '--pid', '--net'];
-  const crun = ['crun', '--root', '/run/crun', 'exec', ...(process.stdin.isTTY ? ['--tty'] : []), instanceId];
   const shell = command.length > 0 ? ['sh', '-c', command.join(' ')] : ['bash', '-l'];
-  const child = spawn('nsenter', [...inLab, ...crun, ...shell], { stdio: 'inherit' });
+  const terminal = process.stdin.isTTY ? ['--tty'] : [];
+  const child = spawn('nsenter', entry([...terminal, instanceId, ...shell]), { stdio: 'inherit' });
   const [code] = await once(child, 'exit');
   process.exitCode = typeof code === 'number' ? code : 1;
+}
+
+/** Arguments of `nsenter` that run something on a machine, as root and whatever its network is; `order` begins with its id. */
+export function entry(order: readonly string[]): readonly string[] {
+  const init = labInit();
+  if (init === undefined) throw new Error('the lab is down: start it with node lab/main.ts up');
+  return [
+    '--target',
+    `${init}`,
+    '--mount',
+    '--pid',
+    '--net',
+    'crun',
+    '--root',
+    '/run/crun',
+    'exec',
+    ...order,
+  ];
 }

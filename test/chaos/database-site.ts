@@ -2,9 +2,11 @@
 import type { Condition } from '../../controller/api/conditions.ts';
 import type { MySQLClusterStatus } from '../../controller/api/mysql-cluster.ts';
 import type { PromotionStatus } from '../../controller/api/promotion.ts';
+import type { Durability } from '../../controller/database/settings.ts';
 import { images } from '../../lab/config.ts';
 import { type Installation, openInstallation } from '../e2e/setup.ts';
 import { object, Story, script, template } from '../e2e/story.ts';
+import { clientInside } from './back-door.ts';
 import { ProxyClient } from './proxy-client.ts';
 import { registerTable } from './register-clients.ts';
 import { writerTables } from './writer.ts';
@@ -14,12 +16,32 @@ export type Flavor = 'MariaDB' | 'MySQL';
 export interface Shape {
   readonly flavor: Flavor;
   readonly replicas: number;
+  /** As in the spec; `Balanced` and `Refuse` unless said. */
+  readonly durability?: Durability;
+  readonly dataLoss?: 'Refuse' | 'Accept';
+}
+
+/** `MySQL 1+2`, and what is unusual about it. */
+export function clusterName({
+  flavor,
+  replicas,
+  durability = 'Balanced',
+  dataLoss = 'Refuse',
+}: Shape): string {
+  const unusual = [durability === 'Balanced' ? [] : durability, dataLoss === 'Refuse' ? [] : dataLoss].flat();
+  return [flavor, `1+${replicas}`, ...unusual].join(' ');
 }
 
 const account = { user: 'chaos', password: 'not-secret-here', database: 'chaos' };
 const engines = {
-  MariaDB: { version: '11.8', image: images.trixie.id, program: 'mariadb', process: 'mariadbd' },
-  MySQL: { version: '9.7', image: images.sid.id, program: 'mysql', process: 'mysqld' },
+  MariaDB: {
+    version: '11.8',
+    image: images.trixie.id,
+    program: 'mariadb',
+    process: 'mariadbd',
+    unit: 'mariadb',
+  },
+  MySQL: { version: '9.7', image: images.sid.id, program: 'mysql', process: 'mysqld', unit: 'mysql' },
 } as const;
 /** From nothing to as many healthy servers as wanted. */
 const birthTimeout = '--timeout=240s';
@@ -72,8 +94,21 @@ export class DatabaseSite {
       }),
     );
     await this.story.waitFor('rlr/create-account', 'Completed', 'Succeeded');
-    const application = '{.items[?(@.metadata.labels.ridgeline\\.dev/array=="app")].status.privateIP}';
-    this.#client = await connect(this.installation, await this.story.field('rlsrv', application));
+    const [first] = await this.applications();
+    this.#client = await connect(this.installation, await this.addressOf(first));
+  }
+
+  /** The application servers: clients run on the first one. */
+  async applications(): Promise<readonly [string, ...string[]]> {
+    const names = '{.items[?(@.metadata.labels.ridgeline\\.dev/array=="app")].metadata.name}';
+    const [first, ...others] = (await this.story.field('rlsrv', names)).split(' ').toSorted();
+    if (first === undefined || first === '') throw new Error('there is no application server');
+    return [first, ...others];
+  }
+
+  /** Sessions from an application server, through its local proxy, that no fault of the network can hinder. */
+  async clientOn(application: string): Promise<ProxyClient> {
+    return clientInside(await this.instanceOf(application), account);
   }
 
   /** Sessions from the application server, through its local proxy. */
@@ -98,6 +133,18 @@ export class DatabaseSite {
     return members.filter(({ role }) => role === 'Replica').map(({ server }) => server);
   }
 
+  /** A person asks for another primary. */
+  async orderSwitchover(promotion: string): Promise<void> {
+    const { server: expectedPrimary } = await this.primary();
+    await this.story.apply(object('Promotion', promotion, { clusterRef: { name: 'db' }, expectedPrimary }));
+  }
+
+  /** Resolves when that has ended, one way or the other. */
+  async switchOver(promotion: string): Promise<void> {
+    await this.orderSwitchover(promotion);
+    await this.story.kubectl('wait', `rlp/${promotion}`, '--for=condition=Finished', '--timeout=60s');
+  }
+
   async promotion(name: string): Promise<PromotionStatus> {
     return JSON.parse(await this.story.field(`rlp/${name}`, '{.status}')) as PromotionStatus;
   }
@@ -119,6 +166,11 @@ export class DatabaseSite {
   async sql(server: string, statement: string): Promise<string> {
     const { program } = engines[this.shape.flavor];
     return await this.story.onMachine(server, `${program} --skip-column-names --execute="${statement}"`);
+  }
+
+  /** The unit of the database, as systemd knows it. */
+  get unit(): string {
+    return engines[this.shape.flavor].unit;
   }
 
   /** Ends the database's process on a server as a bug in it would. */
@@ -154,16 +206,17 @@ export class DatabaseSite {
 const healthy = '{.status.conditions[?(@.type=="Ready")].reason}=Healthy';
 
 /** The cluster `db` as it is applied. */
-export function clusterSpec({ flavor, replicas }: Shape) {
+export function clusterSpec({ flavor, replicas, durability = 'Balanced', dataLoss = 'Refuse' }: Shape) {
   return {
     deploymentRef: { name: 'site' },
     serverTemplateRef: { name: 'database' },
     engine: { flavor, version: engines[flavor].version },
     instances: replicas + 1,
+    durability,
     settings: [{ name: 'innodb_buffer_pool_size', value: '64M' }],
     endpoints: { localProxy: { arrays: ['app'] } },
     // One computer has to hold the machines of all rounds.
-    failover: { keepFailedSeconds: 60 },
+    failover: { keepFailedSeconds: 60, dataLoss },
     deletionPolicy: 'Terminate',
   };
 }
@@ -177,7 +230,8 @@ async function applyAll(story: Story, shape: Shape): Promise<void> {
     object('ServerArray', 'app', {
       deploymentRef: { name: 'site' },
       serverTemplateRef: { name: 'app' },
-      replicas: 1,
+      // One may be cut off with the primary, and clients on the other see the failover.
+      replicas: 2,
     }),
     object('MySQLCluster', 'db', clusterSpec(shape)),
   );

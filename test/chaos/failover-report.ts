@@ -1,62 +1,83 @@
-/** The table of all cells: what clients went without, and that nothing was lost. */
-import type { Shape } from './database-site.ts';
-import { scenarioNames } from './failover-options.ts';
-import type { RoundResult } from './round.ts';
+/** The table of all cells: what clients went without, what was lost, and which targets were missed. */
+import type { Result } from './results.ts';
 import { summaryOf } from './statistics.ts';
+import { targets } from './targets.ts';
 
-export interface ShapeResult {
-  readonly shape: Shape;
-  readonly rounds: readonly RoundResult[];
+type Row = Readonly<Record<string, string | number>>;
+
+/** One row per cluster and fault, in the order in which they were first played; times in seconds. */
+export function tableOf(results: readonly Result[]): readonly Row[] {
+  return [...cellsOf(results).values()].map(rowOf);
 }
 
-/** One row per cluster and fault; times in seconds. */
-export function tableOf(
-  results: readonly ShapeResult[],
-): readonly Readonly<Record<string, string | number>>[] {
-  return results.flatMap(({ shape, rounds }) =>
-    scenarioNames.flatMap((scenario) => {
-      const own = rounds.filter((round) => round.scenario === scenario);
-      return own.length === 0 ? [] : [rowOf(shape, own)];
-    }),
-  );
+function cellsOf(results: readonly Result[]): ReadonlyMap<string, readonly Result[]> {
+  return Map.groupBy(results, ({ cluster, scenario }) => `${cluster}, ${scenario}`);
 }
 
-function rowOf({ flavor, replicas }: Shape, rounds: readonly RoundResult[]) {
+function rowOf(rounds: readonly Result[]): Row {
+  const { cluster, scenario } = rounds[0]!;
   const outage = summaryOf(rounds.map(({ outageMs }) => outageMs))!;
-  const armed = summaryOf(rounds.map(({ armedAfterMs }) => armedAfterMs))!;
-  const apart = rounds.flatMap(({ outageMs, reportedMs }) =>
-    reportedMs === undefined ? [] : [Math.abs(outageMs - reportedMs)],
-  );
+  const target = targets[scenario];
   return {
-    cluster: `${flavor} 1+${replicas}`,
-    fault: rounds[0]?.scenario ?? '',
+    cluster,
+    fault: scenario,
     rounds: rounds.length,
     'outage p50': seconds(outage.p50),
     p99: seconds(outage.p99),
-    max: seconds(outage.max),
-    'reported within': apart.length === 0 ? '-' : seconds(Math.max(...apart)),
-    'armed again p50': seconds(armed.p50),
-    'armed again max': seconds(armed.max),
-    violations: rounds.reduce((sum, { violations }) => sum + violations.length, 0),
+    worst: seconds(outage.max),
+    target: target === undefined ? '-' : `${seconds(target.p50Ms)}/${seconds(target.p99Ms)}`,
+    'over p99': target === undefined ? '-' : rounds.filter(({ outageMs }) => outageMs > target.p99Ms).length,
+    'reported within': worst(
+      rounds.flatMap(({ outageMs, reportedMs }) =>
+        reportedMs === undefined ? [] : [Math.abs(outageMs - reportedMs)],
+      ),
+    ),
+    'armed again': worst(rounds.flatMap(({ armedAfterMs }) => armedAfterMs ?? [])),
+    lost: sum(rounds, ({ lost }) => lost),
+    overlapping: sum(rounds, ({ overlaps }) => overlaps),
+    violations: sum(rounds, ({ violations }) => violations.length),
   };
 }
 
-/** What the checkers found in the whole history of a cluster. */
-export function verdictText({ shape: { flavor, replicas }, rounds }: ShapeResult): string {
-  const verdict = rounds.at(-1)?.verdict;
-  if (verdict === undefined) return `${flavor} 1+${replicas}: no round`;
-  const { acknowledged, lost, unexpected, overlaps } = verdict;
-  return `${flavor} 1+${replicas}: ${acknowledged} writes acknowledged, ${lost} lost, ${unexpected} unexpected, ${overlaps} overlapping`;
+/** What is above a target or broke a promise, below the table. */
+export function remarksOn(results: readonly Result[]): readonly string[] {
+  const commits = [...new Set(results.map(({ commit }) => commit))];
+  const broken = results.flatMap(({ cluster, scenario, commit, time, violations, folder }) =>
+    violations.map((violation) => `${time} ${commit} ${cluster} ${scenario}: ${violation} (${folder})`),
+  );
+  return [
+    `${results.length} rounds at ${commits.join(', ')}: ${sum(results, ({ acknowledged }) => acknowledged)} writes acknowledged, ` +
+      `${sum(results, ({ lost }) => lost)} lost, ${sum(results, ({ unexpected }) => unexpected)} unexpected, ` +
+      `${sum(results, ({ overlaps }) => overlaps)} overlapping`,
+    ...missed(results),
+    ...broken,
+  ];
+}
+
+function missed(results: readonly Result[]): readonly string[] {
+  return [...cellsOf(results)].flatMap(([name, rounds]) => {
+    const target = rounds[0] === undefined ? undefined : targets[rounds[0].scenario];
+    const outage = summaryOf(rounds.map(({ outageMs }) => outageMs));
+    if (target === undefined || outage === undefined) return [];
+    return [
+      ...(outage.p50 > target.p50Ms
+        ? [`${name}: p50 ${seconds(outage.p50)} s, target ${seconds(target.p50Ms)} s`]
+        : []),
+      ...(outage.p99 > target.p99Ms
+        ? [`${name}: p99 ${seconds(outage.p99)} s, target ${seconds(target.p99Ms)} s`]
+        : []),
+    ];
+  });
 }
 
 /** One line as soon as a round has ended, with its violations below. */
-export function lineOf({ round, scenario, ...result }: RoundResult): string {
-  const { outageMs, reportedMs, armedAfterMs, cause, steps, violations } = result;
+export function lineOf(result: Result): string {
+  const { scenario, outageMs, reportedMs, armedAfterMs, cause, steps, violations } = result;
   const parts = [
-    `  ${round} ${scenario}: no write for ${seconds(outageMs)} s`,
+    `  ${scenario}: no write for ${seconds(outageMs)} s`,
     reportedMs === undefined ? '' : `reported ${seconds(reportedMs)} s`,
     cause ?? '',
-    `armed again after ${seconds(armedAfterMs)} s`,
+    armedAfterMs === undefined ? 'never armed again' : `armed again after ${seconds(armedAfterMs)} s`,
     steps === undefined ? '' : stepsText(steps),
   ];
   const line = parts.filter((part) => part !== '').join(', ');
@@ -67,6 +88,14 @@ function stepsText(steps: Readonly<Record<string, number>>): string {
   return Object.entries(steps)
     .map(([name, ms]) => `${name} ${seconds(ms)}`)
     .join(' ');
+}
+
+function sum(results: readonly Result[], count: (result: Result) => number): number {
+  return results.reduce((total, one) => total + count(one), 0);
+}
+
+function worst(milliseconds: readonly number[]): string {
+  return milliseconds.length === 0 ? '-' : seconds(Math.max(...milliseconds));
 }
 
 function seconds(ms: number): string {

@@ -1,50 +1,32 @@
 /** `make bench-failover`: primaries die on the lab, again and again, under writes; prints what clients saw and what was lost. */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { DatabaseSite, type Shape } from './database-site.ts';
-import { drawRounds, type Plan, parsePlan, type ScenarioName } from './failover-options.ts';
-import { lineOf, type ShapeResult, tableOf, verdictText } from './failover-report.ts';
+import { clusterName, DatabaseSite, type Shape } from './database-site.ts';
 import {
-  death,
-  killedInFailover,
-  killedInSwitchover,
-  staleReads,
-  switchover,
-  zombie,
-} from './failover-rounds.ts';
+  type Draw,
+  drawRounds,
+  helpText,
+  type Plan,
+  parseOrder,
+  remaining,
+  type ScenarioName,
+} from './failover-options.ts';
+import { lineOf, remarksOn, tableOf } from './failover-report.ts';
 import { HistoryFile } from './history-file.ts';
+import { addResult, commitOf, countPlayed, type Result, readResults } from './results.ts';
 import { playRound, type RoundResult, type Scenario } from './round.ts';
-import { ackersLost, blind, noConnections, noProof, overload } from './spared-rounds.ts';
+import { scenarios } from './scenarios.ts';
 
-const folder = path.resolve(import.meta.dirname, '..', '..', '.lab', 'failovers', startName(new Date()));
+const started = new Date();
+const folder = path.resolve(import.meta.dirname, '..', '..', '.lab', 'failovers', startName(started));
 
-interface Bounds {
+interface Bench {
   readonly plan: Plan;
+  readonly play: Readonly<Record<ScenarioName, Scenario>>;
+  readonly file: string;
+  readonly commit: string;
   /** No round begins after it. */
   readonly deadline: number;
-}
-
-interface Playing extends ShapeResult {
-  readonly rounds: RoundResult[];
-}
-
-function scenarios(): Readonly<Record<ScenarioName, Scenario>> {
-  return {
-    crash: death('crash'),
-    'power-off': death('power-off'),
-    hang: death('hang'),
-    partition: death('partition'),
-    blind,
-    'ackers-lost': ackersLost,
-    overload,
-    'no-connections': noConnections,
-    switchover,
-    zombie,
-    'no-proof': noProof,
-    'stale-reads': staleReads,
-    'controller-killed': killedInFailover(),
-    'switchover-killed': killedInSwitchover(),
-  };
 }
 
 /** Two replicas are needed for one to be left over. */
@@ -52,33 +34,65 @@ function fits({ scenario }: { readonly scenario: ScenarioName }, { replicas }: S
   return scenario !== 'no-proof' || replicas > 1;
 }
 
-/** Adds to `rounds` as they end: what was seen before a failure counts. */
-async function playShape({ plan, deadline }: Bounds, { shape, rounds }: Playing): Promise<void> {
-  const name = nameOf(shape);
+/** Plays what is left for one cluster; one that is not well after a round makes room for another. */
+async function playShape(bench: Bench, shape: Shape): Promise<void> {
+  const { plan, file, deadline } = bench;
+  const cluster = clusterName(shape);
+  const results = readResults(file);
+  const draws = drawRounds(plan).filter((one) => fits(one, shape));
+  let left = remaining(draws, (scenario) => countPlayed(results, cluster, scenario));
+  for (let site = 1; left.length > 0; site += 1) {
+    if (Date.now() > deadline) {
+      console.log(`${cluster}: time is over, ${left.length} rounds are left`);
+      return;
+    }
+    const played = await playCluster(bench, shape, { left, name: `${cluster}-${site}`.replaceAll(' ', '-') });
+    // Nothing can be said about a cluster that is never well.
+    if (played === 0) throw new Error(`${cluster} was not well before its first round`);
+    left = left.slice(played);
+  }
+}
+
+interface Sitting {
+  readonly left: readonly Draw[];
+  /** Of its files. */
+  readonly name: string;
+}
+
+/** Plays rounds on one cluster until they or the time are over, or it is not well; how many. */
+async function playCluster(bench: Bench, shape: Shape, { left, name }: Sitting): Promise<number> {
   const history = new HistoryFile(path.join(folder, `${name}.jsonl`));
   console.log(`${name}: bringing the cluster up`);
   const site = await DatabaseSite.open(shape);
-  const play = scenarios();
+  let before: RoundResult | undefined;
+  let played = 0;
   try {
-    for (const [index, draw] of drawRounds(plan)
-      .filter((one) => fits(one, shape))
-      .entries()) {
-      if (Date.now() > deadline) {
-        console.log(`  time is over after ${index} rounds`);
-        break;
-      }
-      const before = rounds.at(-1)?.leaders ?? {};
-      const order = { draw, number: index + 1, history, before };
-      const result = await playRound(site, play[draw.scenario], order);
-      rounds.push(result);
+    for (const draw of left) {
+      if (Date.now() > bench.deadline) break;
+      before = await playRound(site, bench.play[draw.scenario], {
+        draw,
+        number: played + 1,
+        history,
+        before,
+      });
+      played += 1;
+      const result = resultOf(bench, shape, before);
+      addResult(bench.file, result);
       console.log(lineOf(result));
-      appendFileSync(path.join(folder, `${name}-rounds.jsonl`), `${JSON.stringify(result)}\n`);
+      if (before.armedAfterMs === undefined) break;
     }
   } finally {
     history.flush();
     await keepTraces(site, name);
     await site.close();
   }
+  return played;
+}
+
+function resultOf({ plan, commit }: Bench, shape: Shape, round: RoundResult): Result {
+  const { leaders: _leaders, verdict: _verdict, isLossAccepted: _isLossAccepted, ...rest } = round;
+  const time = new Date().toISOString();
+  return { cluster: clusterName(shape), commit, time, seed: plan.seed, folder, ...rest };
 }
 
 /** What a person would ask for first when a round went wrong. */
@@ -88,26 +102,32 @@ async function keepTraces({ installation, story }: DatabaseSite, name: string): 
   writeFileSync(path.join(folder, `${name}-objects.yaml`), objects);
 }
 
-/** Also when one cluster fails, the others are played. */
+/** Also when one cluster fails, the others are played. What went wrong, in words. */
 async function playAll(plan: Plan): Promise<readonly string[]> {
-  const deadline = Date.now() + plan.minutes * 60_000;
-  const results = plan.shapes.map((shape) => ({ shape, rounds: new Array<RoundResult>() }));
+  mkdirSync(folder, { recursive: true });
+  console.log(`Seed ${plan.seed}; histories and logs are kept in ${folder}`);
+  const file = path.resolve(plan.results ?? path.join(folder, 'results.jsonl'));
+  const commit = commitOf(import.meta.dirname);
+  const deadline = started.getTime() + plan.minutes * 60_000;
+  const bench: Bench = { plan, play: scenarios(), file, commit, deadline };
   const broken: string[] = [];
-  for (const result of results) {
+  for (const shape of plan.shapes) {
     try {
-      await playShape({ plan, deadline }, result);
+      await playShape(bench, shape);
     } catch (error) {
       console.error(error);
-      broken.push(`${nameOf(result.shape)} could not be played to its end`);
+      broken.push(`${clusterName(shape)} could not be played to its end`);
     }
   }
-  console.table(tableOf(results));
-  for (const result of results) console.log(verdictText(result));
-  return [...broken, ...results.flatMap(({ rounds }) => rounds.flatMap(({ violations }) => violations))];
+  const all = readResults(file);
+  report(all);
+  const own = all.filter(({ time }) => Date.parse(time) >= started.getTime());
+  return [...broken, ...own.flatMap(({ violations }) => violations)];
 }
 
-function nameOf({ flavor, replicas }: Shape): string {
-  return `${flavor}-1+${replicas}`;
+function report(results: readonly Result[]): void {
+  console.table(tableOf(results));
+  for (const line of remarksOn(results)) console.log(line);
 }
 
 /** `20261123-041500` */
@@ -115,12 +135,16 @@ function startName(at: Date): string {
   return at.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
 }
 
-mkdirSync(folder, { recursive: true });
-const plan = parsePlan(process.argv.slice(2));
-console.log(`Seed ${plan.seed}; histories and logs are kept in ${folder}`);
-const wrong = await playAll(plan);
-console.log(wrong.length === 0 ? 'No violation.' : `${wrong.length} violations; first: ${wrong[0]}`);
-console.log(
-  `Again: make bench-failover args='${process.argv.slice(2).join(' ')}' with --seed ${plan.seed} (same order and moments; machines differ)`,
-);
-process.exitCode = wrong.length === 0 ? 0 : 1;
+async function play(plan: Plan): Promise<void> {
+  const wrong = await playAll(plan);
+  console.log(wrong.length === 0 ? 'No violation.' : `${wrong.length} violations; first: ${wrong[0]}`);
+  console.log(
+    `Again: make bench-failover args='${process.argv.slice(2).join(' ')}' with --seed ${plan.seed} (same order and moments; machines differ)`,
+  );
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+}
+
+const order = parseOrder(process.argv.slice(2));
+if (order.kind === 'help') console.log(helpText);
+else if (order.kind === 'report') report(readResults(order.file));
+else await play(order.plan);

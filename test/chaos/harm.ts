@@ -1,4 +1,5 @@
 /** What is done to servers of a cluster, by the lab's verbs, and how it is undone. */
+import { StartInstancesCommand, StopInstancesCommand, waitUntilInstanceStopped } from '@aws-sdk/client-ec2';
 import { control } from '../../lab/cli/control.ts';
 import { network } from '../../lab/config.ts';
 import type { DatabaseSite } from './database-site.ts';
@@ -9,7 +10,7 @@ export type Death = (typeof deaths)[number];
 
 export async function kill(site: DatabaseSite, server: string, death: Death): Promise<void> {
   if (death === 'crash') await site.killProcess(server);
-  else if (death === 'partition') await isolate(site, server);
+  else if (death === 'partition') await cutOff(site, [server]);
   else await harm(site, server, death);
 }
 
@@ -28,13 +29,30 @@ export async function cut(from: string, to: string, isOneWay = false): Promise<v
   if (!isOneWay) await control('POST', 'cuts', { from: to, to: from });
 }
 
-/** From everything but the cloud, which can still stop it. */
-async function isolate(site: DatabaseSite, server: string): Promise<void> {
-  const own = await site.addressOf(server);
-  const all = await site.story.field('rlsrv', '{.items[*].status.privateIP}');
-  const others = all.split(' ').filter((address) => address !== own);
+/** No packet between machines of servers on one side and those on the other. */
+export async function cutApart(
+  site: DatabaseSite,
+  inside: readonly string[],
+  outside: readonly string[],
+): Promise<void> {
+  const addresses = (names: readonly string[]) => Promise.all(names.map((name) => site.addressOf(name)));
+  const [ins, outs] = await Promise.all([addresses(inside), addresses(outside)]);
+  const pairs = ins.flatMap((from) => outs.map((to) => [from, to] as const));
+  await Promise.all(pairs.filter(([, to]) => to !== '').map(([from, to]) => cut(from, to)));
+}
+
+/** Servers from everything but each other, those that are spared, and the cloud, which can still stop them. */
+export async function cutOff(
+  site: DatabaseSite,
+  inside: readonly string[],
+  spared: readonly string[] = [],
+): Promise<void> {
+  const names = await site.story.field('rlsrv', '{.items[*].metadata.name}');
+  const outside = names.split(' ').filter((name) => ![...inside, ...spared].includes(name));
+  await cutApart(site, inside, outside);
   // The controller last: it must not miss what clients still saw.
-  await Promise.all([...others, network.computer].map((other) => cut(own, other)));
+  const own = await Promise.all(inside.map((name) => site.addressOf(name)));
+  await Promise.all(own.map((address) => cut(address, network.computer)));
 }
 
 /** Mends the network after `work`, whatever becomes of it. */
@@ -54,4 +72,14 @@ export async function whileCloud(fault: object, work: () => Promise<void>): Prom
   } finally {
     await control('DELETE', `faults/${id}`);
   }
+}
+
+/** A person brings machines without power back; as those still count as running, they are stopped first. */
+export async function bringBack(site: DatabaseSite, servers: readonly string[]): Promise<void> {
+  const { ec2 } = site.installation;
+  const InstanceIds = await Promise.all(servers.map((server) => site.instanceOf(server)));
+  await ec2.send(new StopInstancesCommand({ InstanceIds, Force: true }));
+  await waitUntilInstanceStopped({ client: ec2, minDelay: 1, maxDelay: 2, maxWaitTime: 60 }, { InstanceIds });
+  await ec2.send(new StartInstancesCommand({ InstanceIds }));
+  await site.story.kubectl('wait', 'rlm/db', '--for=condition=Available', '--timeout=120s');
 }

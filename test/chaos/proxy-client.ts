@@ -32,15 +32,20 @@ export interface Session {
 /** Opening a session takes no longer. */
 const openTimeoutMs = 3_000;
 
-export class ProxyClient {
-  readonly #ssh: Client;
-  readonly #account: Account;
-  readonly #port: number;
+/** A way to the proxy's port. */
+interface Door {
+  readonly open: () => Promise<Duplex>;
+  readonly close: () => void;
+}
 
-  private constructor(ssh: Client, account: Account, port: number) {
-    this.#ssh = ssh;
+export class ProxyClient {
+  readonly #door: Door;
+  readonly #account: Account;
+
+  /** `close` ends whatever was opened. */
+  constructor(door: Door, account: Account) {
+    this.#door = door;
     this.#account = account;
-    this.#port = port;
   }
 
   /** Through SSH, as the proxy listens on the loopback address of its host only. */
@@ -58,11 +63,12 @@ export class ProxyClient {
     // Whoever asks next is told.
     ssh.on('error', () => undefined);
     ssh.setNoDelay(true);
-    return new ProxyClient(ssh, account, port);
+    const door = { open: () => dial(ssh, port), close: () => ssh.end() };
+    return new ProxyClient(door, account);
   }
 
   async session(): Promise<Session> {
-    const stream = await this.#dial();
+    const stream = await this.#door.open();
     stream.on('error', () => undefined);
     // A proxy that cuts a session ends its side only, and the client would go on waiting for an answer.
     stream.once('end', () => stream.destroy());
@@ -75,7 +81,7 @@ export class ProxyClient {
   }
 
   close(): void {
-    this.#ssh.end();
+    this.#door.close();
   }
 
   async #open(stream: Duplex): Promise<Session> {
@@ -90,15 +96,15 @@ export class ProxyClient {
       destroy: () => connection.destroy(),
     };
   }
+}
 
-  async #dial(): Promise<Duplex> {
-    return await new Promise((resolve, reject) => {
-      this.#ssh.forwardOut('127.0.0.1', 0, '127.0.0.1', this.#port, (error, channel) => {
-        if (error === undefined) resolve(channel);
-        else reject(error);
-      });
+async function dial(ssh: Client, port: number): Promise<Duplex> {
+  return await new Promise((resolve, reject) => {
+    ssh.forwardOut('127.0.0.1', 0, '127.0.0.1', port, (error, channel) => {
+      if (error === undefined) resolve(channel);
+      else reject(error);
     });
-  }
+  });
 }
 
 async function query(

@@ -6,34 +6,27 @@ import { type Leaders, nodeAt } from './epochs.ts';
 import type { Draw } from './failover-options.ts';
 import type { HistoryFile } from './history-file.ts';
 import type { Outage } from './outage-meter.ts';
+import type { Result } from './results.ts';
 import { type HistoryVerdict, judgeHistory } from './verdict.ts';
 import { Workload } from './workload.ts';
 import { readEntries } from './writer.ts';
 
-export interface RoundResult extends Draw {
-  readonly round: number;
-  /** Longest time without an acknowledgement as clients saw it, milliseconds. */
-  readonly outageMs: number;
-  /** The same as the Promotion has it. */
-  readonly reportedMs?: number;
-  /** What was found. */
-  readonly cause?: string;
-  /** Steps of the Promotion and milliseconds from the fault to the end of each. */
-  readonly steps?: Readonly<Record<string, number>>;
-  /** From the fault until there were as many healthy servers as wanted and the next failover could come. */
-  readonly armedAfterMs: number;
-  readonly violations: readonly string[];
+/** What a round came to, without what is the same for all rounds of a run. */
+export interface RoundResult extends Omit<Result, 'cluster' | 'commit' | 'time' | 'seed' | 'folder'> {
   /** Of all epochs so far. */
   readonly leaders: Leaders;
   /** Of the whole history so far. */
   readonly verdict: HistoryVerdict;
+  /** A failover of this history has said that writes may be lost, as the spec allows. */
+  readonly isLossAccepted: boolean;
 }
 
 /** What a scenario is given, and what it notes. */
 export class Round {
   readonly site: DatabaseSite;
   readonly draw: Draw;
-  readonly primary: { readonly server: string; readonly epoch: number };
+  /** Who leads when the fault begins. */
+  primary: { readonly server: string; readonly epoch: number };
   readonly record: HistoryFile['record'];
   readonly violations: string[] = [];
   promotion?: PromotionStatus;
@@ -67,10 +60,11 @@ interface RoundOrder {
   readonly draw: Draw;
   readonly number: number;
   readonly history: HistoryFile;
-  /** Of the rounds before. */
-  readonly before: Leaders;
+  /** Of the same history. */
+  readonly before: RoundResult | undefined;
 }
 
+/** Rejects when the cluster was not well to begin with. */
 export async function playRound(
   site: DatabaseSite,
   scenario: Scenario,
@@ -87,27 +81,54 @@ export async function playRound(
     await scenario(round);
     await sleep(afterwardsMs);
   } catch (error) {
-    round.violations.push(error instanceof Error ? error.message : String(error));
+    round.violations.push(wordsOf(error));
   } finally {
     outage = await workload.stop();
     history.flush();
   }
-  await site.waitArmed(armedTimeoutSeconds);
-  const armedAfterMs = Date.now() - round.harmedAt;
-  const leaders = { ...before, ...first, ...(await leaderOf(site)) };
-  const verdict = judgeHistory(history.events, await readEntries(site.client), leaders);
+  const armedAfterMs = await untilArmed(round);
+  const leaders = { ...before?.leaders, ...first, ...(await leaderOf(site)) };
+  const isLossAccepted = before?.isLossAccepted === true || hasAcceptedLoss(round);
+  const verdict = judgeHistory(history.events, await readEntries(site.client), leaders, isLossAccepted);
   const outageMs = outage.to - outage.from;
   compare(round, outageMs);
+  const known = before?.verdict ?? { acknowledged: 0, lost: 0, unexpected: 0, overlaps: 0, violations: [] };
+  const news = verdict.violations.filter((violation) => !known.violations.includes(violation));
   return {
     ...draw,
-    round: number,
     outageMs,
-    armedAfterMs,
+    ...(armedAfterMs === undefined ? {} : { armedAfterMs }),
     ...told(round),
-    violations: [...round.violations, ...verdict.violations],
+    acknowledged: verdict.acknowledged - known.acknowledged,
+    lost: verdict.lost - known.lost,
+    unexpected: verdict.unexpected - known.unexpected,
+    overlaps: verdict.overlaps - known.overlaps,
+    violations: [...round.violations, ...news],
     leaders,
     verdict,
+    isLossAccepted,
   };
+}
+
+function hasAcceptedLoss({ promotion, site }: Round): boolean {
+  return (
+    site.shape.dataLoss === 'Accept' && promotion?.dataLoss !== undefined && promotion.dataLoss !== 'None'
+  );
+}
+
+/** Milliseconds from the fault; undefined, and a violation, when it takes too long. */
+async function untilArmed(round: Round): Promise<number | undefined> {
+  try {
+    await round.site.waitArmed(armedTimeoutSeconds);
+    return Date.now() - round.harmedAt;
+  } catch (error) {
+    round.violations.push(wordsOf(error));
+    return undefined;
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function leaderOf(site: DatabaseSite): Promise<Leaders> {
@@ -123,7 +144,7 @@ function compare({ promotion, comparable, violations }: Round, outageMs: number)
   violations.push(`clients saw ${outageMs} ms without a write, the Promotion ${writeOutageMilliseconds} ms`);
 }
 
-function told({ promotion, harmedAt }: Round): Partial<RoundResult> {
+function told({ promotion, harmedAt }: Round): Pick<Result, 'reportedMs' | 'cause' | 'steps'> {
   if (promotion === undefined) return {};
   const { writeOutageMilliseconds: reportedMs, cause, steps = [] } = promotion;
   const ended = steps.flatMap(({ name, completionTime }) =>

@@ -1,8 +1,7 @@
 /** Rounds in which the primary must not be replaced, because it is not dead or because nothing proves that no write is lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartInstancesCommand, StopInstancesCommand, waitUntilInstanceStopped } from '@aws-sdk/client-ec2';
 import { network } from '../../lab/config.ts';
-import { cut, harm, healAfter } from './harm.ts';
+import { bringBack, cut, harm, healAfter } from './harm.ts';
 import type { Round } from './round.ts';
 
 /** Several times what it takes to find a dead primary. */
@@ -78,15 +77,6 @@ export async function noProof(round: Round): Promise<void> {
     const isReadOnly = (await site.sql(server, 'SELECT @@GLOBAL.read_only')).trim() === '1';
     round.expect(isReadOnly, `${server}, which is left, takes writes`);
   }
-  await bringBack(round, first);
-}
-
-/** Nothing is given up, so nothing may be missing. A machine without power still counts as running: it is stopped first. */
-async function bringBack({ site, primary }: Round, other: string): Promise<void> {
-  const { ec2 } = site.installation;
-  const InstanceIds = await Promise.all([primary.server, other].map((server) => site.instanceOf(server)));
-  await ec2.send(new StopInstancesCommand({ InstanceIds, Force: true }));
-  await waitUntilInstanceStopped({ client: ec2, minDelay: 1, maxDelay: 2, maxWaitTime: 60 }, { InstanceIds });
-  await ec2.send(new StartInstancesCommand({ InstanceIds }));
-  await site.story.kubectl('wait', 'rlm/db', '--for=condition=Available', '--timeout=120s');
+  // Nothing is given up, so nothing may be missing.
+  await bringBack(site, [primary.server, first]);
 }

@@ -1,0 +1,31 @@
+/** How long clients may go without a write, fault by fault. */
+import type { ScenarioName } from './failover-options.ts';
+
+export interface Target {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** The process is gone, and its host says so. */
+const processGone: Target = { p50Ms: 1_500, p99Ms: 3_000 };
+/** Nobody hears the primary: silence must last `silenceSeconds`, 3 by default, before it counts. */
+const silence: Target = { p50Ms: 3_500, p99Ms: 5_000 };
+const planned: Target = { p50Ms: 300, p99Ms: 1_000 };
+
+/** Faults that are not here have no target: nobody is replaced, or the controller is killed in between. */
+export const targets: Partial<Readonly<Record<ScenarioName, Target>>> = {
+  crash: processGone,
+  sigterm: processGone,
+  'power-off': silence,
+  hang: silence,
+  partition: silence,
+  'stale-reads': silence,
+  armed: silence,
+  'cut-off': silence,
+  'cut-off-seen': silence,
+  'cut-off-sigterm': silence,
+  'cut-off-reboot': silence,
+  'cut-off-stop': silence,
+  'cut-off-force': silence,
+  switchover: planned,
+};

@@ -53,6 +53,12 @@ export const mariadbGtids: GtidNotation<Position> = {
     return position;
   },
 
+  countMissing: (left, right) =>
+    [...left].reduce((sum, [domain, { sequence }]) => {
+      const missing = sequence - (right.get(domain)?.sequence ?? 0n);
+      return missing > 0n ? sum + Number(missing) : sum;
+    }, 0),
+
   authors: (position) => new Set([...position.values()].flatMap(({ servers }) => [...servers].map(String))),
 };
 

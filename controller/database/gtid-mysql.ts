@@ -45,17 +45,23 @@ export const mysqlGtids: GtidNotation<GtidSet> = {
     );
   },
 
-  subtract: (left, right) =>
-    new Map(
-      [...left]
-        .map(
-          ([source, intervals]) => [source, subtractIntervals(intervals, right.get(source) ?? [])] as const,
-        )
-        .filter(([, intervals]) => intervals.length > 0),
-    ),
+  subtract: subtractSets,
+
+  countMissing: (left, right) =>
+    [...subtractSets(left, right).values()]
+      .flat()
+      .reduce((sum, [first, last]) => sum + Number(last - first + 1n), 0),
 
   authors: (set) => new Set([...set.keys()].map((source) => source.split(':')[0] ?? '')),
 };
+
+function subtractSets(left: GtidSet, right: GtidSet): GtidSet {
+  return new Map(
+    [...left]
+      .map(([source, intervals]) => [source, subtractIntervals(intervals, right.get(source) ?? [])] as const)
+      .filter(([, intervals]) => intervals.length > 0),
+  );
+}
 
 /** One `uuid:…`; a tag holds for the intervals behind it, until the next tag. */
 function readPart(part: string, found: Map<string, Interval[]>): void {

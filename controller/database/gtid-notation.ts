@@ -9,5 +9,7 @@ export interface GtidNotation<Parsed> {
   readonly format: (parsed: Parsed) => Gtids;
   readonly union: (left: Parsed, right: Parsed) => Parsed;
   readonly subtract: (left: Parsed, right: Parsed) => Parsed;
+  /** How many transactions of `left` are not in `right`. */
+  readonly countMissing: (left: Parsed, right: Parsed) => number;
   readonly authors: (parsed: Parsed) => ReadonlySet<string>;
 }

@@ -17,6 +17,8 @@ export interface GtidAlgebra {
   readonly contains: (left: Gtids, right: Gtids) => boolean;
   /** How `left` stands to `right`. */
   readonly compare: (left: Gtids, right: Gtids) => Comparison;
+  /** How many transactions of `left` are not in `right`. */
+  readonly countMissing: (left: Gtids, right: Gtids) => number;
   /** Identities (as in `Look.identity`) of the servers that the text names as authors. */
   readonly authors: (gtids: Gtids) => ReadonlySet<string>;
 }
@@ -26,7 +28,14 @@ export function algebraOf(flavor: Flavor): GtidAlgebra {
   return flavor === 'MySQL' ? algebraIn(mysqlGtids) : algebraIn(mariadbGtids);
 }
 
-function algebraIn<Parsed>({ parse, format, union, subtract, authors }: GtidNotation<Parsed>): GtidAlgebra {
+function algebraIn<Parsed>({
+  parse,
+  format,
+  union,
+  subtract,
+  countMissing,
+  authors,
+}: GtidNotation<Parsed>): GtidAlgebra {
   const difference = (left: Gtids, right: Gtids) => format(subtract(parse(left), parse(right)));
   const contains = (left: Gtids, right: Gtids) => difference(right, left) === '';
   return {
@@ -38,6 +47,7 @@ function algebraIn<Parsed>({ parse, format, union, subtract, authors }: GtidNota
       if (contains(left, right)) return contains(right, left) ? 'Equal' : 'Ahead';
       return contains(right, left) ? 'Behind' : 'Diverged';
     },
+    countMissing: (left, right) => countMissing(parse(left), parse(right)),
     authors: (gtids) => authors(parse(gtids)),
   };
 }

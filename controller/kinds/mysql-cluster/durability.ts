@@ -116,8 +116,8 @@ async function rearmCommits(writer: DurabilityWriter): Promise<void> {
   try {
     baseGTIDs = await writer.holdAll();
   } catch (error) {
-    // Nobody acknowledges in time: applications must not wait for the next try.
-    await writer.primary.requireAcks(0, writer.stamp);
+    // Nobody acknowledges in time: applications must not wait for the next try, unless they are to wait for ever.
+    if (!writer.isStrict) await writer.primary.requireAcks(0, writer.stamp);
     throw error;
   }
   await writer.write({ state: 'Protected', requiredAcks: 1, baseGTIDs });
@@ -150,6 +150,11 @@ class DurabilityWriter {
   /** Commits are not to wait, whoever is there. */
   get isUnwanted(): boolean {
     return this.#cluster.spec.durability === 'Async';
+  }
+
+  /** Commits wait, whoever is there. */
+  get isStrict(): boolean {
+    return this.#cluster.spec.durability === 'Strict';
   }
 
   /** Of the record as last written. */

@@ -1,5 +1,4 @@
 /** Faults that are known and not mended yet: how a violation is told to be one of them. A mend takes its line away. */
-import { isFinished } from '../../../controller/api/promotion.ts';
 import { serverTemplateKind } from '../../../controller/api/server-template.ts';
 import { type House, templateKey } from './house.ts';
 import { type Acker, recordedAckers } from './truth.ts';
@@ -60,11 +59,6 @@ export const knownFaults = {
     shows: (violation, house) =>
       isLie(violation) && ackersOf(violation, house).some(({ answers }) => !answers),
   },
-  A11: {
-    means: 'Strict: Rearming or Open wait for ever for an acker that is gone',
-    shows: (violation, house) =>
-      is('NotHealed')(violation) && house.setting.durability === 'Strict' && isWaitingForAckers(house),
-  },
   A6: {
     means: 'an acker that is dead, or cannot connect, stays on record for ever',
     shows: (violation, house) =>
@@ -101,11 +95,6 @@ function hasGivenUp(house: House): boolean {
   const isBlocked = house.condition('FailingOver')?.reason === 'FailoverBlocked';
   const isHeld = house.condition('FailoverArmed')?.reason === 'AcknowledgementNeeded';
   return (isBlocked || isHeld) && recordedAckers(house).every(({ answers }) => answers);
-}
-
-function isWaitingForAckers({ cluster, promotions }: House): boolean {
-  const isOpening = promotions.some((one) => !isFinished(one) && one.status?.currentStep === 'Open');
-  return isOpening || cluster?.status?.durability?.state === 'Rearming';
 }
 
 /** It runs, and follows nobody. */

@@ -47,6 +47,12 @@ describe('MySQL', () => {
     expect(compare(`${a}:1-9`, `${a}:1-8:tag:1`)).toBe('Diverged');
   });
 
+  it('counts what is missing', () => {
+    const { countMissing } = algebraOf('MySQL');
+    expect(countMissing(`${a}:1-9:tag:1-9,${b}:5`, `${a}:3-4:tag:9`)).toBe(7 + 8 + 1);
+    expect(countMissing(`${a}:3`, `${a}:1-9`)).toBe(0);
+  });
+
   it('does not confuse numbers that are equal as floats', () => {
     expect(subtract(`${a}:1-9007199254740993`, `${a}:1-9007199254740992`)).toBe(`${a}:9007199254740993`);
   });
@@ -90,6 +96,12 @@ describe('MySQL', () => {
 
 describe('MariaDB', () => {
   const { normalize, union, subtract, contains, compare } = algebraOf('MariaDB');
+
+  it('counts what is missing', () => {
+    const { countMissing } = algebraOf('MariaDB');
+    expect(countMissing('0-1-9,2-1-5', '0-7-4')).toBe(5 + 5);
+    expect(countMissing('0-1-9', '0-1-12')).toBe(0);
+  });
 
   it.each([
     ['nothing', '', ''],

@@ -1,11 +1,13 @@
 /** What commits wait for, and what is on record of it: the next single step from one to the other. Pure. */
 import type { DurabilityRecord } from '../../../api/mysql-cluster.ts';
 import type { Millis } from '../../../base/clock.ts';
+import { algebraOf } from '../../../database/gtid.ts';
 import type { Look } from '../../../database/port.ts';
 import { beatPeriod } from '../../../supervision/port.ts';
 import { forgottenAckers } from './forgotten.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
+import type { Trouble } from './upkeep.ts';
 
 /**
  * One step; `../durability.ts` takes it. The record is never better than the truth: what makes commits safer is done first and
@@ -32,13 +34,16 @@ export type DurabilityStep =
 /** What the rest of the decision says about the members. */
 export interface MemberHealth {
   /** By server: what is wrong with it. */
-  readonly troubles: ReadonlyMap<string, unknown>;
+  readonly troubles: ReadonlyMap<string, Pick<Trouble, 'kind'>>;
   /** They acknowledge nothing from now on. */
   readonly leaving: readonly string[];
 }
 
-/** A replica so little behind does not keep commits waiting long. */
-const armingLagSeconds = 1;
+/**
+ * A replica that lacks no more acknowledges in a moment, however far behind it is with applying. On a busy site two looks
+ * at the same moment are some transactions apart.
+ */
+const armingGap = 1_000;
 /** Every try that fails has made commits wait for a second. */
 const rearmPause: Millis = 10_000;
 /** A heartbeat that nobody acknowledges is given up after so long; only then is it known, and it was so all the time. */
@@ -84,7 +89,7 @@ interface DurabilityFacts {
   readonly degradeAfter: Millis;
   /** Replicas that acknowledge to this primary now. */
   readonly acking: readonly string[];
-  /** Those among them that are hardly behind. */
+  /** Those among them that have received almost everything. */
   readonly ready: readonly string[];
   /** Replicas that could acknowledge, and do not yet. */
   readonly idle: readonly string[];
@@ -107,13 +112,21 @@ const byState: Readonly<
     if (facts.isArmed && mayRelease(facts)) return { do: 'Release' };
     const change = changeOfAckers(facts);
     if (change !== undefined || facts.wanted === 'Async') return change;
-    return facts.ready.some((server) => facts.record.ackers.includes(server)) ? { do: 'Rearm' } : undefined;
+    return hasReadyAcker(facts) ? { do: 'Rearm' } : undefined;
   },
   Rearming: (facts) => {
     if (mayRelease(facts)) return { do: 'Release' };
-    return facts.ready.length > 0 && facts.age >= rearmPause ? { do: 'Rearm' } : undefined;
+    const change = changeOfAckers(facts);
+    if (change !== undefined) return change;
+    // Commits that wait already lose nothing by another try.
+    const isDue = facts.isArmed || facts.age >= rearmPause;
+    return isDue && hasReadyAcker(facts) ? { do: 'Rearm' } : undefined;
   },
 };
+
+function hasReadyAcker({ ready, record }: DurabilityFacts): boolean {
+  return ready.some((server) => record.ackers.includes(server));
+}
 
 /** Strict waits, whatever it costs; Balanced until nobody is left to wait for; Async never. */
 function mayRelease({ wanted, lostFor, degradeAfter }: DurabilityFacts): boolean {
@@ -151,10 +164,15 @@ function factsOf(
   const { members, finding, cluster } = observed;
   const primary = members.find(({ isPrimary }) => isPrimary);
   const address = primary?.address;
-  const replicas = members.filter(({ isPrimary, place }) => !isPrimary && place === 'Active');
+  // One whose Server is being deleted acknowledges until it is told not to.
+  const replicas = members.filter(
+    ({ isPrimary, place }) => !isPrimary && (place === 'Active' || place === 'Going'),
+  );
   const receiving = replicas.filter((member) => isReceivingFrom(member, address));
   const acking = receiving.filter((member) => member.look?.replication?.acknowledges === true);
-  const isAble = ({ name }: Member) => !troubles.has(name) && !leaving.includes(name);
+  // One that is only behind with applying has what it acknowledges.
+  const isAble = ({ name }: Member) =>
+    (troubles.get(name)?.kind ?? 'Lagging') === 'Lagging' && !leaving.includes(name);
   const { verdict } = finding ?? {};
   const forgotten = forgottenAckers(observed);
   return {
@@ -167,13 +185,15 @@ function factsOf(
     lostFor: unheldFor(observed),
     degradeAfter: cluster.spec.failover.degradeAfterSeconds * 1000,
     acking: namesOf(acking),
-    ready: namesOf(acking.filter((member) => isAble(member) && isClose(member))),
+    ready: namesOf(acking.filter((member) => isAble(member) && isClose(observed, member, primary))),
     idle: namesOf(
       receiving.filter((member) => isJoined(member) && isAble(member) && !acking.includes(member)),
     ),
-    gone: record.ackers.filter(
-      (server) => forgotten.includes(server) || isGone(members.find(({ name }) => name === server)),
-    ),
+    gone: record.ackers.filter((server) => {
+      const member = members.find(({ name }) => name === server);
+      // What it said a moment ago counts more than what is told of its machine: else it would be recorded again at once.
+      return forgotten.includes(server) || (isGone(member) && !acking.some(({ name }) => name === server));
+    }),
     leaving,
     silent: namesOf(members.filter(({ look }) => look === undefined)),
   };
@@ -194,9 +214,11 @@ function isReceivingFrom({ look }: Member, address: string | undefined): boolean
   return look?.replication?.source === address && look?.replication?.receiver === 'Running';
 }
 
-function isClose({ look }: Member): boolean {
-  const { lagSeconds } = look?.replication ?? {};
-  return lagSeconds !== undefined && lagSeconds <= armingLagSeconds;
+function isClose({ cluster }: Observed, { look }: Member, primary: Member | undefined): boolean {
+  const { countMissing } = algebraOf(cluster.spec.engine.flavor);
+  const received = look?.replication?.received;
+  const executed = primary?.look?.executed;
+  return received !== undefined && executed !== undefined && countMissing(executed, received) <= armingGap;
 }
 
 /** A server starts without following anybody, so one whose machine is off acknowledges nothing until it is told to. */

@@ -34,7 +34,8 @@ export function decide(observed: Observed): Decision {
   const parts = planParts(observed);
   const { joining, roster, rolling, upkeep } = parts;
   const { troubles } = upkeep;
-  const leaving = [...roster.leaving.map(({ name }) => name), ...rolling.leaving];
+  const going = observed.members.filter(({ place }) => place === 'Going');
+  const leaving = [...[...roster.leaving, ...going].map(({ name }) => name), ...rolling.leaving];
   const record = recordOf(observed, parts);
   const durability = planDurability(observed, record, { troubles, leaving });
   return {

@@ -54,13 +54,13 @@ function isFollowing(member: Member, primary: Member): boolean {
 }
 
 /**
- * A replica that joined while a new primary waits for one (durability Strict). Nobody has written in its epoch, so whoever
- * follows it may acknowledge; undefined when one does already.
+ * A replica that joined while a new primary waits for one (durability Strict). No write of its epoch was acknowledged, so
+ * whoever follows it may acknowledge; undefined when one does already. It may be writable and wait with its first write.
  */
 export function firstAckerOf({ status, members }: Observed): Member | undefined {
   const primary = members.find(({ isPrimary }) => isPrimary);
   const { durability } = status;
-  const isWaiting = primary?.look?.readOnly === true && (durability?.requiredAcks ?? 0) > 0;
+  const isWaiting = primary?.look !== undefined && (durability?.requiredAcks ?? 0) > 0;
   if (primary === undefined || !isWaiting) return undefined;
   const attached = members.filter((member) => isFollowing(member, primary));
   const acks = attached.some(({ look }) => look?.replication?.acknowledges === true);

@@ -83,7 +83,19 @@ test('a try to arm that nobody acknowledges lets go within seconds', async () =>
   expect(world.clock.now() - before).toBeLessThan(2_000);
   expect(world.record).toMatchObject({ state: 'Rearming', requiredAcks: 0 });
   expect(world.databases.server('db-1').requiredAcks).toBe(0);
-  expect(await world.decide()).toBeUndefined();
+  expect(await world.decide()).toEqual({ do: 'AddAcker', server: 'db-3' });
+});
+
+test('Strict: a try to arm that nobody acknowledges leaves commits waiting', async () => {
+  const world = await worldOf('Strict');
+  await world.take({ do: 'AddAcker', server: 'db-2' });
+  world.databases.partition('db-1', 'db-2');
+  await world.take({ do: 'Rearm' });
+  expect(world.record).toMatchObject({ state: 'Rearming', requiredAcks: 0 });
+  expect(world.databases.server('db-1').requiredAcks).toBe(1);
+  world.write();
+  await world.clock.advance(5_000);
+  expect(world.databases.acknowledgements).toEqual([]);
 });
 
 test('who is no longer in charge touches no server', async () => {

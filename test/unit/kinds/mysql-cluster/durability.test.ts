@@ -6,6 +6,8 @@ import type {
   MemberHealth,
 } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import { decideDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
+import { planDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability-plan.ts';
+import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import { member, now, observed, primary, record, replica } from './durability-scene.ts';
 
 type Scene = Parameters<typeof observed>[0];
@@ -51,7 +53,13 @@ const rows: readonly Row[] = [
     'a new one that is not well',
     { members: [primary(), replica('db-2'), replica('db-3', mute)], durability: record('Protected', 'db-2') },
     undefined,
-    { troubles: new Map([['db-3', 'lags']]) },
+    { troubles: new Map([['db-3', { kind: 'Errant' }]]) },
+  ],
+  [
+    'a new one that is only behind with applying',
+    { members: [primary(), replica('db-2'), replica('db-3', mute)], durability: record('Protected', 'db-2') },
+    { do: 'AddAcker', server: 'db-3' },
+    { troubles: new Map([['db-3', { kind: 'Lagging' }]]) },
   ],
   [
     'a new one that has not joined',
@@ -110,6 +118,23 @@ const rows: readonly Row[] = [
       durability: record('Protected', 'db-2', 'db-3'),
     },
     { do: 'RemoveAcker', server: 'db-3', gone: true },
+  ],
+  [
+    'the machine of one is called off, and it has just said that it acknowledges',
+    {
+      members: [primary(), replica('db-2'), { ...replica('db-3'), state: 'Stopped' }],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    undefined,
+  ],
+  [
+    'the Server of one is being deleted',
+    {
+      members: [primary(), replica('db-2'), { ...replica('db-3'), place: 'Going' }],
+      durability: record('Protected', 'db-2', 'db-3'),
+    },
+    { do: 'RemoveAcker', server: 'db-3', gone: false },
+    { leaving: ['db-3'] },
   ],
   [
     'one has no Server any more',
@@ -224,12 +249,27 @@ const rows: readonly Row[] = [
     { do: 'AddAcker', server: 'db-2' },
   ],
   [
-    'a replica is behind',
+    'a replica lacks much of what was written',
     {
-      members: [primary({ armed: false }), replica('db-2', { lagSeconds: 2 })],
+      members: [
+        primary({ armed: false }, { executed: '0-1-2001' }),
+        replica('db-2', { received: '0-1-1000' }),
+      ],
       durability: record('Degraded', 'db-2'),
     },
     undefined,
+  ],
+  [
+    'a replica has received almost everything, and is far behind with applying it',
+    {
+      members: [
+        primary({ armed: false }, { executed: '0-1-2000' }),
+        replica('db-2', { received: '0-1-1000', lagSeconds: 600 }),
+      ],
+      durability: record('Degraded', 'db-2'),
+    },
+    { do: 'Rearm' },
+    { troubles: new Map([['db-2', { kind: 'Lagging' }]]) },
   ],
   [
     'Async never arms',
@@ -253,10 +293,29 @@ const rows: readonly Row[] = [
   [
     'a try to arm has just failed',
     {
-      members: both,
+      members: [primary({ armed: false }), ...both.slice(1)],
       durability: { ...record('Rearming', 'db-2', 'db-3'), changeTime: timestamp(now - 9_000) },
     },
     undefined,
+  ],
+  [
+    'a try to arm has just failed, and commits wait all the same',
+    {
+      members: [primary(), replica('db-2')],
+      durability: { ...record('Rearming', 'db-2'), changeTime: timestamp(now - 2_000) },
+      wanted: 'Strict',
+    },
+    { do: 'Rearm' },
+  ],
+  [
+    'Strict: the only acker has died while commits are to wait again, and another replica follows',
+    {
+      members: [primary(noAcks), member('db-2'), replica('db-3', mute)],
+      durability: record('Rearming', 'db-2'),
+      wanted: 'Strict',
+      ...lost,
+    },
+    { do: 'AddAcker', server: 'db-3' },
   ],
   [
     'arming has left commits waiting',
@@ -264,6 +323,26 @@ const rows: readonly Row[] = [
     { do: 'Release' },
   ],
 ];
+
+describe('while a new primary waits for its first replica', () => {
+  const stepFor = (members: readonly Member[]) => {
+    const scene = observed({ members, durability: record('Protected', 'db-9'), verdict: 'AcksLost' });
+    const status = { ...scene.status, currentPromotionRef: { name: 'db-epoch-2' } };
+    return planDurability({ ...scene, status }, {}, { troubles: new Map(), leaving: [] });
+  };
+  const added = { do: 'Step', step: { do: 'AddAcker', server: 'db-2' } };
+
+  test.each([
+    ['it is read-only', true],
+    ['it is open, and its first write waits', false],
+  ])('one that follows it acknowledges: %s', (_, readOnly) => {
+    expect(stepFor([primary(noAcks, { readOnly }), replica('db-2', mute)])).toEqual(added);
+  });
+
+  test('nothing is to be done when one does', () => {
+    expect(stepFor([primary(), replica('db-2')])).toBeUndefined();
+  });
+});
 
 describe('the next step', () => {
   for (const [what, scene, step, health = {}] of rows) {

@@ -6,7 +6,7 @@ import type { Failpoints } from '../base/failpoints.ts';
 import type { Host } from '../shell/port.ts';
 import { carryOut } from './carry-out.ts';
 import type { ProxyModel } from './model.ts';
-import { type Awaited, awaitedIn, planAround, planChanges, type Step } from './plan.ts';
+import { type Awaited, awaitedIn, hasNewTerm, planAround, planChanges, type Step } from './plan.ts';
 import type { FileOutcome, Observation, Proxies, Proxy, ServerName } from './port.ts';
 
 /** What one HAProxy is asked to become. */
@@ -191,7 +191,8 @@ export class ProxyFleet {
     const outcome = await carryOut(proxy, observation, step);
     this.#failpoints.hit('balancer.after-step');
     // Sessions with the one before must not live on.
-    if (outcome?.result === 'applied' && hasMoved(order.model, observation)) await proxy.endOldWorkers();
+    const isMove = step.do === 'write' && step.reload && hasNewTerm(order.model, observation.file);
+    if (outcome?.result === 'applied' && isMove) await proxy.endOldWorkers();
     return outcome;
   }
 
@@ -214,10 +215,6 @@ export class ProxyFleet {
     const trouble = { kind: 'rejected', message: outcome.message } as const;
     actor.rejection = { base: step.config.base, at: this.#clock.now(), trouble };
   }
-}
-
-function hasMoved({ term }: ProxyModel, { file }: Observation): boolean {
-  return term !== undefined && (term.of !== file.term?.of || term.number !== file.term.number);
 }
 
 /** What a step has added or brought back. */

@@ -8,7 +8,7 @@ import type { Backend, HealthCheck, Listener, ProxyModel, ProxyServer } from './
 export interface RenderedConfig {
   readonly text: string;
   /**
-   * Identifies everything except the lines of checked servers and the host; `description rl=<base>` lets the running process say which it
+   * Identifies everything except the lines of checked servers, the host and the term; `description rl=<base>` lets the running process say which it
    * runs, so equal bases mean that no reload is needed.
    */
   readonly base: string;
@@ -35,7 +35,8 @@ const balanceLines = {
 /** Renders the file. Equal models give equal bytes; the order of servers in the model does not matter. */
 export function renderConfig(model: ProxyModel): RenderedConfig {
   const fixedLines = (backend: Backend) => (backend.check === undefined ? serverLines(backend) : []);
-  const skeleton = renderSections({ ...model, node: 'any' }, { description: '', servers: fixedLines });
+  const { term: _, ...lasting } = model;
+  const skeleton = renderSections({ ...lasting, node: 'any' }, { description: '', servers: fixedLines });
   const base = digest(skeleton);
   const body = renderSections(model, { description: `rl=${base}`, servers: serverLines });
   const count = model.backends.reduce((sum, backend) => sum + backend.servers.length, 0);

@@ -1,7 +1,7 @@
 /** Moves one local proxy to another primary, for good: what is running, the file, and every session. */
 import { carryOut } from '../balancer/carry-out.ts';
 import type { ProxyModel } from '../balancer/model.ts';
-import { planChanges } from '../balancer/plan.ts';
+import { hasNewTerm, planChanges } from '../balancer/plan.ts';
 import type { Observation, Proxies, Proxy } from '../balancer/port.ts';
 import { AppError } from '../base/errors.ts';
 import type { Failpoints } from '../base/failpoints.ts';
@@ -31,9 +31,7 @@ export async function moveProxy(
   if (host === undefined) return 'its address or host key is not known yet';
   try {
     const proxy = ports.proxies.of(host, move.model.layout);
-    await write(ports, proxy, move);
-    // Also when the file was right: whoever wrote it may not have come this far.
-    await proxy.endOldWorkers();
+    if (await write(ports, proxy, move)) await proxy.endOldWorkers();
     return undefined;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -41,18 +39,24 @@ export async function moveProxy(
   }
 }
 
-/** Only what needs a reload; readers that join or leave do so at rest. */
-async function write({ failpoints }: MovePorts, proxy: Proxy, { model, known }: Move): Promise<void> {
+/**
+ * Whether sessions with another server may be left: also when the file was right, because whoever wrote it may not have come
+ * so far; not when it led to this server all the time and only the epoch is new. Readers that join or leave do so at rest.
+ */
+async function write({ failpoints }: MovePorts, proxy: Proxy, { model, known }: Move): Promise<boolean> {
   for (let round = 1; round <= rounds; round += 1) {
     const isGuess = round === 1 && known !== undefined;
     const seen = isGuess ? known : await proxy.observe();
-    const step = planChanges({ ...seen, model }).find((one) => one.do === 'write' && one.reload);
+    const isNewTerm = hasNewTerm(model, seen.file);
+    const step = planChanges({ ...seen, model })
+      .filter((one) => one.do === 'write')
+      .find(({ reload }) => reload || isNewTerm);
     if (step === undefined && isGuess) continue;
-    if (step === undefined) return;
+    if (step === undefined) return true;
     failpoints.hit('balancer.before-step');
     const outcome = await carryOut(proxy, seen, step);
     failpoints.hit('balancer.after-step');
-    if (outcome === undefined || outcome.result === 'applied') return;
+    if (outcome === undefined || outcome.result === 'applied') return step.reload;
     if (outcome.result !== 'drifted') throw new AppError('proxy.refused', outcome.message);
   }
   throw new AppError('proxy.refused', 'somebody else keeps changing its configuration');

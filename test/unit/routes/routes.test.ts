@@ -352,3 +352,35 @@ describe('names', () => {
     });
   });
 });
+
+describe('the epoch is new and the primary is the same', () => {
+  beforeEach(async () => {
+    stage.addCluster();
+    await stage.keep();
+    // Readers that came and went, or another setting, have left workers with sessions to it.
+    for (const number of [11, 12]) stage.proxy(number).oldWorkers = 1;
+  });
+
+  const reloads = () => [11, 12].map((number) => stage.proxy(number).reloads);
+  const oldWorkers = () => [11, 12].map((number) => stage.proxy(number).oldWorkers);
+
+  test('after a roll-back sessions stay, and no proxy follows an earlier epoch any more', async () => {
+    const before = reloads();
+    stage.lead(1, 2);
+    expect(await stage.keep()).toMatchObject({ reason: 'Current' });
+    expect([reloads(), oldWorkers()]).toEqual([before, [1, 1]]);
+    expect(stage.proxy(11).text).toMatch(/# rl term \S+ 2$/m);
+    expect((await stage.move(3, 1)).missing.map(({ server }) => server)).toEqual(['app-a', 'app-b']);
+  });
+
+  test('a primary that was restarted keeps its sessions too; moved again, nothing is left out', async () => {
+    const before = reloads();
+    expect((await stage.move(1, 2)).moved).toEqual(['app-a', 'app-b']);
+    expect([reloads(), oldWorkers()]).toEqual([before, [1, 1]]);
+    // Whoever moved it to another may have died before the sessions were ended.
+    await stage.move(3, 3);
+    for (const number of [11, 12]) stage.proxy(number).oldWorkers = 1;
+    await stage.move(3, 3);
+    expect(oldWorkers()).toEqual([0, 0]);
+  });
+});

@@ -54,8 +54,8 @@ export function donorJob(id: string, donation: Donation): Job {
  * touches a server that takes writes, nor one that has seen a higher epoch. When it fails the data is marked unfinished.
  */
 export function joinerJob(id: string, copy: Copy): Job {
-  const { flavor, series, donorAddress, donorCertificate, adminPassword, epoch } = copy;
-  const { unlock, lock } = firstStatements(flavor, series);
+  const { flavor, donorAddress, donorCertificate, adminPassword, epoch } = copy;
+  const { unlock, lock } = firstStatements(flavor);
   return databaseJob(
     {
       id,

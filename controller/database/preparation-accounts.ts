@@ -18,8 +18,8 @@ interface FirstStatements {
  * `ridgeline` looks and beats, and cannot write on a read-only server; it comes through the host's loopback only.
  * Everything that changes a server is done by root, which has a second way into MySQL: the port for administrators. A dump may have replaced the accounts, root's too.
  */
-export function firstStatements(flavor: Flavor, series: string): FirstStatements {
-  const { name, value } = readOnlySetting(flavor, series);
+export function firstStatements(flavor: Flavor): FirstStatements {
+  const { name, value } = readOnlySetting(flavor);
   const lock = `SET GLOBAL ${name} = ${value};`;
   if (flavor === 'MariaDB') {
     return {

@@ -87,7 +87,7 @@ export function fillingJob(
       stamp: restart === undefined ? '' : stampWord(restart),
       initialise: initialise ? 'yes' : 'no',
       node_script: nodeScriptPath,
-      ...firstStatements(flavor, series),
+      ...firstStatements(flavor),
     },
   );
 }

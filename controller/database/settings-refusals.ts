@@ -16,7 +16,8 @@ const mariaDBReleases: readonly (readonly [series: string, oldest: string])[] = 
   ['11.4', '11.4.8'],
   ['11.8', '11.8.3'],
 ];
-const oldestNewMariaDB = '12.3';
+/** From here on read-only mode binds root too, so that a new primary could not be opened. */
+const firstBoundMariaDB = '12.0';
 const oldestMySQL = '8.4';
 
 /** What is wrong with a series and the settings for it; empty when nothing is. `series` is e.g. `11.8`. */
@@ -32,16 +33,17 @@ export function findRefusals(
 /** The oldest release of a series that will do, e.g. `11.8.3`; undefined when none does. */
 export function oldestRelease(flavor: Flavor, series: string): string | undefined {
   if (flavor === 'MySQL') return compareVersions(series, oldestMySQL) < 0 ? undefined : `${series}.0`;
-  if (compareVersions(series, oldestNewMariaDB) >= 0) return `${series}.0`;
   return mariaDBReleases.find(([known]) => known === series)?.[1];
 }
 
 function unsupportedSeries(flavor: Flavor, series: string): SettingRefusal {
-  const supported =
-    flavor === 'MySQL'
-      ? `${oldestMySQL} or newer`
-      : `${mariaDBReleases.map(([known]) => known).join(', ')}, or ${oldestNewMariaDB} or newer`;
-  return { field: '.engine.version', message: `must be ${supported} for ${flavor}, not ${series}` };
+  const known = mariaDBReleases.map(([one]) => one).join(', ');
+  const supported = flavor === 'MySQL' ? `${oldestMySQL} or newer` : `one of ${known}`;
+  const isBound = flavor === 'MariaDB' && compareVersions(series, firstBoundMariaDB) >= 0;
+  const why = isBound
+    ? ': its read-only mode also binds the operator, which could not open a new primary; use 11.8 and an image that has it'
+    : '';
+  return { field: '.engine.version', message: `must be ${supported} for ${flavor}, not ${series}${why}` };
 }
 
 /** Names without `loose_`, `skip_` and the like, and what is wrong with them; `unless` tells harmless values. */

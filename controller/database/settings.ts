@@ -36,7 +36,7 @@ export interface ServerSettings {
  * settings, what is guaranteed. Its very last line says read-only; preparation checks that nothing comes after it.
  */
 export function renderSettings(server: ServerSettings): string {
-  const { flavor, series } = server;
+  const { flavor } = server;
   const guaranteed = flavor === 'MariaDB' ? mariaDB(server) : mySQL(server);
   return [
     '# Written by Ridgeline. Changes are undone; set server variables in spec.settings of the MySQLCluster.',
@@ -44,15 +44,14 @@ export function renderSettings(server: ServerSettings): string {
     ...settingLines(usualVariables(flavor)),
     ...server.settings.map(settingLine),
     ...settingLines(guaranteed),
-    settingLine(readOnlySetting(flavor, series)),
+    settingLine(readOnlySetting(flavor)),
     '',
   ].join('\n');
 }
 
-/** What every server starts with. From MariaDB 12.0 on it can bind administrators too, as MySQL's does. */
-export function readOnlySetting(flavor: Flavor, series: string): Setting {
-  if (flavor === 'MySQL') return { name: 'super_read_only', value: 'ON' };
-  return { name: 'read_only', value: compareVersions(series, '12.0') < 0 ? 'ON' : 'NO_LOCK_NO_ADMIN' };
+/** What every server starts with. */
+export function readOnlySetting(flavor: Flavor): Setting {
+  return { name: flavor === 'MySQL' ? 'super_read_only' : 'read_only', value: 'ON' };
 }
 
 /** Number of a server in replication: 32 bits of its instance's id, never 0. */

@@ -61,7 +61,7 @@ export const stalledRows: readonly ConditionRow[] = [
     examined(unopened([], { spec: { engine: { flavor: 'MariaDB', version: '10.6' } } })),
     stalled(
       'UnsupportedVersion',
-      'spec.engine.version must be 10.11, 11.4, 11.8, or 12.3 or newer for MariaDB, not 10.6.',
+      'spec.engine.version must be one of 10.11, 11.4, 11.8 for MariaDB, not 10.6.',
     ),
   ],
   [

@@ -38,6 +38,18 @@ export type TemplateRevision = Frozen<z.output<typeof templateRevision>>;
 export type FrozenScript = Frozen<z.output<typeof frozenScript>>;
 export type FrozenStep = Frozen<z.output<typeof frozenStep>>;
 
+const known = new WeakMap<object, TemplateRevision>();
+
+/** What a stored revision says, parsed once for each copy of it; undefined when it is none of ours. */
+export function readTemplateRevision(data: unknown): TemplateRevision | undefined {
+  if (typeof data !== 'object' || data === null) return undefined;
+  const before = known.get(data);
+  if (before !== undefined) return before;
+  const parsed = templateRevision.safeParse(data);
+  if (parsed.success) known.set(data, parsed.data);
+  return parsed.data;
+}
+
 /** Label on the ControllerRevision with the name of its template. */
 export const templateLabel = 'ridgeline.dev/template';
 

@@ -15,6 +15,9 @@ export class DeadlineExceeded extends Error {
   }
 }
 
+/** Why a wait ends that nobody needs any more; made once, for an abort without a reason makes an error with a stack. */
+export const noLongerNeeded = new Error('no longer needed');
+
 /** Aborts when any parent does, or after `deadline` milliseconds with a DeadlineExceeded. */
 export function openScope(parents: readonly (AbortSignal | undefined)[], deadline?: Millis): Scope {
   const controller = new AbortController();
@@ -49,6 +52,6 @@ export async function withDeadline<T>(clock: Clock, ms: Millis, work: Promise<T>
   try {
     return await Promise.race([work, patience]);
   } finally {
-    scope.abort(undefined);
+    scope.abort(noLongerNeeded);
   }
 }

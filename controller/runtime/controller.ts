@@ -1,7 +1,7 @@
 /** Works off one kind's queue: parallel workers, a deadline for each pass, and a barrier no exception gets past. */
 import type { ObjectKey } from '../api/meta.ts';
 import { keyText } from '../api/meta.ts';
-import { DeadlineExceeded, openScope } from '../base/abort.ts';
+import { DeadlineExceeded, noLongerNeeded, openScope } from '../base/abort.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode, type Retry } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -93,7 +93,7 @@ export class Controller {
     const over = new AbortController();
     const ended = this.#attempt(key, log, scope.signal).then((outcome) => {
       scope[Symbol.dispose]();
-      over.abort();
+      over.abort(noLongerNeeded);
       metrics.activeWorkers.dec(this.#labels);
       metrics.seconds.observe(this.#labels, (clock.monotonic() - begun) / 1000);
       return queue.finish(key, outcome);

@@ -1,6 +1,7 @@
 /** The work queue of one controller: each key at most once, never worked on twice at once, urgent keys first. */
 import type { ObjectKey } from '../api/meta.ts';
 import { keyText } from '../api/meta.ts';
+import { noLongerNeeded } from '../base/abort.ts';
 import { type Backoff, backoffDelay, type Random } from '../base/backoff.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { Delays } from './delays.ts';
@@ -151,7 +152,7 @@ export class Queue {
   /** No more work is handed out or accepted. What is being worked on may finish. */
   close(): void {
     this.#closing.abort();
-    this.#alarm?.off.abort();
+    this.#alarm?.off.abort(noLongerNeeded);
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
@@ -191,7 +192,8 @@ export class Queue {
     if (before !== undefined) this.#lists[before.priority].delete(text);
     entry.ready = { priority, since: before?.since ?? this.#clock.monotonic() };
     this.#lists[priority].add(text);
-    this.#measureDepth();
+    this.#measureDepth(priority);
+    if (before !== undefined) this.#measureDepth(before.priority);
     const taker = this.#takers.shift();
     const next = taker === undefined ? undefined : this.#nextReady();
     if (next !== undefined) taker?.(this.#startWork(next));
@@ -210,10 +212,10 @@ export class Queue {
     if (entry.ready !== undefined) {
       this.#lists[entry.ready.priority].delete(keyText(entry.key));
       this.#metrics.waitSeconds.observe(this.#labels, (now - entry.ready.since) / 1000);
+      this.#measureDepth(entry.ready.priority);
     }
     entry.ready = undefined;
     entry.workingSince = now;
-    this.#measureDepth();
     return entry.key;
   }
 
@@ -231,7 +233,7 @@ export class Queue {
     const at = this.#delays.next();
     if (at === undefined || this.#closing.signal.aborted) return;
     if (this.#alarm !== undefined && this.#alarm.at <= at) return;
-    this.#alarm?.off.abort();
+    this.#alarm?.off.abort(noLongerNeeded);
     this.#alarm = { at, off: new AbortController() };
     void this.#sleepUntil(this.#alarm);
   }
@@ -262,10 +264,8 @@ export class Queue {
     if (entry.failures === 0) this.#entries.delete(keyText(entry.key));
   }
 
-  #measureDepth(): void {
-    for (const priority of priorities) {
-      this.#metrics.depth.set({ ...this.#labels, priority }, this.#lists[priority].size);
-    }
+  #measureDepth(priority: Priority): void {
+    this.#metrics.depth.set({ ...this.#labels, priority }, this.#lists[priority].size);
   }
 }
 

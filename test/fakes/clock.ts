@@ -9,6 +9,7 @@ interface Sleeper {
 export class FakeClock implements Clock {
   readonly #origin: Instant;
   #elapsed: Millis = 0;
+  /** Who wakes first comes first. */
   #sleepers: readonly Sleeper[] = [];
 
   constructor(origin: Instant = Date.UTC(2026, 0, 1)) {
@@ -41,7 +42,8 @@ export class FakeClock implements Clock {
         },
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#sleepers = [...this.#sleepers, sleeper];
+      const later = this.#sleepers.findIndex(({ at }) => at > sleeper.at);
+      this.#sleepers = this.#sleepers.toSpliced(later < 0 ? this.#sleepers.length : later, 0, sleeper);
     });
   }
 
@@ -65,9 +67,8 @@ export class FakeClock implements Clock {
   }
 
   #due(target: Millis): Sleeper | undefined {
-    return this.#sleepers
-      .filter((sleeper) => sleeper.at <= target)
-      .toSorted((left, right) => left.at - right.at)[0];
+    const [first] = this.#sleepers;
+    return first !== undefined && first.at <= target ? first : undefined;
   }
 }
 

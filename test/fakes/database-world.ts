@@ -47,7 +47,7 @@ export class DatabaseWorld {
   }
 
   carries(from: string, to: string): boolean {
-    return from === to || !this.#cuts.has(`${from} ${to}`);
+    return from === to || this.#cuts.size === 0 || !this.#cuts.has(`${from} ${to}`);
   }
 
   connects(from: string, to: string): boolean {
@@ -55,7 +55,8 @@ export class DatabaseWorld {
   }
 
   at(address: string): FakeServer | undefined {
-    return [...this.servers.values()].find((server) => server.address === address);
+    for (const server of this.servers.values()) if (server.address === address) return server;
+    return undefined;
   }
 
   /** Lets everything happen that is due, changes something, and lets happen what follows from it. */
@@ -181,6 +182,7 @@ export class DatabaseWorld {
   /** What is in transit from its source and has arrived by now; draws the arrival of what was not sent before. */
   #arrived(link: Link, source: FakeServer, replica: FakeServer): readonly Transaction[] {
     const { arrivals } = link;
+    if (link.sent === source.log.length && arrivals.size === 0) return [];
     let newest = Math.max(0, ...arrivals.values());
     const unsent = source.log.slice(Math.max(source.purged, link.sent));
     link.sent = source.log.length;

@@ -9,6 +9,7 @@ import { AppError, type ErrorCode } from '../../controller/base/errors.ts';
 import { decode, isKind } from '../../controller/kube/decode.ts';
 import { applyMergePatch, mergePatchFor } from '../../controller/kube/merge-patch.ts';
 import type { Cache, Events, Kube, ListOptions, NewObject } from '../../controller/kube/port.ts';
+import type { Store } from '../../controller/runtime/store.ts';
 import { Stores } from '../../controller/runtime/stores.ts';
 import { selects } from './selectors.ts';
 
@@ -29,12 +30,14 @@ export class FakeKube implements Kube {
   /** Every call that reached the server, oldest first. */
   readonly calls: { readonly verb: Verb; readonly plural: string; readonly key: string }[] = [];
   /** What a runtime's queues listen to. */
-  readonly stores = new Stores();
+  readonly stores: Stores = new TrustingStores();
   readonly #clock: Clock;
   readonly #objects = new Map<string, Map<string, Body>>();
   readonly #resources = new Map<string, Resource>();
   readonly #faults: Fault[] = [];
   #version = 100;
+  /** Nothing has changed since garbage was looked for at this version. */
+  #tidyAt = 0;
   #uids = 0;
   #held: (() => void)[] | undefined;
 
@@ -99,6 +102,8 @@ export class FakeKube implements Kube {
 
   /** Deletes what has owners of which none exists any more, until nothing is left to delete. */
   collectGarbage(): void {
+    if (this.#tidyAt === this.#version) return;
+    this.#tidyAt = this.#version;
     const all = [...this.#objects].flatMap(([id, table]) =>
       [...table.values()].map((object) => ({ id, object })),
     );
@@ -283,7 +288,9 @@ export class FakeKube implements Kube {
 
   #table(resource: Resource): Map<string, Body> {
     const id = `${resource.group}/${resource.plural}`;
-    const table = this.#objects.get(id) ?? new Map<string, Body>();
+    const known = this.#objects.get(id);
+    if (known !== undefined) return known;
+    const table = new Map<string, Body>();
     this.#objects.set(id, table);
     this.#resources.set(id, resource);
     this.stores.open(resource);
@@ -310,6 +317,14 @@ export class FakeEvents implements Events {
 
   tell(about: AnyObject, notes: readonly EventNote[]): void {
     this.recorded.push(...notes.map((note) => ({ about: keyText(keyOf(about)), ...note })));
+  }
+}
+
+/** What comes here was checked when it was written. */
+class TrustingStores extends Stores {
+  override open(resource: Resource): Store {
+    const { options: _, ...unchecked } = resource as Resource & { readonly options?: unknown };
+    return super.open(unchecked);
   }
 }
 

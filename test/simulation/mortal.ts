@@ -62,7 +62,13 @@ export class MortalProcess {
     return {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
-      sleep: (ms, signal) => this.wrap({ sleep: () => clock.sleep(ms, signal) }).sleep(),
+      sleep: async (ms, signal) => {
+        this.#count('sleep');
+        await this.#turn();
+        const [result] = await Promise.allSettled([clock.sleep(ms, signal)]);
+        await this.#turn();
+        if (result.status === 'rejected') throw result.reason;
+      },
     };
   }
 

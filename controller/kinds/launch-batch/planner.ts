@@ -9,7 +9,7 @@ import { attestationKey, type LaunchBatch, launchBatchKind } from '../../api/lau
 import type { AnyObject, ObjectKey } from '../../api/meta.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { type Server, serverKind } from '../../api/server.ts';
-import { revisionName, templateRevision } from '../../api/template-revision.ts';
+import { readTemplateRevision, revisionName } from '../../api/template-revision.ts';
 import type { Clock, Instant, Millis } from '../../base/clock.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
@@ -151,10 +151,10 @@ function basisOf(cache: Cache, account: CloudAccount, group: readonly Waiting[])
   if (first === undefined || namespace === undefined || publicKey === undefined) return undefined;
   const { template, revision } = first.wish;
   const stored = cache.get(controllerRevisions, { namespace, name: revisionName(template, revision) });
-  const parsed = templateRevision.safeParse(stored?.data);
+  const frozen = readTemplateRevision(stored?.data);
   const deployment = cache.get(siteDeploymentKind, { namespace, name: first.server.spec.deploymentRef.name });
-  if (!parsed.success || deployment === undefined) return undefined;
-  return { publicKey, deployment, revision: parsed.data };
+  if (frozen === undefined || deployment === undefined) return undefined;
+  return { publicKey, deployment, revision: frozen };
 }
 
 /** The batch's name is in the keys, and it depends on the group: a smaller group needs new addresses. */

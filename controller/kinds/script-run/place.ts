@@ -10,8 +10,11 @@ import { scriptKind } from '../../api/script.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
 import type { Server } from '../../api/server.ts';
 import { serverKind } from '../../api/server.ts';
-import type { FrozenScript, TemplateRevision } from '../../api/template-revision.ts';
-import { templateRevision } from '../../api/template-revision.ts';
+import {
+  type FrozenScript,
+  readTemplateRevision,
+  type TemplateRevision,
+} from '../../api/template-revision.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Cloud } from '../../cloud/port.ts';
 import { freezeScript } from '../../inputs/script-text.ts';
@@ -133,5 +136,5 @@ function readRevision(cache: Cache, server: Server): TemplateRevision | undefine
   const hash = server.status?.templateRevision;
   const all = cache.list(controllerRevisions, { namespace: server.metadata.namespace ?? '' });
   const stored = all.find((revision) => hash !== undefined && revision.metadata.name.endsWith(`-${hash}`));
-  return stored === undefined ? undefined : templateRevision.parse(stored.data);
+  return readTemplateRevision(stored?.data);
 }

@@ -10,7 +10,7 @@ import { type Script, scriptKind } from '../../api/script.ts';
 import { serverKind } from '../../api/server.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import type { ServerTemplate } from '../../api/server-template.ts';
-import { type FrozenScript, templateLabel, templateRevision } from '../../api/template-revision.ts';
+import { type FrozenScript, readTemplateRevision, templateLabel } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Cloud } from '../../cloud/port.ts';
@@ -114,7 +114,7 @@ function knownText({ template, revisions }: Known, script: Script): FrozenScript
   );
   if (current === undefined || script.status?.sha256 === undefined) return undefined;
   const { sha256 } = script.status;
-  const same = templateRevision.parse(current.data).scripts.find((one) => one.sha256 === sha256);
+  const same = readTemplateRevision(current.data)?.scripts.find((one) => one.sha256 === sha256);
   if (same === undefined) return undefined;
   const { source: _source, description: _description, ...body } = script.spec;
   return { name: script.metadata.name, sha256, text: same.text, ...body };

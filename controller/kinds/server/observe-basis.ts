@@ -9,7 +9,7 @@ import { launchBatchKind } from '../../api/launch-batch.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import type { Server } from '../../api/server.ts';
 import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
-import { revisionName, type TemplateRevision, templateRevision } from '../../api/template-revision.ts';
+import { readTemplateRevision, revisionName, type TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { checkServerInputs } from '../../inputs/server-inputs.ts';
@@ -133,8 +133,7 @@ export function readRevision(
   hash: string,
 ): TemplateRevision | undefined {
   const stored = cache.get(controllerRevisions, { namespace, name: revisionName(template, hash) });
-  const parsed = templateRevision.safeParse(stored?.data);
-  return parsed.success ? parsed.data : undefined;
+  return readTemplateRevision(stored?.data);
 }
 
 function offeringOf(

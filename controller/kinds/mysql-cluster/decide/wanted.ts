@@ -14,7 +14,16 @@ export function settingsOf(
   return { flavor, series, instanceID, privateAddress: address, durability, settings };
 }
 
+/** By spec, then by machine: a pass asks for each member many times, and a spec never changes in place. */
+const digests = new WeakMap<MySQLCluster['spec'], Map<string, PreparationDigests>>();
+
 /** Digests to compare with those that the member reported. */
 export function wantedOf(cluster: MySQLCluster, member: Member): PreparationDigests {
-  return preparationDigests(settingsOf(cluster, member));
+  const { instanceID = '', address = '' } = member;
+  const machine = `${instanceID} ${address}`;
+  const known = digests.get(cluster.spec) ?? new Map<string, PreparationDigests>();
+  digests.set(cluster.spec, known);
+  const wanted = known.get(machine) ?? preparationDigests(settingsOf(cluster, member));
+  known.set(machine, wanted);
+  return wanted;
 }

@@ -123,9 +123,7 @@ function wantedServers(model: ProxyModel): ReadonlyMap<string, Wanted> {
 function fileStep({ model, file, running }: Situation): Extract<Step, { do: 'write' }> | undefined {
   const present = running?.servers ?? [];
   const config = nextFile(model, file, running);
-  const isAhead = hasNewTerm(model, file);
-  const isSame =
-    file.base === config.base && hasSameServers(file, parseFile(config.text)) && !file.isEdited && !isAhead;
+  const isSame = isFileOf(config, file) && !hasNewTerm(model, file);
   // Somebody who edited the file may have reloaded it too. A process that is gone is started by the same step.
   const isStructural = running?.base !== config.base || file.isEdited || isDiverted(model, present);
   const hasGhosts = present.filter((server) => server.admin === 'maint').length > ghostLimit;
@@ -233,6 +231,10 @@ function planDeparture({ backend, name, admin }: RunningServer, loads: readonly 
   const load = loads.find((one) => one.backend === backend && one.name === name);
   const isIdle = load !== undefined && load.current + load.queued === 0;
   return admin === 'drain' && isIdle ? [{ do: 'retire', backend, server: name }] : [];
+}
+
+function isFileOf({ base, text }: RenderedConfig, file: FileFacts): boolean {
+  return file.base === base && hasSameServers(file, parseFile(text)) && !file.isEdited;
 }
 
 /** What the file follows has a later term, or it follows something else; that alone ends no session. */

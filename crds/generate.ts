@@ -6,6 +6,7 @@ import { crdOf } from '../controller/api/crd.ts';
 import { referenceOf } from '../controller/api/docs.ts';
 import { kinds } from '../controller/api/index.ts';
 import { group } from '../controller/api/meta.ts';
+import { protectionObjects } from '../controller/api/protection.ts';
 import { rbacObjects } from '../controller/api/rbac.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -19,6 +20,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['crds/kustomization.yaml', yaml([{ resources: crds.map(([name]) => name).toSorted() }])],
     ['crds/README.md', `${introduction}\n${referenceOf(kinds)}\n`],
     ['manifests/rbac.yaml', yaml(rbacObjects())],
+    ['manifests/protection.yaml', yaml(protectionObjects())],
   ]);
 }
 

@@ -1,6 +1,7 @@
 /** How a server leaves service: whoever wants it gone marks it, every LoadBalancer lets go of it and says so. Pure. */
 import type { LoadBalancer } from './load-balancer.ts';
 import { group } from './meta.ts';
+import { saysItGoes } from './ownership.ts';
 import { arrayOf, type Server } from './server.ts';
 
 /**
@@ -21,8 +22,8 @@ export function isOutOfService(server: Server): boolean {
 }
 
 /** Whether it is marked to get no requests by whoever owns it, or is being deleted. */
-export function isLeaving({ metadata }: Server): boolean {
-  return metadata.annotations?.[drainAnnotation] !== undefined || metadata.deletionTimestamp !== undefined;
+export function isLeaving(server: Server): boolean {
+  return server.metadata.annotations?.[drainAnnotation] !== undefined || saysItGoes(server);
 }
 
 /** The load balancers that send requests to the array's servers, or run on them. */

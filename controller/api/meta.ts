@@ -15,6 +15,8 @@ export const labels = {
   cluster: `${group}/cluster`,
   role: `${group}/role`,
   server: `${group}/server`,
+  /** On a Server of a protected owner: it may be deleted alone. Its own spec, not the owner's, says what becomes of the machine. */
+  allowDelete: `${group}/allow-delete`,
 } as const;
 
 export const annotations = {

@@ -52,6 +52,7 @@ const reconciled: readonly AnyKind[] = [
 /** Kinds the controller holds with a finalizer while something in the cloud belongs to them, or while they run. */
 const held: readonly AnyKind[] = [
   siteDeploymentKind,
+  serverTemplateKind,
   serverKind,
   scriptRunKind,
   cloudAccountKind,
@@ -88,10 +89,15 @@ function controllerRules(): readonly PolicyRule[] {
     // An owner reference that blocks deletion needs this where the API server checks such references.
     ruleFor(held, ['update'], '/finalizers'),
     ruleFor(made, ['create', 'delete']),
-    { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: [...read, 'create', 'delete'] },
+    {
+      apiGroups: ['apps'],
+      resources: ['controllerrevisions'],
+      verbs: [...read, 'create', 'patch', 'delete'],
+    },
     { apiGroups: [''], resources: ['secrets', 'configmaps', 'namespaces'], verbs: ['get'] },
-    // SSH keys in its own namespace, passwords of a MySQLCluster beside it. It never changes or deletes a Secret.
-    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    // SSH keys in its own namespace, passwords of a MySQLCluster beside it. It deletes no Secret, and a policy of
+    // `protection.ts` lets it change nothing but finalizers.
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
   ];
 }

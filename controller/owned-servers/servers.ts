@@ -1,6 +1,7 @@
 /** Finds the Servers of an array or a cluster, makes one, and lets them go; every action is safe to repeat. */
-import { type AnyObject, apiVersion, labels } from '../api/meta.ts';
+import { apiVersion, labels } from '../api/meta.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
+import { needsMark, type Protector } from '../api/ownership.ts';
 import { type Server, serverKind } from '../api/server.ts';
 import { serverArrayKind } from '../api/server-array.ts';
 import { AppError, hasCode } from '../base/errors.ts';
@@ -8,8 +9,8 @@ import { randomName } from '../base/random-name.ts';
 import type { Cache, Kube, NewObject } from '../kube/port.ts';
 
 /** An object of a kind that owns Servers. */
-export interface ServerOwner extends AnyObject {
-  readonly spec: {
+export interface ServerOwner extends Protector {
+  readonly spec: Protector['spec'] & {
     readonly deploymentRef: { readonly name: string };
     readonly serverTemplateRef: { readonly name: string };
   };
@@ -59,7 +60,15 @@ export async function createServer(kube: Kube, owner: ServerOwner, wish: ServerW
   }
 }
 
-/** Lets Servers live on without their owner. */
+/** Deletes a Server that its owner gives up; where the owner would hold it, that is said on it first. */
+export async function removeServer(kube: Kube, owner: ServerOwner, server: Server): Promise<void> {
+  const marked = needsMark(server, owner)
+    ? await kube.patch(serverKind, server, { metadata: { labels: { [labels.allowDelete]: 'true' } } })
+    : server;
+  await kube.delete(serverKind, marked);
+}
+
+/** Lets Servers live on without their owner; when they go, now or later, their machines stay. */
 export async function releaseServers(
   kube: Kube,
   owner: ServerOwner,
@@ -69,7 +78,10 @@ export async function releaseServers(
   for (const server of servers) {
     const owners = server.metadata.ownerReferences ?? [];
     const ownerReferences = owners.filter(({ uid }) => uid !== owner.metadata.uid);
-    await kube.patch(serverKind, server, { metadata: { ownerReferences, labels: without } });
+    await kube.patch(serverKind, server, {
+      metadata: { ownerReferences, labels: without },
+      spec: { deletionPolicy: 'Retain' },
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 import { findCondition } from '../api/conditions.ts';
 import { labels } from '../api/meta.ts';
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
+import { saysItGoes } from '../api/ownership.ts';
 import type { Server } from '../api/server.ts';
 import { localProxyLayout } from '../balancer/layout.ts';
 import type { Backend, Listener, ProxyModel, ProxyServer } from '../balancer/model.ts';
@@ -55,10 +56,11 @@ export function proxyServersOf(arrays: ReadonlySet<string>, servers: readonly Se
   );
 }
 
-function isStanding({ metadata, status }: Server): boolean {
+function isStanding(server: Server): boolean {
+  const { status } = server;
   const hasBooted = status?.bootedTime !== undefined || status?.forcedTime !== undefined;
   const isOff = ['Stopping', 'Stopped', 'Terminated'].includes(findCondition(status, 'Ready')?.reason ?? '');
-  return hasBooted && !isOff && metadata.deletionTimestamp === undefined;
+  return hasBooted && !isOff && !saysItGoes(server);
 }
 
 /** What the local proxy on `node` does; undefined when the cluster has none. */

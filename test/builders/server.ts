@@ -265,6 +265,7 @@ function waiting(): Observed {
     server,
     status: {},
     suspended: false,
+    owner: undefined,
     draining: false,
     basis: readyBasis,
     account: undefined,

@@ -32,6 +32,11 @@ async function read(name: string): Promise<Manifest> {
   return JSON.parse(await kubectl(['get', name, '-n', 'shop', '-o', 'json'])) as Manifest;
 }
 
+async function unlock(namespace: string): Promise<void> {
+  const patch = '{"spec":{"deletionProtection":false}}';
+  await kubectl(['patch', 'mysqlclusters.ridgeline.dev', 'db', '-n', namespace, '--type=merge', '-p', patch]);
+}
+
 beforeAll(async () => {
   const binaries = await ensureBinaries((line) => console.error(line));
   program = binaries.kubectl;
@@ -98,9 +103,51 @@ test('what is locked is not deleted, and the refusal says how to unlock it', asy
     'MySQLCluster db is protected. To delete it, first run: kubectl patch mysqlclusters.ridgeline.dev db -n shop ' +
     `--type=merge -p '{"spec":{"deletionProtection":false}}'`;
   await expect(kubectl(['delete', 'rlm/db', '-n', 'shop'])).rejects.toThrow(says);
-  const unlock = '{"spec":{"deletionProtection":false}}';
-  await kubectl(['patch', 'mysqlclusters.ridgeline.dev', 'db', '-n', 'shop', '--type=merge', '-p', unlock]);
+  await unlock('shop');
   await kubectl(['delete', 'rlm/db', '-n', 'shop', '--timeout=20s']);
+});
+
+test('a namespace with a protected object in it is not deleted, and the refusal says how to unlock it', async () => {
+  await kubectl(['create', 'namespace', 'locked']);
+  await create(changed(good('MySQLCluster'), { 'metadata.namespace': 'locked' }));
+  const says =
+    'Namespace locked holds MySQLCluster db, which is protected. To delete both, first run: kubectl patch ' +
+    `mysqlclusters.ridgeline.dev db -n locked --type=merge -p '{"spec":{"deletionProtection":false}}'`;
+  await expect(kubectl(['delete', 'namespace', 'locked'])).rejects.toThrow(says);
+  await unlock('locked');
+  await kubectl(['delete', 'namespace', 'locked', '--timeout=30s']);
+});
+
+test('a Server shares the protection of its cluster, unless it is marked', async () => {
+  await kubectl(['create', 'namespace', 'owned']);
+  await create(changed(good('MySQLCluster'), { 'metadata.namespace': 'owned' }));
+  const uid = await kubectl(['get', 'rlm/db', '-n', 'owned', '-o', 'jsonpath={.metadata.uid}']);
+  const reference = { apiVersion: 'ridgeline.dev/v1alpha1', kind: 'MySQLCluster', name: 'db', uid };
+  for (const name of ['db-1', 'db-2', 'alone']) {
+    const owners = name === 'alone' ? {} : { 'metadata.ownerReferences': [reference] };
+    const place = { 'metadata.namespace': 'owned', 'metadata.name': name };
+    await create(changed(good('Server'), { ...place, ...owners }));
+  }
+  const says =
+    'Server db-1 belongs to MySQLCluster db, which is protected. To delete this Server alone, and end its machine, ' +
+    'first run: kubectl label servers.ridgeline.dev db-1 -n owned ridgeline.dev/allow-delete=true';
+  await expect(kubectl(['delete', 'rlsrv', '--all', '-n', 'owned'])).rejects.toThrow(says);
+  expect(await kubectl(['get', 'rlsrv', '-n', 'owned', '-o', 'name'])).not.toContain('alone');
+  await kubectl(['label', 'rlsrv', 'db-1', '-n', 'owned', 'ridgeline.dev/allow-delete=true']);
+  await kubectl(['delete', 'rlsrv', 'db-1', '-n', 'owned', '--timeout=20s']);
+  await unlock('owned');
+  await kubectl(['delete', 'rlsrv', 'db-2', '-n', 'owned', '--timeout=20s']);
+});
+
+test('the controller holds a Secret by a finalizer and changes nothing else of it', async () => {
+  await kubectl(['create', 'secret', 'generic', 'kept', '-n', 'shop', '--from-literal=admin=1']);
+  const user = '--as=system:serviceaccount:ridgeline-system:ridgeline-controller';
+  const patch = (body: object) =>
+    kubectl(['patch', 'secret', 'kept', '-n', 'shop', '--type=merge', user, '-p', JSON.stringify(body)]);
+  await patch({ metadata: { finalizers: ['ridgeline.dev/cleanup'] } });
+  await expect(patch({ data: { admin: 'Mg==' } })).rejects.toThrow('nothing but the finalizers of a Secret');
+  await expect(patch({ metadata: { labels: { a: 'b' } } })).rejects.toThrow('nothing but the finalizers');
+  await patch({ metadata: { finalizers: null } });
 });
 
 test('our CRDs are not deleted before they are labeled, those of others are', async () => {

@@ -3,6 +3,7 @@ import type { CloudAccount } from '../../api/cloud-account.ts';
 import { findCondition, isTrue, type ReasonOf } from '../../api/conditions.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
+import { type AnyObject, group } from '../../api/meta.ts';
 import type { Server } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { InputProblem } from '../../inputs/resolve.ts';
@@ -18,6 +19,8 @@ export interface Observed {
   readonly servers: readonly Server[];
   /** Oldest first. */
   readonly balancers: readonly LoadBalancer[];
+  /** Arrays and clusters, by age. */
+  readonly owners: readonly AnyObject[];
 }
 
 export interface Counts {
@@ -37,7 +40,8 @@ export interface Plan {
 
 /** `mayGo` when the finalizer can be removed. */
 export function decide(observed: Observed): Plan {
-  const { deployment, servers } = observed;
+  const { deployment, servers, balancers, owners } = observed;
+  const members = [...owners, ...balancers, ...servers.filter(isAlone)];
   // One that is switched off, as an old primary of a database is, is where it should be.
   const wanted = servers.filter(({ spec }) => spec.power !== 'Stopped');
   const inputs = inputsCondition(observed);
@@ -45,9 +49,9 @@ export function decide(observed: Observed): Plan {
   return {
     inputs,
     counts: countsOf(wanted),
-    mayGo: isLeaving && servers.length === 0,
+    mayGo: isLeaving && servers.length + members.length === 0,
     ready: isLeaving
-      ? leavingCondition(servers)
+      ? leavingCondition(members.length === 0 ? servers : members)
       : (obstacleCondition(observed, inputs) ?? membersCondition(wanted)),
   };
 }
@@ -94,13 +98,19 @@ function membersCondition(servers: readonly Server[]): ReasonOf<'Deployment', 'R
   };
 }
 
-function leavingCondition(servers: readonly Server[]): ReasonOf<'Deployment', 'Ready'> {
-  const names = servers.slice(0, 10).map((server) => `Server/${server.metadata.name}`);
-  const more = servers.length > names.length ? ' and others' : '';
-  return {
-    reason: 'MembersExist',
-    message: `Deletion waits for ${names.join(', ')}${more}; delete them: kubectl delete rlsrv NAME.`,
-  };
+/** One that has an owner goes with it, and is made anew if it is deleted alone. */
+function isAlone({ metadata }: Server): boolean {
+  return metadata.ownerReferences?.some(({ controller }) => controller === true) !== true;
+}
+
+function leavingCondition(members: readonly AnyObject[]): ReasonOf<'Deployment', 'Ready'> {
+  const some = members.slice(0, 10);
+  const names = some.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  const words = some.map(({ kind, metadata }) => `${kind.toLowerCase()}.${group}/${metadata.name}`);
+  const where = some[0]?.metadata.namespace === undefined ? '' : ` -n ${some[0].metadata.namespace}`;
+  const more = members.length > names.length ? ' and others' : '';
+  const text = `Deletion waits for ${names.join(', ')}${more}; delete them: kubectl delete${where} ${words.join(' ')}.`;
+  return { reason: 'MembersExist', message: some.length === 0 ? 'Nothing refers to it any more.' : text };
 }
 
 function inputsCondition({ deployment, inputProblems }: Observed): ReasonOf<'Deployment', 'InputsResolved'> {

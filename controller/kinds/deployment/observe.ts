@@ -1,11 +1,13 @@
-/** Reads what a deployment depends on: its account, its inputs, its servers and its load balancers. */
+/** Reads what a deployment depends on: its account, its inputs, its servers and whatever makes them. */
 
 import { isAllowed } from '../../accounts/gate.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import type { SiteDeployment } from '../../api/deployment.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
-import { ageOf } from '../../api/meta.ts';
+import { type AnyObject, ageOf } from '../../api/meta.ts';
+import { mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { serverKind } from '../../api/server.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
 import type { Instant } from '../../base/clock.ts';
 import { chooseInputs, describeSource } from '../../inputs/resolve.ts';
 import { readSources } from '../../inputs/sources.ts';
@@ -38,10 +40,18 @@ export async function observe(
     deployment,
     account,
     balancers,
+    owners: ownersOf(ports.cache, deployment),
     isAllowed: account !== undefined && (await isAllowed(ports.kube, account, namespace)),
     inputProblems: await unreadableInputs(ports, deployment),
     servers,
   };
+}
+
+function ownersOf(cache: Cache, { metadata }: SiteDeployment): readonly AnyObject[] {
+  const { namespace = '', name } = metadata;
+  return [...cache.list(mySQLClusterKind, { namespace }), ...cache.list(serverArrayKind, { namespace })]
+    .filter(({ spec }) => spec.deploymentRef.name === name)
+    .toSorted((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1));
 }
 
 async function unreadableInputs(

@@ -12,8 +12,10 @@ import {
   withFinalizer,
   withoutFinalizer,
 } from '../../api/meta.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { type Server, serverKind } from '../../api/server.ts';
-import { accountStanding } from '../../api/standing.ts';
+import { type ServerArray, serverArrayKind } from '../../api/server-array.ts';
+import { accountStanding, requestOf } from '../../api/standing.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import type { Observed } from './decide.ts';
@@ -43,6 +45,8 @@ export function createDeploymentController(ports: DeploymentPorts): KindControll
       { resource: serverKind, wakes: (server, cache) => deploymentsOf(server as Server, cache) },
       { resource: cloudAccountKind, wakes: deploymentsUsing, heeds: accountStanding },
       { resource: loadBalancerKind, wakes: deploymentOf },
+      { resource: mySQLClusterKind, wakes: deploymentOf, heeds: requestOf },
+      { resource: serverArrayKind, wakes: deploymentOf, heeds: requestOf },
     ],
     reconcile: (key, context) => reconcile(ports, key, context),
   };
@@ -107,8 +111,8 @@ function deploymentsOf({ metadata, spec }: Server, cache: Cache): readonly Objec
   return [{ namespace, name: spec.deploymentRef.name }, ...waiting];
 }
 
-function deploymentOf(balancer: AnyObject): readonly ObjectKey[] {
-  const { metadata, spec } = balancer as LoadBalancer;
+function deploymentOf(member: AnyObject): readonly ObjectKey[] {
+  const { metadata, spec } = member as LoadBalancer | MySQLCluster | ServerArray;
   return [{ namespace: metadata.namespace ?? '', name: spec.deploymentRef.name }];
 }
 

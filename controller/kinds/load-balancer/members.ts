@@ -3,6 +3,7 @@ import { findCondition } from '../../api/conditions.ts';
 import { isOutOfService } from '../../api/drain.ts';
 import type { LoadBalancer } from '../../api/load-balancer.ts';
 import type { AnyObject } from '../../api/meta.ts';
+import { saysItGoes } from '../../api/ownership.ts';
 import { arrayOf, type Server } from '../../api/server.ts';
 import { requestOf } from '../../api/standing.ts';
 
@@ -15,10 +16,7 @@ const standing = ['Operational', 'Unhealthy', 'Unreachable'];
 /** Servers of the array that run HAProxy, also while they leave: until then they serve. */
 export function frontendsOf({ spec }: LoadBalancer, servers: readonly Server[]): readonly Server[] {
   return servers.filter(
-    (server) =>
-      arrayOf(server) === spec.frontendArrayRef.name &&
-      isStanding(server) &&
-      server.metadata.deletionTimestamp === undefined,
+    (server) => arrayOf(server) === spec.frontendArrayRef.name && isStanding(server) && !saysItGoes(server),
   );
 }
 

@@ -50,7 +50,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
   const isFull = depth === 'full';
   const looks = isFull ? await looksAt(ports, pass, finding) : (finding?.looks ?? new Map());
   if (isFull) await askForAccounts(ports, pass, finding);
-  const members = servers.map((server) => memberOf(server, { now, status, looks }));
+  const members = servers.map((server) => memberOf(server, { now, cluster, status, looks }));
   const { suspended } = access;
   return {
     now,

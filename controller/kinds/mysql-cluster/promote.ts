@@ -3,6 +3,7 @@
 import { hasCondition } from '../../api/conditions.ts';
 import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
 import { type MySQLCluster, type MySQLClusterStatus, mySQLClusterKind } from '../../api/mysql-cluster.ts';
+import { isGoing } from '../../api/ownership.ts';
 import { hasSucceeded, type Promotion, promotionKind } from '../../api/promotion.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
@@ -71,9 +72,7 @@ export async function carryOnWith(
     members: dataHolders(pass),
     finding: observed.finding,
     formerPrimaries: formerPrimaries(observed.promotions, cluster),
-    leaving: servers
-      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
-      .map(({ metadata }) => metadata.name),
+    leaving: servers.filter((server) => isGoing(server, cluster)).map(({ metadata }) => metadata.name),
     signal,
   };
   const progress = await carryOn(

@@ -3,7 +3,7 @@ import { annotations, labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
-import { createServer, releaseServers } from '../../owned-servers/servers.ts';
+import { createServer, releaseServers, removeServer } from '../../owned-servers/servers.ts';
 import type { ServerAction } from './decide/plan.ts';
 
 /** One after the other; ends at the first that fails, and may be repeated. */
@@ -43,7 +43,7 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
       await kube.patch(serverKind, action.member.server, { spec: { power: 'Stopped' } });
       return;
     case 'delete':
-      return await kube.delete(serverKind, action.member.server);
+      return await removeServer(kube, cluster, action.member.server);
   }
 }
 

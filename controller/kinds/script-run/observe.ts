@@ -1,4 +1,6 @@
 /** Reads what a run depends on: its servers, their scripts, and what the hosts say about the jobs. */
+
+import { saysItGoes } from '../../api/ownership.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
 import { serverKind } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
@@ -77,7 +79,7 @@ function unreachableLook(message: string, final: boolean): Look {
 /** Whether it stays, and how it stands with its load balancers. */
 function standingOf(cache: Cache, run: ScriptRun, name: string): Pick<TargetFacts, 'isGone' | 'service'> {
   const server = cache.get(serverKind, { namespace: run.metadata.namespace ?? '', name });
-  const isGone = server === undefined || server.metadata.deletionTimestamp !== undefined;
+  const isGone = server === undefined || saysItGoes(server);
   return run.spec.drain ? { isGone, service: serviceOf(cache, run, server) } : { isGone };
 }
 

@@ -2,6 +2,7 @@
 
 import { isTrue } from '../../api/conditions.ts';
 import { labels } from '../../api/meta.ts';
+import { saysItGoes } from '../../api/ownership.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ScriptRun } from '../../api/script-run.ts';
 import type { Server } from '../../api/server.ts';
@@ -65,5 +66,5 @@ function byAge({ metadata: a }: Server, { metadata: b }: Server): number {
 
 /** Its boot scripts are done and it is not on its way out; it may be unhealthy, which is when people run scripts. */
 function isOperational(server: Server): boolean {
-  return isTrue(server, 'Booted') && server.metadata.deletionTimestamp === undefined;
+  return isTrue(server, 'Booted') && !saysItGoes(server);
 }

@@ -7,7 +7,7 @@ import { type Instant, timestamp } from '../../base/clock.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import { Pool } from '../../base/pool.ts';
 import type { Kube } from '../../kube/port.ts';
-import { createServer, type ServerWish } from '../../owned-servers/servers.ts';
+import { createServer, removeServer, type ServerWish } from '../../owned-servers/servers.ts';
 import type { Admission, Changes, Removal, Wish } from './decide/plan.ts';
 
 /** Of the calls to the API server that all controllers of this process may make at once, this is a quarter. */
@@ -43,7 +43,7 @@ export async function changeServers(
   });
   await forAll(changes.delete, async ({ server }) => {
     failpoints.hit('array.before-server-deleted');
-    await kube.delete(serverKind, server);
+    await removeServer(kube, array, server);
     failpoints.hit('array.after-server-deleted');
   });
 }

@@ -32,7 +32,7 @@ export async function observe(
   now: Instant,
 ): Promise<Omit<Observed, 'allowance'>> {
   const { cache } = ports;
-  const { namespace = '', name } = array.metadata;
+  const { namespace = '' } = array.metadata;
   const { spec } = array;
   const { deployment, account, suspended } = siteOf(cache, array);
   const template = cache.get(serverTemplateKind, { namespace, name: spec.serverTemplateRef.name });
@@ -44,7 +44,7 @@ export async function observe(
     status: array.status ?? {},
     suspended,
     templateRevision: template?.status?.revision,
-    members: servers.map((server) => memberOf(server, { now, array: name, balancers, minReady })),
+    members: servers.map((server) => memberOf(server, { now, array, balancers, minReady })),
     zones: spec.zones ?? (await zonesOf(ports.accounts, deployment, account)),
     ...votersOf(ports, array, now),
     ...answersOf(ports.loads, array, servers, now),

@@ -5,6 +5,7 @@ import type { Accounts, OpenAccount } from '../../accounts/port.ts';
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import { attestationKey } from '../../api/launch-batch.ts';
 import { keyOf, keyText } from '../../api/meta.ts';
+import { isGoing } from '../../api/ownership.ts';
 import type { Server, ServerStatus } from '../../api/server.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError, messageOf } from '../../base/errors.ts';
@@ -27,7 +28,7 @@ export interface HostPorts {
 /** Silence of a fresh machine is normal for this long; then its console is asked for the reason. */
 const consoleAfter: Millis = 60_000;
 
-type Common = Pick<Observed, 'now' | 'server' | 'status' | 'account' | 'revision'>;
+type Common = Pick<Observed, 'now' | 'server' | 'status' | 'account' | 'revision' | 'owner'>;
 type HostFacts = Pick<Observed, 'machine' | 'attestation' | 'shell' | 'health'>;
 
 const nothing = { attestation: undefined, shell: undefined, health: undefined };
@@ -43,7 +44,7 @@ export async function observeHost(ports: HostPorts, common: Common): Promise<Hos
   }
   const machine = await lookAtMachine(ports, account, status, now);
   const isRunning = machine.state === 'present' && machine.machine.state === 'running';
-  if (!isRunning || common.server.metadata.deletionTimestamp !== undefined) return { ...nothing, machine };
+  if (!isRunning || isGoing(common.server, common.owner?.object)) return { ...nothing, machine };
   const opened = await ports.accounts.open(account);
   return {
     ...nothing,

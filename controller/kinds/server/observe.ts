@@ -5,13 +5,14 @@ import { balancersOf, isDrained } from '../../api/drain.ts';
 import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
 import { loadBalancerKind } from '../../api/load-balancer.ts';
 import { labels } from '../../api/meta.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
 import type { Server } from '../../api/server.ts';
 import { serverArrayKind } from '../../api/server-array.ts';
 import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
-import type { Observed } from './decide/plan.ts';
+import type { Observed, Owner } from './decide/plan.ts';
 import { type BasisPorts, observeBasis, readRevision } from './observe-basis.ts';
 import { type HostPorts, observeHost } from './observe-host.ts';
 
@@ -31,6 +32,7 @@ export async function observe(ports: ObservePorts, server: Server, now: Instant)
     server,
     status,
     suspended: site.suspended,
+    owner: ownerOf(cache, server),
     draining: isDraining(cache, server, now),
     account,
     revision: revisionOf(ports, server),
@@ -77,6 +79,27 @@ async function batchOf({ kube, cache }: BasisPorts, server: Server): Promise<Lau
 
 function runOf({ cache }: BasisPorts, namespace: string, name: string | undefined): ScriptRun | undefined {
   return name === undefined ? undefined : cache.get(scriptRunKind, { namespace, name });
+}
+
+/** Undefined also for an owner that is gone, or is another object of the same name. */
+function ownerOf(cache: Cache, { metadata }: Server): Owner | undefined {
+  const { namespace = '', name } = metadata;
+  const reference = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (reference === undefined) return undefined;
+  const key = { namespace, name: reference.name };
+  const array = cache.get(serverArrayKind, key);
+  if (array?.metadata.uid === reference.uid) return { object: array, counts: false };
+  const cluster = cache.get(mySQLClusterKind, key);
+  return cluster?.metadata.uid === reference.uid
+    ? { object: cluster, counts: countsOn(cluster, name) }
+    : undefined;
+}
+
+/** A cluster that goes lets go of each of its servers itself. */
+function countsOn({ metadata, status }: MySQLCluster, server: string): boolean {
+  const isOnRecord =
+    status?.primary?.server === server || status?.durability?.ackers.includes(server) === true;
+  return isOnRecord || metadata.deletionTimestamp !== undefined;
 }
 
 /** Only servers of arrays stand behind load balancers; the array says how long they may take to let go. */

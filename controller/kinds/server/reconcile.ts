@@ -5,11 +5,13 @@ import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
 import { launchBatchKind } from '../../api/launch-batch.ts';
 import { keyText, type ObjectKey } from '../../api/meta.ts';
+import { mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { controllerRevisions } from '../../api/resource.ts';
 import { scriptRunKind } from '../../api/script-run.ts';
 import { type Server, serverKind } from '../../api/server.ts';
+import { serverArrayKind } from '../../api/server-array.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
-import { accountStanding, deploymentStanding, templateStanding } from '../../api/standing.ts';
+import { accountStanding, deploymentStanding, requestOf, templateStanding } from '../../api/standing.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
@@ -23,7 +25,7 @@ import { HealthChecks } from './health.ts';
 import type { ServerMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { statusOf } from './status.ts';
-import { byAccount, byDeployment, byRevision, byRun, bySlot, byTemplate } from './wakes.ts';
+import { byAccount, byDeployment, byOwner, byRevision, byRun, bySlot, byTemplate } from './wakes.ts';
 
 export interface ServerPorts {
   readonly kube: Kube;
@@ -55,6 +57,8 @@ export function createServerController(ports: ServerPorts): KindController {
       { resource: serverTemplateKind, wakes: byTemplate, heeds: templateStanding },
       { resource: controllerRevisions, wakes: byRevision },
       { resource: cloudAccountKind, wakes: byAccount, heeds: accountStanding },
+      { resource: mySQLClusterKind, wakes: byOwner, heeds: requestOf },
+      { resource: serverArrayKind, wakes: byOwner, heeds: requestOf },
     ],
     reconcile: (key, context) => reconcile(own, key, context),
   };

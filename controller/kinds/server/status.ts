@@ -69,8 +69,14 @@ function allConditions(
       ...(plan.conditions?.[type] ?? impliedCondition(type, observed, status)),
     })),
     ...(progress === 'working' ? [{ type: 'Reconciling', ...passing }] : []),
-    ...(progress === 'stalled' ? [{ type: 'Stalled', ...passing }] : []),
+    ...stalledCondition(plan, passing),
   ];
+}
+
+/** A person has to decide about its deletion, or about itself. */
+function stalledCondition({ hold, ready }: Plan, passing: ConditionContent): readonly UnstampedCondition[] {
+  if (hold !== undefined) return [{ type: 'Stalled', status: 'True', reason: 'Blocked', message: hold }];
+  return ready.progress === 'stalled' ? [{ type: 'Stalled', ...passing }] : [];
 }
 
 /** What the facts alone say; a condition about an earlier machine is never carried over to the next one. */

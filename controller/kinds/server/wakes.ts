@@ -24,6 +24,17 @@ export function byDeployment(object: AnyObject, cache: Cache): readonly ObjectKe
   return serversBeside(object, cache, (server) => server.spec.deploymentRef.name === object.metadata.name);
 }
 
+/** Those of its Servers whose deletion was asked for: what it says now may hold them, or let them go. */
+export function byOwner(
+  { metadata: { namespace = '', uid } }: AnyObject,
+  cache: Cache,
+): readonly ObjectKey[] {
+  return cache
+    .list(serverKind, { namespace, ownerUid: uid })
+    .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+    .map(keyOf);
+}
+
 /** Only servers that still want a machine: a running one keeps the revision it was launched with. */
 export function byTemplate(object: AnyObject, cache: Cache): readonly ObjectKey[] {
   return waitingFor(object, cache, object.metadata.name);

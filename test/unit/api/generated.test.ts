@@ -75,7 +75,7 @@ function rulesOf(name: string) {
 test('no role says "everything", and the controller cannot list Secrets', () => {
   expect(JSON.stringify(rbacObjects())).not.toContain('"*"');
   const onSecrets = rulesOf(home.serviceAccount).filter(({ resources }) => resources.includes('secrets'));
-  expect(onSecrets.flatMap(({ verbs }) => verbs)).toEqual(['get', 'create']);
+  expect(onSecrets.flatMap(({ verbs }) => verbs)).toEqual(['get', 'create', 'patch']);
 });
 
 test('people with the runner role change nothing but runs and sizes', () => {

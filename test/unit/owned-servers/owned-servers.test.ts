@@ -1,8 +1,9 @@
 /** What arrays and clusters do alike with their Servers: make, find and release them, spread them, remember removals. */
 import { beforeEach, expect, test } from 'vitest';
 import { cloudAccountKind } from '../../../controller/api/cloud-account.ts';
-import { labels } from '../../../controller/api/meta.ts';
+import { finalizer, labels } from '../../../controller/api/meta.ts';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
+import { isGoing, isRetained } from '../../../controller/api/ownership.ts';
 import { type Server, serverKind } from '../../../controller/api/server.ts';
 import { serverArrayKind } from '../../../controller/api/server-array.ts';
 import { timestamp } from '../../../controller/base/clock.ts';
@@ -12,6 +13,7 @@ import {
   listServers,
   ownServers,
   releaseServers,
+  removeServer,
   type ServerOwner,
 } from '../../../controller/owned-servers/servers.ts';
 import { zonesOf } from '../../../controller/owned-servers/zones.ts';
@@ -83,8 +85,31 @@ test('a released server keeps nothing of its owner', async () => {
     expect(left.ownerReferences).toEqual([]);
     const role = owner === array ? { [labels.role]: 'joining' } : {};
     expect(left.labels).toEqual({ [labels.deployment]: 'shop', ...role });
+    expect(site.cache.get(serverKind, { namespace, name: metadata.name })?.spec.deletionPolicy).toBe(
+      'Retain',
+    );
   }
 });
+
+test.each([
+  ['protected', { deletionProtection: true, deletionPolicy: 'Terminate' }, true],
+  ['to be retained', { deletionProtection: false, deletionPolicy: 'Retain' }, true],
+  ['to end', { deletionProtection: false, deletionPolicy: 'Terminate' }, false],
+] as const)(
+  'a server that its owner gives up is marked where all of them are %s',
+  async (_, spec, marked) => {
+    const owner = { ...cluster, spec: { ...cluster.spec, ...spec } };
+    const { metadata } = await make(owner);
+    const key = { namespace, name: metadata.name };
+    const held = site.kube.edit(serverKind, key, { metadata: { finalizers: [finalizer] } });
+    await removeServer(site.kube, owner, held);
+    const left = site.cache.get(serverKind, key)!;
+    expect(left.metadata.deletionTimestamp).toBeDefined();
+    expect(left.metadata.labels?.[labels.allowDelete]).toBe(marked ? 'true' : undefined);
+    expect(isGoing(left, owner)).toBe(true);
+    expect(isRetained(left, owner)).toBe(false);
+  },
+);
 
 test('removals of arrays and clusters are told apart', () => {
   expect(recordedRemovals(site.cache)).toEqual([

@@ -24,7 +24,9 @@ export interface Farewell {
 export function deletionHold({ metadata, spec }: MySQLCluster): string | undefined {
   if (metadata.deletionTimestamp === undefined) return undefined;
   if (spec.deletionProtection) {
-    return `MySQLCluster ${metadata.name} is protected. Set spec.deletionProtection to false to let it go.`;
+    const where = metadata.namespace === undefined ? '' : ` -n ${metadata.namespace}`;
+    const command = `kubectl patch rlm ${metadata.name}${where} --type=merge -p '{"spec":{"deletionProtection":false}}'`;
+    return `MySQLCluster ${metadata.name} is protected, and so are its servers. To let it go: ${command}.`;
   }
   return spec.deletionPolicy === 'BackupThenTerminate'
     ? 'spec.deletionPolicy is BackupThenTerminate, and this version takes no backups. Set it to Terminate or Retain.'

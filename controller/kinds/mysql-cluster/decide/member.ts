@@ -2,6 +2,7 @@
 import { findCondition, hasCondition } from '../../../api/conditions.ts';
 import { annotations, labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import { isGoing, type Protector } from '../../../api/ownership.ts';
 import type { Server } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
@@ -44,6 +45,7 @@ export interface Member {
 
 export interface MemberScope {
   readonly now: Instant;
+  readonly cluster: Protector;
   readonly status: MySQLClusterStatus;
   readonly looks: Finding['looks'];
 }
@@ -52,7 +54,7 @@ export interface MemberScope {
 const lookLife: Millis = 5_000;
 
 /** A look that is older than 5 s is left out, as if the server had not answered. */
-export function memberOf(server: Server, { now, status, looks }: MemberScope): Member {
+export function memberOf(server: Server, { now, cluster, status, looks }: MemberScope): Member {
   const { metadata, spec, status: seen = {} } = server;
   const { name } = metadata;
   const state = findCondition(seen, 'Ready')?.reason ?? 'Pending';
@@ -60,7 +62,7 @@ export function memberOf(server: Server, { now, status, looks }: MemberScope): M
   return {
     server,
     name,
-    place: placeOf(server, state),
+    place: placeOf(server, state, cluster),
     state,
     booted: isBooted(server),
     instanceID: seen.instanceID,
@@ -86,9 +88,9 @@ export function isJoined({ record, place }: Member): boolean {
   return record.step === 'Joined' && place === 'Active';
 }
 
-function placeOf({ metadata }: Server, state: string): Place {
-  if (metadata.deletionTimestamp !== undefined) return 'Going';
-  if (metadata.labels?.[labels.role] === 'fenced') return 'Fenced';
+function placeOf(server: Server, state: string, cluster: Protector): Place {
+  if (isGoing(server, cluster)) return 'Going';
+  if (server.metadata.labels?.[labels.role] === 'fenced') return 'Fenced';
   return state === 'Terminated' ? 'Lost' : 'Active';
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../../../api/drain.ts';
 import type { LoadBalancer } from '../../../api/load-balancer.ts';
 import { annotations } from '../../../api/meta.ts';
+import { isGoing, type Protector } from '../../../api/ownership.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 
@@ -54,7 +55,7 @@ export interface Member {
 
 export interface MemberScope {
   readonly now: Instant;
-  readonly array: string;
+  readonly array: Protector;
   readonly balancers: readonly LoadBalancer[];
   readonly minReady: Millis;
 }
@@ -63,9 +64,9 @@ export interface MemberScope {
 export function memberOf(server: Server, scope: MemberScope): Member {
   const { metadata, spec, status = {} } = server;
   const state = findCondition(status, 'Ready')?.reason ?? 'Pending';
-  const place = placeOf(server, state);
+  const place = placeOf(server, state, scope.array);
   const ready = state === 'Operational' && isOldEnough(status, scope);
-  const balancers = balancersOf(scope.array, scope.balancers);
+  const balancers = balancersOf(scope.array.metadata.name, scope.balancers);
   return {
     server,
     name: metadata.name,
@@ -76,7 +77,7 @@ export function memberOf(server: Server, scope: MemberScope): Member {
     createdAt: Date.parse(metadata.creationTimestamp),
     launched: status.instanceID !== undefined,
     ready,
-    available: place === 'Active' && ready && isServing(metadata.name, scope.array, balancers),
+    available: place === 'Active' && ready && isServing(metadata.name, scope.array.metadata.name, balancers),
     drained: isDrained(metadata.name, balancers),
     ...timesOf(server),
     ending: place === 'Lost' || status.terminationTime !== undefined,
@@ -104,9 +105,9 @@ export function isFailing({ state, place }: Member): boolean {
   return isHere && (state === 'Unhealthy' || state === 'Unreachable' || state === 'Stranded');
 }
 
-function placeOf({ metadata }: Server, state: string): Place {
-  const marks = metadata.annotations ?? {};
-  if (metadata.deletionTimestamp !== undefined) return 'Going';
+function placeOf(server: Server, state: string, array: Protector): Place {
+  const marks = server.metadata.annotations ?? {};
+  if (isGoing(server, array)) return 'Going';
   if (state === 'Terminated') return 'Lost';
   if (marks[annotations.keptUntil] !== undefined) return 'Kept';
   if (marks[annotations.candidate] !== undefined) return 'Candidate';

@@ -1,14 +1,15 @@
 /** Leaving: decommission scripts within their limit, termination, and the proof that the machine is gone. Pure. */
 
 import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
-import { isFenced, type Server } from '../../../api/server.ts';
+import { isRetained, mayEndAlone } from '../../../api/ownership.ts';
+import { isFenced } from '../../../api/server.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
 import type { Machine } from '../../../cloud/port.ts';
 import { decideLaunch } from './launch.ts';
-import { elapsedSince, nameWithInstance, nextLook } from './messages.ts';
+import { elapsedSince, labelCommand, nameWithInstance, nextLook } from './messages.ts';
 import type { Observed, Plan } from './plan.ts';
 import { activeRun, isOurs, progressOf } from './runs.ts';
-import { instanceRunning, stalled, working } from './summaries.ts';
+import { instanceRunning, working } from './summaries.ts';
 
 /** For all decommission scripts together, as in 2007. */
 const decommissionLimit: Millis = 180_000;
@@ -19,15 +20,18 @@ const recheck: Millis = 1_000;
 
 /** The finalizer goes only when the machine is proven to be gone, or is left behind. */
 export function decideDelete(observed: Observed): Plan {
-  const { server, status, machine } = observed;
-  if (server.spec.deletionProtection) {
-    const text =
-      'Deletion was asked for, but spec.deletionProtection is set. Set it to false to let the Server go.';
-    return { ready: stalled('Blocked', text) };
-  }
+  const { server, status, machine, owner } = observed;
   if (status.instanceID === undefined) return withoutInstance(observed);
   if (machine.state === 'gone') return planGone(observed, machine.because);
-  if (server.spec.deletionPolicy === 'Retain') return planRetention(server, status.instanceID);
+  if (isRetained(server, owner?.object)) {
+    return awaitRelease(observed) ?? planRetention(observed, status.instanceID);
+  }
+  return planEnd(observed, status.instanceID);
+}
+
+/** Whatever runs or leads to it is taken back first. */
+function planEnd(observed: Observed, instanceID: string): Plan {
+  const { status } = observed;
   const boot = activeRun(observed.bootRun);
   if (boot !== undefined && !boot.spec.cancel) {
     const ready = working('Decommissioning', 'Canceling the boot scripts.');
@@ -38,8 +42,8 @@ export function decideDelete(observed: Observed): Plan {
     return { ready: working('Decommissioning', text), recheckAfter: recheck };
   }
   if (status.decommissionTime === undefined) return beginDeletion(observed);
-  if (status.terminationTime !== undefined) return awaitTermination(observed, status.instanceID);
-  return planDecommission(observed) ?? planTermination(observed, status.instanceID);
+  if (status.terminationTime !== undefined) return awaitTermination(observed, instanceID);
+  return planDecommission(observed) ?? planTermination(observed, instanceID);
 }
 
 /** A launch may be under way: the batch finds out, without a replay that could launch, and then we know. */
@@ -155,8 +159,23 @@ function planGone(observed: Observed, because: string): Plan {
   };
 }
 
-function planRetention(server: Server, instanceID: string): Plan {
-  const text = `${instanceID} is kept running, as spec.deletionPolicy says. Nobody looks after it any more.`;
+/** Whoever replicates with it, or is led to it, hears of it first; a machine that is called gone acknowledges nothing. */
+function awaitRelease({ server, owner }: Observed): Plan | undefined {
+  if (owner === undefined || mayEndAlone(server) || !owner.counts) return undefined;
+  const { kind, metadata } = owner.object;
+  const text =
+    metadata.deletionTimestamp === undefined
+      ? `${kind} ${metadata.name} counts on it: it leaves when another has taken its place. To end it at once: ${labelCommand(server)}.`
+      : `Waiting until ${kind} ${metadata.name} has let go of it.`;
+  return { ready: working('Decommissioning', text), recheckAfter: recheck };
+}
+
+function planRetention({ server, owner }: Observed, instanceID: string): Plan {
+  const whose =
+    server.spec.deletionPolicy === 'Retain'
+      ? ''
+      : ` of ${owner?.object.kind ?? ''} ${owner?.object.metadata.name ?? ''}`;
+  const text = `${instanceID} is kept running, as spec.deletionPolicy${whose} says. Nobody looks after it any more.`;
   return {
     ready: working('Terminated', text),
     events: [warningEvent('InstanceRetained', `${server.metadata.name}: ${text}`)],

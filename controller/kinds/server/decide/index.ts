@@ -5,7 +5,7 @@
  * | facts                              | stage       | leads to                                     |
  * | ---------------------------------- | ----------- | -------------------------------------------- |
  * | suspended or paused                | –           | whatever changes nothing                     |
- * | being deleted                      | delete      | decommission, terminate, finalizer off       |
+ * | being deleted, and nothing holds it | delete     | decommission, terminate, finalizer off       |
  * | no finalizer                       | –           | finalizer on                                 |
  * | no instance                        | launch      | request, batch, instance id                  |
  * | instance gone, not by us           | lost        | next incarnation                             |
@@ -19,6 +19,7 @@ import { saying } from '../../../api/conditions.ts';
 import { finalizer } from '../../../api/meta.ts';
 import { decideBoot } from './boot.ts';
 import { decideDelete } from './delete.ts';
+import { describeHold } from './hold.ts';
 import { decideLaunch } from './launch.ts';
 import { decideLost } from './lost.ts';
 import { nameWithInstance } from './messages.ts';
@@ -41,7 +42,10 @@ export function decide(observed: Observed): Plan {
 
 function decideStage(observed: Observed, hasFinalizer: boolean): Plan {
   const { server, status } = observed;
-  if (server.metadata.deletionTimestamp !== undefined) return decideDelete(observed);
+  if (server.metadata.deletionTimestamp !== undefined) {
+    const hold = describeHold(observed);
+    return hold === undefined ? decideDelete(observed) : { ...decideMachine(observed), hold };
+  }
   if (!hasFinalizer) {
     return { ready: working('Pending', 'Getting ready.'), action: { do: 'add-finalizer' }, recheckAfter: 0 };
   }

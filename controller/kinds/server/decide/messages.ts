@@ -1,4 +1,5 @@
 /** Times, names and commands as messages show them. Pure. */
+import { group, labels } from '../../../api/meta.ts';
 import type { Server } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { Observed, Offering } from './plan.ts';
@@ -31,6 +32,12 @@ export function describeOffering({ instanceType, subnetID, zone }: Offering): st
 export function nameWithInstance({ server, status }: Pick<Observed, 'server' | 'status'>): string {
   const { name } = server.metadata;
   return status.instanceID === undefined ? name : `${name} [${status.instanceID}]`;
+}
+
+/** Marks a Server as one that may go though its owner stays. */
+export function labelCommand({ metadata: { namespace, name } }: Server): string {
+  const where = namespace === undefined ? '' : ` -n ${namespace}`;
+  return `kubectl label servers.${group} ${name}${where} ${labels.allowDelete}=true`;
 }
 
 /** A command that can be pasted. */

@@ -4,6 +4,7 @@ import type { CloudAccount } from '../../../api/cloud-account.ts';
 import type { ConditionOf, ConditionTypeOf } from '../../../api/conditions.ts';
 import type { EventNote } from '../../../api/event-notes.ts';
 import type { LaunchBatch } from '../../../api/launch-batch.ts';
+import type { Protector } from '../../../api/ownership.ts';
 import type { ScriptRun } from '../../../api/script-run.ts';
 import type { Server, ServerStatus } from '../../../api/server.ts';
 import type { TemplateRevision } from '../../../api/template-revision.ts';
@@ -17,6 +18,8 @@ export interface Observed {
   readonly status: ServerStatus;
   /** The paused annotation, or the Deployment's `suspend`: change nothing. */
   readonly suspended: boolean;
+  /** The cluster or array it belongs to. */
+  readonly owner: Owner | undefined;
   /** Being deleted while load balancers still use it, and they still have time to let go. */
   readonly draining: boolean;
   /** What a machine would be launched from; read only while there is none. */
@@ -35,6 +38,12 @@ export interface Observed {
   readonly decommissionRun: ScriptRun | undefined;
   /** Checked only on booted machines. */
   readonly health: HealthFacts | undefined;
+}
+
+/** Whoever owns the Server, and whether it still counts on it: as a primary, or as one that acknowledges. */
+export interface Owner {
+  readonly object: Protector;
+  readonly counts: boolean;
 }
 
 /** One way to get a machine. */
@@ -116,6 +125,8 @@ export interface Summary extends ConditionOf<'Server', 'Ready'> {
 
 export interface Plan {
   readonly ready: Summary;
+  /** Why its deletion, which was asked for, waits for a person. */
+  readonly hold?: string;
   /** Conditions this stage knows better than the facts alone. */
   readonly conditions?: { readonly [Type in ConditionType]?: ConditionOf<'Server', Type> };
   /** Written before the action; `undefined` removes a field. */

@@ -3,6 +3,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
 import { type SiteDeployment, siteDeploymentKind } from '../../../../controller/api/deployment.ts';
 import { loadBalancerKind } from '../../../../controller/api/load-balancer.ts';
+import { apiVersion } from '../../../../controller/api/meta.ts';
+import { mySQLClusterKind } from '../../../../controller/api/mysql-cluster.ts';
 import { namespaces } from '../../../../controller/api/resource.ts';
 import { serverKind } from '../../../../controller/api/server.ts';
 import { createDeploymentController } from '../../../../controller/kinds/deployment/reconcile.ts';
@@ -185,10 +187,38 @@ test('deletion waits for the members and names them', async () => {
   expect(read(leaving, 'Ready')).toMatchObject({
     status: 'False',
     reason: 'MembersExist',
-    message: 'Deletion waits for Server/web; delete them: kubectl delete rlsrv NAME.',
+    message: 'Deletion waits for Server/web; delete them: kubectl delete -n shop server.ridgeline.dev/web.',
   });
   const server = site.cache.get(serverKind, { namespace, name: 'web' });
   if (server !== undefined) await site.kube.delete(serverKind, server);
+  await site.reconcile(controller, key);
+  expect(site.cache.get(siteDeploymentKind, key)).toBeUndefined();
+});
+
+test('deletion waits for a cluster without servers, and names it instead of what it makes', async () => {
+  site.addAccount();
+  site.addDeployment();
+  const cluster = site.kube.seed(mySQLClusterKind, {
+    ...words(mySQLClusterKind),
+    metadata: { namespace, name: 'db' },
+    spec: {
+      deploymentRef: { name: 'shop' },
+      serverTemplateRef: { name: 'db' },
+      engine: { flavor: 'MariaDB', version: '11.8' },
+    } as never,
+  });
+  const owner = { apiVersion, kind: cluster.kind, name: 'db', uid: cluster.metadata.uid, controller: true };
+  site.addServer('db-1', 1);
+  const madeKey = { namespace, name: 'db-1' };
+  const made = site.kube.edit(serverKind, madeKey, { metadata: { ownerReferences: [owner] } });
+  const deployment = await reconcile();
+  await site.kube.delete(siteDeploymentKind, deployment);
+  const message =
+    'Deletion waits for MySQLCluster/db; delete them: kubectl delete -n shop mysqlcluster.ridgeline.dev/db.';
+  expect(read(await reconcile(), 'Ready')).toMatchObject({ reason: 'MembersExist', message });
+  await site.kube.delete(serverKind, made);
+  expect(read(await reconcile(), 'Ready')).toMatchObject({ reason: 'MembersExist', message });
+  await site.kube.delete(mySQLClusterKind, cluster);
   await site.reconcile(controller, key);
   expect(site.cache.get(siteDeploymentKind, key)).toBeUndefined();
 });

@@ -109,7 +109,7 @@ export const stalledRows: readonly ConditionRow[] = [
     retired(),
     stalled(
       'DeletionBlocked',
-      'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.',
+      `MySQLCluster db is protected, and so are its servers. To let it go: kubectl patch rlm db -n shop --type=merge -p '{"spec":{"deletionProtection":false}}'.`,
     ),
   ],
   ['it is deleted', retired(free), undefined],

@@ -216,12 +216,20 @@ const isLeaving: readonly ConditionRow[] = [
   [
     'it is deleted, and protected',
     retired(),
-    ['False', 'Blocked', 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.'],
+    [
+      'False',
+      'Blocked',
+      `MySQLCluster db is protected, and so are its servers. To let it go: kubectl patch rlm db -n shop --type=merge -p '{"spec":{"deletionProtection":false}}'.`,
+    ],
   ],
   [
     'it is deleted, and protected, and its primary is dead',
     { ...retired(), ...dead },
-    ['False', 'Blocked', 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.'],
+    [
+      'False',
+      'Blocked',
+      `MySQLCluster db is protected, and so are its servers. To let it go: kubectl patch rlm db -n shop --type=merge -p '{"spec":{"deletionProtection":false}}'.`,
+    ],
   ],
   [
     'it is deleted, and suspended',

@@ -11,7 +11,9 @@ const terminate = { deletionPolicy: 'Terminate', deletionProtection: false };
 const retain = { deletionPolicy: 'Retain', deletionProtection: false };
 const withBackup = { deletionPolicy: 'BackupThenTerminate', deletionProtection: false };
 
-const isProtected = 'MySQLCluster db is protected. Set spec.deletionProtection to false to let it go.';
+const isProtected =
+  'MySQLCluster db is protected, and so are its servers. To let it go: kubectl patch rlm db -n shop --type=merge ' +
+  `-p '{"spec":{"deletionProtection":false}}'.`;
 const nothing = { remove: [], release: [], done: false };
 const blocked = (message: string): FarewellText => ({ ...nothing, ready: ['False', 'Blocked', message] });
 const deleting = (message: string, more: Partial<FarewellText>): FarewellText => ({

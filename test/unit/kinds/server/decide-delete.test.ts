@@ -3,8 +3,14 @@
 import { aRun, aServer, at, finished } from '../../../builders/server.ts';
 import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
+const passed = { result: 'passed', failures: 0, message: 'HTTP 200', nextCheck: 10_000 } as const;
+
 const leaving: readonly Row[] = [
-  ['deleted, protected', aServer().deleting().spec({ deletionProtection: true }), { ready: 'Blocked' }],
+  [
+    'deleted, protected: it is looked after as before',
+    aServer().operational().with({ health: passed }).deleting().spec({ deletionProtection: true }),
+    { ready: 'Operational' },
+  ],
   [
     'deleted before it had a machine',
     aServer().deleting(),

@@ -188,9 +188,9 @@ const onTheWayOut: Rows<'Server', Scene, 'Ready'> = [
   [
     'deletion is forbidden',
     leaving.spec({ deletionProtection: true }),
-    'False',
-    'Blocked',
-    'Deletion was asked for, but spec.deletionProtection is set. Set it to false to let the Server go.',
+    'True',
+    'Operational',
+    /^Boot scripts finished and the health check passes/,
   ],
   [
     'suspended before its launch',

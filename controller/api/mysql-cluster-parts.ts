@@ -64,6 +64,11 @@ export const failover = z.object({
   degradeAfterSeconds: integer(1, 3600)
     .default(10)
     .describe('With Balanced durability: time without any replica before commits stop waiting.'),
+  silenceSeconds: integer(1, 60)
+    .default(3)
+    .describe(
+      'A primary that neither we nor a replica nor most witnesses have heard of for this long has failed. Less is faster, and mistakes a longer pause for death.',
+    ),
   stallSeconds: integer(5, 3600)
     .default(10)
     .describe('A primary that answers but cannot write for this long has failed.'),

@@ -1,6 +1,9 @@
 /** What tells MariaDB from MySQL: the SQL that is sent, and how its answers read. Texts only; it knows no connection. */
 import type { Flavor, Gtids, Look, Source } from './port.ts';
 
+/** A replica asks its source for a sign of life so often: a few bytes, and only while there are no events. */
+export const heartbeatSeconds = 0.25;
+
 /** Column name → value; numbers and times are text as the server prints them. */
 export type Row = Readonly<Record<string, string | null>>;
 

@@ -1,6 +1,6 @@
 /** MariaDB 10.11 and newer: its SQL, and how it answers. */
 import { AppError } from '../base/errors.ts';
-import type { Dialect, Observation, Row } from './dialect.ts';
+import { type Dialect, heartbeatSeconds, type Observation, type Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
@@ -156,7 +156,7 @@ function followSQL(source: Source, position: Gtids | undefined): string {
     `CHANGE MASTER TO MASTER_HOST = ${sqlString(source.address)}, MASTER_PORT = ${databasePort},`,
     `MASTER_USER = 'replication', MASTER_PASSWORD = ${sqlString(source.password)}, MASTER_USE_GTID = slave_pos,`,
     `MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 1, MASTER_SSL_CA = ${sqlString(sourceCertificate)},`,
-    'MASTER_HEARTBEAT_PERIOD = 1, MASTER_CONNECT_RETRY = 1;',
+    `MASTER_HEARTBEAT_PERIOD = ${heartbeatSeconds}, MASTER_CONNECT_RETRY = 1;`,
     `SET GLOBAL rpl_semi_sync_slave_enabled = ${on}; SET GLOBAL rpl_semi_sync_master_enabled = OFF;`,
     'START SLAVE;',
   ].join('\n');

@@ -1,5 +1,5 @@
 /** MySQL 8.4 and 9.x: semi-synchronous plugins of the `source` family, GTID sets, `super_read_only`. */
-import type { Dialect, Observation, Row } from './dialect.ts';
+import { type Dialect, heartbeatSeconds, type Observation, type Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
@@ -105,7 +105,7 @@ function followSQL({ address, password, acknowledges }: Source): string {
     'SOURCE_SSL = 1',
     `SOURCE_SSL_CA = ${sqlString(sourceCertificate)}`,
     'SOURCE_SSL_VERIFY_SERVER_CERT = 1',
-    'SOURCE_HEARTBEAT_PERIOD = 1',
+    `SOURCE_HEARTBEAT_PERIOD = ${heartbeatSeconds}`,
     'SOURCE_CONNECT_RETRY = 1',
     // By default a replica gives up after ten tries.
     'SOURCE_RETRY_COUNT = 86400',

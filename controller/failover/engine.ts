@@ -1,6 +1,7 @@
 /** Carries on with a change of primary from whatever is on record; every step may be repeated, by any controller. */
 import { isFinished, isPlanned } from '../api/promotion.ts';
 import { AppError } from '../base/errors.ts';
+import { silentDeaths, type Verdict } from '../supervision/port.ts';
 import { catchUp, commitPrimary, newPrimary, promoteWinner } from './commit.ts';
 import { endChange, stopOldAside, tellEnding } from './ending.ts';
 import { type Choice, detectDeath, fencePrimary } from './fence.ts';
@@ -137,13 +138,15 @@ async function goOn(run: Run): Promise<Next> {
   return 'ended';
 }
 
+/** One that answers may still be opened. */
+const fatal: readonly Verdict[] = ['DeadByState', ...silentDeaths];
+
 /** The new primary may die before it serves; then somebody else has to replace it, in an epoch of its own. */
 async function deathOf(run: Run): Promise<string | undefined> {
   const { finding } = run.order;
-  const committed = run.journal.step('Commit')?.startTime;
-  const isDead =
-    finding !== undefined && ['DeadHost', 'DeadProcess', 'DeadByState'].includes(finding.verdict);
-  if (!isDead || committed === undefined || finding.since <= Date.parse(committed)) return undefined;
+  // Of this epoch: what was found before the commit is about the old one.
+  const isDead = finding?.epoch === run.epoch && fatal.includes(finding.verdict);
+  if (!isDead) return undefined;
   const primary = newPrimary(run);
   const look = primary === undefined ? undefined : await lookAt(run, primary);
   if (look !== undefined) return undefined;

@@ -1,6 +1,7 @@
 /** Detect and Fence: the old primary can acknowledge nothing more, and it is settled who holds what it acknowledged. */
 import { timestamp } from '../base/clock.ts';
-import type { Member } from '../database/port.ts';
+import type { Look, Member } from '../database/port.ts';
+import { deaths, silentDeaths, stalls, type Verdict } from '../supervision/port.ts';
 import { type Elected, elect, type NotElected } from './elect.ts';
 import { candidatesOf, type Freeze, freezeAll } from './freeze.ts';
 import { choiceText, type LossFacts, lossText } from './messages.ts';
@@ -27,10 +28,6 @@ export interface Choice {
   readonly identity: string | undefined;
 }
 
-/** What makes a primary dead that does not answer; one that does has not died. */
-const deadCauses: readonly string[] = ['DeadHost', 'DeadProcess'];
-const failedCauses: readonly string[] = [...deadCauses, 'DeadByState', 'Stalled'];
-
 /** Puts on record what was found, before anything is done about it. */
 export async function detectDeath(run: Run): Promise<Next> {
   const { journal, order, oldName } = run;
@@ -47,9 +44,13 @@ export async function detectDeath(run: Run): Promise<Next> {
     detectedTime: journal.now(),
     ...(lastWrite === undefined ? {} : { lastWriteTime: timestamp(lastWrite) }),
   });
-  const isKnown = failedCauses.includes(cause) && finding !== undefined;
+  const isKnown = isAmong(deaths, cause) && finding !== undefined;
   journal.leave('Detect', isKnown ? `${finding.evidence}.` : (causeTexts[cause] ?? cause));
   return 'go';
+}
+
+function isAmong(verdicts: readonly Verdict[], cause: string): boolean {
+  return verdicts.some((verdict) => verdict === cause);
 }
 
 const causeTexts: Readonly<Record<string, string>> = {
@@ -62,10 +63,10 @@ async function causeOf(run: Run): Promise<string> {
   const { order, old } = run;
   const { trigger } = order.promotion.spec;
   const verdict = order.finding?.verdict ?? 'Suspected';
-  const isFailed = failedCauses.includes(verdict);
+  const isFailed = deaths.includes(verdict);
   const found = isFailed ? verdict : 'Requested';
   // A dead one would take the whole time of a look.
-  if (old === undefined || trigger === 'Manual' || (isFailed && verdict !== 'Stalled')) return found;
+  if (old === undefined || trigger === 'Manual' || (isFailed && !stalls.includes(verdict))) return found;
   const look = await lookAt(run, old);
   if (look?.readOnly === true) return 'Restarted';
   if (isFailed) return found;
@@ -101,8 +102,11 @@ function recordFreeze(run: Run, { caught, looks }: Freeze): void {
   const fresh = caught.map((one) => {
     const before = recorded.get(one.server);
     const received = recordedGtids(run, ports.rules.held(one));
+    const look = looks.get(one.server);
     const isForgetful =
-      hasForgotten(flavor, looks.get(one.server)?.replication) || before?.restarted === true;
+      before?.restarted === true ||
+      hasForgotten(flavor, look?.replication) ||
+      wasDetached(run, one.server, look);
     // Found again as it was is no news: else each of many tries would be a write.
     const time = before?.received === received ? before.time : journal.now();
     return { server: one.server, received, ...(isForgetful ? { restarted: true } : {}), time };
@@ -125,12 +129,23 @@ function recordFreeze(run: Run, { caught, looks }: Freeze): void {
   }
 }
 
+/**
+ * It follows nobody though it followed the dead primary: whoever told it to forget its source has thrown away what it had
+ * received and not applied. A former primary that was to follow, and never did, had received nothing.
+ */
+function wasDetached({ order, journal }: Run, server: string, look: Look | undefined): boolean {
+  if (look === undefined || look.replication !== undefined || server === journal.status.oldPrimary)
+    return false;
+  const hasFollowed = look.epoch >= (journal.cluster.status?.primary?.epoch ?? 0);
+  return hasFollowed || !order.formerPrimaries.includes(server);
+}
+
 /** It can go on as before, unless somebody has begun to stop it. */
 function isAliveAgain(run: Run, { oldLook }: Freeze): boolean {
   const { cause = '', dataLoss } = run.journal.status;
   const isAutomatic = run.order.promotion.spec.trigger === 'Automatic';
   const isLeftAlone = !isChosen(run) || dataLoss === 'None';
-  return isAutomatic && isLeftAlone && deadCauses.includes(cause) && oldLook !== undefined;
+  return isAutomatic && isLeftAlone && isAmong(silentDeaths, cause) && oldLook !== undefined;
 }
 
 /** Somebody was chosen in an earlier pass. */

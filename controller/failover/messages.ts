@@ -9,7 +9,7 @@ export interface LossFacts {
   readonly durability: DurabilityRecord;
   readonly needed: number;
   readonly frozen: readonly string[];
-  /** Those among them that were restarted and may have forgotten. */
+  /** Those among them that may have forgotten: started again, stopped by hand, or told to follow nobody. */
   readonly restarted: readonly string[];
   /** Server and machine of the old primary. */
   readonly oldName: string;
@@ -17,15 +17,18 @@ export interface LossFacts {
   readonly deadSince: string;
 }
 
+/** Commits were told not to wait; otherwise the record only says that what a replica holds is not proven. */
+const letGo: readonly DurabilityRecord['state'][] = ['Releasing', 'Degraded'];
+
 /** Why nothing proves that no acknowledged write is lost; ends without a full stop. */
 export function lossText({ durability, needed, frozen, restarted, oldName }: LossFacts): string {
   const { ackers, state, changeTime } = durability;
+  if (restarted.length > 0 && !letGo.includes(state)) {
+    return `${restarted.join(', ')} was started again, or stopped by hand, and may have forgotten what it had acknowledged`;
+  }
   if (surelyRequired(durability) === 0) {
     const since = changeTime === undefined ? '' : ` (${state} since ${changeTime})`;
     return `commits did not surely wait for a replica${since}, so the newest may be on ${oldName} only`;
-  }
-  if (restarted.length > 0) {
-    return `${restarted.join(', ')} restarted and may have forgotten what it had acknowledged`;
   }
   const found = ackersAmong(durability, frozen);
   if (found >= needed) return `no replica holds everything that ${oldName} held when its epoch began`;

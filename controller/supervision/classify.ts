@@ -2,9 +2,17 @@
 import type { Millis } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Look } from '../database/port.ts';
-import { countObservers, type ObserverCount } from './observers.ts';
-import type { Verdict } from './port.ts';
-import { isStall, missLimit, type PrimarySigns, type Signs, type Silence, type Unwritten } from './signs.ts';
+import { countObservers, type ObserverCount, staleAfter } from './observers.ts';
+import type { RecordedAcks, Verdict } from './port.ts';
+import {
+  isStall,
+  lastSign,
+  missLimit,
+  type PrimarySigns,
+  type Signs,
+  type Silence,
+  type Unwritten,
+} from './signs.ts';
 
 /** A verdict and who saw what. */
 export interface Classification {
@@ -15,8 +23,6 @@ export interface Classification {
 
 /** A process may be gone for the moment in which a socket is opened again, not for two moments this far apart. */
 const refusalGap: Millis = 300;
-/** Three looks may fail at once where the network says no at once; a host has this long to come back. */
-const silenceLimit: Millis = 3_000;
 
 /** Failures that say that the server is there, whatever else is wrong. */
 const talks: readonly ErrorCode[] = [
@@ -75,7 +81,7 @@ function classifyUnwritten(signs: Signs, look: Look, unwritten: Unwritten): Clas
   const isLong = now - unwritten.since >= stall;
   if (look.readOnly)
     return { verdict: isLong ? 'Stalled' : 'Suspected', evidence: `${why}; it is read-only` };
-  const required = look.acks.armed ? Math.max(look.acks.required, signs.requiredAcks) : 0;
+  const required = look.acks.armed ? Math.max(look.acks.required, signs.acks.required) : 0;
   const { ackers } = countObservers(signs);
   if (ackers < required) {
     const evidence = `${why}; commits wait for ${required} replicas, and ${ackers} receive`;
@@ -83,18 +89,27 @@ function classifyUnwritten(signs: Signs, look: Look, unwritten: Unwritten): Clas
   }
   const { progressAt = -Infinity, acksLostAt = -Infinity } = primary;
   const isStuck = now - Math.max(unwritten.since, progressAt, acksLostAt) >= stall;
-  if (isStuck) return { verdict: 'Stalled', evidence: why + diskText(primary) };
+  if (isStuck) return { verdict: stallOf(primary), evidence: why + diskText(primary) };
   const isSlow = isLong && progressAt > unwritten.since;
   return isSlow
     ? { verdict: 'Overloaded', evidence: `${why}; other commits go through` }
     : { verdict: 'Suspected', evidence: why };
 }
 
+/** A disk this full takes no more writes: what is left is for root. */
+const fullDisk = 0.98;
+
+/** Named by what the host says of the disk. */
+function stallOf({ inspection }: PrimarySigns): Verdict {
+  if (inspection?.found.diskReadOnly === true) return 'DiskReadOnly';
+  return (inspection?.found.diskUsed ?? 0) >= fullDisk ? 'DiskFull' : 'Stalled';
+}
+
 function diskText({ inspection }: PrimarySigns): string {
   if (inspection === undefined) return '';
   const { diskReadOnly, diskUsed } = inspection.found;
   if (diskReadOnly) return '; its disk was remounted read-only';
-  return diskUsed >= 0.98 ? `; its disk is ${Math.floor(diskUsed * 100)} % full` : '';
+  return diskUsed >= fullDisk ? `; its disk is ${Math.floor(diskUsed * 100)} % full` : '';
 }
 
 /** The primary does not answer us: is it dead, or are we blind? */
@@ -109,13 +124,17 @@ function classifySilent(signs: Signs, silence: Silence): Classification {
 
 function classifyHost(signs: Signs, silence: Silence): Classification {
   const { now, primary } = signs;
-  const unheard = `${primary.server} has not answered for ${formatSeconds(now - (primary.lookedAt ?? silence.since))}`;
-  const isPatient = silence.misses >= missLimit && now - silence.since >= silenceLimit;
+  const quiet = now - (lastSign(primary) ?? silence.since);
+  const unheard = `${primary.server} has not answered for ${formatSeconds(quiet)}`;
+  const isPatient = silence.misses >= missLimit && quiet >= signs.silence;
   if (!isPatient) return { verdict: 'Suspected', evidence: unheard };
   const observers = countObservers(signs);
   const isHostMute = silence.refused === undefined;
-  if (isHostMute && isDeafToAll(observers)) {
-    return { verdict: 'DeadHost', evidence: `${unheard}; ${observers.text}` };
+  if (isHostMute && isDeafToAll(observers))
+    return nameSilence(signs, silence, `${unheard}; ${observers.text}`);
+  const starved = starvedText(signs.acks, observers);
+  if (starved !== undefined) {
+    return { verdict: 'CutOff', evidence: `${unheard}; ${observers.text}; ${starved}` };
   }
   if (observers.hearing > 0 || observers.reaching > 0) {
     return { verdict: 'ControllerBlind', evidence: `${unheard}, but ${observers.text}` };
@@ -129,26 +148,53 @@ function classifyHost(signs: Signs, silence: Silence): Classification {
   };
 }
 
+/** Nobody hears the database; its host may still answer, and say why. */
+function nameSilence({ now, primary }: Signs, silence: Silence, evidence: string): Classification {
+  const { inspection, server } = primary;
+  const silentSince = lastSign(primary) ?? silence.since;
+  const isAnswer = inspection !== undefined && inspection.at >= Math.max(silentSince, now - staleAfter);
+  if (!isAnswer) return { verdict: 'DeadHost', evidence };
+  const { running } = inspection.found;
+  const what = running ? 'its process exists and says nothing' : 'its process is gone';
+  return {
+    verdict: running ? 'FrozenProcess' : 'DeadProcess',
+    evidence: `${evidence}; the host of ${server} answers, and ${what}${diskText(primary)}`,
+  };
+}
+
+/** Why no commit can be acknowledged, whoever still reaches the primary; undefined when one may be. */
+function starvedText(
+  { required, ackers, decisive }: RecordedAcks,
+  { deaf }: ObserverCount,
+): string | undefined {
+  const starving = ackers.filter((acker) => deaf.includes(acker));
+  if (required === 0 || starving.length < decisive) return undefined;
+  const who = `${starving.length} of ${ackers.length} acknowledging replicas`;
+  return `no write can be acknowledged while ${who} receive nothing, whoever still reaches it`;
+}
+
 /** Its host says that nothing listens: dead when it says so twice, and the host or the replicas agree. */
 function classifyProcess(signs: Signs, { refused }: Silence): Classification | undefined {
   if (refused === undefined || refused.last - refused.first < refusalGap) return undefined;
   const { server, inspection } = signs.primary;
   const says = `the host of ${server} answers, but its database refuses connections`;
   if (inspection !== undefined && inspection.at >= refused.first && !inspection.found.running) {
-    return { verdict: 'DeadProcess', evidence: `${says} and its process is gone` };
+    return {
+      verdict: 'DeadProcess',
+      evidence: `${says} and its process is gone${diskText(signs.primary)}`,
+    };
   }
   // What a replica saw before the first refusal has nothing to do with it.
-  const observers = countObservers(signs, refused.first);
-  const isLostByAll = observers.lost > 0 && observers.lost + observers.shut === observers.reachable;
-  if (!isLostByAll) return undefined;
-  return { verdict: 'DeadProcess', evidence: `${says}; ${observers.text}` };
+  const { lost, idle, reachable, text } = countObservers(signs, refused.first);
+  const isLostByAll = lost > 0 && lost + idle === reachable;
+  return isLostByAll ? { verdict: 'DeadProcess', evidence: `${says}; ${text}` } : undefined;
 }
 
-/** At least one replica listens, none hears anything, and no majority of the witnesses that answer says otherwise. */
-function isDeafToAll({ reachable, lost, deaf, shut, reaching, missing }: ObserverCount): boolean {
-  const hasReplica = reachable > 0 && lost + deaf + shut === reachable;
-  const hasEye = lost + deaf + missing > 0;
-  return hasReplica && hasEye && (reaching === 0 || missing > reaching);
+/** At least one replica answers us, none hears anything, and no majority of the witnesses that answer says otherwise. */
+function isDeafToAll({ reachable, deaf, mute, reaching, missing }: ObserverCount): boolean {
+  const isUnheard = reachable > 0 && deaf.length + mute === reachable;
+  const hasEye = deaf.length + missing > 0;
+  return isUnheard && hasEye && (reaching === 0 || missing > reaching);
 }
 
 function formatSeconds(span: Millis): string {

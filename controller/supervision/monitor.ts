@@ -5,13 +5,16 @@ import type { Logger } from '../base/log.ts';
 import type { Inspection, Look, Member } from '../database/port.ts';
 import { classify } from './classify.ts';
 import type { SupervisionMetrics } from './metrics.ts';
+import { listens } from './observers.ts';
 import { Replicas, Witnesses } from './others.ts';
+import { type Pace, paceOf } from './pace.ts';
 import { beatPeriod, type Finding, type Supervised } from './port.ts';
 import { Probe } from './probe.ts';
 import {
   afterInspection,
   afterLook,
   afterWrite,
+  lastSign,
   lostAcks,
   type Outcome,
   type PrimarySigns,
@@ -27,11 +30,9 @@ export interface MonitorOptions {
   readonly onChange: (clusterUid: string) => void;
 }
 
-const period: Millis = 1_000;
-/** While the primary is silent. A refusal must be seen twice, 300 ms apart. */
-const urgentPeriod: Millis = 300;
-const lookLimit: Millis = 1_000;
 const beatLimit: Millis = 2_000;
+/** Of a timer; less than half of the shortest period. */
+const tolerance: Millis = 50;
 const inspectLimit: Millis = 2_000;
 
 /** Runs from its making until `stop`; asks nobody while `mayAct` is false. */
@@ -43,37 +44,42 @@ export class Monitor {
   readonly #inspect: Probe<Inspection>;
   readonly #replicas: Replicas;
   readonly #witnesses: Witnesses;
+  readonly #replicaHosts: Witnesses;
   readonly #looks = new Map<string, { readonly at: Instant; readonly look: Look }>();
   #cluster: Supervised;
   #member: Member | undefined;
   #primary: PrimarySigns;
   #lastWriteTime: Instant | undefined;
   #finding: Finding | undefined;
+  #pace: Pace;
   #due: Millis = 0;
   #nextRound: Millis = 0;
+  #nextBeat: Millis = 0;
   #alarm = new AbortController();
 
   constructor(cluster: Supervised, options: MonitorOptions) {
     const { clock } = options;
     this.#options = options;
     this.#cluster = cluster;
+    this.#pace = paceOf(cluster.silenceSeconds * 1000);
     this.#member = memberOf(cluster);
     this.#primary = unseenPrimary(cluster, this.#member);
+    const lookLimit = () => this.#pace.answer;
     this.#look = new Probe({
       clock,
       deadline: lookLimit,
-      ask: async () => this.#database().look(lookLimit),
+      ask: async () => this.#database().look(lookLimit()),
       settled: (outcome) => this.#sawPrimary(outcome),
     });
     this.#beat = new Probe({
       clock,
-      deadline: beatLimit,
+      deadline: () => beatLimit,
       ask: async () => this.#database().beat(this.#cluster.epoch, beatLimit),
       settled: (outcome) => this.#sawBeat(outcome),
     });
     this.#inspect = new Probe({
       clock,
-      deadline: inspectLimit,
+      deadline: () => inspectLimit,
       ask: async () => this.#database().inspect(inspectLimit),
       settled: (outcome) => {
         this.#primary = afterInspection(this.#primary, outcome);
@@ -81,9 +87,12 @@ export class Monitor {
       },
     });
     this.#replicas = new Replicas(clock, lookLimit, (server, outcome) => this.#sawReplica(server, outcome));
-    this.#witnesses = new Witnesses(clock, lookLimit, () => this.#judge());
+    const witnessLimit = () => this.#pace.witness;
+    this.#witnesses = new Witnesses(clock, witnessLimit, () => this.#judge());
+    this.#replicaHosts = new Witnesses(clock, witnessLimit, () => this.#judge());
     this.#replicas.follow(replicasOf(cluster));
     this.#witnesses.follow(cluster.witnesses);
+    this.#replicaHosts.follow(cluster.replicaHosts);
   }
 
   get finding(): Finding | undefined {
@@ -96,6 +105,7 @@ export class Monitor {
     const member = memberOf(cluster);
     const isSame = before.primary === cluster.primary && before.epoch === cluster.epoch;
     this.#cluster = cluster;
+    this.#pace = paceOf(cluster.silenceSeconds * 1000);
     // A Server that is gone takes its member along, but the primary is still to be watched from afar.
     this.#member = member ?? (isSame ? this.#member : undefined);
     const isSameMachine = isSame && this.#member?.address === this.#primary.address;
@@ -106,6 +116,7 @@ export class Monitor {
       this.#options.metrics.forgetReplica(cluster, server);
     }
     this.#witnesses.follow(cluster.witnesses);
+    this.#replicaHosts.follow(cluster.replicaHosts);
   }
 
   /** Probes until `stop`; never rejects. */
@@ -126,26 +137,55 @@ export class Monitor {
     for (const probe of [this.#look, this.#beat, this.#inspect]) probe.stop();
     this.#replicas.stop();
     this.#witnesses.stop();
+    this.#replicaHosts.stop();
     this.#options.metrics.forget(this.#cluster);
   }
 
   #tick(): void {
-    const { silence, look, unwritten } = this.#primary;
+    const { silence, look } = this.#primary;
     const now = this.#options.clock.monotonic();
-    this.#due = now + (silence === undefined ? beatPeriod : urgentPeriod);
+    const { look: period } = this.#pace;
+    this.#due = silence === undefined ? now + Math.min(beatPeriod, period) : this.#urgentDue(now);
     if (!this.#options.mayAct()) {
       this.#forgetAll();
       return;
     }
-    if (silence === undefined && look !== undefined) this.#beat.start();
     // A timer may be a little early.
-    if (silence === undefined && now < this.#nextRound - beatPeriod / 2) return;
-    this.#nextRound = now + period;
+    const isDue = (at: Millis) => now >= at - tolerance;
+    if (silence === undefined && look !== undefined && isDue(this.#nextBeat)) {
+      this.#nextBeat = now + beatPeriod;
+      this.#beat.start();
+    }
+    if (silence !== undefined || isDue(this.#nextRound)) this.#askAll(now + period);
+  }
+
+  /** Soon, and at the moment at which somebody's silence has lasted long enough. */
+  #urgentDue(now: Millis): Millis {
+    const signs = [lastSign(this.#primary), ...this.#replicas.signs.map(({ heardAt }) => heardAt)];
+    const moments = signs.flatMap((at) =>
+      at === undefined ? [] : [at + this.#cluster.silenceSeconds * 1000],
+    );
+    return Math.min(now + this.#pace.urgent, ...moments.filter((moment) => moment > now));
+  }
+
+  #askAll(nextRound: Millis): void {
+    const { silence, unwritten } = this.#primary;
+    this.#nextRound = nextRound;
     this.#look.start();
     this.#replicas.ask();
-    if (silence !== undefined) this.#witnesses.ask(this.#primary.address);
+    if (silence !== undefined) this.#askWitnesses();
     if (silence !== undefined || unwritten !== undefined) this.#inspect.start();
     this.#judge();
+  }
+
+  #askWitnesses(): void {
+    const { address } = this.#primary;
+    this.#witnesses.ask(address);
+    const idle = this.#replicas.signs.filter((replica) => !listens(replica, address));
+    this.#replicaHosts.ask(
+      address,
+      idle.map(({ server }) => server),
+    );
   }
 
   #sawPrimary(outcome: Outcome<Look>): void {
@@ -157,6 +197,7 @@ export class Monitor {
     if (answers) {
       this.#looks.set(this.#cluster.primary, { at: clock.now(), look: outcome.value });
       this.#witnesses.forget();
+      this.#replicaHosts.forget();
       if (before.look === undefined || before.silence !== undefined) this.#beat.start();
     } else if (before.silence === undefined) {
       this.#hurry();
@@ -166,11 +207,11 @@ export class Monitor {
 
   /** The primary has just fallen silent: everybody is asked at once, and it again soon. */
   #hurry(): void {
-    this.#due = Math.min(this.#due, this.#options.clock.monotonic() + urgentPeriod);
+    this.#due = Math.min(this.#due, this.#options.clock.monotonic() + this.#pace.urgent);
     this.#alarm.abort();
     this.#inspect.start();
     this.#replicas.ask();
-    this.#witnesses.ask(this.#primary.address);
+    this.#askWitnesses();
   }
 
   #sawBeat(outcome: Outcome<void>): void {
@@ -189,14 +230,16 @@ export class Monitor {
   #judge(): void {
     const { clock, log, metrics, onChange } = this.#options;
     const now = clock.monotonic();
-    const { requiredAcks, stallSeconds, uid, name } = this.#cluster;
+    const { acks, silenceSeconds, stallSeconds, uid, name, epoch } = this.#cluster;
     const { verdict, evidence } = classify({
       now,
       primary: this.#primary,
       replicas: this.#replicas.signs,
       witnesses: this.#witnesses.signs,
+      hosts: this.#replicaHosts.signs,
       machineState: this.#member && this.#cluster.machineState(this.#member.instanceID),
-      requiredAcks,
+      acks,
+      silence: silenceSeconds * 1000,
       stall: stallSeconds * 1000,
     });
     if (verdict === 'AcksLost') this.#primary = lostAcks(this.#primary, now);
@@ -205,6 +248,7 @@ export class Monitor {
     const isNew = before?.verdict !== verdict;
     this.#finding = {
       verdict,
+      epoch,
       evidence,
       since: isNew ? clock.now() : before.since,
       looks: new Map(this.#looks),
@@ -226,6 +270,7 @@ export class Monitor {
     this.#primary = unseenPrimary(this.#cluster, this.#member);
     this.#replicas.forget();
     this.#witnesses.forget();
+    this.#replicaHosts.forget();
     this.#looks.clear();
     this.#lastWriteTime = undefined;
     this.#finding = undefined;

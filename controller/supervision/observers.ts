@@ -1,20 +1,22 @@
 /** Who else looks at a primary, and what they see of it. Pure. */
 import type { Millis } from '../base/clock.ts';
-import type { SqlError } from '../database/port.ts';
+import type { Replication, SqlError } from '../database/port.ts';
 import type { ReplicaSigns, Signs } from './signs.ts';
 
 /** How many replicas and witnesses see what. */
 export interface ObserverCount {
-  /** Replicas that answer us. Each is one of the next four. */
+  /** Replicas that answer us. */
   readonly reachable: number;
-  /** Its receiver runs and has heard of the primary lately, or the primary refuses it: an answer is a sign of life. */
+  /** Replicas to which the primary gave a sign of life a short time ago: by events, by refusing them, by greeting their host. */
   readonly hearing: number;
-  /** Its receiver runs and hears nothing. */
-  readonly deaf: number;
-  /** Its receiver tries to connect, in vain. */
+  /** Replicas that have listened or tried for as long as counts as silence, in vain. */
+  readonly deaf: readonly string[];
+  /** Replicas whose receivers have lost it and try to connect, for however long. */
   readonly lost: number;
-  /** Its receiver was stopped, or it follows another: it tells nothing. */
-  readonly shut: number;
+  /** Replicas whose receivers do not listen to it, whatever their hosts see. */
+  readonly idle: number;
+  /** Those among them that tell nothing: their hosts have not tried for long enough. */
+  readonly mute: number;
   /** Replicas that hear the primary and acknowledge what they receive. */
   readonly ackers: number;
   /** Witnesses that reach the primary, and that do not. */
@@ -24,47 +26,89 @@ export interface ObserverCount {
   readonly text: string;
 }
 
-type Sight = 'hears it' | 'is refused by it' | 'hears nothing' | 'cannot connect to it' | 'does not listen';
+/** What one replica sees. */
+interface Sight {
+  /** Unsettled: it misses the primary, and not for long enough. */
+  readonly of: 'Life' | 'Silence' | 'Unsettled' | 'Nothing';
+  /** Whether its receiver is connected, tries to be, or does not listen to the primary. */
+  readonly receiver: Replication['receiver'];
+  readonly text: string;
+}
 
-/** With a heartbeat every second and a look every second, a living primary is never silent for this long. */
-const silenceLimit: Millis = 3_000;
 /** An older look or answer says nothing about now. */
-const staleAfter: Millis = 3_000;
+export const staleAfter: Millis = 3_000;
+/** Heartbeats come several times a second: who has heard nothing for so long receives nothing. */
+const receivingWithin: Millis = 3_000;
 
 /** Counts what was seen lately, and not before `since`. */
 export function countObservers(signs: Signs, since: Millis = -Infinity): ObserverCount {
   const horizon = Math.max(since, signs.now - staleAfter);
   const fresh = signs.replicas.filter(({ failed, lookedAt = -Infinity }) => !failed && lookedAt >= horizon);
-  const sights = fresh.map((replica) => ({ replica, sight: sightOf(replica, signs) }));
-  const count = (wanted: Sight) => sights.filter(({ sight }) => sight === wanted).length;
+  const sights = fresh.map((replica) => ({ replica, sight: sightOf(replica, signs, horizon) }));
+  const count = (isWanted: (sight: Sight) => boolean) => sights.filter(({ sight }) => isWanted(sight)).length;
   const asked = signs.witnesses.filter(({ at }) => at >= horizon);
   const reaching = asked.filter(({ reaches }) => reaches).length;
-  const hearing = sights.filter(({ sight }) => sight === 'hears it');
-  const refused = count('is refused by it');
   return {
     reachable: fresh.length,
-    hearing: hearing.length + refused,
-    deaf: count('hears nothing'),
-    lost: count('cannot connect to it'),
-    shut: count('does not listen'),
-    ackers: hearing.filter(({ replica }) => replica.look?.replication?.acknowledges === true).length,
+    hearing: count(({ of }) => of === 'Life'),
+    deaf: sights.filter(({ sight }) => sight.of === 'Silence').map(({ replica }) => replica.server),
+    lost: count(({ of, receiver }) => of !== 'Life' && receiver === 'Connecting'),
+    idle: count(({ of, receiver }) => of !== 'Life' && receiver === 'Stopped'),
+    mute: count(({ of }) => of === 'Nothing'),
+    ackers: sights.filter(({ replica, sight }) => isAcking(replica, sight, signs)).length,
     reaching,
     missing: asked.length - reaching,
     text: [
-      ...sights.map(({ replica, sight }) => `${replica.server} ${sight}`),
+      ...sights.map(({ replica, sight }) => `${replica.server} ${sight.text}`),
       ...(asked.length === 0 ? [] : [witnessText(reaching, asked.length)]),
     ].join(', '),
   };
 }
 
-function sightOf({ look, heardAt = -Infinity }: ReplicaSigns, { now, primary }: Signs): Sight {
+/** Whether its receiver follows the primary and is not stopped. */
+export function listens({ look }: ReplicaSigns, address: string): boolean {
   const replication = look?.replication;
-  const isOurs = replication?.source === primary.address && replication.receiver !== 'Stopped';
-  if (!isOurs) return 'does not listen';
-  if (replication.receiver === 'Connecting') {
-    return isRefusal(replication.receiverError) ? 'is refused by it' : 'cannot connect to it';
+  return replication?.source === address && replication.receiver !== 'Stopped';
+}
+
+function sightOf(replica: ReplicaSigns, signs: Signs, horizon: Millis): Sight {
+  const { look } = replica;
+  if (!listens(replica, signs.primary.address)) return hostSight(replica, signs, horizon);
+  const { receiver = 'Stopped', receiverError } = look?.replication ?? {};
+  if (receiver === 'Connecting' && isRefusal(receiverError)) {
+    return { of: 'Life', receiver, text: 'is refused by it' };
   }
-  return now - heardAt > silenceLimit ? 'hears nothing' : 'hears it';
+  const quiet = quietOf(replica);
+  const isSilent = quiet >= signs.silence;
+  if (receiver === 'Connecting') {
+    return { of: isSilent ? 'Silence' : 'Unsettled', receiver, text: 'cannot connect to it' };
+  }
+  if (isSilent) return { of: 'Silence', receiver, text: 'hears nothing' };
+  return quiet < signs.silence / 2
+    ? { of: 'Life', receiver, text: 'hears it' }
+    : { of: 'Unsettled', receiver, text: `heard it ${(quiet / 1_000).toFixed(1)} s ago` };
+}
+
+/** It neither hears the primary nor misses it; its host may have tried. */
+function hostSight({ server }: ReplicaSigns, { hosts, silence }: Signs, horizon: Millis): Sight {
+  const receiver = 'Stopped';
+  const host = hosts.find((one) => one.server === server && one.at >= horizon);
+  if (host?.reaches === true)
+    return { of: 'Life', receiver, text: 'does not listen, but its host reaches it' };
+  const hasTried = host?.missingSince !== undefined && host.at - host.missingSince >= silence;
+  return hasTried
+    ? { of: 'Silence', receiver, text: 'does not listen, and its host cannot reach it' }
+    : { of: 'Nothing', receiver, text: 'does not listen' };
+}
+
+/** For how long it is proven to have heard nothing: between two looks, not since. */
+function quietOf({ lookedAt = -Infinity, heardAt = Infinity }: ReplicaSigns): Millis {
+  return lookedAt - heardAt;
+}
+
+function isAcking(replica: ReplicaSigns, { receiver }: Sight, { silence }: Signs): boolean {
+  const isReceiving = receiver === 'Running' && quietOf(replica) < Math.min(silence, receivingWithin);
+  return isReceiving && replica.look?.replication?.acknowledges === true;
 }
 
 /**

@@ -2,7 +2,13 @@
 import type { Clock, Millis } from '../base/clock.ts';
 import type { Look, Member, Witness } from '../database/port.ts';
 import { Probe } from './probe.ts';
-import { lookedAtReplica, type Outcome, type ReplicaSigns, type WitnessSigns } from './signs.ts';
+import {
+  afterWitness,
+  lookedAtReplica,
+  type Outcome,
+  type ReplicaSigns,
+  type WitnessSigns,
+} from './signs.ts';
 
 interface Watched<Who, Answer, Sign> {
   who: Who;
@@ -13,12 +19,12 @@ interface Watched<Who, Answer, Sign> {
 /** Looks at each replica, never twice at once; `signs` has what was seen last. */
 export class Replicas {
   readonly #clock: Clock;
-  readonly #limit: Millis;
+  readonly #limit: () => Millis;
   readonly #seen: (server: string, outcome: Outcome<Look>) => void;
   readonly #watched = new Map<string, Watched<Member, Look, ReplicaSigns>>();
 
-  /** `seen` is told of every look, after it was noted. */
-  constructor(clock: Clock, limit: Millis, seen: (server: string, outcome: Outcome<Look>) => void) {
+  /** `limit` is that of an answer, now; `seen` is told of every look, after it was noted. */
+  constructor(clock: Clock, limit: () => Millis, seen: (server: string, outcome: Outcome<Look>) => void) {
     this.#clock = clock;
     this.#limit = limit;
     this.#seen = seen;
@@ -70,7 +76,7 @@ export class Replicas {
       probe: new Probe({
         clock: this.#clock,
         deadline: this.#limit,
-        ask: async () => watched.who.database.look(this.#limit),
+        ask: async () => watched.who.database.look(this.#limit()),
         settled: (outcome) => {
           watched.sign = lookedAtReplica(watched.sign, outcome);
           this.#seen(member.server, outcome);
@@ -88,12 +94,12 @@ function unseenReplica({ server }: Member): ReplicaSigns {
 /** Asks only when told to, about one address; `answered` is called after each answer. */
 export class Witnesses {
   readonly #clock: Clock;
-  readonly #limit: Millis;
+  readonly #limit: () => Millis;
   readonly #answered: () => void;
   readonly #watched = new Map<string, Watched<Witness, boolean, WitnessSigns | undefined>>();
   #address = '';
 
-  constructor(clock: Clock, limit: Millis, answered: () => void) {
+  constructor(clock: Clock, limit: () => Millis, answered: () => void) {
     this.#clock = clock;
     this.#limit = limit;
     this.#answered = answered;
@@ -116,10 +122,10 @@ export class Witnesses {
     }
   }
 
-  /** Asks each whether it reaches a server at this address. */
-  ask(address: string): void {
+  /** Asks each, or those named, whether it reaches a server at this address. */
+  ask(address: string, among?: readonly string[]): void {
     this.#address = address;
-    for (const { probe } of this.#watched.values()) probe.start();
+    for (const [name, { probe }] of this.#watched) if (among?.includes(name) ?? true) probe.start();
   }
 
   forget(): void {
@@ -137,11 +143,10 @@ export class Witnesses {
       probe: new Probe({
         clock: this.#clock,
         // It needs time of its own to find out that nobody greets it.
-        deadline: 2 * this.#limit,
-        ask: async () => watched.who.reaches(this.#address, this.#limit),
+        deadline: () => 2 * this.#limit(),
+        ask: async () => watched.who.reaches(this.#address, this.#limit()),
         settled: (outcome) => {
-          watched.sign =
-            'value' in outcome ? { server, at: outcome.began, reaches: outcome.value } : undefined;
+          watched.sign = afterWitness(watched.sign, server, outcome);
           this.#answered();
         },
       }),

@@ -10,7 +10,11 @@ import type { Look, Member, Witness } from '../database/port.ts';
  * | Suspected       | it looks dead, not yet long enough or not to enough observers      | no       |
  * | DeadByState     | EC2 says that its machine is stopped, terminated or on the way     | yes      |
  * | DeadProcess     | its host answers and says that the process is gone                 | yes      |
+ * | FrozenProcess   | as DeadHost, but its host answers and says that the process exists | yes      |
  * | DeadHost        | neither we nor any replica nor most witnesses hear it              | yes      |
+ * | CutOff          | neither we nor those who acknowledge hear it; others may           | yes      |
+ * | DiskFull        | as Stalled, and its host says that the disk is full                | yes      |
+ * | DiskReadOnly    | as Stalled, and its host says that the disk is read-only           | yes      |
  * | Stalled         | it answers but cannot write, though enough replicas acknowledge    | yes      |
  * | ControllerBlind | we do not reach it; others do                                      | no       |
  * | Overloaded      | it has no session left for applications, and is alive              | no       |
@@ -22,12 +26,23 @@ export type Verdict =
   | 'Suspected'
   | 'DeadByState'
   | 'DeadProcess'
+  | 'FrozenProcess'
   | 'DeadHost'
+  | 'CutOff'
+  | 'DiskFull'
+  | 'DiskReadOnly'
   | 'Stalled'
   | 'ControllerBlind'
   | 'Overloaded'
   | 'AcksLost'
   | 'AllUnreachable';
+
+/** It does not answer, and is taken for dead. */
+export const silentDeaths: readonly Verdict[] = ['DeadProcess', 'FrozenProcess', 'DeadHost', 'CutOff'];
+/** It answers, and cannot write. */
+export const stalls: readonly Verdict[] = ['DiskFull', 'DiskReadOnly', 'Stalled'];
+/** Whoever is found so is replaced. */
+export const deaths: readonly Verdict[] = ['DeadByState', ...silentDeaths, ...stalls];
 
 /** The primary's heartbeat row is written this often: how closely the last good write is known. */
 export const beatPeriod: Millis = 500;
@@ -35,6 +50,8 @@ export const beatPeriod: Millis = 500;
 /** What is known of a primary, as of the last probe. */
 export interface Finding {
   readonly verdict: Verdict;
+  /** Of the primary that it is about. */
+  readonly epoch: number;
   /** Since when the verdict holds without a break. */
   readonly since: Instant;
   /** Who saw what, for conditions and events, e.g. `db-1 has not answered for 4 s; db-2 hears nothing either`. */
@@ -43,6 +60,16 @@ export interface Finding {
   readonly lastWriteTime?: Instant;
   /** The newest look at each server that answered, by Server name, and when it was taken. */
   readonly looks: ReadonlyMap<string, { readonly at: Instant; readonly look: Look }>;
+}
+
+/** What commits wait for, as it is on record. */
+export interface RecordedAcks {
+  /** Replicas a commit surely waits for; 0 = for none. */
+  readonly required: number;
+  /** Replicas that may acknowledge, by Server name; nobody else does. */
+  readonly ackers: readonly string[];
+  /** While so many of them receive nothing, no commit can be acknowledged; more than there are when commits need not wait. */
+  readonly decisive: number;
 }
 
 /** What to watch; the cluster's reconciler hands in a new one with every pass. */
@@ -57,8 +84,11 @@ export interface Supervised {
   readonly members: readonly Member[];
   /** Hosts besides the members that can look at the primary, by Server name. */
   readonly witnesses: ReadonlyMap<string, Witness>;
-  /** Acknowledgements a commit is recorded to wait for. */
-  readonly requiredAcks: number;
+  /** Hosts of replicas, by Server name: they are asked as witnesses when their receivers tell nothing. */
+  readonly replicaHosts: ReadonlyMap<string, Witness>;
+  readonly acks: RecordedAcks;
+  /** Without a sign of the primary for so long it counts as silent. */
+  readonly silenceSeconds: number;
   readonly stallSeconds: number;
   /** What is known of a machine without asking EC2; undefined when nothing is. */
   machineState(instanceID: string): MachineState | undefined;

@@ -6,7 +6,8 @@ import type { Outcome } from './signs.ts';
 
 export interface ProbeOptions<T> {
   readonly clock: Clock;
-  readonly deadline: Millis;
+  /** As it is now: a person may change what counts as silence. */
+  readonly deadline: () => Millis;
   readonly ask: () => Promise<T>;
   /** Told once per try; a question that hangs counts as failed once per deadline. */
   readonly settled: (outcome: Outcome<T>) => void;
@@ -35,7 +36,7 @@ export class Probe<T> {
     this.#isWanted = true;
     const { clock, deadline } = this.#options;
     const lateSince = this.#lateSince ?? Infinity;
-    if (clock.monotonic() - lateSince >= deadline) this.#tellLate(lateSince);
+    if (clock.monotonic() - lateSince >= deadline()) this.#tellLate(lateSince);
   }
 
   /** Nobody is told any more. */
@@ -48,7 +49,7 @@ export class Probe<T> {
     this.#isBusy = true;
     const began = clock.monotonic();
     const answer = this.#answer(began);
-    const outcome = await withDeadline(clock, deadline, answer);
+    const outcome = await withDeadline(clock, deadline(), answer);
     if (outcome === 'late') {
       this.#tellLate(began);
       // What comes this late says nothing about now; but until it comes, nothing else is asked.
@@ -79,7 +80,7 @@ export class Probe<T> {
     const { clock, deadline } = this.#options;
     const ended = clock.monotonic();
     this.#lateSince = ended;
-    const error = new AppError('database.silent', `no answer within ${deadline / 1000} s`);
+    const error = new AppError('database.silent', `no answer within ${deadline() / 1000} s`);
     this.#tell({ began, ended, error });
   }
 

@@ -2,7 +2,8 @@
 import type { Millis } from '../base/clock.ts';
 import type { AppError, ErrorCode } from '../base/errors.ts';
 import type { MachineState } from '../cloud/port.ts';
-import type { Inspection, Look } from '../database/port.ts';
+import type { Inspection, Look, Replication } from '../database/port.ts';
+import type { RecordedAcks } from './port.ts';
 
 /** All that a verdict rests on. Every time in it is monotonic. */
 export interface Signs {
@@ -10,9 +11,12 @@ export interface Signs {
   readonly primary: PrimarySigns;
   readonly replicas: readonly ReplicaSigns[];
   readonly witnesses: readonly WitnessSigns[];
+  /** What hosts of replicas see that do not listen themselves; named as the replicas. */
+  readonly hosts: readonly WitnessSigns[];
   readonly machineState?: MachineState | undefined;
-  /** Acknowledgements a commit is recorded to wait for. */
-  readonly requiredAcks: number;
+  readonly acks: RecordedAcks;
+  /** Without a sign of the primary for so long it counts as silent. */
+  readonly silence: Millis;
   /** A primary that answers but cannot write for this long has failed. */
   readonly stall: Millis;
 }
@@ -68,7 +72,7 @@ export interface ReplicaSigns {
   readonly server: string;
   readonly look?: Look;
   readonly lookedAt?: Millis;
-  /** When what it had heard of its source last changed; a first look counts as a change. */
+  /** When its source was last heard by it, or it began to listen, as far as looks tell; a first look counts. */
   readonly heardAt?: Millis;
   /** The newest look failed. */
   readonly failed: boolean;
@@ -79,6 +83,8 @@ export interface WitnessSigns {
   readonly server: string;
   readonly at: Millis;
   readonly reaches: boolean;
+  /** Since when every answer was that it does not reach it. */
+  readonly missingSince?: Millis;
 }
 
 /** One try of a probe: when it began, when it ended, and how. */
@@ -164,7 +170,7 @@ export function afterInspection(before: PrimarySigns, outcome: Outcome<Inspectio
 export function lookedAtReplica(before: ReplicaSigns, outcome: Outcome<Look>): ReplicaSigns {
   if (!('value' in outcome)) return { ...before, failed: true };
   const look = outcome.value;
-  const isNews = heardOf(before.look) !== heardOf(look);
+  const isNews = hasHeard(before.look?.replication, look.replication);
   return {
     server: before.server,
     look,
@@ -174,10 +180,31 @@ export function lookedAtReplica(before: ReplicaSigns, outcome: Outcome<Look>): R
   };
 }
 
-/** Changes whenever a receiver hears of its source; undefined = it follows nobody. */
-function heardOf(look: Look | undefined): string | undefined {
-  const replication = look?.replication;
-  if (replication === undefined) return undefined;
-  const { source, receiver, heard, received } = replication;
-  return `${source} ${receiver} ${heard} ${received}`;
+/**
+ * Whether a receiver has heard of its source between two looks. One that has only now begun to listen has not missed
+ * anything before; one that lost its connection has heard nothing new by that.
+ */
+function hasHeard(before: Replication | undefined, now: Replication | undefined): boolean {
+  if (before?.source !== now?.source || before === undefined || now === undefined) return true;
+  const hasConnected = before.receiver !== 'Running' && now.receiver === 'Running';
+  const hasBegun = before.receiver === 'Stopped' && now.receiver !== 'Stopped';
+  return hasConnected || hasBegun || before.heard !== now.heard || before.received !== now.received;
+}
+
+/** A witness after its answer; one that cannot be asked tells nothing any more. */
+export function afterWitness(
+  before: WitnessSigns | undefined,
+  server: string,
+  outcome: Outcome<boolean>,
+): WitnessSigns | undefined {
+  if (!('value' in outcome)) return undefined;
+  const { began: at, value: reaches } = outcome;
+  return reaches
+    ? { server, at, reaches }
+    : { server, at, reaches, missingSince: before?.missingSince ?? at };
+}
+
+/** When the primary last gave a sign of life: an answer, or a good write; undefined before the first. */
+export function lastSign({ lookedAt, wroteAt }: PrimarySigns): Millis | undefined {
+  return lookedAt === undefined ? undefined : Math.max(lookedAt, wroteAt ?? -Infinity);
 }

@@ -1,8 +1,9 @@
 /** Servers that replicate, and the network between them: what travels when, and who waits for it. */
 import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
+import { heartbeatSeconds } from '../../controller/database/dialect.ts';
 import type { FakeServer, Link, Transaction } from './database-server.ts';
 
-const heartbeat: Millis = 1_000;
+const heartbeat: Millis = heartbeatSeconds * 1_000;
 /** A receiver that heard nothing for so long connects anew. */
 const receiverPatience: Millis = 4_000;
 /** A source believes for so long in a replica that is silently gone. */

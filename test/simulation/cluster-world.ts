@@ -7,6 +7,7 @@ import { type Promotion, promotionKind } from '../../controller/api/promotion.ts
 import type { Server } from '../../controller/api/server.ts';
 import type { Failpoints } from '../../controller/base/failpoints.ts';
 import { Breaker } from '../../controller/breaker/breaker.ts';
+import type { Flavor } from '../../controller/database/port.ts';
 import { createFailoverMetrics } from '../../controller/failover/metrics.ts';
 import { createClusterMetrics } from '../../controller/kinds/mysql-cluster/metrics.ts';
 import { createMySQLClusterController } from '../../controller/kinds/mysql-cluster/reconcile.ts';
@@ -28,10 +29,13 @@ const log = pino({ level: 'silent' });
 export class ClusterWorld {
   readonly world: World;
   readonly #hosts: ClusterHosts;
+  readonly #flavor: Flavor;
   #databases: FakeDatabases | undefined;
   #supervisor: Supervisor | undefined;
 
   constructor(spec: object = {}, options: WorldOptions = {}) {
+    const { flavor = 'MariaDB' } = 'engine' in spec ? (spec.engine as { readonly flavor?: Flavor }) : {};
+    this.#flavor = flavor;
     const more = (site: Site, failpoints: Failpoints) => this.#controllers(site, failpoints);
     this.world = new World({ ...options, more });
     const { site } = this.world;
@@ -149,7 +153,7 @@ export class ClusterWorld {
 
   #controllers(site: Site, failpoints: Failpoints): readonly KindController[] {
     const { kube, cache, clock, events, accounts, shell } = site;
-    this.#databases ??= new FakeDatabases(clock);
+    this.#databases ??= new FakeDatabases(clock, { flavor: this.#flavor });
     // A new process has a supervisor of its own.
     this.#supervisor?.close();
     const metrics = createSupervisionMetrics(new Registry());

@@ -59,7 +59,8 @@ export class FailoverController {
       rules: world.rules,
     };
     const since = this.#clock.now();
-    this.#noFailure = { verdict: 'Suspected', since, evidence: 'no failure was found', looks: new Map() };
+    const evidence = 'no failure was found';
+    this.#noFailure = { verdict: 'Suspected', epoch: 0, since, evidence, looks: new Map() };
     this.#upkeep = new Upkeep(world, process, { ...this.#ports, members: this.#members });
   }
 
@@ -139,7 +140,8 @@ export class FailoverController {
     if (this.#silence?.of !== `${server} ${epoch}`) return undefined;
     const { since, verdict } = this.#silence;
     if (this.#clock.now() - since < deathAfter) return undefined;
-    return { verdict, since, evidence: `${server} does not answer`, looks: new Map(), lastWriteTime: since };
+    const evidence = `${server} does not answer`;
+    return { verdict, epoch, since, evidence, looks: new Map(), lastWriteTime: since };
   }
 
   /** The change to begin with: a dead or restarted primary first, then what people want. */

@@ -1,10 +1,12 @@
 /** Tells supervision whom to watch: the members that hold the cluster's data, and witnesses. */
 import { findCondition } from '../../api/conditions.ts';
 import { labels } from '../../api/meta.ts';
+import type { DurabilityRecord } from '../../api/mysql-cluster.ts';
 import { type Server, serverKind } from '../../api/server.ts';
-import type { Member as DatabaseMember, Databases } from '../../database/port.ts';
+import type { Member as DatabaseMember, Databases, Witness } from '../../database/port.ts';
+import { neededFrozen, surelyRequired } from '../../failover/proof.ts';
 import type { Cache } from '../../kube/port.ts';
-import type { Supervision } from '../../supervision/port.ts';
+import type { RecordedAcks, Supervision } from '../../supervision/port.ts';
 import type { ClusterPass } from './pass.ts';
 
 export interface SupervisePorts {
@@ -32,10 +34,36 @@ export function supervise(ports: SupervisePorts, pass: ClusterPass): void {
     primary: primary.server,
     members,
     witnesses: witnessesOf(ports, pass),
-    requiredAcks: durability?.requiredAcks ?? 0,
+    replicaHosts: replicaHostsOf(ports, pass, members),
+    acks: acksOf(durability),
+    silenceSeconds: cluster.spec.failover.silenceSeconds,
     stallSeconds: cluster.spec.failover.stallSeconds,
     machineState: (instanceID) => access.machineState(instanceID),
   });
+}
+
+/** Only what commits surely wait for tells that none of them can be acknowledged. */
+function acksOf(record: DurabilityRecord | undefined): RecordedAcks {
+  if (record === undefined) return { required: 0, ackers: [], decisive: 1 };
+  const { ackers } = record;
+  return { required: surelyRequired(record), ackers, decisive: neededFrozen(record) };
+}
+
+function replicaHostsOf(
+  { databases }: SupervisePorts,
+  { cluster, access, servers }: ClusterPass,
+  members: readonly DatabaseMember[],
+): ReadonlyMap<string, Witness> {
+  const replicas = members
+    .map(({ server }) => server)
+    .filter((one) => one !== cluster.status?.primary?.server);
+  return new Map(
+    servers.flatMap((server) => {
+      const { name } = server.metadata;
+      const host = replicas.includes(name) ? access.host(server) : undefined;
+      return host === undefined ? [] : [[name, databases.witness(host)] as const];
+    }),
+  );
 }
 
 /** Servers that have joined, as far as they can be reached at all; also the primary that was chosen and has no data yet. */

@@ -10,10 +10,11 @@ import {
 import { type Millis, systemClock } from '../../../controller/base/clock.ts';
 import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import type { Acks } from '../../../controller/database/port.ts';
+import { neededFrozen, surelyRequired } from '../../../controller/failover/proof.ts';
 import type { DurabilityStep } from '../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import { takeStep } from '../../../controller/kinds/mysql-cluster/durability.ts';
 import { createSupervisionMetrics } from '../../../controller/supervision/metrics.ts';
-import type { Finding, Verdict } from '../../../controller/supervision/port.ts';
+import type { Finding, RecordedAcks, Verdict } from '../../../controller/supervision/port.ts';
 import { Supervisor } from '../../../controller/supervision/supervisor.ts';
 import { stamp } from '../../builders/stamp.ts';
 import { FakeKube } from '../../fakes/kube.ts';
@@ -147,6 +148,11 @@ export class SupervisedCluster {
     this.#watch();
   }
 
+  get #acks(): RecordedAcks {
+    const { ackers } = this.record;
+    return { required: surelyRequired(this.record), ackers, decisive: neededFrozen(this.record) };
+  }
+
   #watch(): void {
     const hosts = [this.primary, ...this.replicas];
     this.#supervisor.watch({
@@ -161,7 +167,9 @@ export class SupervisedCluster {
         database,
       })),
       witnesses: new Map([['witness', this.replicas.at(-1)!.witness]]),
-      requiredAcks: this.record.requiredAcks,
+      replicaHosts: new Map(this.replicas.map(({ name, witness }) => [name, witness])),
+      acks: this.#acks,
+      silenceSeconds: 3,
       stallSeconds: 10,
       machineState: () => 'running',
     });

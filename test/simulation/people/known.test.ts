@@ -5,7 +5,6 @@ import { play } from './play.ts';
 
 const firstSeeds = {
   A12: 10,
-  N7: 154,
   A14: 210,
   N1: 401,
 } as const satisfies Partial<Record<KnownClass, number>>;

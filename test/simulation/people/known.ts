@@ -75,12 +75,6 @@ export const knownFaults = {
     shows: (violation, house) =>
       is('NotHealed')(violation) && house.condition('ReplicationHealthy')?.reason === 'ErrantTransactions',
   },
-  N7: {
-    means:
-      'the primary is dead, but its replica follows nobody since a restart or STOP REPLICA: nobody testifies, no failover begins',
-    shows: (violation, house) =>
-      is('NotHealed', 'NotReplaced')(violation) && !house.holds('Available') && hasIdleAcker(house),
-  },
 } as const satisfies Readonly<Record<string, Known>>;
 
 export type KnownClass = keyof typeof knownFaults;
@@ -95,13 +89,4 @@ function hasGivenUp(house: House): boolean {
   const isBlocked = house.condition('FailingOver')?.reason === 'FailoverBlocked';
   const isHeld = house.condition('FailoverArmed')?.reason === 'AcknowledgementNeeded';
   return (isBlocked || isHeld) && recordedAckers(house).every(({ answers }) => answers);
-}
-
-/** It runs, and follows nobody. */
-function hasIdleAcker(house: House): boolean {
-  const { ackers = [] } = house.cluster?.status?.durability ?? {};
-  return ackers.some((name) => {
-    const database = house.machinery.database(house.server(name)?.status?.privateIP);
-    return database?.speaks === true && !database.receives;
-  });
 }

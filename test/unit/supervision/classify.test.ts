@@ -3,16 +3,20 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../controller/base/errors.ts';
 import { classify } from '../../../controller/supervision/classify.ts';
-import type { Verdict } from '../../../controller/supervision/port.ts';
+import { deaths, type Verdict } from '../../../controller/supervision/port.ts';
 import type { Inspected, Signs } from '../../../controller/supervision/signs.ts';
 import * as a from './signs.ts';
 
-const failoverVerdicts: readonly Verdict[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Stalled'];
-const silent = a.primary({ silence: a.silence(3_500, 3), lookedAt: a.now - 4_200 });
+const silent = a.mute(4_200);
 const deaf = [a.replica('db-2', 3_600), a.replica('db-3', 3_200)];
 /** A replica that connects anew, and what it was told last. */
 const told = (number: number, message: string) =>
   a.replica('db-2', 9_000, { receiver: 'Connecting', receiverError: { number, message } });
+
+const half = [a.witness('app-1', false), a.witness('app-2', true)];
+const reached = [a.witness('app-1', true), a.witness('app-2', true)];
+/** It follows the primary, and somebody has stopped its receiver. */
+const stopped = (server: string) => a.replica(server, 9_000, { receiver: 'Stopped' });
 
 function inspection(running: boolean, ago: number, more: Partial<Inspected['found']> = {}): Inspected {
   return { at: a.now - ago, found: { running, diskUsed: 0.4, diskReadOnly: false, ...more } };
@@ -27,7 +31,7 @@ type Row = readonly [string, Partial<Signs>, Verdict, RegExp];
 
 const rows: readonly Row[] = [
   ['all is well', {}, 'Healthy', /^db-1 answers and takes writes$/],
-  ['no replica at all', { replicas: [], requiredAcks: 0 }, 'Healthy', /takes writes/],
+  ['no replica at all', { replicas: [], acks: { ...a.recorded, required: 0 } }, 'Healthy', /takes writes/],
   [
     'not written yet',
     { primary: { server: 'db-1', address: a.address, look: a.look() } },
@@ -134,28 +138,34 @@ const rows: readonly Row[] = [
     /2 of 3 witnesses cannot reach it/,
   ],
   [
-    'half of the witnesses agree',
-    { primary: silent, replicas: deaf, witnesses: [a.witness('app-1', false), a.witness('app-2', true)] },
+    'half of the witnesses agree, and commits wait for nobody',
+    { primary: silent, replicas: deaf, witnesses: half, acks: { ...a.recorded, required: 0, decisive: 3 } },
     'ControllerBlind',
     /1 of 2 witnesses cannot reach it/,
   ],
   [
     'two looks were missed',
-    { primary: a.primary({ silence: a.silence(3_500, 2) }), replicas: deaf },
+    { primary: a.mute(3_500, a.silence(3_400, 2)), replicas: deaf },
     'Suspected',
     /has not answered/,
   ],
   [
     'three looks failed at once',
-    { primary: a.primary({ silence: a.silence(2_999, 9, 'shell.unreachable') }), replicas: deaf },
+    { primary: a.mute(2_999, a.silence(2_500, 9, 'shell.unreachable')), replicas: deaf },
     'Suspected',
     /has not answered/,
   ],
   [
-    'a replica heard of it 3 s ago',
-    { primary: silent, replicas: [a.replica('db-2', 3_000), deaf[1]!] },
+    'a replica heard of it a moment ago',
+    { primary: silent, replicas: [a.replica('db-2', 1_499), deaf[1]!] },
     'ControllerBlind',
     /db-2 hears it/,
+  ],
+  [
+    'a replica heard of it less than 3 s ago',
+    { primary: silent, replicas: [a.replica('db-2', 2_999), deaf[1]!] },
+    'Suspected',
+    /db-2 heard it 3.0 s ago/,
   ],
   [
     'no replica listens, and nobody else was asked',
@@ -184,6 +194,145 @@ const rows: readonly Row[] = [
     { primary: silent, replicas: [a.unreachable('db-2')], witnesses: [a.witness('app-1', false)] },
     'Suspected',
     /cannot reach it/,
+  ],
+
+  [
+    'silent to all for a moment less than a person allows',
+    { primary: a.mute(9_999), replicas: [a.replica('db-2', 10_050)], silence: 10_000 },
+    'Suspected',
+    /not answered for 10.0 s$/,
+  ],
+  [
+    'silent to all for as long as a person allows',
+    { primary: a.mute(1_000, a.silence(800, 3)), replicas: [a.replica('db-2', 1_000)], silence: 1_000 },
+    'DeadHost',
+    /db-2 hears nothing/,
+  ],
+  [
+    'a replica has just lost its connection',
+    {
+      primary: silent,
+      replicas: [a.replica('db-2', 2_999, { receiver: 'Connecting' }), deaf[1]!],
+    },
+    'Suspected',
+    /db-2 cannot connect to it, db-3 hears nothing/,
+  ],
+  [
+    'no replica listens, and the host of one has tried in vain for long enough',
+    { primary: silent, replicas: [stopped('db-2')], hosts: [a.host('db-2', false)] },
+    'DeadHost',
+    /db-2 does not listen, and its host cannot reach it/,
+  ],
+  [
+    'no replica listens, and the host of one has just begun to try',
+    { primary: silent, replicas: [stopped('db-2')], hosts: [a.host('db-2', false, 2_999)] },
+    'Suspected',
+    /db-2 does not listen$/,
+  ],
+  [
+    'a replica does not listen, but its host reaches it',
+    { primary: silent, replicas: [stopped('db-2'), deaf[1]!], hosts: [a.host('db-2', true)] },
+    'ControllerBlind',
+    /db-2 does not listen, but its host reaches it/,
+  ],
+  [
+    'silent to all, and its host says that the process is there',
+    { primary: { ...silent, inspection: inspection(true, 500) }, replicas: deaf },
+    'FrozenProcess',
+    /the host of db-1 answers, and its process exists and says nothing$/,
+  ],
+  [
+    'the same, and the disk is full',
+    { primary: { ...silent, inspection: inspection(true, 500, { diskUsed: 1 }) }, replicas: deaf },
+    'FrozenProcess',
+    /says nothing; its disk is 100 % full$/,
+  ],
+  [
+    'silent to all, and its host says that there is no process',
+    { primary: { ...silent, inspection: inspection(false, 500) }, replicas: deaf },
+    'DeadProcess',
+    /and its process is gone$/,
+  ],
+  [
+    'silent to all, and its host has answered too long ago',
+    { primary: { ...silent, inspection: inspection(true, 3_001) }, replicas: deaf },
+    'DeadHost',
+    /hears nothing$/,
+  ],
+
+  [
+    'silent to us and to all who acknowledge, and every application reaches it',
+    { primary: silent, replicas: deaf, witnesses: reached },
+    'CutOff',
+    /2 witnesses reach it; no write can be acknowledged while 2 of 2 acknowledging replicas receive nothing/,
+  ],
+  [
+    'the same, and one of two applications is behind the same cut',
+    { primary: silent, replicas: deaf, witnesses: half },
+    'CutOff',
+    /1 of 2 witnesses cannot reach it; no write/,
+  ],
+  [
+    'the same, and a replica hears it that does not acknowledge',
+    { primary: silent, replicas: [...deaf, a.replica('db-4', 100)], witnesses: reached },
+    'CutOff',
+    /db-4 hears it/,
+  ],
+  [
+    'one of two who acknowledge does not answer us, and applications reach it',
+    { primary: silent, replicas: [deaf[0]!, a.unreachable('db-3')], witnesses: reached },
+    'ControllerBlind',
+    /witnesses reach it$/,
+  ],
+  [
+    'one of two who acknowledge hears it',
+    { primary: silent, replicas: [deaf[0]!, a.replica('db-3', 100)], witnesses: reached },
+    'ControllerBlind',
+    /db-3 hears it/,
+  ],
+  [
+    'who acknowledges was told to stop listening, and applications reach it',
+    { primary: silent, replicas: [deaf[0]!, stopped('db-3')], witnesses: reached },
+    'ControllerBlind',
+    /db-3 does not listen/,
+  ],
+  [
+    'the same, and its host does not reach the primary either',
+    {
+      primary: silent,
+      replicas: [deaf[0]!, stopped('db-3')],
+      hosts: [a.host('db-3', false)],
+      witnesses: reached,
+    },
+    'CutOff',
+    /db-3 does not listen, and its host cannot reach it/,
+  ],
+  [
+    'who acknowledges has restarted and connects for the first time',
+    {
+      primary: silent,
+      replicas: [deaf[0]!, a.replica('db-3', 800, { receiver: 'Connecting' })],
+      witnesses: reached,
+    },
+    'ControllerBlind',
+    /witnesses reach it/,
+  ],
+  [
+    'commits may not wait, so applications may be told that theirs are done',
+    {
+      primary: silent,
+      replicas: deaf,
+      witnesses: reached,
+      acks: { ...a.recorded, required: 0, decisive: 3 },
+    },
+    'ControllerBlind',
+    /2 witnesses reach it$/,
+  ],
+  [
+    'it answers, but not as it should, and who acknowledges hears nothing',
+    { primary: a.mute(60_000, a.silence(60_000, 99, 'database.denied')), replicas: deaf },
+    'ControllerBlind',
+    /answers, but not as it should/,
   ],
 
   [
@@ -264,7 +413,7 @@ const rows: readonly Row[] = [
         inspection: inspection(true, 500, { diskUsed: 0.99 }),
       }),
     },
-    'Stalled',
+    'DiskFull',
     /its disk is 99 % full$/,
   ],
   [
@@ -275,7 +424,7 @@ const rows: readonly Row[] = [
         inspection: inspection(true, 500, { diskReadOnly: true }),
       }),
     },
-    'Stalled',
+    'DiskReadOnly',
     /its disk was remounted read-only$/,
   ],
   [
@@ -339,11 +488,13 @@ describe('whatever else is seen', () => {
         anySilence,
         fc.array(anyReplica, { maxLength: 4 }),
         anyWitnesses,
-        fc.integer({ min: 0, max: 3_000 }),
+        fc.integer({ min: 0, max: 2_999 }),
         (row, others, witnesses, heardAgo) => {
           const replicas = [...others, a.replica('db-2', heardAgo)];
-          const found = classify(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
-          expect(failoverVerdicts).not.toContain(found.verdict);
+          const found = classify(
+            a.signs({ primary: { ...a.mute(60_000), silence: row }, replicas, witnesses }),
+          );
+          expect(deaths).not.toContain(found.verdict);
         },
       ),
     );
@@ -358,8 +509,10 @@ describe('whatever else is seen', () => {
         (row, replicas, count) => {
           const reaching = Array.from({ length: count }, () => a.witness('app', true));
           const witnesses = [...reaching, ...reaching.map((one) => ({ ...one, reaches: false }))];
-          const found = classify(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
-          expect(failoverVerdicts).not.toContain(found.verdict);
+          const found = classify(
+            a.signs({ primary: { ...a.mute(60_000), silence: row }, replicas, witnesses }),
+          );
+          expect(deaths).not.toContain(found.verdict);
         },
       ),
     );
@@ -369,8 +522,10 @@ describe('whatever else is seen', () => {
     fc.assert(
       fc.property(anySilence, anyWitnesses, (row, witnesses) => {
         const replicas = [a.unreachable('db-2'), a.unreachable('db-3')];
-        const found = classify(a.signs({ primary: a.primary({ silence: row }), replicas, witnesses }));
-        expect(failoverVerdicts).not.toContain(found.verdict);
+        const found = classify(
+          a.signs({ primary: { ...a.mute(60_000), silence: row }, replicas, witnesses }),
+        );
+        expect(deaths).not.toContain(found.verdict);
       }),
     );
   });

@@ -1,6 +1,7 @@
 /** Signs of a well cluster of three, for tests to make worse. */
 import type { ErrorCode } from '../../../controller/base/errors.ts';
 import type { Acks, Look, Replication } from '../../../controller/database/port.ts';
+import type { RecordedAcks } from '../../../controller/supervision/port.ts';
 import type {
   PrimarySigns,
   ReplicaSigns,
@@ -44,10 +45,10 @@ export function replication(changes: Partial<Replication> = {}): Replication {
   };
 }
 
-/** A replica that was looked at just now and heard of its source so many milliseconds ago. */
+/** A replica that was looked at just now and has heard nothing of its source for so many milliseconds. */
 export function replica(server: string, heardAgo: number, changes: Partial<Replication> = {}): ReplicaSigns {
   const own = look({ readOnly: true, replication: replication(changes) });
-  return { server, look: own, lookedAt: now - 50, heardAt: now - heardAgo, failed: false };
+  return { server, look: own, lookedAt: now - 50, heardAt: now - 50 - heardAgo, failed: false };
 }
 
 export function unreachable(server: string): ReplicaSigns {
@@ -73,6 +74,20 @@ export function primary(changes: Partial<PrimarySigns> = {}): PrimarySigns {
   return { server: 'db-1', address, ...good, ...changes };
 }
 
+/** Every commit waits for one of two. */
+export const recorded: RecordedAcks = { required: 1, ackers: ['db-2', 'db-3'], decisive: 2 };
+
+/** What the host of a replica sees that has tried for so long. */
+export function host(server: string, reaches: boolean, tries = 3_000): WitnessSigns {
+  const at = now - 100;
+  return { server, at, reaches, ...(reaches ? {} : { missingSince: at - tries }) };
+}
+
+/** A primary that gave its last sign of life so long ago. */
+export function mute(ago: number, row: Silence = silence(ago - 400, 3)): PrimarySigns {
+  return primary({ silence: row, lookedAt: now - ago, wroteAt: now - ago - 200 });
+}
+
 export function signs(changes: Partial<Signs> = {}): Signs {
   return {
     now,
@@ -80,7 +95,9 @@ export function signs(changes: Partial<Signs> = {}): Signs {
     replicas: [replica('db-2', 400), replica('db-3', 600)],
     witnesses: [],
     machineState: 'running',
-    requiredAcks: 1,
+    hosts: [],
+    acks: recorded,
+    silence: 3_000,
     stall: 10_000,
     ...changes,
   };

@@ -4,7 +4,7 @@ import { annotations } from '../../../api/meta.ts';
 import { hasSucceeded, isFinished, type Promotion } from '../../../api/promotion.ts';
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { surelyRequired } from '../../../failover/proof.ts';
-import type { Finding, Verdict } from '../../../supervision/port.ts';
+import { deaths, type Finding } from '../../../supervision/port.ts';
 import { lookAhead } from './outlook.ts';
 import type { Observed } from './plan.ts';
 import { planUpkeep, type Trouble } from './upkeep.ts';
@@ -13,8 +13,6 @@ import { planUpkeep, type Trouble } from './upkeep.ts';
 export type Change =
   | { readonly do: 'take'; readonly promotion: Promotion }
   | { readonly do: 'create'; readonly name: string; readonly why: string };
-
-const deaths: readonly Verdict[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Stalled'];
 
 /** A primary that answers read-only for this long was restarted, and waits to be told who leads. */
 const restartPatience: Millis = 2_000;
@@ -54,10 +52,16 @@ function reasonToBegin(observed: Observed): string | undefined {
   const back = restartedFor(observed);
   if (back !== undefined && back >= restartPatience) return finding.evidence;
   if (now < pauseEnd(observed)) return undefined;
-  const isDead = deaths.includes(finding.verdict) && hasBeenOpen(observed, finding);
+  const isDead = deaths.includes(finding.verdict) && isStillMeant(observed) && hasBeenOpen(observed, finding);
   return isDead && heldBack(observed, planUpkeep(observed).troubles) === undefined
     ? finding.evidence
     : undefined;
+}
+
+/** That it is cut off says something only while commits surely wait; the record may have changed since that was found. */
+function isStillMeant({ finding, status: { durability } }: Observed): boolean {
+  const waits = durability !== undefined && surelyRequired(durability) > 0;
+  return finding?.verdict !== 'CutOff' || waits;
 }
 
 /** A primary that was never opened takes no writes, and that is no failure. */

@@ -5,7 +5,7 @@ import { hasSucceeded, isPlanned, type Promotion } from '../../../api/promotion.
 import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
-import type { Verdict as Found } from '../../../supervision/port.ts';
+import { type Verdict as Found, silentDeaths } from '../../../supervision/port.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
 import type { Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
@@ -38,7 +38,7 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
 /** A write was good so short a time ago that a doubt does not matter yet. */
 const recentWrite = 3_000;
 
-const silent: readonly Found[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
+const silent: readonly Found[] = ['DeadByState', ...silentDeaths, 'Suspected'];
 const blind: readonly Found[] = ['ControllerBlind', 'AllUnreachable', 'Overloaded'];
 
 function availableCondition(observed: Observed): ConditionOf<'MySQLCluster', 'Available'> {

@@ -5,7 +5,7 @@ import {
   failoverArmedCondition,
   planChange,
 } from '../../../../controller/kinds/mysql-cluster/decide/change.ts';
-import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
+import { deaths, type Finding, type Verdict } from '../../../../controller/supervision/port.ts';
 import { condition } from '../../../builders/site.ts';
 import { look } from '../../supervision/signs.ts';
 import { promotion, scene } from './cluster-scene.ts';
@@ -15,7 +15,7 @@ const members = [primary(), replica('db-2'), replica('db-3')];
 const acknowledged = { annotations: { 'ridgeline.dev/acknowledge-failover': '1' } };
 
 function found(verdict: Verdict, seconds = 5): Finding {
-  return { verdict, since: now - seconds * 1_000, evidence: 'it is dead', looks: new Map() };
+  return { verdict, epoch: 1, since: now - seconds * 1_000, evidence: 'it is dead', looks: new Map() };
 }
 
 const dead = { finding: found('DeadHost') };
@@ -24,12 +24,21 @@ const completed = (ago: number, more: object = {}) =>
   promotion('db-epoch-1', { reason: 'Completed', ago, ...more });
 
 describe('a failover', () => {
-  it.each(['DeadByState', 'DeadProcess', 'DeadHost', 'Stalled'] as const)('begins with %s', (verdict) => {
+  it.each(deaths)('begins with %s', (verdict) => {
     expect(planChange(scene(members, { finding: found(verdict) }))).toMatchObject({
       do: 'create',
       name: 'db-epoch-2',
     });
   });
+
+  it.each(['Degrading', 'Releasing', 'Degraded', 'Rearming'] as const)(
+    'begins for one that is cut off only while commits surely wait: %s',
+    (state) => {
+      const status = { durability: record(state, 'db-2', 'db-3') };
+      const change = planChange(scene(members, { finding: found('CutOff'), status }));
+      expect(change !== undefined).toBe(state === 'Degrading');
+    },
+  );
 
   it.each(['Healthy', 'Suspected', 'ControllerBlind', 'Overloaded', 'AcksLost', 'AllUnreachable'] as const)(
     'does not begin with %s',

@@ -1,5 +1,6 @@
 /** Rows: whether writes are served, by what supervision found and what was so before. */
 
+import { silentDeaths, stalls } from '../../../../controller/supervision/port.ts';
 import type { ConditionRow } from './condition-scene.ts';
 import { ago, changed, changing, found, told, unopened, well } from './condition-scene.ts';
 import { now } from './durability-scene.ts';
@@ -40,7 +41,7 @@ export const availableRows: readonly ConditionRow[] = [
     changing(told('db-epoch-2', {})),
     ['False', 'FailingOver', 'Promotion db-epoch-2 runs.'],
   ],
-  ...(['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'] as const).map(
+  ...(['DeadByState', ...silentDeaths, 'Suspected'] as const).map(
     (verdict) =>
       [
         `the primary is ${verdict}`,
@@ -56,7 +57,7 @@ export const availableRows: readonly ConditionRow[] = [
         ['Unknown', 'ProbeFailed', `db-1 is ${verdict}`],
       ] as const,
   ),
-  ...(['Stalled', 'AcksLost'] as const).map(
+  ...([...stalls, 'AcksLost'] as const).map(
     (verdict) =>
       [
         `the primary answers and is ${verdict}`,

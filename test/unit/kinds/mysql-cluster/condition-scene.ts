@@ -76,7 +76,7 @@ export function trio(): readonly Member[] {
 /** For so many seconds. */
 export function found(verdict: Verdict, seconds: number, more: Partial<Finding> = {}): Finding {
   const evidence = `db-1 is ${verdict}`;
-  return { verdict, since: now - seconds * 1_000, evidence, looks: new Map(), ...more };
+  return { verdict, epoch: 1, since: now - seconds * 1_000, evidence, looks: new Map(), ...more };
 }
 
 export function silent(name: string): Member {

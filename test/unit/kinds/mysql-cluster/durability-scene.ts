@@ -70,7 +70,7 @@ export function observed(changes: {
   readonly held?: number;
 }): Observed {
   const { members, durability, wanted = 'Balanced', verdict = 'Healthy', held = 1 } = changes;
-  const finding: Finding = { verdict, since: now - held * 1000, evidence: '', looks: new Map() };
+  const finding: Finding = { verdict, epoch: 1, since: now - held * 1000, evidence: '', looks: new Map() };
   const status: MySQLClusterStatus = { primary: { server: 'db-1', epoch: 1 }, durability };
   const engine = { flavor: 'MariaDB', version: '11.8' };
   const cluster = {

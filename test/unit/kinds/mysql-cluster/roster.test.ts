@@ -85,7 +85,13 @@ describe('a replica that is not well', () => {
   });
 
   it('stays while the primary is in doubt: we may be the ones who are blind', () => {
-    const finding = { verdict: 'ControllerBlind', since: 0, evidence: '', looks: new Map() } as const;
+    const finding = {
+      verdict: 'ControllerBlind',
+      epoch: 1,
+      since: 0,
+      evidence: '',
+      looks: new Map(),
+    } as const;
     expect(actions(scene(members, { status: noAckers, finding }))).toEqual([]);
   });
 
@@ -140,7 +146,7 @@ describe('an old primary', () => {
 });
 
 describe('while the primary is in doubt', () => {
-  const doubt = { verdict: 'Suspected', since: now - 100, evidence: '', looks: new Map() } as const;
+  const doubt = { verdict: 'Suspected', epoch: 1, since: now - 100, evidence: '', looks: new Map() } as const;
   const members = [...healthy, well('db-4'), sick('db-5', 301)];
 
   it('nobody is given up, neither for being too many nor for being ill', () => {
@@ -182,7 +188,13 @@ describe('a database whose process has ended', () => {
 
   it('is started again also where it led, when nobody has replaced it', () => {
     const dead = (seconds: number) =>
-      ({ verdict: 'DeadProcess', since: now - seconds * 1_000, evidence: '', looks: new Map() }) as const;
+      ({
+        verdict: 'DeadProcess',
+        epoch: 1,
+        since: now - seconds * 1_000,
+        evidence: '',
+        looks: new Map(),
+      }) as const;
     expect(revived(scene([primary()], { finding: dead(14) }))).toEqual([]);
     expect(revived(scene([primary()], { finding: dead(15) }))).toEqual(['db-1']);
   });

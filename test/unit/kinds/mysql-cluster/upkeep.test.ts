@@ -1,5 +1,6 @@
 /** What is wrong with a replica, what mends it, and when it is time for another. */
 import { describe, expect, test } from 'vitest';
+import { deaths } from '../../../../controller/supervision/port.ts';
 import { look } from '../../supervision/signs.ts';
 import { coming } from './cluster-scene.ts';
 import { ago, changed, failing, found, silent, told, trio, well } from './condition-scene.ts';
@@ -149,7 +150,7 @@ describe('it is time for another when', () => {
     expect(overdue(third, seconds, 'AcksLost')).toEqual(['db-3']);
   });
 
-  test.each(['Suspected', 'DeadHost', 'ControllerBlind', 'AllUnreachable', 'Overloaded', 'Stalled'] as const)(
+  test.each([...deaths, 'Suspected', 'ControllerBlind', 'AllUnreachable', 'Overloaded'] as const)(
     'the primary is well, and not %s',
     (verdict) => {
       expect(overdue(silent('db-3'), 9_999, verdict)).toEqual([]);

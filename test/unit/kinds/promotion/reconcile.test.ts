@@ -94,7 +94,7 @@ class World {
         typeof lag === 'number' ? { lagSeconds: lag } : { applierError: { number: 1062, message: lag } };
       return [server, { at: this.clock.now(), look: look({ replication: replication(state) }) }] as const;
     });
-    return { verdict: 'Healthy', since: 0, evidence: '', looks: new Map(looks) };
+    return { verdict: 'Healthy', epoch: 1, since: 0, evidence: '', looks: new Map(looks) };
   }
 }
 

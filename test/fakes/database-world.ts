@@ -4,6 +4,8 @@ import { heartbeatSeconds } from '../../controller/database/dialect.ts';
 import type { FakeServer, Link, Transaction } from './database-server.ts';
 
 const heartbeat: Millis = heartbeatSeconds * 1_000;
+/** Connections begin and end by themselves, a moment sooner or later. */
+const longestWait: Millis = 1_000;
 /** A receiver that heard nothing for so long connects anew. */
 const receiverPatience: Millis = 4_000;
 /** A source believes for so long in a replica that is silently gone. */
@@ -110,7 +112,7 @@ export class DatabaseWorld {
       );
     }
     const next = Math.min(...due.filter((at) => at > now));
-    return Math.min(next - now, heartbeat);
+    return Math.min(next - now, longestWait);
   }
 
   async #happening(isOver: () => boolean, limit: Millis): Promise<void> {

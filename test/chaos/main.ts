@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { type Played, play, scenario } from '../simulation/chaos.ts';
 import { playPeople } from './people.ts';
+import { catchPeopleMutants } from './people-mutants.ts';
 import { catchMutants, playFailovers } from './simulated-failovers.ts';
 
 const { values } = parseArgs({
@@ -12,6 +13,8 @@ const { values } = parseArgs({
     path: { type: 'string', default: '' },
     failovers: { type: 'string', default: '1000' },
     people: { type: 'string', default: '2000' },
+    mutants: { type: 'string', default: '500' },
+    mutant: { type: 'string', default: '' },
   },
 });
 const seed = Number(values.seed);
@@ -50,5 +53,8 @@ if (!(await playFailovers(failovers, seed))) process.exitCode = 1;
 else console.log('No acknowledged write was lost, and no two servers acknowledged at a time.');
 const people = Number(values.people);
 if (people > 0 && !(await playPeople(people, seed))) process.exitCode = 1;
+const mutants = Number(values.mutants);
+if (mutants > 0 && people !== 1 && !(await catchPeopleMutants(mutants, 1, values.mutant)))
+  process.exitCode = 1;
 // One run is the replay of a failure.
 if (failovers > 1 && !(await catchMutants(seed))) process.exitCode = 1;

@@ -1,7 +1,12 @@
-/** Plays stories of people and faults, one seed after the other, in a thread of its own. */
-import { parentPort } from 'node:worker_threads';
-import { play } from '../simulation/people/play.ts';
-import { shrink } from '../simulation/people/shrink.ts';
+/** Plays stories of people and faults, one seed after the other, in a thread of its own; as a mutant when it is given one. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Edit } from '../simulation/people/mutants.ts';
+import { mutateSources } from '../simulation/people/mutate.ts';
+
+const edits = workerData as readonly Edit[] | undefined;
+mutateSources(edits ?? []);
+const { play } = await import('../simulation/people/play.ts');
+const { shrink } = await import('../simulation/people/shrink.ts');
 
 parentPort?.on('message', (seed: number) => void answer(seed));
 
@@ -9,5 +14,5 @@ async function answer(seed: number): Promise<void> {
   const played = await play(seed);
   const isNews = played.violation !== undefined && played.known === undefined;
   // What is not explained is told as shortly as it can be.
-  parentPort?.postMessage(isNews ? await shrink(played) : played, []);
+  parentPort?.postMessage(isNews && edits === undefined ? await shrink(played) : played, []);
 }

@@ -1,8 +1,8 @@
 /** Many stories of people, machines and orderly ends on the whole controller, on all cores; what is not explained is told. */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { knownFaults } from '../simulation/people/known.ts';
 import type { Played } from '../simulation/people/play.ts';
+import { onAllCores, Player } from './people-player.ts';
 
 /** Plays the seeds from `seed` on, and prints tables; whether every violation is one of the known faults. */
 export async function playPeople(count: number, seed: number): Promise<boolean> {
@@ -35,29 +35,18 @@ export async function playPeople(count: number, seed: number): Promise<boolean> 
 }
 
 async function playAll(count: number, from: number, tell: (played: Played) => void): Promise<void> {
-  let next = from;
-  const threads = Math.min(count, availableParallelism());
-  const work = async () => {
-    const worker = new Worker(new URL('people-worker.ts', import.meta.url));
-    try {
-      while (next < from + count) {
-        next += 1;
-        tell(await playOne(worker, next - 1));
-      }
-    } finally {
-      await worker.terminate();
-    }
-  };
-  await Promise.all(Array.from({ length: threads }, work));
-}
-
-function playOne(worker: Worker, seed: number): Promise<Played> {
-  return new Promise((resolve, reject) => {
-    worker.removeAllListeners();
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.postMessage(seed, []);
-  });
+  const players = Array.from({ length: Math.min(count, availableParallelism()) }, () => new Player());
+  const idle = [...players];
+  const seeds = Array.from({ length: count }, (_, index) => from + index);
+  try {
+    await onAllCores(seeds, players.length, async (seed) => {
+      const player = idle.pop()!;
+      tell(await player.play(seed));
+      idle.push(player);
+    });
+  } finally {
+    await Promise.all(players.map((player) => player.close()));
+  }
 }
 
 function byClass(bad: readonly Played[]) {

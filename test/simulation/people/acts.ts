@@ -94,6 +94,17 @@ export const acts = {
   'deletion of a replica': deletion(5, 'a replica', isReplica),
   'deletion of the primary': deletion(3, 'the primary', isPrimary),
   'deletion of any server': deletion(2, 'any', () => true),
+  'deletion of all servers': {
+    weight: 0.5,
+    happen: (house) => {
+      const all = members(house).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+      for (const server of all) {
+        house.pardons.servers.add(server.metadata.name);
+        void house.site.kube.delete(serverKind, server).catch(() => undefined);
+      }
+      return all.length === 0 ? undefined : 'kubectl delete rlsrv --all';
+    },
+  },
   'deletion of a Promotion': {
     weight: 2,
     happen: (house) => {
@@ -149,6 +160,7 @@ export const acts = {
       { stallSeconds: 5 },
       { minIntervalSeconds: 0 },
       { keepFailedSeconds: 0 },
+      { whenUnfenceable: 'Proceed' },
     ]),
   })),
   'acceptance of losses': edit(1, 'edit', () => ({ failover: { dataLoss: 'Accept' } })),

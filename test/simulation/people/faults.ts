@@ -2,7 +2,7 @@
 import type { Random } from '../random.ts';
 import type { Happening } from './happenings.ts';
 import type { House } from './house.ts';
-import { named, pickPrimary, pickReplica, pickServer } from './victims.ts';
+import { members, named, pickPrimary, pickReplica, pickServer } from './victims.ts';
 
 type Pick = (house: House, random: Random) => string | undefined;
 type Blow = (house: House, address: string) => void;
@@ -23,6 +23,20 @@ const crash: Blow = ({ databases }, address) => databases.crash(address);
 const cutPower: Blow = ({ machinery }, address) => machinery.cutPower(address);
 const hang: Blow = ({ databases }, address) => databases.hang(address);
 const suspend: Blow = ({ databases }, address) => databases.suspend(address);
+
+/** Calls that change something: on a server, or in the API server. */
+const changingCalls = [
+  'writeStatus',
+  'create',
+  'freeze',
+  'thaw',
+  'takeLead',
+  'requireAcks',
+  'acknowledge',
+  'follow',
+  'open',
+  'close',
+] as const;
 
 export const faults = {
   'crash of the primary': blow(6, 'crash of', pickPrimary, crash),
@@ -60,6 +74,18 @@ export const faults = {
       if (one === undefined || other === undefined || one === other) return undefined;
       house.databases.cut(one, other);
       return `cut from ${named(house, one)} to ${named(house, other)}`;
+    },
+  },
+  'outage of a zone': {
+    weight: 3,
+    happen: (house, random) => {
+      const addresses = members(house).flatMap(({ status }) => status?.privateIP ?? []);
+      const places = [...addresses, 'controller'];
+      const dark = places.filter(() => random.chance(0.5));
+      const lit = places.filter((place) => !dark.includes(place));
+      if (dark.length === 0 || lit.length === 0) return undefined;
+      for (const one of dark) for (const other of lit) house.databases.partition(one, other);
+      return `${dark.join(', ')} are cut off from ${lit.join(', ')}`;
     },
   },
   'slow applier': blow(1, 'slow applier on', pickReplica, (house, address) => {
@@ -103,6 +129,41 @@ export const faults = {
       house.kill();
       house.later(away, () => house.start());
       return `the controller is killed, back after ${away / 1_000} s`;
+    },
+  },
+  'death of the controller in the middle of a call': {
+    weight: 3,
+    happen: (house, random) => {
+      if (!house.isControlled) return undefined;
+      const [call, away] = [random.pick(changingCalls), random.pick([0, 2_000, 15_000])];
+      house.killAt(call, 1 + random.below(2), away);
+      return `the controller dies at one of its next calls of ${call}, back after ${away / 1_000} s`;
+    },
+  },
+  'lost answers of the cloud': {
+    weight: 1,
+    happen: ({ site }, random) => {
+      const calls = ['launch', 'stop', 'terminate'] as const;
+      const [call, times] = [random.pick(calls), 1 + random.below(3)];
+      site.cloud.machines.faults.failAfterCommit(call, 'cloud.ambiguous', times);
+      return `EC2 does what the next ${times} calls of ${call} ask for, and its answers are lost`;
+    },
+  },
+  'lost answers of the API server': {
+    weight: 1,
+    happen: ({ site: { kube } }, random) => {
+      const verb = random.pick(['writeStatus', 'create', 'patch', 'delete'] as const);
+      kube.loseNextAnswer(verb);
+      return `the answer to the next ${verb} is lost`;
+    },
+  },
+  'refusals of the API server': {
+    weight: 1,
+    happen: ({ site: { kube } }, random) => {
+      const code = random.pick(['kube.conflict', 'kube.unavailable', 'kube.throttled'] as const);
+      const times = 1 + random.below(4);
+      for (let time = 0; time < times; time += 1) kube.failNext('writeStatus', code);
+      return `the API server refuses ${times} writes of status: ${code}`;
     },
   },
   'throttled cloud': {

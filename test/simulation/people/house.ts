@@ -150,6 +150,15 @@ export class House {
     this.#process = undefined;
   }
 
+  /** The process dies instead of its n-th call of this name from now on, and another begins after a while. */
+  killAt(call: string, count: number, away: Millis): void {
+    const doomed = this.#process;
+    doomed?.killAt(call, count, () => {
+      if (this.#process === doomed) this.#process = undefined;
+      this.later(away, () => this.start());
+    });
+  }
+
   /** Does something by itself after a while. */
   later(after: Millis, act: () => void): void {
     this.#agenda = [...this.#agenda, { at: this.site.clock.now() + after, act }];

@@ -15,6 +15,8 @@ const replacing: Millis = 60_000;
 const countPeriod: Millis = 5_000;
 /** Launching four servers takes fewer. */
 const callLimit = 200;
+/** Nobody is called a dead host sooner after a write that was acknowledged. */
+const noticed: Millis = 2_000;
 /** How often all writes are looked for. */
 const auditPeriod: Millis = 10_000;
 
@@ -26,6 +28,8 @@ export class Invariants {
   readonly #firstOf = new Map<number, Acknowledgement>();
   #counted: { readonly at: Instant; readonly calls: number } | undefined;
   #acksSeen = 0;
+  /** Promotions whose cause was looked at. */
+  readonly #judged = new Set<string>();
   #jobsSeen = 0;
   #audited: { readonly of: string; readonly at: Instant } | undefined;
 
@@ -34,13 +38,20 @@ export class Invariants {
     this.#machines = new MachineInvariants(house, (invariant, what) => this.report(invariant, what));
   }
 
-  /** Writes are looked for wherever they were not looked for a moment ago. */
   look(): void {
+    const { cluster, pardons } = this.#house;
+    if (cluster?.spec.failover.whenUnfenceable === 'Proceed') pardons.hasProceeded = true;
     this.#lookAtPrimaries();
+    this.#lookAtDeaths();
     this.#lookAtStart();
     this.#lookAtCalls();
     this.#machines.look();
     this.#lookAtConditions();
+    this.#lookAtWrites();
+  }
+
+  /** Writes are looked for wherever they were not looked for a moment ago. */
+  #lookAtWrites(): void {
     const { primary = '', site, machinery } = this.#house;
     const database = machinery.database(primary);
     const of = `${primary} ${database?.starts ?? 0} ${database?.openedIn ?? 0}`;
@@ -50,14 +61,14 @@ export class Invariants {
 
   /** Every write that was acknowledged is on the primary, once it takes writes. */
   audit(of = ''): void {
-    const { primary = '', site, machinery, databases, cluster, pardons } = this.#house;
+    const { primary = '', site, machinery, databases, cluster, clients, pardons } = this.#house;
     const database = machinery.database(primary);
     if (database?.writable !== true || !database.speaks) return;
     if (database.openedIn !== cluster?.status?.primary?.epoch) return;
     this.#audited = { of, at: site.clock.now() };
-    const missing = new Set(databases.missingOn(primary));
-    if (missing.size === 0) return;
-    const lost = databases.acknowledgements.filter((one) => missing.has(one.key) && !pardons.covers(one));
+    const there = new Set(database.log.flatMap(({ row }) => ('key' in row ? [row.key] : [])));
+    const known = [...databases.acknowledgements, ...clients.seen];
+    const lost = known.filter((one) => !there.has(one.key) && !pardons.covers(one));
     if (lost.length > 0) this.#judgeLoss(lost, primary);
   }
 
@@ -98,7 +109,7 @@ export class Invariants {
     const { acknowledgements } = databases;
     for (; this.#acksSeen < acknowledgements.length; this.#acksSeen += 1) {
       const ack = acknowledgements[this.#acksSeen]!;
-      if (pardons.isOpenedByHand(ack.server)) continue;
+      if (pardons.isOpenedByHand(ack.server) || this.#mayBeTwo()) continue;
       const first = this.#firstOf.get(ack.epoch);
       if (first === undefined) this.#firstOf.set(ack.epoch, ack);
       else if (first.server !== ack.server) {
@@ -115,6 +126,25 @@ export class Invariants {
           );
         }
       }
+    }
+  }
+
+  /** A person let it go on, and was told that writes may be lost. */
+  #mayBeTwo(): boolean {
+    const { pardons, promotions } = this.#house;
+    return pardons.hasProceeded && promotions.some(({ status }) => status?.dataLoss === 'Possible');
+  }
+
+  /** Silence takes longer to be believed than this; whoever acknowledged meanwhile was heard by a replica. */
+  #lookAtDeaths(): void {
+    const { promotions, clients } = this.#house;
+    for (const { metadata, status } of promotions) {
+      if (this.#judged.has(metadata.uid) || status?.cause === undefined) continue;
+      this.#judged.add(metadata.uid);
+      const { cause, oldPrimary, detectedTime = '' } = status;
+      const ago = Date.parse(detectedTime) - clients.lastGood;
+      if (cause === 'DeadHost' && ago < noticed)
+        this.report('FalseFailover', `${oldPrimary} is called dead ${ago} ms after it acknowledged a write`);
     }
   }
 
@@ -183,6 +213,15 @@ export class Invariants {
     if (isFalse && now - since >= limit) this.report(invariant, `${what()} for ${(now - since) / 1_000} s`);
   }
 
+  /** Somebody who stays had received as much as the one that was chosen. */
+  #couldLead({ status }: Promotion): boolean {
+    const { frozen = [], newPrimary, oldPrimary } = status ?? {};
+    const received = frozen.find(({ server }) => server === newPrimary)?.received;
+    return frozen
+      .filter((one) => ![newPrimary, oldPrimary].includes(one.server) && one.received === received)
+      .some(({ server }) => this.#house.server(server)?.metadata.deletionTimestamp === undefined);
+  }
+
   #lookAtElection(): void {
     const { promotions, servers } = this.#house;
     for (const promotion of promotions) {
@@ -190,6 +229,7 @@ export class Invariants {
       const chosen = servers.find((server) => server.metadata.name === status?.newPrimary);
       const { deletionTimestamp } = chosen?.metadata ?? {};
       if (deletionTimestamp === undefined || !hasSucceeded(promotion)) continue;
+      if (!this.#couldLead(promotion)) continue;
       if (Date.parse(deletionTimestamp) < Date.parse(metadata.creationTimestamp)) {
         this.report(
           'LeavingElected',

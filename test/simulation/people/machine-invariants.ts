@@ -1,4 +1,5 @@
 /** Machines end when somebody asked for it, or can be spared; and a server has one. */
+import { launchBatchKind } from '../../../controller/api/launch-batch.ts';
 import { labels } from '../../../controller/api/meta.ts';
 import type { Server } from '../../../controller/api/server.ts';
 import type { Machine } from '../../../controller/cloud/port.ts';
@@ -26,10 +27,27 @@ export class MachineInvariants {
 
   look(): void {
     const house = this.#house;
-    for (const machine of house.machinery.machines) this.#lookAt(machine);
+    const { machines } = house.machinery;
+    for (const machine of machines) this.#lookAt(machine);
+    this.#lookAtSlots(machines);
     for (const server of house.servers) this.#lookAtServer(server);
     const live = members(house).filter((server) => isLive(house, server));
     this.#wereLive = new Set(live.map(({ metadata }) => metadata.name));
+  }
+
+  /** Whatever was answered, and to whom: what EC2 has for each incarnation of a Server. */
+  #lookAtSlots(machines: readonly Machine[]): void {
+    const batches = this.#house.site.cache.list(launchBatchKind);
+    const first = new Map<string, string>();
+    for (const { id, tags, launchIndex } of machines.filter(({ state }) => !hasEnded(state))) {
+      const batch = batches.find(({ metadata }) => metadata.uid === tags['ridgeline:batch']);
+      const slot = batch?.spec.slots[launchIndex];
+      if (slot === undefined) continue;
+      const whose = `${slot.server} (incarnation ${slot.incarnation})`;
+      const other = first.get(whose);
+      if (other !== undefined) this.#report('TwoMachines', `${whose} has ${other} and ${id}`);
+      first.set(whose, id);
+    }
   }
 
   #lookAt(machine: Machine): void {

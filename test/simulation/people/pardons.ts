@@ -14,6 +14,8 @@ export class Pardons {
   readonly writes = new Set<string>();
   /** The cluster itself was deleted by a person. */
   isCondemned = false;
+  /** Somebody let promotions go on while the old primary may acknowledge still. */
+  hasProceeded = false;
   /** Somebody typed at a database. */
   hasHandiwork = false;
   readonly #now: () => Instant;

@@ -105,6 +105,14 @@ export class ControllerProcess {
     }
   }
 
+  /** Dies instead of its n-th call of this name. */
+  killAt(call: string, count: number, onDeath: () => void): void {
+    this.#mortal.arm(call, count, () => {
+      onDeath();
+      this.kill();
+    });
+  }
+
   /** A verdict on a primary is acted upon before everything else. */
   #hurry(site: Site, uid: string): void {
     const cluster = site.cache.list(mySQLClusterKind).find(({ metadata }) => metadata.uid === uid);

@@ -15,15 +15,17 @@ export type Invariant =
   | 'HealthyEnded'
   /** No machine ends by itself with acknowledged writes that nobody else has. */
   | 'LastCopyEnded'
-  /** A Server that has a machine gets no other. */
+  /** A Server that has a machine gets no other, and a slot is launched once. */
   | 'TwoMachines'
+  /** Nobody is called dead who acknowledged writes a moment ago. */
+  | 'FalseFailover'
   /** Conditions say what is the case. */
   | 'FalseReady'
   | 'FalseRedundant'
   | 'FalseArmed'
   /** A primary that acknowledges nothing is replaced while all that is needed for it answers. */
   | 'NotReplaced'
-  /** Who is being deleted leads nobody. */
+  /** Who is being deleted leads nobody, while another could. */
   | 'LeavingElected'
   /** What people do by hand is seen and closed. */
   | 'WritableReplica'

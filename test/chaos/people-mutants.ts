@@ -1,0 +1,44 @@
+/** Stories of people on each mutant, until one breaks a promise that is kept without it: which seed, and how. */
+import { availableParallelism } from 'node:os';
+import { mutants } from '../simulation/people/mutants.ts';
+import { onAllCores, Player } from './people-player.ts';
+
+interface Catch {
+  readonly seed: number | string;
+  readonly promise: string;
+  readonly what: string;
+}
+
+/** Plays up to `limit` seeds with each mutant whose name has `word` in it, and prints a table; whether all were caught. */
+export async function catchPeopleMutants(limit: number, from: number, word = ''): Promise<boolean> {
+  const chosen = Object.entries(mutants).filter(([name]) => name.includes(word));
+  console.log(`${chosen.length} mutants of the controller and of databases, up to ${limit} stories each`);
+  const caught = new Map<string, Catch>();
+  await onAllCores(chosen, availableParallelism(), async ([name, edits]) => {
+    const mutant = new Player(edits);
+    const original = new Player();
+    try {
+      caught.set(name, await findCatch({ mutant, original }, limit, from));
+    } finally {
+      await mutant.close();
+      await original.close();
+    }
+    console.log(`  ${name}: ${caught.get(name)?.seed}`);
+  });
+  const names = Object.keys(mutants).filter((name) => caught.has(name));
+  console.table(Object.fromEntries(names.map((name) => [name, caught.get(name)])));
+  return [...caught.values()].every(({ promise }) => promise !== '');
+}
+
+async function findCatch(
+  { mutant, original }: { readonly mutant: Player; readonly original: Player },
+  limit: number,
+  from: number,
+): Promise<Catch> {
+  for (let seed = from; seed < from + limit; seed += 1) {
+    const { violation } = await mutant.play(seed);
+    if (violation === undefined || (await original.play(seed)).violation !== undefined) continue;
+    return { seed, promise: violation.invariant, what: violation.what.slice(0, 70) };
+  }
+  return { seed: 'not caught', promise: '', what: '' };
+}

@@ -19,7 +19,11 @@ export interface Shape {
   /** As in the spec; `Balanced` and `Refuse` unless said. */
   readonly durability?: Durability;
   readonly dataLoss?: 'Refuse' | 'Accept';
+  /** As in the spec; 3 unless said. */
+  readonly silenceSeconds?: number;
 }
+
+export const usualSilence = 3;
 
 /** `MySQL 1+2`, and what is unusual about it. */
 export function clusterName({
@@ -27,8 +31,13 @@ export function clusterName({
   replicas,
   durability = 'Balanced',
   dataLoss = 'Refuse',
+  silenceSeconds = usualSilence,
 }: Shape): string {
-  const unusual = [durability === 'Balanced' ? [] : durability, dataLoss === 'Refuse' ? [] : dataLoss].flat();
+  const unusual = [
+    durability === 'Balanced' ? [] : durability,
+    dataLoss === 'Refuse' ? [] : dataLoss,
+    silenceSeconds === usualSilence ? [] : `silence ${silenceSeconds} s`,
+  ].flat();
   return [flavor, `1+${replicas}`, ...unusual].join(' ');
 }
 
@@ -206,7 +215,14 @@ export class DatabaseSite {
 const healthy = '{.status.conditions[?(@.type=="Ready")].reason}=Healthy';
 
 /** The cluster `db` as it is applied. */
-export function clusterSpec({ flavor, replicas, durability = 'Balanced', dataLoss = 'Refuse' }: Shape) {
+export function clusterSpec(shape: Shape) {
+  const {
+    flavor,
+    replicas,
+    durability = 'Balanced',
+    dataLoss = 'Refuse',
+    silenceSeconds = usualSilence,
+  } = shape;
   return {
     deploymentRef: { name: 'site' },
     serverTemplateRef: { name: 'database' },
@@ -216,7 +232,7 @@ export function clusterSpec({ flavor, replicas, durability = 'Balanced', dataLos
     settings: [{ name: 'innodb_buffer_pool_size', value: '64M' }],
     endpoints: { localProxy: { arrays: ['app'] } },
     // One computer has to hold the machines of all rounds.
-    failover: { keepFailedSeconds: 60, dataLoss },
+    failover: { keepFailedSeconds: 60, dataLoss, silenceSeconds },
     deletionPolicy: 'Terminate',
   };
 }

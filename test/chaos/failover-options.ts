@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { Shape } from './database-site.ts';
+import { type Shape, usualSilence } from './database-site.ts';
 import { deaths } from './harm.ts';
 
 /** Rounds in which the host that is ended in an orderly way, or cut off first, must acknowledge nothing more. */
@@ -64,6 +64,7 @@ const choices = z.object({
   replicas: list.transform((sizes) => z.array(z.int().min(1).max(8)).parse(sizes.map(Number))),
   durability: list.pipe(z.array(z.enum(['Strict', 'Balanced', 'Async']))),
   'data-loss': z.enum(['Refuse', 'Accept']),
+  'silence-seconds': z.coerce.number().int().min(1).max(60),
   fault: list.pipe(z.array(z.enum(scenarioNames))),
   rounds: z.coerce.number().int().min(1).max(1_000),
   seed: z.coerce.number().int().min(0),
@@ -76,6 +77,7 @@ const options = {
   replicas: { type: 'string', default: '1,2' },
   durability: { type: 'string', default: 'Balanced' },
   'data-loss': { type: 'string', default: 'Refuse' },
+  'silence-seconds': { type: 'string', default: String(usualSilence) },
   fault: { type: 'string', default: usual.join(',') },
   rounds: { type: 'string', default: '3' },
   seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
@@ -91,6 +93,7 @@ export const helpText = `Lets primaries die on real databases of the lab, under 
   --replicas 1,2,4                  beside the primary; default: 1,2
   --durability Strict,Balanced      spec.durability; default: Balanced. Async only with --data-loss Accept
   --data-loss Refuse|Accept         spec.failover.dataLoss; default: Refuse
+  --silence-seconds 3               spec.failover.silenceSeconds
   --fault crash,hang                default: ${usual.join(',')}
       they die:        ${deaths.join(', ')}
       in an orderly way: ${orderly.join(', ')}
@@ -118,6 +121,7 @@ function planOf({
   replicas,
   durability,
   'data-loss': dataLoss,
+  'silence-seconds': silenceSeconds,
   fault: scenarios,
   results,
   ...rest
@@ -128,7 +132,13 @@ function planOf({
   const flavors = flavor === 'all' ? (['MariaDB', 'MySQL'] as const) : [flavor];
   const shapes = flavors.flatMap((one) =>
     replicas.flatMap((size) =>
-      durability.map((durable) => ({ flavor: one, replicas: size, durability: durable, dataLoss })),
+      durability.map((durable) => ({
+        flavor: one,
+        replicas: size,
+        durability: durable,
+        dataLoss,
+        silenceSeconds,
+      })),
     ),
   );
   return { ...rest, shapes, scenarios, results };

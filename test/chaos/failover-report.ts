@@ -1,7 +1,7 @@
 /** The table of all cells: what clients went without, what was lost, and which targets were missed. */
 import type { Result } from './results.ts';
 import { summaryOf } from './statistics.ts';
-import { targets } from './targets.ts';
+import { targetOf } from './targets.ts';
 
 type Row = Readonly<Record<string, string | number>>;
 
@@ -15,9 +15,9 @@ function cellsOf(results: readonly Result[]): ReadonlyMap<string, readonly Resul
 }
 
 function rowOf(rounds: readonly Result[]): Row {
-  const { cluster, scenario } = rounds[0]!;
+  const { cluster, scenario, silenceSeconds } = rounds[0]!;
   const outage = summaryOf(rounds.map(({ outageMs }) => outageMs))!;
-  const target = targets[scenario];
+  const target = targetOf(scenario, silenceSeconds);
   return {
     cluster,
     fault: scenario,
@@ -56,7 +56,8 @@ export function remarksOn(results: readonly Result[]): readonly string[] {
 
 function missed(results: readonly Result[]): readonly string[] {
   return [...cellsOf(results)].flatMap(([name, rounds]) => {
-    const target = rounds[0] === undefined ? undefined : targets[rounds[0].scenario];
+    const { scenario, silenceSeconds } = rounds[0]!;
+    const target = targetOf(scenario, silenceSeconds);
     const outage = summaryOf(rounds.map(({ outageMs }) => outageMs));
     if (target === undefined || outage === undefined) return [];
     return [

@@ -1,7 +1,7 @@
 /** `make bench-failover`: primaries die on the lab, again and again, under writes; prints what clients saw and what was lost. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { clusterName, DatabaseSite, type Shape } from './database-site.ts';
+import { clusterName, DatabaseSite, type Shape, usualSilence } from './database-site.ts';
 import {
   type Draw,
   drawRounds,
@@ -92,7 +92,8 @@ async function playCluster(bench: Bench, shape: Shape, { left, name }: Sitting):
 function resultOf({ plan, commit }: Bench, shape: Shape, round: RoundResult): Result {
   const { leaders: _leaders, verdict: _verdict, isLossAccepted: _isLossAccepted, ...rest } = round;
   const time = new Date().toISOString();
-  return { cluster: clusterName(shape), commit, time, seed: plan.seed, folder, ...rest };
+  const { silenceSeconds = usualSilence } = shape;
+  return { cluster: clusterName(shape), silenceSeconds, commit, time, seed: plan.seed, folder, ...rest };
 }
 
 /** What a person would ask for first when a round went wrong. */

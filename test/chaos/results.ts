@@ -8,6 +8,7 @@ const result = z.object({
   /** Which cluster, as `clusterName` says it. */
   cluster: z.string(),
   scenario: z.enum(scenarioNames),
+  silenceSeconds: z.number().default(3),
   /** What was tested; `+` when files had been changed since. */
   commit: z.string(),
   /** When the round ended. */

@@ -12,7 +12,8 @@ import { Workload } from './workload.ts';
 import { readEntries } from './writer.ts';
 
 /** What a round came to, without what is the same for all rounds of a run. */
-export interface RoundResult extends Omit<Result, 'cluster' | 'commit' | 'time' | 'seed' | 'folder'> {
+export interface RoundResult
+  extends Omit<Result, 'cluster' | 'silenceSeconds' | 'commit' | 'time' | 'seed' | 'folder'> {
   /** Of all epochs so far. */
   readonly leaders: Leaders;
   /** Of the whole history so far. */

@@ -46,6 +46,8 @@ describe('plan', () => {
 
   it('knows more replicas, other durability and accepted loss, and names such clusters so', () => {
     const args = ['--flavor', 'MySQL', '--replicas', '1,4', '--durability', 'Strict,Async'];
+    const [quick] = planOf(...args.slice(0, 2), '--silence-seconds', '1').shapes;
+    expect(clusterName(quick!)).toBe('MySQL 1+1 silence 1 s');
     const { shapes } = planOf(...args, '--data-loss', 'Accept', '--results', 'file');
     expect(shapes.map(clusterName)).toEqual([
       'MySQL 1+1 Strict Accept',
@@ -184,6 +186,7 @@ function round(changes: Partial<Result>): Result {
   return {
     cluster: 'MariaDB 1+2',
     scenario: 'crash',
+    silenceSeconds: 3,
     commit: 'abc',
     time: '2026-11-30T20:00:00.000Z',
     seed: 7,
@@ -245,6 +248,13 @@ describe('report', () => {
     });
     expect(hang).toMatchObject({ fault: 'hang', rounds: 1, 'over p99': 0, 'reported within': '-' });
     expect(blind).toMatchObject({ fault: 'blind', target: '-', 'over p99': '-' });
+  });
+
+  it('measures silence of one second against other targets', () => {
+    const [quick] = tableOf([round({ scenario: 'hang', silenceSeconds: 1 })]);
+    expect(quick).toMatchObject({ target: '1.5/3.0' });
+    const [slow] = tableOf([round({ scenario: 'hang', silenceSeconds: 10 })]);
+    expect(slow).toMatchObject({ target: '-' });
   });
 
   it('says what became of all writes, which targets were missed and what was broken', () => {

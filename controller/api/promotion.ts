@@ -84,7 +84,11 @@ const status = statusOf({
   detectedTime: time().optional().describe('When the old primary was declared dead.'),
   fencedTime: time().optional().describe('When it was proven to have stopped.'),
   promotedTime: time().optional().describe('When the new primary took writes.'),
-  routedTime: time().optional().describe('When all proxies and names led to it.'),
+  routedTime: time()
+    .optional()
+    .describe(
+      'When all proxies led to it and the change of its name was accepted; unset when some were not.',
+    ),
   redundantTime: time().optional().describe('When it had a healthy replica again.'),
   writeOutageMilliseconds: count(2_147_483_647)
     .optional()

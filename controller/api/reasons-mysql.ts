@@ -45,9 +45,12 @@ export const mySQLClusterReasons = {
     RollingBack: 'The change is given up: the old primary keeps its place.',
     NoFailureDetected: 'No change of primary has run yet.',
     FailoverSucceeded: 'The last failover succeeded.',
-    FailoverFailed: 'The last failover failed.',
+    FailoverFailed: 'The last failover failed, and the primary has served since, or the next try follows.',
+    FailoverNotNeeded: 'The last failover was begun and given up: the primary had answered again.',
     FailoverBlocked: 'The primary is dead and nothing may replace it without a decision.',
     SwitchoverSucceeded: 'The last planned change of primary succeeded.',
+    SwitchoverFailed:
+      'The last planned change of primary was refused or undone; the message says what is the case.',
   },
   FailoverArmed: {
     Armed: 'A dead primary is replaced without a person.',
@@ -132,7 +135,7 @@ export const promotionReasons = {
     PossibleDataLoss:
       'No replica is proven to hold every acknowledged write; the message says how to decide.',
     CannotFence: 'Nothing proves that the old primary has stopped.',
-    RolledBack: 'It took too long; the old primary takes writes again.',
+    RolledBack: 'It could not be done in time, and the old primary takes writes again.',
     StepFailed: 'A step cannot be done; the message says which and why.',
   },
   Finished: {

@@ -1,7 +1,7 @@
 /** Carries on with a change of primary from whatever is on record; every step may be repeated, by any controller. */
 import { isFinished, isPlanned } from '../api/promotion.ts';
 import { AppError } from '../base/errors.ts';
-import { silentDeaths, type Verdict } from '../supervision/port.ts';
+import { silentDeaths, stalls, type Verdict } from '../supervision/port.ts';
 import { catchUp, commitPrimary, newPrimary, promoteWinner } from './commit.ts';
 import { endChange, stopOldAside, tellEnding } from './ending.ts';
 import { type Choice, detectDeath, fencePrimary } from './fence.ts';
@@ -10,7 +10,7 @@ import type { FailoverPorts, Order, Progress } from './port.ts';
 import { leadAhead, openPrimary, repointReplicas } from './repoint.ts';
 import { goBack } from './roll-back.ts';
 import { moveAhead, updateDNS, updateProxies, verifyWrites } from './route.ts';
-import { lookAt, type Next, openRun, type Run } from './run.ts';
+import { limits, lookAt, type Next, openRun, type Run } from './run.ts';
 import { blockWrites, preflight, settleTarget } from './switchover.ts';
 import { wakeEvents } from './wake-events.ts';
 
@@ -145,10 +145,13 @@ const fatal: readonly Verdict[] = ['DeadByState', ...silentDeaths];
 async function deathOf(run: Run): Promise<string | undefined> {
   const { finding } = run.order;
   // Of this epoch: what was found before the commit is about the old one.
-  const isDead = finding?.epoch === run.epoch && fatal.includes(finding.verdict);
-  if (!isDead) return undefined;
+  if (finding?.epoch !== run.epoch) return undefined;
+  const why = `The new primary has failed before the change was complete: ${finding.evidence}.`;
+  // It answers and takes no write, though the replicas it waits for are there.
+  const isMute = stalls.includes(finding.verdict) && run.journal.elapsed('VerifyWrites') >= limits.verify;
+  if (isMute) return why;
+  if (!fatal.includes(finding.verdict)) return undefined;
   const primary = newPrimary(run);
   const look = primary === undefined ? undefined : await lookAt(run, primary);
-  if (look !== undefined) return undefined;
-  return `The new primary has failed before the change was complete: ${finding.evidence}.`;
+  return look === undefined ? why : undefined;
 }

@@ -132,6 +132,10 @@ export class Journal {
     await this.#write([
       { type: 'Succeeded', status: isGood ? 'True' : 'False', reason, message },
       { type: 'Finished', status: 'True', reason: isGood ? 'Completed' : 'Failed', message },
+      // Nobody has to do anything about a false alarm.
+      ...(isGood || reason === 'PrimaryHealthy'
+        ? []
+        : [{ type: 'Stalled', status: 'True', reason, message } as const]),
     ]);
   }
 

@@ -35,17 +35,32 @@ export async function goBack(run: Run): Promise<Next> {
     await journal.writeCluster({ primary: { ...primary, epoch }, durability: durabilityAfter(run) });
   }
   ports.failpoints.hit('failover.after-epoch-kept');
-  const { reason = 'StepFailed', message = '' } = journal.turn ?? {};
   const thawed = await thawAll(run);
   ports.failpoints.hit('failover.after-thaw');
-  const reopened = await reopenOld(run);
-  if (reopened !== undefined && journal.elapsed('RollBack') < limits.reopen) return { after: limits.retry };
+  const isShut = hasBeenShut(run);
+  const failure = isShut ? await reopenOld(run) : undefined;
+  if (failure !== undefined && journal.elapsed('RollBack') < limits.reopen) return { after: limits.retry };
   ports.failpoints.hit('failover.after-reopen');
-  const leftovers = [...thawed, ...(reopened === undefined ? [] : [reopened])];
-  const detail = leftovers.length === 0 ? 'Everything is as it was.' : leftovers.join('; ');
-  journal.leave('RollBack', detail, reopened === undefined ? 'Succeeded' : 'Failed');
-  await journal.finish(reason, message);
+  await endBack(run, { thawed, failure, opened: isShut ? ` ${run.oldName} takes writes again.` : '' });
   return 'ended';
+}
+
+interface Back {
+  /** Why replicas do not receive again. */
+  readonly thawed: readonly string[];
+  /** Why the old primary does not take writes again, though it should. */
+  readonly failure: string | undefined;
+  /** What to say where nothing failed. */
+  readonly opened: string;
+}
+
+async function endBack({ journal }: Run, { thawed, failure, opened }: Back): Promise<void> {
+  const { reason = 'StepFailed', message = '' } = journal.turn ?? {};
+  const leftovers = failure === undefined ? thawed : [...thawed, failure];
+  const detail = leftovers.length === 0 ? 'Everything is as it was.' : leftovers.join('; ');
+  journal.leave('RollBack', detail, failure === undefined ? 'Succeeded' : 'Failed');
+  if (failure === undefined) await journal.finish(reason, `${message}${opened}`);
+  else await journal.finish('StepFailed', `${message} ${failure}; it is opened as soon as it obeys.`);
 }
 
 /**
@@ -78,12 +93,15 @@ async function thawReplica(run: Run, { server, database }: Member): Promise<stri
   }
 }
 
-/** After a planned change the old primary takes writes again; one that died or was read-only before stays so. */
+/** A planned change has shut it, or was about to; one that died or was read-only before stays so. */
+function hasBeenShut(run: Run): boolean {
+  return !isRestart(run) && run.journal.step('BlockWrites')?.startTime !== undefined;
+}
+
+/** Why the old primary does not take writes again; undefined when it does. */
 async function reopenOld(run: Run): Promise<string | undefined> {
-  const { old, journal, ports } = run;
-  if (old === undefined || isRestart(run) || journal.step('BlockWrites')?.startTime === undefined) {
-    return undefined;
-  }
+  const { old, oldName, ports } = run;
+  if (old === undefined) return `${oldName} is gone`;
   const opening = old.database.open(stampOf(run)).then(
     () => undefined,
     (error: unknown) => {

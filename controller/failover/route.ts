@@ -50,7 +50,6 @@ export async function updateProxies(run: Run): Promise<Next> {
   } catch (error) {
     journal.leave('UpdateProxies', messageOf(error), 'Failed');
   }
-  journal.add({ routedTime: journal.now() });
   return 'go';
 }
 
@@ -66,6 +65,7 @@ export async function updateDNS(run: Run): Promise<Next> {
     ports.failpoints.hit('failover.after-publish');
     if (isPublished) journal.leave('UpdateDNS', 'Accepted.');
     else journal.leave('UpdateDNS', 'There is nothing to change.', 'Skipped');
+    if (journal.step('UpdateProxies')?.state !== 'Failed') journal.add({ routedTime: journal.now() });
   } catch (error) {
     journal.leave('UpdateDNS', messageOf(error), 'Failed');
   }
@@ -83,21 +83,14 @@ async function write(run: Run, { server, database }: Member): Promise<Instant> {
   return run.ports.clock.now();
 }
 
-/** The first good write ends the outage, for clients that have been led to it. */
+/** The first good write ends the outage, for clients that have been led to it; before it nothing is complete. */
 export async function verifyWrites(run: Run): Promise<Next> {
   const { journal, ports } = run;
   await journal.enter('VerifyWrites');
   return await attemptPart(run, 'VerifyWrites', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
-    let writtenAt: Instant;
-    try {
-      writtenAt = (await run.firstWrite) ?? (await write(run, primary));
-    } catch (error) {
-      if (journal.elapsed('VerifyWrites') < limits.verify) throw error;
-      journal.leave('VerifyWrites', `No write was good yet: ${messageOf(error)}.`, 'Failed');
-      return 'go';
-    }
+    const writtenAt = (await run.firstWrite) ?? (await write(run, primary));
     ports.failpoints.hit('failover.after-verify');
     const outage = Math.max(writtenAt, run.movedAt ?? 0) - lastWrite(run);
     if (Number.isFinite(outage)) journal.add({ writeOutageMilliseconds: Math.max(0, Math.round(outage)) });

@@ -44,7 +44,7 @@ export const limits = {
   open: 4_000,
   route: 2_000,
   beat: 2_000,
-  /** From the first try to see a good write until the promotion ends with a warning. */
+  /** From the first try to see a good write until one that takes none counts as failed. */
   verify: 10_000,
   /** From the first try to wake events until the promotion ends with a warning. */
   wake: 10_000,

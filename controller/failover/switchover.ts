@@ -113,13 +113,13 @@ function isErrant({ algebra }: Run, look: Look, oldLook: Look): boolean {
 export async function blockWrites(run: Run): Promise<Next> {
   const { journal, old, ports, oldName } = run;
   const isLate = journal.elapsed('BlockWrites') > limits.close + limits.settle;
-  if (isLate) return await rollBack(run, 'RolledBack', `It took too long; ${oldName} takes writes again.`);
+  if (isLate) return await rollBack(run, 'RolledBack', 'It took too long.');
   if (journal.status.targetGTIDs !== undefined) return 'go';
   // A controller before this one may have closed it.
   const begun = journal.step('BlockWrites')?.startTime;
   await journal.enter('BlockWrites');
   if (journal.status.lastWriteTime === undefined) journal.add({ lastWriteTime: begun ?? journal.now() });
-  if (old === undefined) return await rollBack(run, 'StepFailed', `${oldName} is gone.`);
+  if (old === undefined) return await rollBack(run, 'StepFailed', `${oldName} cannot hand over.`);
   const calledAt = ports.clock.now();
   try {
     const closing = old.database.close(stampOf(run), limits.close);
@@ -141,7 +141,7 @@ export async function blockWrites(run: Run): Promise<Next> {
     return 'go';
   } catch (error) {
     rethrowOurs(error);
-    return await rollBack(run, 'RolledBack', `${messageOf(error)}; ${oldName} takes writes again.`);
+    return await rollBack(run, 'RolledBack', `${messageOf(error)}.`);
   }
 }
 
@@ -156,11 +156,7 @@ export async function settleTarget(run: Run): Promise<Next | Choice> {
   const result = winner === undefined ? { unable: 'it is gone' } : await catchUpTo(run, winner, target);
   if (winner === undefined || result !== 'go') {
     const why = typeof result === 'object' && 'unable' in result ? result.unable : 'it takes too long';
-    return await rollBack(
-      run,
-      'RolledBack',
-      `${journal.status.newPrimary}: ${why}; ${oldName} takes writes again.`,
-    );
+    return await rollBack(run, 'RolledBack', `${journal.status.newPrimary}: ${why}.`);
   }
   ports.failpoints.hit('failover.after-catch-up');
   journal.leave('CatchUp', `${winner.server} has applied everything.`);

@@ -48,7 +48,7 @@ export class FailoverWorld {
   /** Called in the middle of making commits wait no more. */
   onDegrade: (process: MortalProcess) => void = () => undefined;
   readonly fence: Fence;
-  readonly router: Router;
+  readonly router: { -readonly [Verb in keyof Router]: Router[Verb] };
   /** Machines that EC2 was told to stop. */
   readonly cut = new Set<string>();
   /** Where the proxies lead to, and since which epoch. */

@@ -109,3 +109,42 @@ test('events that cannot be woken at all hold nothing up', async () => {
   expect(world.endings).toEqual({ swap: 'CompletedWithWarnings' });
   await judge(world);
 });
+
+test('without one good write a change is not complete', async () => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  for (let beat = 0; beat < 200; beat += 1) world.databases.faults.failNext('beat', 'database.failed');
+  world.request('swap');
+  await world.clock.advance(15_000);
+  expect(world.endings).toEqual({ swap: 'Running' });
+  expect(world.promotions[0]?.status?.currentStep).toBe('VerifyWrites');
+  await world.clock.advance(60_000);
+  expect(world.endings).toEqual({ swap: 'Completed' });
+  await judge(world);
+});
+
+test('clients count as led when all proxies were and the name is accepted', async () => {
+  const { world, controller } = await stage();
+  controller();
+  const { publish, move } = world.router;
+  const timesOf = () => world.promotions.map(({ status }) => status?.routedTime !== undefined);
+  world.router.publish = async () => {
+    await world.clock.sleep(500);
+    expect(timesOf().at(-1)).toBe(false);
+    return true;
+  };
+  world.request('one');
+  await world.clock.advance(5_000);
+  expect(timesOf()).toEqual([true]);
+  world.router.publish = publish;
+  world.router.move = async (...to) => {
+    const { moved } = await move(...to);
+    return { moved, missing: [{ server: 'app-2', message: 'it does not answer' }] };
+  };
+  world.request('two');
+  await world.clock.advance(5_000);
+  expect(world.endings).toEqual({ one: 'Completed', two: 'CompletedWithWarnings' });
+  expect(timesOf()).toEqual([true, false]);
+  await judge(world);
+});

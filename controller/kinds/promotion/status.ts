@@ -26,6 +26,7 @@ export function refusedStatus(
   const status = stampStatus(promotion, now, [
     { type: 'Succeeded', status: 'False', reason, message },
     { type: 'Finished', status: 'True', reason: 'Failed', message },
+    { type: 'Stalled', status: 'True', reason, message },
   ]);
   return { ...status, completionTime: timestamp(now) };
 }

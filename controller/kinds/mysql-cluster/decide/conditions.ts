@@ -1,16 +1,17 @@
 /** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
 
 import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
-import { hasSucceeded, isPlanned, type Promotion } from '../../../api/promotion.ts';
+import { hasSucceeded } from '../../../api/promotion.ts';
 import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import { type Verdict as Found, silentDeaths } from '../../../supervision/port.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
+import { failingOverCondition } from './failing-over-condition.ts';
 import type { Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
 import type { Observed } from './plan.ts';
-import { currentPromotion, lastPromotion } from './promotions.ts';
+import { lastPromotion } from './promotions.ts';
 import { readyCondition } from './ready-condition.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
 import type { Trouble } from './upkeep.ts';
@@ -20,7 +21,7 @@ import { joinNames, joinSentences } from './wording.ts';
 export function conditionsOf(facts: ConditionFacts): Conditions {
   const { observed, armed, routing } = facts;
   const available = availableCondition(observed);
-  const failingOver = failingOverCondition(observed);
+  const failingOver = failingOverCondition(observed, armed);
   const others = {
     Available: available,
     Redundant: redundantCondition(facts),
@@ -139,64 +140,6 @@ function losslessCondition(
   return ready.length === 0
     ? no('NoHealthyReplica', 'No replica that acknowledges writes is well.')
     : yes('CandidateReady', `${joinNames(ready)} could be promoted now.`);
-}
-
-const stepReasons: Readonly<Record<string, ConditionOf<'MySQLCluster', 'FailingOver'>['reason']>> = {
-  Detect: 'SelectingCandidate',
-  Preflight: 'SelectingCandidate',
-  Fence: 'FencingOldPrimary',
-  BlockWrites: 'FencingOldPrimary',
-  CatchUp: 'CatchingUp',
-  Commit: 'PromotingReplica',
-  Promote: 'PromotingReplica',
-  Repoint: 'RepointingReplicas',
-  Open: 'PromotingReplica',
-  UpdateProxies: 'UpdatingRoutes',
-  UpdateDNS: 'UpdatingRoutes',
-  VerifyWrites: 'VerifyingWrites',
-  WakeEvents: 'WakingEvents',
-  RollBack: 'RollingBack',
-};
-
-/** Reasons of a Promotion that a person has to decide about. */
-const blocked: readonly string[] = ['NoCandidate', 'PossibleDataLoss', 'CannotFence', 'Diverged'];
-
-function failingOverCondition(observed: Observed): ConditionOf<'MySQLCluster', 'FailingOver'> {
-  const { no } = saying('MySQLCluster', 'FailingOver');
-  const { name } = observed.status.currentPromotionRef ?? {};
-  if (name !== undefined) return describeRunning(name, currentPromotion(observed));
-  const last = lastPromotion(observed);
-  const ended = findCondition(last?.status, 'Succeeded');
-  if (last === undefined || ended === undefined) return no('NoFailureDetected', 'The primary never changed.');
-  if (ended.status !== 'True') {
-    const isOpen = blocked.includes(ended.reason) && observed.finding?.verdict !== 'Healthy';
-    const message = `Promotion ${last.metadata.name}: ${ended.message}`;
-    return no(isOpen ? 'FailoverBlocked' : 'FailoverFailed', message);
-  }
-  return no(isPlanned(last) ? 'SwitchoverSucceeded' : 'FailoverSucceeded', summaryOf(last));
-}
-
-function describeRunning(
-  name: string,
-  promotion: Promotion | undefined,
-): ConditionOf<'MySQLCluster', 'FailingOver'> {
-  const { currentStep = 'Detect', conditions } = promotion?.status ?? {};
-  const text = findCondition({ conditions }, 'Succeeded')?.message ?? `Step ${currentStep}.`;
-  const reason = stepReasons[currentStep] ?? 'SelectingCandidate';
-  return { status: 'True', reason, message: `Promotion ${name}: ${text}` };
-}
-
-function summaryOf({ metadata, status = {} }: Promotion): string {
-  const { epoch = 0, oldPrimary = '?', newPrimary = '?', writeOutageMilliseconds, dataLoss } = status;
-  const outage =
-    writeOutageMilliseconds === undefined
-      ? ''
-      : ` writes were out ${(writeOutageMilliseconds / 1_000).toFixed(1)} s;`;
-  const loss =
-    dataLoss === 'None'
-      ? 'no acknowledged write lost'
-      : `loss of acknowledged writes: ${dataLoss ?? 'Possible'}`;
-  return `Epoch ${epoch}: ${oldPrimary} to ${newPrimary};${outage} ${loss}. Details: promotion ${metadata.name}.`;
 }
 
 function replicationCondition({

@@ -1,5 +1,6 @@
 /** Rows: whether the primary changes and how the last change ended, and whether a dead one would be replaced. */
 
+import { condition } from '../../../builders/site.ts';
 import { coming, promotion } from './cluster-scene.ts';
 import type { ConditionRow } from './condition-scene.ts';
 import {
@@ -15,11 +16,15 @@ import {
   unopened,
   well,
 } from './condition-scene.ts';
-import { primary, record, replica } from './durability-scene.ts';
+import { now, primary, record, replica } from './durability-scene.ts';
 
 const dead = { finding: found('DeadHost', 5) };
 const ended = (reason: string, more: object = {}) => told('db-epoch-2', { reason, ...more });
 const moved = { epoch: 2, oldPrimary: 'db-9', newPrimary: 'db-1' };
+const settled = {
+  ...condition('FailingOver', 'FailoverFailed'),
+  message: 'Promotion db-epoch-2: so it went.',
+};
 const byPerson = { spec: { trigger: 'Manual', mode: 'Graceful' } };
 
 /** By the step that runs. */
@@ -40,8 +45,24 @@ const steps = {
   RollBack: 'RollingBack',
 } as const;
 
+const decided: readonly ConditionRow[] = [
+  [
+    'a false alarm',
+    changed(ended('PrimaryHealthy'), { finding: found('Suspected', 1) }),
+    ['False', 'FailoverNotNeeded', 'Promotion db-epoch-2: so it went.'],
+  ],
+  ...['RolledBack', 'PreconditionFailed', 'StepFailed'].map(
+    (reason): ConditionRow => [
+      `a planned change ended with ${reason}`,
+      changed(ended(reason, byPerson)),
+      ['False', 'SwitchoverFailed', 'Promotion db-epoch-2: so it went.'],
+    ],
+  ),
+];
+
 export const failingOverRows: readonly ConditionRow[] = [
   ['nothing has happened', well(), ['False', 'NoFailureDetected', 'The primary never changed.']],
+  ...decided,
   ...Object.entries(steps).map(
     ([currentStep, reason]): ConditionRow => [
       `step ${currentStep} runs`,
@@ -105,6 +126,22 @@ export const failingOverRows: readonly ConditionRow[] = [
     ],
   ],
   [
+    'two failovers failed, the primary is dead again, and a person has to look',
+    changed(told('b', { reason: 'StepFailed', ago: 9_999 }), {
+      ...dead,
+      promotions: [
+        promotion('a', { reason: 'StepFailed', ago: 9_999 }),
+        told('b', { reason: 'StepFailed', ago: 9_999 }),
+      ],
+    }),
+    [
+      'False',
+      'FailoverBlocked',
+      '2 failovers in a row failed, the last with StepFailed. Look at it, then: ' +
+        'kubectl annotate -n shop rlm db --overwrite ridgeline.dev/acknowledge-failover=1',
+    ],
+  ],
+  [
     'a failover failed',
     changed(ended('StepFailed'), dead),
     ['False', 'FailoverFailed', 'Promotion db-epoch-2: so it went.'],
@@ -114,6 +151,16 @@ export const failingOverRows: readonly ConditionRow[] = [
       `a failover failed with ${reason}, and the primary is dead`,
       changed(ended(reason), dead),
       ['False', 'FailoverBlocked', 'Promotion db-epoch-2: so it went.'],
+    ],
+    [
+      `a failover failed with ${reason}, and the primary has served since`,
+      changed(ended(reason, { ago: 60 }), { finding: found('Suspected', 1, { lastWriteTime: now - 9_000 }) }),
+      ['False', 'FailoverFailed', 'Promotion db-epoch-2: so it went.'],
+    ],
+    [
+      `a failover failed with ${reason}, the primary has served since, and the controller has just begun`,
+      changed(ended(reason), { finding: found('Suspected', 1), status: { conditions: [settled] } }),
+      ['False', 'FailoverFailed', 'Promotion db-epoch-2: so it went.'],
     ],
     [
       `a failover failed with ${reason}, and the primary is back`,

@@ -120,6 +120,14 @@ export const slowTarget: Story = {
   },
 };
 
+/** The same, and whoever was shut for it cannot be reached any more. */
+export const shutForGood: Story = {
+  ...slowTarget,
+  meanwhile: (place, world) => {
+    if (place === 'failover.after-turn-back') world.databases.partition('controller', 'db-1');
+  },
+};
+
 /** The controller alone does not reach the primary for some seconds. */
 export const healthy: Story = {
   happens: async (world) => {

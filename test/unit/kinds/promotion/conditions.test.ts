@@ -7,6 +7,7 @@ import {
   healthy,
   powerLost,
   type Scene,
+  shutForGood,
   slowTarget,
   unfenceable,
 } from './conditions-scene.ts';
@@ -164,7 +165,14 @@ testConditions<'Promotion', Scene>({
         slowTarget,
         'False',
         'RolledBack',
-        /^db-2: .*; db-1 takes writes again\.$/,
+        /^db-2: .*\. db-1 takes writes again\.$/,
+      ],
+      [
+        'the target does not catch up in time, and the old primary cannot be opened again',
+        shutForGood,
+        'False',
+        'StepFailed',
+        /^db-2: .*\. db-1 does not (take writes: .*|answer); it is opened as soon as it obeys\.$/,
       ],
       [
         'the new primary dies before it serves',
@@ -195,7 +203,18 @@ testConditions<'Promotion', Scene>({
     ],
     Stalled: [
       ['it waits', other, 'absent'],
+      ['it runs', running, 'absent'],
       ['it is done', completed, 'absent'],
+      ['a false alarm', healthy, 'absent'],
+      ['refused', noReplica, 'True', 'PreconditionFailed', /^No replica can be promoted\./],
+      [
+        'nobody is left',
+        powerLost('db-1', 'db-2', 'db-3'),
+        'True',
+        'NoCandidate',
+        /^Nobody can replace db-1/,
+      ],
+      ['the target does not catch up in time', slowTarget, 'True', 'RolledBack', /^db-2: /],
     ],
   },
 });

@@ -154,6 +154,28 @@ const rollout = z.object({
   message: text(512).optional().describe('Why it could not be done.'),
 });
 
+const credentials = z.object({
+  serial: count(2_147_483_647).describe(
+    'Servers accept the passwords in the Secret <name>-credentials-<serial>, a copy of what was wanted.',
+  ),
+  newest: count(2_147_483_647).describe('Highest number that such a Secret was ever given.'),
+  rotation: z
+    .object({
+      step: z
+        .enum(['Accepting', 'Moving', 'Discarding'])
+        .describe(
+          'Accepting: servers learn to accept the new passwords too. Moving: replicas come with the new one. Discarding: the former ones are refused.',
+        ),
+      serial: count(2_147_483_647)
+        .optional()
+        .describe('The Secret with the new passwords while Accepting, with the former ones later.'),
+      moved: setOf(label(), 18).describe('Replicas that come with the new password.'),
+      startTime: time().describe('When this step was begun.'),
+    })
+    .optional()
+    .describe('How changed passwords get to the servers.'),
+});
+
 const record = z.object({
   zoneID: text(32).describe('Route 53 hosted zone.'),
   name: text(253).describe('Name of the A record.'),
@@ -183,6 +205,7 @@ const status = statusOf({
   records: mapBy(['name'], record, 4).optional().describe('What is published in DNS.'),
   members: mapBy(['server'], member, 18).optional().describe('Per server.'),
   rollout: rollout.optional().describe('How changed settings get to the servers, one at a time.'),
+  credentials: credentials.optional().describe('Which passwords of our own accounts the servers accept.'),
   currentPromotionRef: ref().optional().describe('Promotion that runs now.'),
   lastPromotionRef: ref().optional().describe('Newest finished Promotion.'),
   lastPromotionTime: time().optional().describe('When it ended.'),

@@ -91,6 +91,16 @@ export const mySQLClusterReasons = {
     SwitchoverFailed: 'The primary could not change places, and is not restarted in place.',
     NoServers: 'No server has joined yet.',
   },
+  CredentialsCurrent: {
+    Current: 'Every server accepts the passwords that the Secret holds, and no former ones.',
+    Rotating:
+      'Changed passwords are on their way; the message says to whom. Former ones are accepted until all have them.',
+    Refused: 'A server refuses the new passwords; the former ones stay in use.',
+    SecretMissing: 'The Secret does not exist; the passwords that servers have stay in use.',
+    SecretInvalid:
+      'The Secret lacks a password, or holds one that cannot be used; those that servers have stay in use.',
+    NotChecked: 'No server was tried yet.',
+  },
   BackupHealthy: {
     NotConfigured: 'spec.backup is unset.',
     NoBackupYet: 'No backup was taken yet.',

@@ -21,6 +21,7 @@ export function apiVersionOf(resource: Resource): string {
 }
 
 export interface Secret extends AnyObject {
+  readonly immutable?: boolean;
   readonly type?: string;
   /** Values in base64. */
   readonly data?: Readonly<Record<string, string>>;

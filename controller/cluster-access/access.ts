@@ -9,10 +9,9 @@ import { type Server, serverKind } from '../api/server.ts';
 import { type ServerTemplate, serverTemplateKind } from '../api/server-template.ts';
 import { AppError } from '../base/errors.ts';
 import type { MachineState } from '../cloud/port.ts';
-import type { Database, Member as DatabaseMember, Databases } from '../database/port.ts';
+import type { Database, Member as DatabaseMember, Databases, Passwords } from '../database/port.ts';
 import type { Cache } from '../kube/port.ts';
 import type { Host } from '../shell/port.ts';
-import type { Credentials } from './credentials.ts';
 
 export interface ClusterAccessPorts {
   readonly cache: Cache;
@@ -23,7 +22,8 @@ export interface ClusterAccessPorts {
 /** What a cluster refers to, and how to reach what it owns. */
 export interface ClusterAccess extends Site {
   readonly template: ServerTemplate | undefined;
-  readonly credentials: Credentials | undefined;
+  /** Those that its servers accept. */
+  readonly credentials: Passwords | undefined;
   /** Undefined while it has no address, or no key is pinned. */
   host(server: Server): Host | undefined;
   /** The database on a server; undefined while it cannot be reached at all. */
@@ -40,7 +40,7 @@ export interface ClusterAccess extends Site {
 export async function openClusterAccess(
   { cache, accounts, databases }: ClusterAccessPorts,
   cluster: MySQLCluster,
-  credentials: Credentials | undefined,
+  credentials: Passwords | undefined,
 ): Promise<ClusterAccess> {
   const { namespace = '' } = cluster.metadata;
   const { deploymentRef, serverTemplateRef, engine } = cluster.spec;

@@ -1,91 +1,202 @@
-/** The passwords of a cluster's own accounts: made once and kept in a Secret beside it, or brought by the user. */
+/**
+ * The passwords of a cluster's own accounts: those a person wants, and those its servers accept.
+ *
+ * What is wanted is in a Secret that was made once, or is the user's, and may be edited. What servers accept was copied to
+ * a Secret of ours before they were told, so that an edit, a mistake in it or the end of that Secret locks nobody out.
+ */
 import { randomBytes } from 'node:crypto';
 import { apiVersion, keyText, type ObjectKey } from '../api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { type Secret, secrets } from '../api/resource.ts';
 import type { Instant, Millis } from '../base/clock.ts';
 import { hasCode } from '../base/errors.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Passwords } from '../database/port.ts';
+import type { Kube, NewObject } from '../kube/port.ts';
 
-/** Passwords of the accounts that belong to the cluster. */
+/** What is wanted, and what is in use. */
 export interface Credentials {
-  /** Password of the account `ridgeline`. */
-  readonly admin: string;
-  /** Password of the account `replication`. */
-  readonly replication: string;
+  /** What the Secret says that people edit; undefined when it says nothing usable. */
+  readonly wanted: Passwords | undefined;
+  /** Why not. */
+  readonly mistake: CredentialsMistake | undefined;
+  /** What all servers accept; before any was made, what is wanted. */
+  readonly current: Passwords | undefined;
+  /** Ours that holds `current` is gone, so that nobody can be sure. */
+  readonly isLost: boolean;
+  /** The other passwords of a change under way: the new ones, or later on the former ones. */
+  readonly other: Passwords | undefined;
 }
 
-/** A Secret that was changed is read again after this long; the accounts keep the passwords they were made with. */
-const kept: Millis = 60_000;
+/** Nothing is asked for. */
+export const noCredentials: Credentials = {
+  wanted: undefined,
+  mistake: undefined,
+  current: undefined,
+  isLost: false,
+  other: undefined,
+};
 
-/** Secrets are read again after a minute. */
+/** Why a Secret cannot be used, and what to do about it. */
+export interface CredentialsMistake {
+  readonly reason: 'SecretMissing' | 'SecretInvalid';
+  readonly message: string;
+}
+
+/** An edited Secret is noticed after so long. */
+const kept: Millis = 10_000;
+/** What a replica of MySQL can be told to come with. */
+const longestReplication = 32;
+
+/** Reads Secrets; those of ours never change, and are read once. */
 export class CredentialStore {
   readonly #kube: Kube;
-  readonly #known = new Map<string, { readonly at: Instant; readonly value: Credentials }>();
+  readonly #wanted = new Map<
+    string,
+    { readonly at: Instant; readonly value: Passwords | CredentialsMistake }
+  >();
+  readonly #pinned = new Map<string, ReadonlyMap<number, Passwords>>();
 
   constructor(kube: Kube) {
     this.#kube = kube;
   }
 
-  /** The passwords, made when there are none yet; or what a person has to do. */
-  async read(cluster: MySQLCluster, now: Instant): Promise<Credentials | { readonly problem: string }> {
-    const known = this.#known.get(cluster.metadata.uid);
-    if (known !== undefined && now - known.at < kept) return known.value;
-    const key = secretOf(cluster);
-    const { credentialsSecretRef } = cluster.spec;
-    const secret = await this.#kube.get(secrets, key);
-    if (secret === undefined && credentialsSecretRef !== undefined) {
-      const text = 'It must hold the passwords of our own accounts under the keys admin and replication.';
-      return { problem: `Secret ${keyText(key)} does not exist. ${text}` };
-    }
-    const found = secret ?? (await this.#create(cluster, key));
-    const value = decodeCredentials(found);
-    if ('missing' in value) {
-      return { problem: `Secret ${keyText(key)} has no key '${value.missing}', or nothing in it.` };
-    }
-    this.#known.set(cluster.metadata.uid, { at: now, value });
-    return value;
+  /** Makes the Secret that people edit when there is none and the user has named none. */
+  async read(cluster: MySQLCluster, now: Instant): Promise<Credentials> {
+    const value = await this.#readWanted(cluster, now);
+    const [wanted, mistake] = 'reason' in value ? [undefined, value] : [value, undefined];
+    const { serial, rotation } = cluster.status?.credentials ?? {};
+    const pinned = serial === undefined ? undefined : await this.#readPinned(cluster, serial);
+    const other =
+      rotation?.serial === undefined ? undefined : await this.#readPinned(cluster, rotation.serial);
+    const isLost = serial !== undefined && pinned === undefined;
+    return { wanted, mistake, current: pinned ?? wanted, isLost, other };
+  }
+
+  /** Keeps these passwords under this number for good; where there are others already, those count. */
+  async pin(cluster: MySQLCluster, serial: number, passwords: Passwords): Promise<void> {
+    await this.#createUnlessThere({
+      ...frameOf(cluster, pinnedKey(cluster, serial)),
+      immutable: true,
+      data: { admin: encode(passwords.admin), replication: encode(passwords.replication) },
+    });
   }
 
   forget({ metadata }: MySQLCluster): void {
-    this.#known.delete(metadata.uid);
+    this.#wanted.delete(metadata.uid);
+    this.#pinned.delete(metadata.uid);
   }
 
-  async #create(cluster: MySQLCluster, key: ObjectKey): Promise<Secret | undefined> {
-    const { name, uid } = cluster.metadata;
-    const owner = { apiVersion, kind: mySQLClusterKind.kind, name, uid, controller: true };
+  async #readWanted(cluster: MySQLCluster, now: Instant): Promise<Passwords | CredentialsMistake> {
+    const { uid } = cluster.metadata;
+    const known = this.#wanted.get(uid);
+    if (known !== undefined && now - known.at < kept) return known.value;
+    const key = secretKey(cluster);
+    const secret = (await this.#kube.get(secrets, key)) ?? (await this.#make(cluster, key));
+    const value = secret === undefined ? missing(cluster) : decode(cluster, secret);
+    this.#wanted.set(uid, { at: now, value });
+    return value;
+  }
+
+  async #readPinned(cluster: MySQLCluster, serial: number): Promise<Passwords | undefined> {
+    const known = this.#pinned.get(cluster.metadata.uid) ?? new Map<number, Passwords>();
+    const found = known.get(serial);
+    if (found !== undefined) return found;
+    const secret = await this.#kube.get(secrets, pinnedKey(cluster, serial));
+    if (secret === undefined) return undefined;
+    const passwords = { admin: read(secret, 'admin'), replication: read(secret, 'replication') };
+    this.#pinned.set(cluster.metadata.uid, new Map([...known, [serial, passwords]]));
+    return passwords;
+  }
+
+  async #make(cluster: MySQLCluster, key: ObjectKey): Promise<Secret | undefined> {
+    if (cluster.spec.credentialsSecretRef !== undefined) return undefined;
+    return await this.#createUnlessThere({
+      ...frameOf(cluster, key),
+      data: { admin: encode(newPassword()), replication: encode(newPassword()) },
+    });
+  }
+
+  async #createUnlessThere(secret: NewObject<Secret>): Promise<Secret | undefined> {
     try {
-      return await this.#kube.create(secrets, {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { ...key, ownerReferences: [owner] },
-        type: 'Opaque',
-        data: { admin: newPassword(), replication: newPassword() },
-      });
+      return await this.#kube.create(secrets, secret);
     } catch (error) {
       if (!hasCode(error, 'kube.already-exists')) throw error;
-      return this.#kube.get(secrets, key);
+      const { namespace, name = '' } = secret.metadata;
+      return this.#kube.get(secrets, keyOf(namespace, name));
     }
   }
 }
 
-function secretOf({ metadata, spec }: MySQLCluster): ObjectKey {
-  const { namespace, name } = metadata;
-  const secret = spec.credentialsSecretRef?.name ?? `${name}-mysql`;
-  return namespace === undefined ? { name: secret } : { namespace, name: secret };
+/** The Secret that people edit. */
+export function secretKey({ metadata: { namespace, name }, spec }: MySQLCluster): ObjectKey {
+  return keyOf(namespace, spec.credentialsSecretRef?.name ?? `${name}-mysql`);
 }
 
-/** 32 characters, in base64 as Secrets want it: 192 bits, and nothing that needs quoting anywhere. */
+function pinnedKey({ metadata: { namespace, name } }: MySQLCluster, serial: number): ObjectKey {
+  return keyOf(namespace, `${name}-credentials-${serial}`);
+}
+
+function keyOf(namespace: string | undefined, name: string): ObjectKey {
+  return namespace === undefined ? { name } : { namespace, name };
+}
+
+/** It goes with its cluster. */
+function frameOf({ metadata: { name, uid } }: MySQLCluster, key: ObjectKey) {
+  const owner = { apiVersion, kind: mySQLClusterKind.kind, name, uid, controller: true };
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...key, ownerReferences: [owner] },
+    type: 'Opaque',
+  } as const;
+}
+
+/** 28 characters, 144 bits; with one of each sort that rules for passwords ask for, and nothing that needs quoting. */
 function newPassword(): string {
-  return Buffer.from(randomBytes(24).toString('base64url')).toString('base64');
+  return `rL1-${randomBytes(18).toString('base64url')}`;
 }
 
-function decodeCredentials(secret: Secret | undefined): Credentials | { readonly missing: string } {
-  const read = (key: string) =>
-    Buffer.from(secret?.data?.[key] ?? '', 'base64')
-      .toString('utf8')
-      .trim();
-  const [admin, replication] = [read('admin'), read('replication')];
-  if (admin === '') return { missing: 'admin' };
-  return replication === '' ? { missing: 'replication' } : { admin, replication };
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function read(secret: Secret, key: string): string {
+  return Buffer.from(secret.data?.[key] ?? '', 'base64')
+    .toString('utf8')
+    .trim();
+}
+
+function missing(cluster: MySQLCluster): CredentialsMistake {
+  return sayMistake('SecretMissing', cluster, 'does not exist');
+}
+
+function decode(cluster: MySQLCluster, secret: Secret): Passwords | CredentialsMistake {
+  const passwords = { admin: read(secret, 'admin'), replication: read(secret, 'replication') };
+  for (const key of ['admin', 'replication'] as const) {
+    const why = whyUnusable(passwords[key]);
+    if (why !== undefined) return sayMistake('SecretInvalid', cluster, `${why} under the key '${key}'`);
+  }
+  return passwords.replication.length > longestReplication
+    ? sayMistake(
+        'SecretInvalid',
+        cluster,
+        `has more than ${longestReplication} characters under the key 'replication', which replicas cannot use`,
+      )
+    : passwords;
+}
+
+function whyUnusable(password: string): string | undefined {
+  if (password === '') return 'has nothing';
+  return /[\p{Cc}\u{FFFD}]/u.test(password) ? 'has control characters, or what is no UTF-8,' : undefined;
+}
+
+function sayMistake(
+  reason: CredentialsMistake['reason'],
+  cluster: MySQLCluster,
+  what: string,
+): CredentialsMistake {
+  const key = secretKey(cluster);
+  const need = 'It must hold the passwords of our own accounts under the keys admin and replication';
+  const how = `kubectl -n ${key.namespace ?? 'default'} create secret generic ${key.name} --from-literal=admin=… --from-literal=replication=… --dry-run=client -o yaml | kubectl apply -f -`;
+  return { reason, message: `Secret ${keyText(key)} ${what}. ${need}: ${how}` };
 }

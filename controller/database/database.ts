@@ -2,6 +2,7 @@
 import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Remote } from '../shell/port.ts';
+import { passwordsSQL } from './account-passwords.ts';
 import type { Dialect, Observation } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
 import { algebraOf, type GtidAlgebra } from './gtid.ts';
@@ -13,13 +14,15 @@ import type {
   Inspection,
   Look,
   Node,
+  Passwords,
   PrivilegedAccount,
   Replication,
   SleepingEvents,
   Source,
   Stamp,
 } from './port.ts';
-import { Session } from './session.ts';
+import { Session, type Way } from './session.ts';
+import { sessionSettings } from './session-settings.ts';
 import { databasePort } from './tcp-port.ts';
 
 /** How long a server may take for one call where the port names no time. */
@@ -46,6 +49,7 @@ export class SshDatabase implements Database {
   readonly #admin: Session;
   readonly #beside: Session;
   readonly #application: Session;
+  readonly #session: (who: Pick<Way, 'user' | 'password' | 'encrypts'>, port: number) => Session;
   #reliefs = 0;
   #purged: Gtids = '';
   #asking: Promise<void> | undefined;
@@ -56,9 +60,11 @@ export class SshDatabase implements Database {
     this.#dialect = dialectOf(flavor);
     this.#gtids = algebraOf(flavor);
     this.#clock = clock;
-    this.#commands = new NodeCommands(remote, host, name);
-    const session = (port: number) =>
-      new Session({ name, password, dial: () => remote.connect(host, port) }, clock);
+    const prelude = sessionSettings(flavor);
+    this.#commands = new NodeCommands(remote, host, name, prelude);
+    this.#session = (who, port) =>
+      new Session({ name, prelude, ...who, dial: () => remote.connect(host, port) }, clock);
+    const session = (port: number) => this.#session({ user: 'ridgeline', password }, port);
     this.#admin = session(this.#dialect.adminPort);
     this.#beside = session(this.#dialect.adminPort);
     this.#application = session(databasePort);
@@ -112,6 +118,22 @@ export class SshDatabase implements Database {
       const [name = '', privileges = ''] = line.split('\t');
       return { name, privileges };
     });
+  }
+
+  async accepts({ admin, replication }: Passwords, timeout: Millis): Promise<boolean> {
+    const comers = [
+      [{ user: 'ridgeline', password: admin }, this.#dialect.adminPort],
+      // The admin port is not for everybody.
+      [{ user: 'replication', password: replication, encrypts: true }, databasePort],
+    ] as const;
+    const answers = await Promise.all(
+      comers.map(([who, port]) => isLetIn(this.#session(who, port), timeout)),
+    );
+    return answers.every(Boolean);
+  }
+
+  async setPasswords(current: Passwords, beside: Passwords | undefined, stamp: Stamp): Promise<void> {
+    await this.#order(stamp, passwordsSQL(this.#dialect.flavor, current, beside));
   }
 
   async freeze(stamp: Stamp): Promise<Frozen> {
@@ -197,7 +219,7 @@ export class SshDatabase implements Database {
     // To end their wait would acknowledge commits that no replica has.
     if (look.acks.waiting > 0 && !isThere) throw this.#failed('commits on it still wait for replicas');
     const isNew = await this.#commands.trust(source.certificate, stamp);
-    if (!isNew && isThere) {
+    if (!isNew && isThere && source.anew !== true) {
       // An order to follow can be cut off before its last word; what waits then is what it applies.
       if (look.acks.armed) await this.requireAcks(0, stamp);
       return;
@@ -324,6 +346,19 @@ export class SshDatabase implements Database {
 
   #failed(what: string): AppError {
     return new AppError('database.failed', `${this.#name}: ${what}`);
+  }
+}
+
+/** Whether it gets in; every other failure than a refusal is thrown. */
+async function isLetIn(session: Session, timeout: Millis): Promise<boolean> {
+  try {
+    await session.ask(['DO 0'], timeout);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'database.denied')) return false;
+    throw error;
+  } finally {
+    session.close();
   }
 }
 

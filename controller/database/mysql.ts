@@ -114,7 +114,6 @@ function followSQL({ address, password, acknowledges }: Source): string {
     `SET SESSION lock_wait_timeout = 2; ${turnReadOnly}`,
     'STOP REPLICA;',
     `SET GLOBAL rpl_semi_sync_replica_enabled = ${acknowledges ? 'ON' : 'OFF'};`,
-    `SET SESSION sql_mode = '';`,
     `CHANGE REPLICATION SOURCE TO ${settings.join(', ')};`,
     'START REPLICA;',
     // Takes a second when replicas have followed it; until then its applier waits, but it acknowledges.

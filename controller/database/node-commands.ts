@@ -14,9 +14,6 @@ type RemoteAnswer = Awaited<ReturnType<Remote['runAsRoot']>>;
 /** KILL of a session that has ended by itself. */
 const noSuchSession = 1094;
 
-/** Our literals count on backslash escapes, and names are in any alphabet, whatever the server's defaults are. */
-const sessionStart = "SET SESSION sql_mode = ''; SET NAMES utf8mb4;\n";
-
 interface ClientRun {
   readonly stamp: Stamp | undefined;
   /** For the client itself. */
@@ -33,12 +30,14 @@ export class NodeCommands {
   readonly #remote: Remote;
   readonly #host: Host;
   readonly #name: string;
+  readonly #prelude: string;
 
-  /** `name` is the server's, for messages. */
-  constructor(remote: Remote, host: Host, name: string) {
+  /** `name` is the server's, for messages; `prelude` is what a session of root says first. */
+  constructor(remote: Remote, host: Host, name: string, prelude: string) {
     this.#remote = remote;
     this.#host = host;
     this.#name = name;
+    this.#prelude = prelude;
   }
 
   /** Runs SQL as root until its first error; the lines it prints. Without a stamp: whatever the host has seen. */
@@ -60,7 +59,7 @@ export class NodeCommands {
   /** Runs each of these whatever becomes of the others; what was said against the first that failed. */
   async tryEach(statements: readonly string[], stamp: Stamp, limit: Millis): Promise<AppError | undefined> {
     const words = [stampWord(stamp), 'try', String(limit / 1_000)];
-    const stdin = `${sessionStart}${statements.join('\n')}\n`;
+    const stdin = `${this.#prelude}\n${statements.join('\n')}\n`;
     const { exitCode, stderr } = await this.#run(words, limit + allowance, stdin);
     const failure = failureIn(this.#name, stderr);
     if (failure === undefined && exitCode !== 0) throw this.#hostFailed(lastLine(stderr));
@@ -96,7 +95,7 @@ export class NodeCommands {
     { stamp, limit, tolerated }: ClientRun,
   ): Promise<readonly string[]> {
     const words = [stamp === undefined ? '-' : stampWord(stamp), verb, String(limit / 1_000), ...rest];
-    const stdout = await this.#call(words, limit + allowance, `${sessionStart}${sql}\n`, tolerated);
+    const stdout = await this.#call(words, limit + allowance, `${this.#prelude}\n${sql}\n`, tolerated);
     return stdout.split('\n').filter((line) => line !== '');
   }
 

@@ -17,6 +17,14 @@ export interface Node {
   readonly password: string;
 }
 
+/** Passwords of the accounts that belong to a cluster. */
+export interface Passwords {
+  /** Of `ridgeline`, with which the controller looks. */
+  readonly admin: string;
+  /** Of `replication`, with which replicas come. */
+  readonly replication: string;
+}
+
 /** Finds the Database of a node; it keeps sessions open between calls. */
 export interface Databases {
   of(node: Node): Database;
@@ -121,6 +129,8 @@ export interface Source {
   readonly certificate: string;
   /** Acknowledge what is received. */
   readonly acknowledges: boolean;
+  /** Connect anew although it follows this source already: its password has changed. */
+  readonly anew?: true;
 }
 
 /**
@@ -145,6 +155,13 @@ export interface Database {
   certificate(): Promise<string>;
   /** Accounts besides ours that can write although it is read-only, or end that; sorted by name. */
   privileged(): Promise<readonly PrivilegedAccount[]>;
+  /** Whether both of our accounts let in who comes with these passwords; tried with sessions of their own. */
+  accepts(passwords: Passwords, timeout: Millis): Promise<boolean>;
+  /**
+   * On a primary: from now on our accounts let in who comes with `current`, or with `beside` where there is one, and
+   * nobody else. Replicas do the same once they have applied it. Sessions that are open stay.
+   */
+  setPasswords(current: Passwords, beside: Passwords | undefined, stamp: Stamp): Promise<void>;
 
   /** Stops the receiver, and only it: from then on this replica acknowledges nothing. Resolves when it has stopped. */
   freeze(stamp: Stamp): Promise<Frozen>;

@@ -3,20 +3,13 @@ import { digest } from '../base/digest.ts';
 import type { Job } from '../shell/port.ts';
 import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
 import { nodeScript, nodeScriptPath, stampWord } from './node-script.ts';
-import type { Flavor, Stamp } from './port.ts';
+import type { Flavor, Passwords, Stamp } from './port.ts';
 import { firstStatements } from './preparation-accounts.ts';
 import { renderSettings, type ServerSettings } from './settings.ts';
 import { oldestRelease } from './settings-refusals.ts';
 
 /** Crash recovery of a large database takes its time. */
 const timeoutSeconds = 1_800;
-
-export interface Passwords {
-  /** Of `ridgeline`, with which the controller looks. */
-  readonly admin: string;
-  /** Of `replication`, with which replicas come. */
-  readonly replication: string;
-}
 
 export interface Preparation extends ServerSettings, Owner {
   readonly passwords: Passwords;

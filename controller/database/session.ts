@@ -9,12 +9,19 @@ import { isLost, translateError } from './sql-errors.ts';
 
 /** A session nobody used for this long is closed, so that it does not hold its SSH connection. */
 const idleLimit: Millis = 120_000;
+/** The server lets in nobody without TLS (`require_secure_transport`). */
+const insecure = 3159;
 
 /** How to get to a server; dialed anew for every session. */
 export interface Way {
   /** For messages, e.g. `db-1`. */
   readonly name: string;
+  readonly user: string;
   readonly password: string;
+  /** Statements, each with its semicolon, that a new session says before anything else. */
+  readonly prelude: string;
+  /** Come with TLS. Without it TLS is used where the server asks for it: SSH vouches for the server already. */
+  readonly encrypts?: true;
   /** Connects to the server's port. */
   dial(): Promise<Duplex>;
 }
@@ -31,10 +38,12 @@ export class Session {
   #asking: Scope | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #idle: NodeJS.Timeout | undefined;
+  #encrypts: boolean;
 
   constructor(way: Way, clock: Clock) {
     this.#way = way;
     this.#clock = clock;
+    this.#encrypts = way.encrypts ?? false;
   }
 
   /**
@@ -74,11 +83,24 @@ export class Session {
       }
     }
     try {
-      this.#connection = await this.#connect(deadline);
+      this.#connection = await this.#open(deadline);
       return await this.#query(this.#connection, statements, deadline);
     } catch (error) {
       throw translateError(this.#way.name, error);
     }
+  }
+
+  async #open(deadline: Instant): Promise<Connection> {
+    let connection: Connection;
+    try {
+      connection = await this.#connect(deadline);
+    } catch (error) {
+      if (this.#encrypts || (error as { readonly errno?: unknown }).errno !== insecure) throw error;
+      this.#encrypts = true;
+      connection = await this.#connect(deadline);
+    }
+    if (this.#way.prelude !== '') await this.#query(connection, [this.#way.prelude], deadline);
+    return connection;
   }
 
   async #connect(deadline: Instant): Promise<Connection> {
@@ -93,8 +115,9 @@ export class Session {
     stream.once('end', () => stream.destroy());
     const connection = createConnection({
       stream,
-      user: 'ridgeline',
+      user: this.#way.user,
       password: this.#way.password,
+      ...(this.#encrypts ? { ssl: { rejectUnauthorized: false } } : {}),
       multipleStatements: true,
       // Text as the server prints it; numbers of 64 bits and GTIDs survive.
       typeCast: (field) => field.string(),

@@ -3,11 +3,22 @@ import { createHash } from 'node:crypto';
 import type { Instant, Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { algebraOf } from '../../controller/database/gtid.ts';
-import type { Flavor, Gtids, PrivilegedAccount, SqlError, Stamp } from '../../controller/database/port.ts';
+import type {
+  Flavor,
+  Gtids,
+  Passwords,
+  PrivilegedAccount,
+  SqlError,
+  Stamp,
+} from '../../controller/database/port.ts';
 
-/** What a transaction writes: a row of an application, or the heartbeat row. */
+/** Passwords with which our accounts let somebody in. */
+export type Accounts = Readonly<Record<keyof Passwords, readonly string[]>>;
+
+/** What a transaction writes: a row of an application, our accounts, or the heartbeat row. */
 export type Row =
   | { readonly key: string; readonly value: string }
+  | { readonly accounts: Accounts }
   | { readonly epoch: number; readonly time: Instant };
 
 export interface Transaction {
@@ -82,6 +93,12 @@ export class FakeServer {
   privileged: readonly PrivilegedAccount[] = [];
   /** What would wake events that cannot be altered, such as one whose time has passed. */
   stubbornEvents: readonly string[] = [];
+  /** The accounts it was made with; undefined = it lets everybody in. */
+  firstAccounts: Accounts | undefined;
+  /** What people changed its accounts to, past its log. */
+  alteredAccounts: Accounts | undefined;
+  /** Which new passwords it does not take, as a rule for passwords does. */
+  refusesPassword: (password: string) => boolean = () => false;
 
   // What the disk keeps.
   /** The latest stamp the node has seen. */
@@ -94,6 +111,8 @@ export class FakeServer {
   source: string | undefined;
   /** The certificate it expects there. */
   trusts = '';
+  /** The password it comes with there. */
+  sourcePassword = '';
 
   // What the process knows.
   writable = false;
@@ -185,6 +204,14 @@ export class FakeServer {
   get heartbeat(): { readonly epoch: number; readonly time: Instant } | undefined {
     const row = this.visible.findLast((transaction) => 'epoch' in transaction.row)?.row;
     return row !== undefined && 'epoch' in row ? row : undefined;
+  }
+
+  /** Whether an account of ours lets in who comes with this password. */
+  lets(account: keyof Passwords, password: string): boolean {
+    const row = this.visible.findLast((transaction) => 'accounts' in transaction.row)?.row;
+    const logged = row !== undefined && 'accounts' in row ? row.accounts : this.firstAccounts;
+    const accounts = this.alteredAccounts ?? logged;
+    return accounts === undefined || accounts[account].includes(password);
   }
 
   holds(gtid: Gtids): boolean {
@@ -295,6 +322,8 @@ export class FakeServer {
 
   /** Becomes a copy of another server, as it is committed there. */
   cloneFrom(donor: FakeServer): void {
+    this.firstAccounts = donor.firstAccounts;
+    this.alteredAccounts = donor.alteredAccounts;
     this.log = [...donor.visible];
     this.purged = this.log.length;
     this.relay = [];

@@ -9,6 +9,7 @@ import type {
   Gtids,
   Inspection,
   Look,
+  Passwords,
   PrivilegedAccount,
   Replication,
   SleepingEvents,
@@ -28,13 +29,20 @@ export class FakeDatabase implements Database {
   readonly #world: DatabaseWorld;
   readonly #server: FakeServer;
   readonly #faults: Faults<DatabaseOperation>;
+  /** Of `ridgeline`; undefined lets everybody in who has none. */
+  readonly #password: string | undefined;
   /** At most one heartbeat is on its way. */
   #beat: { outcome?: CommitOutcome } | undefined;
 
-  constructor(world: DatabaseWorld, server: FakeServer, faults: Faults<DatabaseOperation>) {
+  constructor(
+    world: DatabaseWorld,
+    server: FakeServer,
+    { faults, password }: { readonly faults: Faults<DatabaseOperation>; readonly password?: string },
+  ) {
     this.#world = world;
     this.#server = server;
     this.#faults = faults;
+    this.#password = password;
   }
 
   look(timeout: Millis): Promise<Look> {
@@ -69,7 +77,31 @@ export class FakeDatabase implements Database {
   }
 
   privileged(): Promise<readonly PrivilegedAccount[]> {
-    return this.#ask('privileged', patience, () => this.#server.privileged);
+    return this.#asRoot('privileged', patience, () => this.#server.privileged);
+  }
+
+  accepts({ admin, replication }: Passwords, timeout: Millis): Promise<boolean> {
+    return this.#asRoot('accepts', timeout, () => {
+      return this.#server.lets('admin', admin) && this.#server.lets('replication', replication);
+    });
+  }
+
+  setPasswords(current: Passwords, beside: Passwords | undefined, stamp: Stamp): Promise<void> {
+    return this.#asRoot('setPasswords', patience, async () => {
+      const server = this.#server;
+      server.admit(stamp);
+      assertWritable(server);
+      const all = [current, ...(beside === undefined ? [] : [beside])];
+      if (all.flatMap(({ admin, replication }) => [admin, replication]).some(server.refusesPassword)) {
+        throw failed(server, '1819: Your password does not satisfy the current policy requirements');
+      }
+      const accounts = {
+        admin: all.map(({ admin }) => admin),
+        replication: all.map(({ replication }) => replication),
+      };
+      server.alteredAccounts = undefined;
+      await this.#committed(this.#commit({ accounts }), patience);
+    });
   }
 
   freeze(stamp: Stamp): Promise<Frozen> {
@@ -157,6 +189,7 @@ export class FakeDatabase implements Database {
       server.link = undefined;
       server.source = source.address;
       server.trusts = source.certificate;
+      server.sourcePassword = source.password;
       server.acknowledges = source.acknowledges;
       server.receives = true;
     });
@@ -217,6 +250,7 @@ export class FakeDatabase implements Database {
     return this.#onHost(operation, patience, async () => {
       this.#server.admit(stamp);
       await this.#speak(patience);
+      this.#assertLetIn();
       return await this.#world.change(() => effect(this.#server));
     });
   }
@@ -228,8 +262,26 @@ export class FakeDatabase implements Database {
   ): Promise<Result> {
     return this.#onHost(operation, timeout, async () => {
       await this.#speak(timeout);
+      this.#assertLetIn();
       return await effect();
     });
+  }
+
+  /** As root on the host, who needs no password. */
+  #asRoot<Result>(
+    operation: DatabaseOperation,
+    timeout: Millis,
+    effect: () => Result | Promise<Result>,
+  ): Promise<Result> {
+    return this.#onHost(operation, timeout, async () => {
+      await this.#speak(timeout);
+      return await effect();
+    });
+  }
+
+  #assertLetIn(): void {
+    if (this.#password === undefined || this.#server.lets('admin', this.#password)) return;
+    throw new AppError('database.denied', `${this.#server.name}: 1045: Access denied for user 'ridgeline'`);
   }
 
   async #speak(timeout: Millis): Promise<void> {

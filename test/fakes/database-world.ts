@@ -138,7 +138,8 @@ export class DatabaseWorld {
     if (!replica.speaks) return;
     if (replica.link === undefined) {
       const isTrusted = replica.trusts === source.certificate;
-      if (isTrusted && source.speaks && this.connects(source.name, replica.name)) {
+      const isLetIn = source.lets('replication', replica.sourcePassword);
+      if (isTrusted && isLetIn && source.speaks && this.connects(source.name, replica.name)) {
         this.#begin(replica, source, now);
       }
       return;

@@ -83,8 +83,7 @@ export class FakeDatabases implements Databases {
   addServer(name: string, address: string): Member {
     const server = new FakeServer(name, address, { flavor: this.#flavor, rules: this.#rules });
     this.#world.servers.set(name, server);
-    const database = new FakeDatabase(this.#world, server, this.faults);
-    this.#databases.set(name, database);
+    const database = new FakeDatabase(this.#world, server, { faults: this.faults });
     return { server: name, instanceID: `i-${name}`, address, database };
   }
 
@@ -98,7 +97,12 @@ export class FakeDatabases implements Databases {
   of(node: Node): FakeDatabase {
     const server = this.#world.at(node.host.address);
     if (server === undefined) throw new AppError('shell.unreachable', `nobody is at ${node.host.address}`);
-    return this.#databases.get(server.name)!;
+    const key = `${server.name} ${node.password}`;
+    const known = this.#databases.get(key);
+    if (known !== undefined) return known;
+    const database = new FakeDatabase(this.#world, server, { faults: this.faults, password: node.password });
+    this.#databases.set(key, database);
+    return database;
   }
 
   witness(host: Host): Witness {
@@ -134,7 +138,8 @@ export class FakeDatabases implements Databases {
     name: string,
     changes: Partial<
       Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged' | 'stubbornEvents'>
-    >,
+    > &
+      Partial<Pick<FakeServer, 'firstAccounts' | 'alteredAccounts' | 'refusesPassword'>>,
   ): void {
     this.#world.change(() => Object.assign(this.server(name), changes));
   }

@@ -3,6 +3,7 @@ import { mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
 import { serverKind } from '../../controller/api/server.ts';
 import type { Job } from '../../controller/shell/port.ts';
 import type { Site } from '../builders/site.ts';
+import type { Accounts } from '../fakes/database-server.ts';
 import type { FakeDatabases } from '../fakes/databases.ts';
 import type { Outcome } from '../fakes/shell.ts';
 
@@ -46,6 +47,7 @@ export class ClusterHosts {
   /** What a job does that succeeds, and what it prints. */
   #effectOf(step: string, job: Job, address: string): Outcome {
     const databases = this.#databases();
+    if (step === 'loading') databases.server(address).firstAccounts = accountsIn(job);
     if (step === 'cloning') databases.server(address).cloneFrom(databases.server(this.#donorOf(address)));
     if (step === 'revival') databases.restart(address);
     if (step === 'rollout') return this.#roll(job, address);
@@ -76,6 +78,15 @@ export class ClusterHosts {
   }
 }
 
+/** Those that the first data is made with. */
+function accountsIn({ environment }: Job): Accounts {
+  return {
+    admin: [environment['RL_ADMIN_PASSWORD'] ?? ''],
+    replication: [environment['RL_REPLICATION_PASSWORD'] ?? ''],
+  };
+}
+
+/** Of its attachments; in base64. */
 function settingsIn(job: Job): string {
   return attachment(job, 'settings.cnf');
 }

@@ -91,12 +91,20 @@ export class World {
         return { takes: 2_000 };
       });
     }
-    this.#failpoints =
-      crashAt === undefined
-        ? noFailpoints
-        : armFailpoint(crashAt, () => {
-            throw new Crash(crashAt);
-          });
+    this.#failpoints = noFailpoints;
+    if (crashAt !== undefined) this.arm(crashAt);
+    this.#controllers = this.#start();
+  }
+
+  /** The process ends when it next comes by this failpoint. */
+  arm(crashAt: string): void {
+    this.#failpoints = armFailpoint(crashAt, () => {
+      throw new Crash(crashAt);
+    });
+  }
+
+  /** The process ends between two looks, and another begins. */
+  restart(): void {
     this.#controllers = this.#start();
   }
 

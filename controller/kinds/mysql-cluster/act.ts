@@ -10,18 +10,21 @@ import {
 import { stampOf } from '../../cluster-access/stamp.ts';
 import type { Database } from '../../database/port.ts';
 import type { Kube } from '../../kube/port.ts';
+import type { CredentialWatch } from './credential-watch.ts';
 import type { DurabilityPlan } from './decide/durability-plan.ts';
 import type { Decision } from './decide/index.ts';
 import type { Member } from './decide/member.ts';
 import { type DurabilityOutcome, type DurabilityPorts, takeStep } from './durability.ts';
 import type { HostJobs } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
+import { tellPrimary } from './passwords.ts';
 import { askForSwitchover } from './promote.ts';
 import { changeServers } from './servers.ts';
 
 export interface ActPorts extends ClusterAccessPorts, DurabilityPorts {
   readonly kube: Kube;
   readonly hostJobs: HostJobs;
+  readonly credentialWatch: CredentialWatch;
 }
 
 /** What was decided, about whom, and the cluster with the record of it. */
@@ -33,8 +36,8 @@ export interface Decided {
 }
 
 /**
- * Servers first, then what commits wait for, then what happens on hosts, which may take seconds. Fails only when the API
- * server does.
+ * Servers first, then what commits wait for, then passwords, then what happens on hosts, which may take seconds. Fails
+ * only when the API server does.
  */
 export async function act(ports: ActPorts, decided: Decided, log: Logger): Promise<void> {
   const { pass, written, members, decision } = decided;
@@ -44,6 +47,10 @@ export async function act(ports: ActPorts, decided: Decided, log: Logger): Promi
   const { cluster, failure } = await changeDurability(ports, reach, decision.durability);
   // What is on record holds; the next pass tries again.
   if (failure !== undefined) log.warn({ err: failure }, 'could not change what commits wait for');
+  const telling = { leader: access.leader(), credentials: pass.credentials, now: pass.now };
+  const refused = await tellPrimary(ports.credentialWatch, cluster, telling, decision.tell);
+  if (refused !== undefined) log.warn({ err: refused }, 'could not change passwords');
+  if (decision.tell !== undefined) ports.failpoints.hit('credentials.after-told');
   await ports.hostJobs.carryOut({ cluster, access, log }, decision.joins);
   await askForSwitchover(ports.kube, cluster, decision.switchover);
 }

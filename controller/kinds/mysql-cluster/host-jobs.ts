@@ -34,6 +34,7 @@ export class HostJobs {
   readonly #ports: HostJobPorts;
   readonly #busy = new Set<string>();
   readonly #failures = new Map<string, AppError>();
+  readonly #passwords = new Map<string, number>();
 
   constructor(ports: HostJobPorts) {
     this.#ports = ports;
@@ -42,6 +43,11 @@ export class HostJobs {
   /** Why the newest action on this Server, by uid, did not work. */
   failureOf(serverUid: string): AppError | undefined {
     return this.#failures.get(serverUid);
+  }
+
+  /** Number of the passwords with which this Server, by uid, was last told to follow anew. */
+  passwordsOf(serverUid: string): number | undefined {
+    return this.#passwords.get(serverUid);
   }
 
   /** Never fails: what did not work is logged, and seen in the next look. */
@@ -78,7 +84,9 @@ export class HostJobs {
       case 'cancel':
         return await this.#cancel(work, action);
       case 'follow':
-        return await followPrimary(work, action);
+        await followPrimary(work, action);
+        if (action.anew !== undefined) this.#passwords.set(action.member.server.metadata.uid, action.anew);
+        return;
       case 'revive':
         return await this.#revive(work, action);
       case 'check':
@@ -154,14 +162,15 @@ async function drainReplica(
 /** Acknowledges only who is recorded to: the record never lags behind the truth. */
 async function followPrimary(
   { cluster, access }: HostJobContext,
-  { member: { server, name } }: HostAction,
+  { member: { server, name }, anew }: HostAction & { readonly do: 'follow' },
 ): Promise<void> {
   const stamp = stampOf(cluster);
   const member = access.member(server);
   const leader = access.leader();
   if (stamp === undefined || member === undefined || leader === undefined) return;
   const acknowledges = cluster.status?.durability?.ackers.includes(name) === true;
-  await member.database.follow(await sourceOf(access, leader, acknowledges), stamp);
+  const source = await sourceOf(access, leader, acknowledges);
+  await member.database.follow(anew === undefined ? source : { ...source, anew: true }, stamp);
 }
 
 /** How a member follows `primary`. */

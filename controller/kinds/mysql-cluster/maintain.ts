@@ -1,6 +1,7 @@
 /** A pass over a cluster whose primary need not change: observe, decide, record, act. */
 import { timestamp } from '../../base/clock.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
+import type { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { listServers } from '../../owned-servers/servers.ts';
 import { type ActPorts, act } from './act.ts';
@@ -13,6 +14,7 @@ import { type RecordPorts, recordDecision } from './record.ts';
 
 export interface MaintainPorts extends ObservePorts, RecordPorts, ActPorts {
   readonly breaker: Breaker;
+  readonly credentials: CredentialStore;
 }
 
 /** Members, what commits wait for, and what is told of them. */
@@ -22,11 +24,24 @@ export async function maintain(
   { log, now }: ReconcileContext,
 ): Promise<ReconcileResult> {
   const { observed, decision } = await decideOnLive(ports, pass);
+  await pinPasswords(ports, pass, decision);
   const written = await recordDecision(ports, { observed, routing: pass.routing }, decision);
+  if (decision.pin !== undefined) ports.failpoints.hit('credentials.after-recorded');
   await act(ports, { pass, written, members: observed.members, decision }, log);
   await noteRedundant(ports.kube, observed.promotions, written.status ?? {}, timestamp(now));
   const hasMoved = JSON.stringify(written.status?.members) !== JSON.stringify(pass.cluster.status?.members);
   return { after: hasMoved ? 0 : decision.recheckAfter };
+}
+
+/** Before the record says that servers are to accept them, and long before one hears of them. */
+async function pinPasswords(
+  { credentials, failpoints }: MaintainPorts,
+  { cluster, credentials: { wanted } }: ClusterPass,
+  { pin }: Decision,
+): Promise<void> {
+  if (pin === undefined || wanted === undefined) return;
+  await credentials.pin(cluster, pin, wanted);
+  failpoints.hit('credentials.after-pinned');
 }
 
 async function decideOnLive(

@@ -20,9 +20,11 @@ import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
 import { observeJobs } from './observe-jobs.ts';
 import type { ClusterPass } from './pass.ts';
+import { credentialFacts, type PasswordPorts } from './passwords.ts';
 import type { PrivilegeWatch } from './privileges.ts';
+import { dataHolders } from './supervise.ts';
 
-export interface ObservePorts {
+export interface ObservePorts extends PasswordPorts {
   readonly kube: Kube;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -69,6 +71,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
     ),
     finding,
     privileged: ports.privileges.of(cluster.metadata.uid),
+    credentials: credentialFacts(ports, cluster, pass.credentials, servers),
     promotions: promotionsOf(ports.cache, cluster),
     allowance: allowanceOf(ports, pass),
   };
@@ -80,11 +83,17 @@ function allowanceOf({ cache, breaker }: ObservePorts, { cluster, servers, now }
   return breaker.allowance({ scope: scopeOf(cluster), size, fleet: cache.list(serverKind).length }, now);
 }
 
+/** Nobody is held up by questions while the primary is silent. */
+const silent: readonly Finding['verdict'][] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
+
 async function askForAccounts(
-  { privileges }: ObservePorts,
-  { cluster, access, now }: ClusterPass,
+  { privileges, credentialWatch }: ObservePorts,
+  pass: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
+  const { cluster, access, now, credentials } = pass;
+  if (finding === undefined || silent.includes(finding.verdict)) return;
+  await credentialWatch.ask(cluster, credentials, dataHolders(pass), now);
   const leader = access.leader();
   const isWell = finding?.verdict === 'Healthy';
   if (isWell && leader !== undefined) await privileges.ask(cluster.metadata.uid, leader, now);

@@ -5,7 +5,7 @@ import type { Server } from '../../api/server.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { AppError } from '../../base/errors.ts';
 import { type ClusterAccess, openClusterAccess } from '../../cluster-access/access.ts';
-import type { CredentialStore } from '../../cluster-access/credentials.ts';
+import type { CredentialStore, Credentials } from '../../cluster-access/credentials.ts';
 import type { Databases } from '../../database/port.ts';
 import type { Cache } from '../../kube/port.ts';
 import { ownServers } from '../../owned-servers/servers.ts';
@@ -26,7 +26,8 @@ export interface ClusterPass {
   readonly access: ClusterAccess;
   readonly servers: readonly Server[];
   readonly now: Instant;
-  /** Why there are no credentials. */
+  readonly credentials: Credentials;
+  /** Why there are no passwords at all. */
   readonly missing: string | undefined;
   /** Why the newest action on a Server, by uid, did not work. */
   readonly failureOf: (serverUid: string) => AppError | undefined;
@@ -37,14 +38,15 @@ export interface ClusterPass {
 /** Also has its routes kept, as the recorded status says who leads; hosts and AWS are asked beside the pass. */
 export async function openPass(ports: PassPorts, cluster: MySQLCluster, now: Instant): Promise<ClusterPass> {
   const credentials = await ports.credentials.read(cluster, now);
-  const isMissing = 'problem' in credentials;
-  const access = await openClusterAccess(ports, cluster, isMissing ? undefined : credentials);
+  const { current, mistake } = credentials;
+  const access = await openClusterAccess(ports, cluster, current);
   return {
     cluster,
     access,
     servers: ownServers(ports.cache, cluster),
     now,
-    missing: isMissing ? credentials.problem : undefined,
+    credentials,
+    missing: current === undefined ? mistake?.message : undefined,
     failureOf: (uid) => ports.hostJobs.failureOf(uid),
     routing: ports.routes.keep(cluster, access.suspended),
   };

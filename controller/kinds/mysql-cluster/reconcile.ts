@@ -9,6 +9,7 @@ import { deploymentStanding, promotionStanding, templateStanding } from '../../a
 import { CredentialStore } from '../../cluster-access/credentials.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { beginChange, type ChangePorts, continueChange } from './change.ts';
+import { CredentialWatch } from './credential-watch.ts';
 import { planChange } from './decide/change.ts';
 import { deletionHold } from './decide/deletion.ts';
 import { HostJobs } from './host-jobs.ts';
@@ -27,6 +28,7 @@ interface OwnParts {
   readonly hostJobs: HostJobs;
   readonly privileges: PrivilegeWatch;
   readonly credentials: CredentialStore;
+  readonly credentialWatch: CredentialWatch;
 }
 
 interface Ports extends PassPorts, ChangePorts, RetirePorts, OwnParts {}
@@ -38,6 +40,7 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     hostJobs: new HostJobs(ports),
     privileges: new PrivilegeWatch(ports.clock),
     credentials: new CredentialStore(ports.kube),
+    credentialWatch: new CredentialWatch(ports.clock),
   };
   return {
     name: 'mysql-cluster',

@@ -3,7 +3,7 @@
 import { finalizer, withoutFinalizer } from '../../api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { type ClusterAccessPorts, openClusterAccess } from '../../cluster-access/access.ts';
-import type { CredentialStore } from '../../cluster-access/credentials.ts';
+import { type CredentialStore, noCredentials } from '../../cluster-access/credentials.ts';
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { listServers } from '../../owned-servers/servers.ts';
 import type { Routes } from '../../routes/routes.ts';
@@ -26,13 +26,13 @@ export async function retireCluster(
   cluster: MySQLCluster,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { kube, supervision, routes, credentials, privileges, metrics } = ports;
+  const { kube, supervision, routes, credentials, credentialWatch, privileges, metrics } = ports;
   const { finalizers = [], uid } = cluster.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, cluster);
   const access = await openClusterAccess(ports, cluster, undefined);
   const routing = { reason: 'NotConfigured', message: 'It is being deleted.', records: [] } as const;
-  const known = { cluster, access, servers, now: context.now, routing };
+  const known = { cluster, access, servers, credentials: noCredentials, now: context.now, routing };
   const observed = await observe(
     ports,
     { ...known, missing: undefined, failureOf: () => undefined },
@@ -53,6 +53,7 @@ export async function retireCluster(
   ]);
   if (!done) return { after: 2_000 };
   credentials.forget(cluster);
+  credentialWatch.forget(uid);
   privileges.forget(uid);
   metrics.forget(cluster);
   await kube.setFinalizers(mySQLClusterKind, written, withoutFinalizer(written));

@@ -4,7 +4,7 @@ import type { EC2Client } from '@aws-sdk/client-ec2';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { type Millis, systemClock } from '../../../controller/base/clock.ts';
 import { SshDatabases } from '../../../controller/database/databases.ts';
-import type { Database, Flavor, Source, Witness } from '../../../controller/database/port.ts';
+import type { Database, Flavor, Passwords, Source, Witness } from '../../../controller/database/port.ts';
 import { type Preparation, preparationJob } from '../../../controller/database/preparation.ts';
 import { pinsOf } from '../../../controller/shell/host-key.ts';
 import { SshShell } from '../../../controller/shell/jobs.ts';
@@ -56,6 +56,7 @@ export class DatabaseHosts {
   readonly shell = new SshShell();
   readonly databases = new SshDatabases(this.shell, systemClock);
   readonly #lab: LabUnderTest;
+  readonly #strangers: SshDatabases[] = [];
 
   private constructor(lab: LabUnderTest, engine: Engine) {
     this.#lab = lab;
@@ -108,8 +109,15 @@ export class DatabaseHosts {
     }
   }
 
+  /** With sessions of their own. */
+  strangers(): SshDatabases {
+    const databases = new SshDatabases(this.shell, systemClock);
+    this.#strangers.push(databases);
+    return databases;
+  }
+
   async end(): Promise<void> {
-    this.databases.close();
+    for (const databases of [this.databases, ...this.#strangers]) databases.close();
     this.shell.close();
     await this.#lab.end();
   }
@@ -136,6 +144,13 @@ export class DatabaseHost implements TestServer {
     const { flavor } = all.engine;
     this.database = all.databases.of({ name: machine.id, host, flavor, password: passwords.admin });
     this.witness = all.databases.witness(host);
+  }
+
+  readonly passwords = passwords;
+
+  as({ admin: password }: Passwords): Database {
+    const { flavor } = this.#all.engine;
+    return this.#all.strangers().of({ name: this.name, host: this.host, flavor, password });
   }
 
   async source(acknowledges: boolean): Promise<Source> {

@@ -2,7 +2,14 @@
 import type { Millis } from '../../../controller/base/clock.ts';
 import type { ErrorCode } from '../../../controller/base/errors.ts';
 import { algebraOf } from '../../../controller/database/gtid.ts';
-import type { Database, Flavor, Look, Source, Witness } from '../../../controller/database/port.ts';
+import type {
+  Database,
+  Flavor,
+  Look,
+  Passwords,
+  Source,
+  Witness,
+} from '../../../controller/database/port.ts';
 import { stamp } from '../../builders/stamp.ts';
 
 /** `unknown`: it was sent, and no answer came. `refused`: it surely did not happen. */
@@ -16,6 +23,10 @@ export interface TestServer {
   readonly database: Database;
   /** Asks from its host whether another server is reached. */
   readonly witness: Witness;
+  /** Those it was made with, and `database` comes with. */
+  readonly passwords: Passwords;
+  /** The same server for somebody who comes with other passwords; nobody has come so far. */
+  as(passwords: Passwords): Database;
   /** How others follow it. */
   source(acknowledges: boolean): Promise<Source>;
   /** Writes a row with this key, in a transaction of its own, as an application that waits for at most so long. */

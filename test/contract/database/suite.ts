@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stamp } from '../../builders/stamp.ts';
 import { tellFailures } from './failures.ts';
+import { tellPasswords } from './passwords.ts';
 import { type DatabaseFixture, Story, type TestServer } from './story.ts';
 
 export function describeDatabases(title: string, open: () => Promise<DatabaseFixture>): void {
@@ -165,6 +166,8 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
         expect((await on(one.keys())).slice(0, before.length)).toEqual(before);
       });
     });
+
+    tellPasswords(story, () => [one, two, three]);
 
     describe('a change of primary', () => {
       it('closes: takes no more writes and says what is executed', async () => {

@@ -20,13 +20,13 @@ DROP TABLE IF EXISTS ridgeline.heartbeat;
 CREATE TABLE ridgeline.heartbeat (id TINYINT UNSIGNED PRIMARY KEY, epoch INT UNSIGNED NOT NULL, ts DATETIME(6) NOT NULL) ENGINE = InnoDB;
 FLUSH PRIVILEGES;
 CREATE USER IF NOT EXISTS '\''root'\''@'\''localhost'\'';
-ALTER USER '\''root'\''@'\''localhost'\'' IDENTIFIED VIA unix_socket;
+ALTER USER '\''root'\''@'\''localhost'\'' IDENTIFIED VIA unix_socket WITH MAX_USER_CONNECTIONS 1000 PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;
 GRANT ALL PRIVILEGES ON *.* TO '\''root'\''@'\''localhost'\'' WITH GRANT OPTION;
 DROP USER IF EXISTS '\''ridgeline'\''@'\''127.0.0.1'\'', '\''replication'\''@'\''%%'\'';
-CREATE USER '\''ridgeline'\''@'\''127.0.0.1'\'' IDENTIFIED BY %s;
+CREATE USER '\''ridgeline'\''@'\''127.0.0.1'\'' IDENTIFIED BY %s WITH MAX_USER_CONNECTIONS 1000 PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;
 GRANT PROCESS, BINLOG MONITOR, REPLICA MONITOR ON *.* TO '\''ridgeline'\''@'\''127.0.0.1'\'';
 GRANT SELECT, INSERT, UPDATE, DELETE ON ridgeline.* TO '\''ridgeline'\''@'\''127.0.0.1'\'';
-CREATE USER '\''replication'\''@'\''%%'\'' IDENTIFIED BY %s REQUIRE SSL;
+CREATE USER '\''replication'\''@'\''%%'\'' IDENTIFIED BY %s REQUIRE SSL WITH MAX_USER_CONNECTIONS 1000 PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;
 GRANT REPLICATION SLAVE ON *.* TO '\''replication'\''@'\''%%'\'';
 '
 forget='RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_slave_pos = '\'''\'';'

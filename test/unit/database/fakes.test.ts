@@ -30,15 +30,24 @@ function threeServers(options: FakeDatabasesOptions) {
   return { clock, databases, addresses, during };
 }
 
+const passwords = { admin: 'first-1', replication: 'first-2' };
+
 async function fixtureOf(flavor: Flavor, atMost: Millis): Promise<DatabaseFixture> {
   const { clock, databases, addresses, during } = threeServers({ flavor, latency: { seed: 7, atMost } });
+  const firstAccounts = { admin: [passwords.admin], replication: [passwords.replication] };
+  for (const name of Object.keys(addresses)) databases.trouble(name, { firstAccounts });
   const [one, two, three] = Object.entries(addresses).map(
     ([name, address]): TestServer => ({
       name,
       address,
-      database: databases.of({ name, host: hostAt(address), flavor, password: '' }),
+      database: databases.of({ name, host: hostAt(address), flavor, password: passwords.admin }),
+      passwords,
+      as: ({ admin: password }) => databases.of({ name, host: hostAt(address), flavor, password }),
       witness: databases.witness(hostAt(address)),
-      source: async (acknowledges) => databases.sourceOf(name, acknowledges),
+      source: async (acknowledges) => ({
+        ...databases.sourceOf(name, acknowledges),
+        password: passwords.replication,
+      }),
       commit: (key, limit) => databases.commit(name, key, key, limit),
       keys: async () => databases.keysOn(name),
       holdApplier: async () => {

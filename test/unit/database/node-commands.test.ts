@@ -17,16 +17,16 @@ function answering(answer: { exitCode?: number; stdout?: string; stderr?: string
     openAsRoot: () => Promise.reject(new Error('not asked for')),
     connect: () => Promise.reject(new Error('not asked for')),
   };
-  return { calls, remote, commands: new NodeCommands(remote, host, 'db-1') };
+  return { calls, remote, commands: new NodeCommands(remote, host, 'db-1', "SET SESSION sql_mode = '';") };
 }
 
 describe('NodeCommands', () => {
-  it('runs SQL under an epoch, with backslash escapes whatever the server is set to', async () => {
+  it('runs SQL under an epoch, in a session that says first what it needs', async () => {
     const { commands, calls } = answering({ stdout: 'a\nb\n' });
     expect(await commands.sql('SELECT 1;', stamp(7), 1_500)).toEqual(['a', 'b']);
     expect(calls[0]).toEqual({
       words: ['/usr/local/sbin/ridgeline-node', '7.0', 'sql', '1.5'],
-      stdin: "SET SESSION sql_mode = ''; SET NAMES utf8mb4;\nSELECT 1;\n",
+      stdin: "SET SESSION sql_mode = '';\nSELECT 1;\n",
     });
     await commands.sql('SELECT 1;', undefined, 1_500);
     expect(calls[1]!.words[1]).toBe('-');
@@ -59,7 +59,7 @@ describe('NodeCommands', () => {
     const failure = await commands.tryEach(['ALTER A;', 'ALTER B;'], stamp(7), 1_000);
     expect(failure?.message).toBe('db-1: 1589: Event execution time is in the past');
     expect(calls[0]?.words).toEqual(['/usr/local/sbin/ridgeline-node', '7.0', 'try', '1']);
-    expect(calls[0]?.stdin).toBe("SET SESSION sql_mode = ''; SET NAMES utf8mb4;\nALTER A;\nALTER B;\n");
+    expect(calls[0]?.stdin).toBe("SET SESSION sql_mode = '';\nALTER A;\nALTER B;\n");
     expect(await answering({}).commands.tryEach(['ALTER A;'], stamp(7), 1_000)).toBeUndefined();
   });
 

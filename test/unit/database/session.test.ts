@@ -13,7 +13,10 @@ describe('Session', () => {
   afterEach(() => session.close());
 
   const open = (dial: () => Promise<Duplex>) => {
-    session = new Session({ name: 'db-1', password: 'secret', dial }, systemClock);
+    session = new Session(
+      { name: 'db-1', user: 'ridgeline', password: 'secret', prelude: '', dial },
+      systemClock,
+    );
   };
   const ask = (timeout = 100) => session.ask(['SELECT 1'], timeout);
 

@@ -20,6 +20,7 @@ export interface Conditions {
   readonly ReplicationHealthy: ConditionOf<'MySQLCluster', 'ReplicationHealthy'>;
   readonly PrivilegedWriters: ConditionOf<'MySQLCluster', 'PrivilegedWriters'>;
   readonly SettingsApplied: ConditionOf<'MySQLCluster', 'SettingsApplied'>;
+  readonly CredentialsCurrent: ConditionOf<'MySQLCluster', 'CredentialsCurrent'>;
   readonly BackupHealthy: ConditionOf<'MySQLCluster', 'BackupHealthy'>;
   readonly EndpointsReady: ConditionOf<'MySQLCluster', 'EndpointsReady'>;
 }

@@ -7,6 +7,7 @@ import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import { type Verdict as Found, silentDeaths } from '../../../supervision/port.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
+import { credentialsCurrentCondition } from './credentials-condition.ts';
 import { failingOverCondition } from './failing-over-condition.ts';
 import type { Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
@@ -30,6 +31,7 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
     ReplicationHealthy: replicationCondition(facts),
     PrivilegedWriters: privilegedWritersCondition(observed),
     SettingsApplied: settingsAppliedCondition(observed, facts.troubles),
+    CredentialsCurrent: credentialsCurrentCondition(observed, facts.troubles),
     BackupHealthy: backupCondition(observed),
     EndpointsReady: endpointsCondition(routing),
   };

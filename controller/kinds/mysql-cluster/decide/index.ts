@@ -13,6 +13,7 @@ import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
 import { isRolling, planRolling, type Rolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
+import { planRotation, type RotationPlan } from './rotation.ts';
 import { failingSince, planUpkeep, type Trouble, type Upkeep } from './upkeep.ts';
 
 /** Something is on its way: jobs, servers, positions. */
@@ -27,12 +28,14 @@ export interface Decision extends Plan {
   readonly switchover: string | undefined;
   /** What to do about what commits wait for. */
   readonly durability: DurabilityPlan | undefined;
+  readonly pin: RotationPlan['pin'];
+  readonly tell: RotationPlan['tell'];
 }
 
 /** Everything of a pass: the record, then actions, then what commits wait for. Not while the primary changes. */
 export function decide(observed: Observed): Decision {
   const parts = planParts(observed);
-  const { joining, roster, rolling, upkeep } = parts;
+  const { joining, roster, rolling, rotation, upkeep } = parts;
   const { troubles } = upkeep;
   const going = observed.members.filter(({ place }) => place === 'Going');
   const leaving = [...[...roster.leaving, ...going].map(({ name }) => name), ...rolling.leaving];
@@ -42,12 +45,14 @@ export function decide(observed: Observed): Decision {
     ...actionsOf(observed, parts),
     record: durability?.do === 'Open' ? { ...record, durability: durability.record } : record,
     automaticRemovals: roster.replaced.length,
-    events: [...joining.events, ...rosterEvents(roster, troubles), ...rolling.events],
+    events: [...joining.events, ...rosterEvents(roster, troubles), ...rolling.events, ...rotation.events],
     recheckAfter: durability?.do === 'Step' ? 0 : recheckOf(observed, parts),
     troubles,
     leaving,
     switchover: rolling.switchover,
     durability,
+    pin: rotation.pin,
+    tell: rotation.tell,
   };
 }
 
@@ -58,6 +63,7 @@ interface Parts {
   readonly joining: AllJoining;
   readonly roster: RosterPlan;
   readonly rolling: Rolling;
+  readonly rotation: RotationPlan;
   readonly forgotten: Forgotten;
 }
 
@@ -70,14 +76,16 @@ function planParts(observed: Observed): Parts {
     joining: isStill ? standStill(observed) : planAllJoining(observed),
     roster: isStill ? noRoster(observed.status) : rosterOf(observed, upkeep),
     rolling: planRolling(observed, upkeep.troubles, isStill),
+    rotation: planRotation(observed, upkeep.troubles, isStill),
     forgotten: planForgotten(observed),
   };
 }
 
 function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
-  const { isStill, upkeep, joining, roster, rolling, forgotten } = parts;
+  const { isStill, upkeep, joining, roster, rolling, rotation, forgotten } = parts;
   return {
     ...joining.record,
+    credentials: rotation.credentials,
     ...(isStill || forgotten.durability === undefined ? {} : { durability: forgotten.durability }),
     members: recordsOf(observed, withKnown(joining.records, rolling), upkeep.troubles),
     rollout: rolling.rollout,
@@ -87,12 +95,12 @@ function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
 }
 
 function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' | 'joins'> {
-  const { isStill, upkeep, joining, roster, rolling, forgotten } = parts;
+  const { isStill, upkeep, joining, roster, rolling, rotation, forgotten } = parts;
   if (isStill) return { servers: [], joins: [] };
   const mending = mendingOf(observed, upkeep, forgotten.waiting);
   return {
     servers: [...roster.actions, ...labelsOf(observed, roster)],
-    joins: [...joining.actions, ...mending, ...rolling.actions],
+    joins: [...joining.actions, ...mending, ...rolling.actions, ...rotation.actions],
   };
 }
 
@@ -102,8 +110,10 @@ function recheckOf(observed: Observed, parts: Parts): Millis {
   return Math.min(isMoving(parts) ? busyPeriod : restPeriod, ...dues);
 }
 
-function isMoving({ joining, roster, rolling }: Parts): boolean {
-  return joining.actions.length + roster.actions.length > 0 || joining.isUnderWay || isRolling(rolling);
+function isMoving({ joining, roster, rolling, rotation }: Parts): boolean {
+  const isRotating = rotation.credentials?.rotation !== undefined;
+  const isActing = joining.actions.length + roster.actions.length > 0;
+  return isActing || joining.isUnderWay || isRolling(rolling) || isRotating;
 }
 
 function mendingOf(

@@ -5,6 +5,7 @@ import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluste
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Reason } from '../../../api/reasons.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
+import type { CredentialsMistake } from '../../../cluster-access/credentials.ts';
 import type { JobLook } from '../../../cluster-access/job-polls.ts';
 import type { PrivilegedAccount } from '../../../database/port.ts';
 import type { Finding } from '../../../supervision/port.ts';
@@ -26,6 +27,29 @@ export interface JobFacts {
   readonly lastLine?: string;
 }
 
+/** What is known of passwords; not one of them is here. */
+export interface CredentialFacts {
+  /** The Secret that people edit, as messages name it. */
+  readonly secret: string;
+  /** How what it holds compares with what servers accept, and with what is on its way to them. */
+  readonly wanted: 'Current' | 'Other' | 'New' | 'Unknown';
+  readonly mistake: CredentialsMistake | undefined;
+  /** Nobody can tell any more what servers accept. */
+  readonly isLost: boolean;
+  /** By server: whether it accepts them; absent until it was tried. */
+  readonly accepted: ReadonlyMap<string, Acceptance>;
+  /** What the primary said when it was last told the passwords that are on record now, and would not have them. */
+  readonly refusal: string | undefined;
+  /** By server: number of the passwords with which it was last told to follow. */
+  readonly moved: ReadonlyMap<string, number>;
+}
+
+/** Whether a server lets in who comes with the passwords in use, and with the others of a change. */
+export interface Acceptance {
+  readonly current: boolean;
+  readonly other?: boolean;
+}
+
 export interface Observed {
   readonly now: Instant;
   readonly cluster: MySQLCluster;
@@ -44,6 +68,7 @@ export interface Observed {
   readonly finding: Finding | undefined;
   /** Accounts that may write to a read-only server; undefined while no primary was asked. */
   readonly privileged: readonly PrivilegedAccount[] | undefined;
+  readonly credentials: CredentialFacts;
   /** All of this cluster, oldest first. */
   readonly promotions: readonly Promotion[];
   /** Servers the breaker lets go now without a person having asked. */
@@ -69,7 +94,8 @@ export type Role = 'primary' | 'replica' | 'joining' | 'fenced';
 export type HostAction =
   | { readonly do: 'start'; readonly member: Member; readonly job: JobKind; readonly donor?: Member }
   | { readonly do: 'cancel'; readonly member: Member; readonly donor?: Member }
-  | { readonly do: 'follow'; readonly member: Member }
+  /** `anew`: with passwords of this number, though it may follow already. */
+  | { readonly do: 'follow'; readonly member: Member; readonly anew?: number }
   /** Its database is to be started again; `since` tells one trouble from the next. */
   | { readonly do: 'revive'; readonly member: Member; readonly since: Instant }
   /** Its host gets our files, and tells which settings its server runs with. */

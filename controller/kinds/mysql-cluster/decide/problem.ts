@@ -14,7 +14,7 @@ export interface Circumstances {
   readonly deployment: SiteDeployment | undefined;
   readonly account: CloudAccount | undefined;
   readonly template: ServerTemplate | undefined;
-  /** Why there are no credentials. */
+  /** Why there are no passwords at all. */
   readonly missing: string | undefined;
   /** Why the newest action on a Server, by uid, did not work. */
   readonly failureOf: (serverUid: string) => AppError | undefined;

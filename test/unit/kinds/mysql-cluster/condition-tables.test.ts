@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { reasons } from '../../../../controller/api/reasons.ts';
 import { verdictRows } from '../../routes/verdict-rows.ts';
 import { availableRows } from './condition-rows-available.ts';
+import { credentialRows } from './condition-rows-credentials.ts';
 import { failingOverRows, failoverArmedRows } from './condition-rows-failover.ts';
 import { reconcilingRows, stalledRows } from './condition-rows-passing.ts';
 import { readyRows } from './condition-rows-ready.ts';
@@ -19,6 +20,7 @@ const tables: ConditionTable = {
   ReplicationHealthy: replicationRows,
   PrivilegedWriters: privilegedRows,
   SettingsApplied: settingsRows,
+  CredentialsCurrent: credentialRows,
   BackupHealthy: backupRows,
   Stalled: stalledRows,
   Reconciling: reconcilingRows,

@@ -8,7 +8,7 @@ import type { Server } from '../../../../controller/api/server.ts';
 import { type Instant, timestamp } from '../../../../controller/base/clock.ts';
 import type { Look } from '../../../../controller/database/port.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
-import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
+import type { CredentialFacts, Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
 import { acks, look, replication } from '../../supervision/signs.ts';
 
@@ -61,6 +61,19 @@ export function replica(
   });
 }
 
+/** All accept what the Secret holds. */
+export function settledCredentials(members: readonly Member[]): CredentialFacts {
+  return {
+    secret: 'shop/db-mysql',
+    wanted: 'Current',
+    mistake: undefined,
+    isLost: false,
+    accepted: new Map(members.map(({ name }) => [name, { current: true }])),
+    refusal: undefined,
+    moved: new Map(),
+  };
+}
+
 export function observed(changes: {
   readonly members: readonly Member[];
   readonly durability: DurabilityRecord;
@@ -88,6 +101,7 @@ export function observed(changes: {
     hindrances: new Map(),
     finding,
     privileged: [],
+    credentials: settledCredentials(members),
     promotions: [],
     allowance: 0,
   };

@@ -63,6 +63,8 @@ export async function armed(round: Round): Promise<void> {
   const name = names[draw.afterMs % names.length]!;
   const pause = (draw.afterMs * 7) % longestPauseMs;
   const [replica = ''] = await site.replicas();
+  // Commits may have had to wait before the primary died, too.
+  round.comparable = name === 'nothing';
   round.harmedAt = Date.now();
   await unrest[name]!(round, replica);
   await sleep(pause);

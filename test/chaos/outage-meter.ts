@@ -34,9 +34,9 @@ export class OutageMeter {
     return this.#acknowledged;
   }
 
-  /** Spans of at least so many milliseconds without an acknowledgement, oldest first. */
+  /** Spans of at least so many milliseconds without an acknowledgement, oldest first; the last one may go on. */
   outages(atLeastMs: number): readonly Outage[] {
-    return outagesOf(this.#acknowledged, atLeastMs);
+    return outagesOf(this.#acknowledged, atLeastMs, Date.now());
   }
 
   stop(): void {
@@ -67,10 +67,14 @@ export class OutageMeter {
   }
 }
 
-/** The gaps between acknowledgements that are at least so long. */
-export function outagesOf(acknowledged: readonly number[], atLeastMs: number): readonly Outage[] {
+/** The gaps between acknowledgements, and from the last one until `now`, that are at least so long. */
+export function outagesOf(
+  acknowledged: readonly number[],
+  atLeastMs: number,
+  now: number,
+): readonly Outage[] {
   const times = acknowledged.toSorted((a, b) => a - b);
-  return times.flatMap((to, index) => {
+  return [...times, now].flatMap((to, index) => {
     const from = times[index - 1];
     return from === undefined || to - from < atLeastMs ? [] : [{ from, to }];
   });

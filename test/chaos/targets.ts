@@ -22,7 +22,6 @@ const targets: Partial<Readonly<Record<ScenarioName, Target>>> = {
   hang: silence,
   partition: silence,
   'stale-reads': silence,
-  armed: silence,
   'cut-off': silence,
   'cut-off-seen': silence,
   'cut-off-sigterm': silence,

@@ -7,7 +7,9 @@ import {
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { preparationJob } from '../../../controller/database/preparation.ts';
 import { images } from '../../../lab/config.ts';
+import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { whenBuilt } from '../../lab/hosts/when-built.ts';
 import { type DatabaseHost, DatabaseHosts, type Engine } from './database-hosts.ts';
@@ -57,6 +59,14 @@ function tell(engine: Engine): void {
     });
     afterAll(() => hosts.end());
 
+    it('restarts in good order for its settings, as nobody waits on a server that takes no writes', async () => {
+      const before = await goodEnds(host);
+      const changes = { settings: [{ name: 'max_connections', value: '77' }], restart: stamp(1) };
+      await host.runJob((id) => preparationJob(id, host.preparation(changes)));
+      expect(await host.sql('SELECT @@max_connections')).toBe('77');
+      expect(await goodEnds(host)).toBeGreaterThan(before);
+    });
+
     it.each(Object.entries(ways))('%s acknowledges nothing', { timeout: 90_000 }, async (name, end) => {
       await serve(host, hosts);
       await host.sql(waitForNobody[engine.flavor]);
@@ -71,6 +81,12 @@ function tell(engine: Engine): void {
       expect(told).toEqual(Array.from({ length: waiting }, () => 'unknown'));
     });
   });
+}
+
+/** How many lines of its logs say that it ended as it should. */
+async function goodEnds(host: DatabaseHost): Promise<number> {
+  const logs = '{ journalctl -u $unit -o cat; cat /var/log/mysql/error.log; } 2> /dev/null';
+  return Number(await host.asRoot(`${logs} | grep -c 'Shutdown complete' || true`));
 }
 
 /** Brings the machine and its server back, whatever ended them. */

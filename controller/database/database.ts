@@ -133,6 +133,13 @@ export class SshDatabase implements Database {
   }
 
   async setPasswords(current: Passwords, beside: Passwords | undefined, stamp: Stamp): Promise<void> {
+    // Asked as root, who needs no password; and who could write on a replica (MariaDB).
+    const [isOpen] = await this.#commands.sql(
+      `SELECT @@GLOBAL.read_only IN ('0', 'OFF');`,
+      undefined,
+      patience,
+    );
+    if (isOpen !== '1') throw this.#failed('it is read-only');
     await this.#order(stamp, passwordsSQL(this.#dialect.flavor, current, beside));
   }
 

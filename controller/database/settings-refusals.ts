@@ -1,6 +1,7 @@
 /** Which server versions and settings are refused, and why: what would void the guarantee that no acknowledged write is lost. Pure. */
 import type { Flavor } from './port.ts';
 import { compareVersions, type Setting } from './settings.ts';
+import { lockouts, mySQLLockouts, type Rule } from './settings-lockouts.ts';
 
 /** Something in the spec of a MySQLCluster that the controller will not run. */
 export interface SettingRefusal {
@@ -27,7 +28,7 @@ export function findRefusals(
   settings: readonly Setting[],
 ): readonly SettingRefusal[] {
   const version = oldestRelease(flavor, series) === undefined ? [unsupportedSeries(flavor, series)] : [];
-  return [...version, ...settings.flatMap(refusalsOf)];
+  return [...version, ...settings.flatMap((setting) => refusalsOf(flavor, setting))];
 }
 
 /** The oldest release of a series that will do, e.g. `11.8.3`; undefined when none does. */
@@ -46,13 +47,6 @@ function unsupportedSeries(flavor: Flavor, series: string): SettingRefusal {
   return { field: '.engine.version', message: `must be ${supported} for ${flavor}, not ${series}${why}` };
 }
 
-/** Names without `loose_`, `skip_` and the like, and what is wrong with them; `unless` tells harmless values. */
-interface Rule {
-  readonly names: RegExp;
-  readonly unless?: RegExp;
-  readonly why: string;
-}
-
 const managed = 'is managed by the operator and may not be set';
 const reckless = 'may not be set to this: a power cut could destroy the data';
 
@@ -69,7 +63,7 @@ const rules: readonly Rule[] = [
   },
   {
     names:
-      /^(gtid_.*|enforce_gtid_consistency|rpl_semi_sync_.*|init_rpl_role|binlog_format|log_bin(_.*)?|relay_log(_index|_basename|_recovery)?|log_(slave|replica)_updates|(slave|replica)_(start|net_timeout)|replica_preserve_commit_order|replication_sender_observe_commit_only)$/,
+      /^(gtid_.*|enforce_gtid_consistency|rpl_semi_sync_.*|init_rpl_role|binlog_format|log_bin(_(basename|index))?|relay_log(_index|_basename|_recovery)?|log_(slave|replica)_updates|(slave|replica)_(start|net_timeout)|replica_preserve_commit_order|replication_sender_observe_commit_only)$/,
     why: managed,
   },
   {
@@ -124,15 +118,19 @@ const rules: readonly Rule[] = [
   { names: /^wsrep_/, why: 'may not be set: Galera is another way to replicate' },
 ];
 
-function refusalsOf({ name, value }: Setting): readonly SettingRefusal[] {
+function refusalsOf(flavor: Flavor, { name, value }: Setting): readonly SettingRefusal[] {
   const field = `.settings[name=${name}]`;
   // Control characters would begin a line of their own.
   if (/\p{Cc}/u.test(value)) return [{ field, message: 'may not contain control characters' }];
   const [prefixes = ''] = /^((loose|skip|disable|enable|maximum)_)*/.exec(name) ?? [];
   const effective = /skip_|disable_/.test(prefixes) ? 'OFF' : value;
   const bare = name.slice(prefixes.length);
-  const rule = rules.find(
-    ({ names, unless }) => names.test(bare) && !(unless?.test(effective.trim()) ?? false),
-  );
+  const all = [...rules, ...lockouts, ...(flavor === 'MySQL' ? mySQLLockouts : [])];
+  const rule = all.find(({ names, unless }) => names.test(bare) && !isHarmless(unless, effective.trim()));
   return rule === undefined ? [] : [{ field, message: rule.why }];
+}
+
+function isHarmless(unless: Rule['unless'], value: string): boolean {
+  if (unless === undefined) return false;
+  return unless instanceof RegExp ? unless.test(value) : unless(value);
 }

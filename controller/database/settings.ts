@@ -4,9 +4,8 @@ import { ownCertificate, ownKey } from './node-script.ts';
 import type { Flavor } from './port.ts';
 import { databasePort } from './tcp-port.ts';
 
-/** Port for applications and replicas. */
 /** Port that still answers when `max_connections` is used up. */
-const adminPorts: Readonly<Record<Flavor, number>> = { MariaDB: 3307, MySQL: 33_062 };
+export const adminPorts: Readonly<Record<Flavor, number>> = { MariaDB: 3307, MySQL: 33_062 };
 /** Without an end: only the controller decides that commits need not wait. */
 const unlimitedMilliseconds = '1000000000000000000';
 const threeDays = 3 * 86_400;

@@ -241,6 +241,19 @@ describe('settings', () => {
     expect((await prepare(first, { settings: former })).facts).toMatchObject({ restartPending: false });
   });
 
+  it('that keep the operator out give way to its former ones', async () => {
+    const former = [{ name: 'max_connections', value: '77' }];
+    const settings = [...former, { name: 'init_connect', value: 'no statement at all' }];
+    expect(await prepare(first, { settings, restart: stamp(0) })).toMatchObject({
+      exitCode: jobExit.refusedSettings,
+      lastLine: expect.stringMatching(
+        /with the changed init_connect: lets the operator in no more: .*It runs with its former settings again$/,
+      ),
+    });
+    expect(await first.sql('SELECT @@init_connect, @@read_only')).toBe('\t1');
+    expect(await first.database.look(2_000)).toMatchObject({ readOnly: true });
+  });
+
   it('are kept while only our own files are brought', async () => {
     const settings = [{ name: 'max_connections', value: '78' }];
     expect((await prepare(first, { settings, rewrite: false })).facts).toMatchObject({

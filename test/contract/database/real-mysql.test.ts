@@ -10,6 +10,7 @@ import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { whenBuilt } from '../../lab/hosts/when-built.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
+import { expectNothingInherited } from './inherited.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
 
@@ -74,6 +75,12 @@ function tellTheRest(): void {
 
   it('names the accounts that may write to a read-only server, and no others', async () => {
     await expectPrivilegedNamed(primary, 'CONNECTION_ADMIN, SUPER, SYSTEM_VARIABLES_ADMIN');
+  });
+
+  it('obeys and commits whatever its sessions inherit', async () => {
+    await primary.database.requireAcks(0, stamp(1));
+    await expectNothingInherited(primary, 1);
+    await primary.database.requireAcks(1, stamp(1));
   });
 
   it('wakes events on the server that opens, with the definer they had', async () => {

@@ -11,6 +11,7 @@ address='10.77.0.9'
 rewrite='yes'
 stamp=''
 initialise='yes'
+admin_port='33062'
 node_script='/usr/local/sbin/ridgeline-node'
 unlock='SET GLOBAL super_read_only = OFF;'
 accounts='
@@ -213,8 +214,16 @@ configure() {
 # A session of ours runs without sql_mode, so that this is how texts are quoted.
 literal() { printf "'%s'" "$(printf %s "$1" | sed "s/['\\\\]/\\\\&/g")"; }
 
+# Whether the controller gets in as it does all the time, whatever the settings say; sets 'said'.
+enters() {
+  if [ "$flavor" = MariaDB ]; then set -- --ssl --disable-ssl-verify-server-cert; else set -- --ssl-mode=PREFERRED; fi
+  said=$(MYSQL_PWD=$admin_password "$client" --no-defaults --protocol=tcp --host=127.0.0.1 --port="$admin_port" \
+    --user=ridgeline --connect-timeout=10 "$@" --execute 'SELECT epoch FROM ridgeline.heartbeat' 2>&1)
+}
+
 # History begins after all this: replicas are copies.
 initialize() {
+  local said
   empty_data
   if [ "$flavor" = MariaDB ]; then
     attempt mariadb-install-db --user=mysql --skip-test-db --skip-name-resolve --auth-root-authentication-method=socket \
@@ -232,6 +241,7 @@ initialize() {
     fail 1 "the first data: $(last_words 2 < trouble)"
   }
   attempt sql --execute "$forget $lock"
+  enters || fail 13 "the operator cannot log in with these settings: $(last_words 1 <<< "$said")"
   set_mark whole
   holding=whole
 }
@@ -241,13 +251,14 @@ differing() { { diff "$1" "$2" || true; } | sed -n 's/^[<>] \([a-z][a-z0-9_]*\) 
 
 # Its host has seen nothing later than the order to restart, so that it has not been made the primary since.
 restart_replica() {
-  local said names
+  local said names entered=yes
+  enters || entered=no
   said=$("$node_script" "$stamp" sql 5 2>&1 <<< 'DO 0;') || fail 1 "is not restarted: $(last_words 1 <<< "$said")"
   [ "$(sql --execute "SELECT @@GLOBAL.read_only NOT IN ('0', 'OFF')")" = 1 ] || fail 1 "takes writes and is not restarted"
   cp "$running_config" former.cnf
   names=$(differing former.cnf "$config")
   stop_server
-  if ! (start_server) 2> refused; then
+  if ! (start_server && { [ $entered = no ] || enters || fail 1 "lets the operator in no more: $said"; }) 2> refused; then
     systemctl stop "$unit" || true
     put 644 former.cnf "$config"
     start_server

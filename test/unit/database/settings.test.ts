@@ -179,7 +179,7 @@ describe('settings that void the guarantee', () => {
   it('names each of several', () => {
     const settings: Setting[] = [
       { name: 'port', value: '1' },
-      { name: 'max_connections', value: '1' },
+      { name: 'sort_buffer_size', value: '1' },
       { name: 'server_id', value: '1' },
     ];
     expect(findRefusals('MySQL', '8.0', settings).map(({ field }) => field)).toEqual([
@@ -187,5 +187,98 @@ describe('settings that void the guarantee', () => {
       '.settings[name=port]',
       '.settings[name=server_id]',
     ]);
+  });
+});
+
+describe('settings that would lock us out of our own servers', () => {
+  const refused = (name: string, value: string) => findRefusals('MySQL', '8.4', [{ name, value }]);
+
+  it.each<[string, string, RegExp]>([
+    ['socket', '/tmp/mysql.sock', /not find the server/],
+    ['user', 'root', /not find/],
+    ['chroot', '/srv', /not find/],
+    ['port', '3307', /managed/],
+    ['bind_address', '*', /managed/],
+    ['datadir', '/srv/mysql', /managed/],
+    ['admin_port', '1', /managed/],
+    ['admin_tls_version', 'TLSv1.3', /managed/],
+    ['extra_port', '0', /managed/],
+    ['server_id', '1', /managed/],
+    ['super_read_only', 'OFF', /managed/],
+    ['offline_mode', 'ON', /managed/],
+    ['event_scheduler', 'ON', /managed/],
+    ['persisted_globals_load', 'ON', /managed/],
+    ['gtid_mode', 'OFF', /managed/],
+    ['binlog_format', 'STATEMENT', /managed/],
+    ['log_bin', '/srv/log', /managed/],
+    ['log_bin_index', '/srv/log', /managed/],
+    ['skip_networking', '', /switched off/],
+    ['skip_ssl', '', /switched off/],
+    ['skip_grant_tables', '', /switched off/],
+    ['init_file', '/srv/a.sql', /writable/],
+    ['sql_log_bin', 'OFF', /replicas/],
+    ['transaction_read_only', 'ON', /apply nothing/],
+    ['tx_read_only', '1', /apply nothing/],
+    ['max_connections', '10', /at least 20/],
+    ['maximum_max_connections', '5', /at least 20/],
+    ['max_user_connections', '1', /at least 20/],
+    ['max_allowed_packet', '512K', /at least 1M/],
+    ['replica_max_allowed_packet', '1024', /at least 1M/],
+    ['max_connect_errors', '1', /at least 100/],
+    ['max_password_errors', '3', /at least 100/],
+    ['connection_memory_limit', '2M', /at least 32M/],
+    ['max_session_mem_used', '8192', /at least 32M/],
+    ['slave_max_statement_time', '1', /must be 0/],
+    ['connect_timeout', '2', /at least 3/],
+    ['thread_handling', 'no-threads', /one session/],
+    ['disabled_storage_engines', 'MyISAM,InnoDB', /InnoDB/],
+    ['authentication_policy', '*,authentication_webauthn,', /factors/],
+    ['authentication_policy', 'sha256_password,,', /factors/],
+    ['performance_schema', 'OFF', /must be ON/],
+    ['skip_performance_schema', '', /must be ON/],
+  ])('%s = %s is refused', (name, value, message) => {
+    expect(refused(name, value)).toEqual([
+      { field: `.settings[name=${name}]`, message: expect.stringMatching(message) },
+    ]);
+  });
+
+  it.each<[string, string]>([
+    ['autocommit', 'OFF'],
+    ['completion_type', 'RELEASE'],
+    ['sql_mode', 'ANSI,NO_BACKSLASH_ESCAPES'],
+    ['sql_select_limit', '0'],
+    ['sql_require_primary_key', 'ON'],
+    ['init_connect', 'SET autocommit = 0'],
+    ['character_set_server', 'latin1'],
+    ['lock_wait_timeout', '1'],
+    ['innodb_lock_wait_timeout', '3600'],
+    ['wait_timeout', '1'],
+    ['interactive_timeout', '1'],
+    ['max_execution_time', '1'],
+    ['group_concat_max_len', '4'],
+    ['transaction_isolation', 'SERIALIZABLE'],
+    ['transaction_read_only', 'OFF'],
+    ['default_password_lifetime', '1'],
+    ['disconnect_on_expired_password', 'ON'],
+    ['password_history', '5'],
+    ['password_require_current', 'ON'],
+    ['require_secure_transport', 'ON'],
+    ['secure_file_priv', ''],
+    ['max_connections', '20'],
+    ['max_user_connections', '0'],
+    ['max_allowed_packet', '64M'],
+    ['max_allowed_packet', '1G'],
+    ['disabled_storage_engines', 'MyISAM,MEMORY'],
+    ['authentication_policy', '*,,'],
+    ['authentication_policy', '*:caching_sha2_password,,'],
+    ['performance_schema', 'ON'],
+    ['log_bin_trust_function_creators', 'ON'],
+  ])('%s = %s is not: it has no say in what we do', (name, value) => {
+    expect(refused(name, value)).toEqual([]);
+  });
+
+  it('looks only at servers that need it', () => {
+    const settings = [{ name: 'performance_schema', value: 'OFF' }];
+    expect(findRefusals('MariaDB', '11.8', settings)).toEqual([]);
   });
 });

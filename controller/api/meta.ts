@@ -36,6 +36,11 @@ export const annotations = {
   candidate: `${group}/candidate`,
 } as const;
 
+/** Whether we hold it. */
+export function hasFinalizer({ metadata }: Finalized): boolean {
+  return metadata.finalizers?.includes(finalizer) === true;
+}
+
 /** Our finalizer among those of others. */
 export function withFinalizer({ metadata: { finalizers = [] } }: Finalized): readonly string[] {
   return finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer];

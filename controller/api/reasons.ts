@@ -75,6 +75,7 @@ export const reasons = {
       AccountNotReady: 'No ready CloudAccount to look for the image in.',
       RequiredInputMissing: 'No level sets an input that a script requires.',
       Resolving: 'The image is being looked up.',
+      InUse: 'Its deletion waits until nobody is made from it any more; what runs goes on.',
     },
     UpToDate: {
       AllServersCurrent: 'Every server runs the newest revision.',

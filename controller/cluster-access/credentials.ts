@@ -5,7 +5,14 @@
  * a Secret of ours before they were told, so that an edit, a mistake in it or the end of that Secret locks nobody out.
  */
 import { randomBytes } from 'node:crypto';
-import { apiVersion, keyText, type ObjectKey } from '../api/meta.ts';
+import {
+  apiVersion,
+  finalizer,
+  keyText,
+  type ObjectKey,
+  withFinalizer,
+  withoutFinalizer,
+} from '../api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../api/mysql-cluster.ts';
 import { type Secret, secrets } from '../api/resource.ts';
 import type { Instant, Millis } from '../base/clock.ts';
@@ -74,16 +81,32 @@ export class CredentialStore {
 
   /** Keeps these passwords under this number for good; where there are others already, those count. */
   async pin(cluster: MySQLCluster, serial: number, passwords: Passwords): Promise<void> {
+    const { metadata, ...frame } = frameOf(cluster, pinnedKey(cluster, serial));
     await this.#createUnlessThere({
-      ...frameOf(cluster, pinnedKey(cluster, serial)),
+      ...frame,
+      metadata: { ...metadata, finalizers: [finalizer] },
       immutable: true,
       data: { admin: encode(passwords.admin), replication: encode(passwords.replication) },
     });
   }
 
-  forget({ metadata }: MySQLCluster): void {
-    this.#wanted.delete(metadata.uid);
-    this.#pinned.delete(metadata.uid);
+  /** Lets go of the Secrets of ours: the cluster is gone. */
+  async release(cluster: MySQLCluster): Promise<void> {
+    const { uid } = cluster.metadata;
+    this.#wanted.delete(uid);
+    this.#pinned.delete(uid);
+    const { newest = 0 } = cluster.status?.credentials ?? {};
+    for (let serial = 1; serial <= newest; serial += 1) {
+      const secret = await this.#kube.get(secrets, pinnedKey(cluster, serial));
+      if (secret !== undefined && isOurs(cluster, secret))
+        await this.#kube.setFinalizers(secrets, secret, withoutFinalizer(secret));
+    }
+  }
+
+  /** One of ours that somebody deletes, alone or with its namespace, stays as long as servers accept what it says. */
+  async #hold(cluster: MySQLCluster, secret: Secret): Promise<void> {
+    if (isOurs(cluster, secret) && secret.metadata.deletionTimestamp === undefined)
+      await this.#kube.setFinalizers(secrets, secret, withFinalizer(secret));
   }
 
   async #readWanted(cluster: MySQLCluster, now: Instant): Promise<Passwords | CredentialsMistake> {
@@ -103,6 +126,7 @@ export class CredentialStore {
     if (found !== undefined) return found;
     const secret = await this.#kube.get(secrets, pinnedKey(cluster, serial));
     if (secret === undefined) return undefined;
+    await this.#hold(cluster, secret);
     const passwords = { admin: read(secret, 'admin'), replication: read(secret, 'replication') };
     this.#pinned.set(cluster.metadata.uid, new Map([...known, [serial, passwords]]));
     return passwords;
@@ -110,10 +134,16 @@ export class CredentialStore {
 
   async #make(cluster: MySQLCluster, key: ObjectKey): Promise<Secret | undefined> {
     if (cluster.spec.credentialsSecretRef !== undefined) return undefined;
-    return await this.#createUnlessThere({
-      ...frameOf(cluster, key),
-      data: { admin: encode(newPassword()), replication: encode(newPassword()) },
-    });
+    try {
+      return await this.#createUnlessThere({
+        ...frameOf(cluster, key),
+        data: { admin: encode(newPassword()), replication: encode(newPassword()) },
+      });
+    } catch (error) {
+      // Nothing can be made in a namespace that is being deleted; what servers accept is known all the same.
+      if (!hasCode(error, 'kube.forbidden')) throw error;
+      return undefined;
+    }
   }
 
   async #createUnlessThere(secret: NewObject<Secret>): Promise<Secret | undefined> {
@@ -138,6 +168,10 @@ function pinnedKey({ metadata: { namespace, name } }: MySQLCluster, serial: numb
 
 function keyOf(namespace: string | undefined, name: string): ObjectKey {
   return namespace === undefined ? { name } : { namespace, name };
+}
+
+function isOurs({ metadata: { uid } }: MySQLCluster, { metadata }: Secret): boolean {
+  return metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
 }
 
 /** It goes with its cluster. */

@@ -1,6 +1,8 @@
 /** What the probe of an account means, condition by condition. Pure. */
+
 import type { CloudAccount } from '../../api/cloud-account.ts';
 import type { ConditionOf, ConditionTypeOf } from '../../api/conditions.ts';
+import { type AnyObject, keyText } from '../../api/meta.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { LoginKey } from './act.ts';
 import type { Failure, Probe } from './probe.ts';
@@ -14,6 +16,8 @@ export interface Observed {
   readonly servers: number | undefined;
   /** What AWS said when a launch met a quota in the last minutes. */
   readonly quota: string | undefined;
+  /** Whoever would be lost without it. */
+  readonly users: readonly AnyObject[];
 }
 
 /** With its type, since some are said again as Reconciling. */
@@ -26,6 +30,8 @@ export interface Plan {
   readonly credentials: Typed<'CredentialsValid'>;
   readonly permissions: Typed<'PermissionsVerified'>;
   readonly capacity: Typed<'CapacityAvailable'>;
+  /** Why its deletion, which was asked for, waits: until then it works as ever. */
+  readonly hold: string | undefined;
 }
 
 /** All four conditions, whatever is missing; `ready` sums up the others. */
@@ -35,7 +41,15 @@ export function decide(observed: Observed): Plan {
     permissions: permissionsCondition(observed),
     capacity: capacityCondition(observed),
     ready: readyCondition(observed),
+    hold: deletionHold(observed),
   };
+}
+
+function deletionHold({ account, users }: Pick<Observed, 'account' | 'users'>): string | undefined {
+  if (account.metadata.deletionTimestamp === undefined || users.length === 0) return undefined;
+  const names = users.slice(0, 10).map(({ kind, metadata }) => `${kind}/${keyText(metadata)}`);
+  const more = users.length > names.length ? ' and others' : '';
+  return `Its deletion was asked for, and it works until nobody needs it: ${names.join(', ')}${more}.`;
 }
 
 function credentialsCondition({ probe, account }: Observed): Typed<'CredentialsValid'> {

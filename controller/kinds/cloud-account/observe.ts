@@ -3,7 +3,10 @@
 import type { Accounts } from '../../accounts/port.ts';
 import { countServers } from '../../accounts/spending.ts';
 import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
+import { siteDeploymentKind } from '../../api/deployment.ts';
 import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
+import type { AnyObject } from '../../api/meta.ts';
+import { serverKind } from '../../api/server.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import type { Instant } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -35,7 +38,16 @@ export async function observe(ports: ObservePorts, account: CloudAccount, now: I
     loginKey: await ensureLoginKey(ports.kube, account, ports.controllerNamespace),
     servers: machines && countServers({ now, machines, batches }),
     quota: quotaOf(batches, now),
+    users: usersOf(ports.cache, account),
   };
+}
+
+/** Deployments that name it, and Servers whose machines are in it. */
+export function usersOf(cache: Cache, { metadata: { name } }: CloudAccount): readonly AnyObject[] {
+  return [
+    ...cache.list(siteDeploymentKind).filter(({ spec }) => spec.accountRef.name === name),
+    ...cache.list(serverKind).filter(({ status }) => status?.accountRef?.name === name),
+  ];
 }
 
 async function listedMachines(

@@ -4,13 +4,13 @@ import type { Accounts } from '../../accounts/port.ts';
 import { type CloudAccount, cloudAccountKind } from '../../api/cloud-account.ts';
 import { findCondition, type UnstampedCondition } from '../../api/conditions.ts';
 import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
-import type { ObjectKey } from '../../api/meta.ts';
+import { hasFinalizer, type ObjectKey, withFinalizer, withoutFinalizer } from '../../api/meta.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { templateStanding } from '../../api/standing.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { decide, type Plan } from './decide.ts';
-import { allAccounts, type ObservePorts, observe } from './observe.ts';
+import { allAccounts, type ObservePorts, observe, usersOf } from './observe.ts';
 import { Probes } from './probe.ts';
 import { statusOf } from './status.ts';
 
@@ -49,12 +49,18 @@ export function createCloudAccountController(ports: CloudAccountPorts): KindCont
 }
 
 async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
-  const account = ports.cache.get(cloudAccountKind, key);
-  if (account === undefined) return {};
-  if (account.metadata.deletionTimestamp !== undefined) {
-    ports.probes.forget(account.metadata.uid);
+  const found = ports.cache.get(cloudAccountKind, key);
+  if (found === undefined) return {};
+  const isLeaving = found.metadata.deletionTimestamp !== undefined;
+  if (isLeaving && usersOf(ports.cache, found).length === 0) {
+    ports.probes.forget(found.metadata.uid);
+    await ports.kube.setFinalizers(cloudAccountKind, found, withoutFinalizer(found));
     return {};
   }
+  const isHeld = isLeaving || hasFinalizer(found);
+  const account = isHeld
+    ? found
+    : await ports.kube.setFinalizers(cloudAccountKind, found, withFinalizer(found));
   const observed = await observe(ports, account, context.now);
   const plan = decide(observed);
   await ports.kube.writeStatus(cloudAccountKind, account, statusOf(observed, plan));
@@ -63,7 +69,12 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
 }
 
 /** What is told when a condition takes on this status, or stays in it for another reason. */
-const news: readonly (readonly [keyof Plan, UnstampedCondition['status'], 'normal' | 'warning', string])[] = [
+const news: readonly (readonly [
+  Exclude<keyof Plan, 'hold'>,
+  UnstampedCondition['status'],
+  'normal' | 'warning',
+  string,
+])[] = [
   ['ready', 'True', 'normal', 'AccountConnected'],
   ['credentials', 'False', 'warning', 'CredentialsRejected'],
   ['permissions', 'False', 'warning', 'PermissionMissing'],

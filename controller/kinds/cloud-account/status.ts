@@ -12,7 +12,9 @@ export function statusOf(observed: Observed, plan: Plan): CloudAccountStatus {
   const { ready, credentials, permissions, capacity } = plan;
   const generation = account.metadata.generation ?? 0;
   const unstamped: UnstampedCondition[] = [ready, credentials, permissions, capacity];
-  // Everything is tried again by itself, so nothing is ever Stalled.
+  // Everything else is tried again by itself.
+  if (plan.hold !== undefined)
+    unstamped.push({ type: 'Stalled', status: 'True', reason: 'InUse', message: plan.hold });
   if (ready.status !== 'True') unstamped.push({ ...ready, type: 'Reconciling', status: 'True' });
   const { identity } = probe;
   return {

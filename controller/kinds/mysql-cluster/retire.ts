@@ -52,7 +52,7 @@ export async function retireCluster(
     ...remove.map((member) => ({ do: 'delete', member }) as const),
   ]);
   if (!done) return { after: 2_000 };
-  credentials.forget(cluster);
+  await credentials.release(cluster);
   credentialWatch.forget(uid);
   privileges.forget(uid);
   metrics.forget(cluster);

@@ -1,5 +1,5 @@
-/** Stores a revision and removes old ones. */
-import { apiVersion } from '../../api/meta.ts';
+/** Stores revisions, holds those that are run from, and removes old ones. */
+import { apiVersion, finalizer, withFinalizer, withoutFinalizer } from '../../api/meta.ts';
 import { type ControllerRevision, controllerRevisions } from '../../api/resource.ts';
 import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
 import { revisionName, type TemplateRevision, templateLabel } from '../../api/template-revision.ts';
@@ -33,6 +33,7 @@ export async function storeRevision(
       namespace,
       labels: { [templateLabel]: template.metadata.name },
       ownerReferences: [ownerOf(template)],
+      finalizers: [finalizer],
     },
     revision: (revisions[0]?.revision ?? 0) + 1,
     data: content.data,
@@ -41,7 +42,30 @@ export async function storeRevision(
 
 /** One after the other; ends at the first that cannot be deleted. */
 export async function removeRevisions(kube: Kube, expired: readonly ControllerRevision[]): Promise<void> {
-  for (const revision of expired) await kube.delete(controllerRevisions, revision);
+  for (const revision of expired) {
+    const [free] = await releaseRevisions(kube, [revision]);
+    if (free !== undefined) await kube.delete(controllerRevisions, free);
+  }
+}
+
+/** Whoever deletes a revision, or its namespace, does not take it from the servers that run from it. */
+export async function holdRevisions(kube: Kube, revisions: readonly ControllerRevision[]): Promise<void> {
+  for (const revision of revisions) {
+    if (revision.metadata.deletionTimestamp !== undefined) continue;
+    await kube.setFinalizers(controllerRevisions, revision, withFinalizer(revision));
+  }
+}
+
+/** Nobody runs from them: those whose deletion was asked for go. */
+export async function releaseRevisions(
+  kube: Kube,
+  revisions: readonly ControllerRevision[],
+): Promise<readonly ControllerRevision[]> {
+  const released: ControllerRevision[] = [];
+  for (const revision of revisions) {
+    released.push(await kube.setFinalizers(controllerRevisions, revision, withoutFinalizer(revision)));
+  }
+  return released;
 }
 
 function ownerOf({ metadata }: ServerTemplate) {

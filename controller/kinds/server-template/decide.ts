@@ -1,6 +1,6 @@
 /** Whether a new revision is to be cut, what is wrong with the template, and which revisions may go. Pure. */
 import type { SiteDeployment } from '../../api/deployment.ts';
-import { labels } from '../../api/meta.ts';
+import { type AnyObject, labels } from '../../api/meta.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { ControllerRevision } from '../../api/resource.ts';
 import type { Server } from '../../api/server.ts';
@@ -8,6 +8,7 @@ import type { ServerArray } from '../../api/server-array.ts';
 import type { ServerTemplate } from '../../api/server-template.ts';
 import type { FrozenScript } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
+import { countNoun } from '../../base/plural.ts';
 import { chooseInputs, type Level } from '../../inputs/resolve.ts';
 import type { ImageLookup } from './images.ts';
 
@@ -38,6 +39,8 @@ export interface Observed {
   readonly revisions: readonly ControllerRevision[];
   /** Hashes that a server or a launch refers to. */
   readonly inUse: ReadonlySet<string>;
+  /** Whoever is made from it, or will be: clusters and arrays first, Servers that have none, launches. */
+  readonly users: readonly AnyObject[];
 }
 
 export interface Problem {
@@ -52,6 +55,10 @@ export interface Plan {
   readonly problem?: Problem;
   /** Revisions that nobody needs any more. */
   readonly expired: readonly ControllerRevision[];
+  /** Revisions whose deletion was asked for by others, and that nobody runs from. */
+  readonly released: readonly ControllerRevision[];
+  /** Its deletion was asked for, and nobody is made from it. */
+  readonly mayGo: boolean;
 }
 
 /** Old revisions kept so that a template can be rolled back. */
@@ -59,6 +66,35 @@ const revisionHistoryLimit = 10;
 
 /** Without `content` no revision is cut; inputs that are missing are a `problem` beside it and keep none back. */
 export function decide(observed: Observed): Plan {
+  const { template, users, revisions, inUse } = observed;
+  const ofOthers = revisions.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+  const released = ofOthers.filter((revision) => !inUse.has(hashIn(revision)));
+  if (template.metadata.deletionTimestamp === undefined)
+    return { ...decideContent(observed), released, mayGo: false };
+  if (users.length === 0) return { expired: [], released: revisions, mayGo: true };
+  return {
+    expired: [],
+    released,
+    mayGo: false,
+    problem: { reason: 'InUse', message: describeUse(observed) },
+  };
+}
+
+/** What was made from it goes on with what it has; nothing is cut any more. */
+function describeUse({ template, users, servers }: Observed): string {
+  const names = users.slice(0, 10).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  const more = users.length > names.length ? ' and others' : '';
+  const { revision = 'none' } = template.status ?? {};
+  return (
+    `Its deletion was asked for, and it is in use: ${names.join(', ')}${more}. It stays, with revision ${revision}, for ` +
+    `${countNoun(servers.length, 'server')} and those that replace them, and goes when nobody uses it. To change it, create it ` +
+    'under another name and set spec.serverTemplateRef.'
+  );
+}
+
+type Content = Pick<Plan, 'content' | 'problem' | 'expired'>;
+
+function decideContent(observed: Observed): Content {
   const { image, scripts } = observed;
   const expired = expiredRevisions(observed);
   const frozen = scripts.flatMap((script) => ('frozen' in script ? [script.frozen] : []));
@@ -118,9 +154,13 @@ function usersOf({ template, servers, arrays, deployments }: Observed): readonly
   return deployments.map(({ metadata }) => [own, levelOf(metadata.name)]);
 }
 
+function hashIn({ metadata }: Pick<ControllerRevision, 'metadata'>): string {
+  return metadata.name.slice(metadata.name.lastIndexOf('-') + 1);
+}
+
 function expiredRevisions({ revisions, inUse, template }: Observed): readonly ControllerRevision[] {
   return revisions.slice(revisionHistoryLimit).filter(({ metadata }) => {
-    const hash = metadata.name.slice(metadata.name.lastIndexOf('-') + 1);
+    const hash = hashIn({ metadata });
     return hash !== template.status?.revision && !inUse.has(hash);
   });
 }

@@ -4,7 +4,9 @@ import { accountFor } from '../../accounts/gate.ts';
 import type { Accounts } from '../../accounts/port.ts';
 import { isTrue } from '../../api/conditions.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { launchBatchKind } from '../../api/launch-batch.ts';
+import { type LaunchBatch, launchBatchKind } from '../../api/launch-batch.ts';
+import type { AnyObject } from '../../api/meta.ts';
+import { mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { type ControllerRevision, controllerRevisions } from '../../api/resource.ts';
 import { type Script, scriptKind } from '../../api/script.ts';
 import { serverKind } from '../../api/server.ts';
@@ -57,6 +59,7 @@ export async function observe(
     deployments: cache.list(siteDeploymentKind, { namespace }),
     revisions,
     inUse: hashesInUse(cache, namespace),
+    users: usersOf(cache, template),
   };
 }
 
@@ -120,7 +123,31 @@ function knownText({ template, revisions }: Known, script: Script): FrozenScript
   return { name: script.metadata.name, sha256, text: same.text, ...body };
 }
 
-function hashesInUse(cache: Cache, namespace: string): ReadonlySet<string> {
+/** A Server counts by its machine's template, too: what it points to may have been changed since. */
+function usersOf(cache: Cache, { metadata }: ServerTemplate): readonly AnyObject[] {
+  const { namespace = '', name } = metadata;
+  const refers = ({ spec }: { readonly spec: { readonly serverTemplateRef: { readonly name: string } } }) =>
+    spec.serverTemplateRef.name === name;
+  const servers = cache
+    .list(serverKind, { namespace })
+    .filter((server) => refers(server) || server.status?.templateName === name);
+  const batches = cache
+    .list(launchBatchKind, { namespace })
+    .filter((batch) => refers(batch) && isOpen(batch));
+  return [
+    ...cache.list(mySQLClusterKind, { namespace }).filter(refers),
+    ...cache.list(serverArrayKind, { namespace }).filter(refers),
+    ...servers,
+    ...batches,
+  ];
+}
+
+function isOpen({ status }: LaunchBatch): boolean {
+  return status?.outcome !== 'Completed' && status?.outcome !== 'Failed';
+}
+
+/** Of any template in the namespace: an equal hash is an equal content. */
+export function hashesInUse(cache: Cache, namespace: string): ReadonlySet<string> {
   const servers = cache.list(serverKind, { namespace });
   const batches = cache.list(launchBatchKind, { namespace });
   const arrays = cache.list(serverArrayKind, { namespace });

@@ -3,21 +3,29 @@
 import type { Accounts } from '../../accounts/port.ts';
 import { cloudAccountKind } from '../../api/cloud-account.ts';
 import { siteDeploymentKind } from '../../api/deployment.ts';
-import { type AnyObject, keyOf, type ObjectKey } from '../../api/meta.ts';
-import { controllerRevisions } from '../../api/resource.ts';
+import {
+  type AnyObject,
+  hasFinalizer,
+  keyOf,
+  type ObjectKey,
+  withFinalizer,
+  withoutFinalizer,
+} from '../../api/meta.ts';
+import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
+import { type ControllerRevision, controllerRevisions } from '../../api/resource.ts';
 import { scriptKind } from '../../api/script.ts';
 import { type Server, serverKind } from '../../api/server.ts';
 import { type ServerArray, serverArrayKind } from '../../api/server-array.ts';
 import { type ServerTemplate, serverTemplateKind } from '../../api/server-template.ts';
-import { accountStanding, deploymentStanding } from '../../api/standing.ts';
+import { accountStanding, deploymentStanding, requestOf } from '../../api/standing.ts';
 import { type TemplateRevision, templateLabel, templateRevision } from '../../api/template-revision.ts';
 import type { Cache, Events, Kube } from '../../kube/port.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
-import { removeRevisions, storeRevision } from './act.ts';
+import { holdRevisions, releaseRevisions, removeRevisions, storeRevision } from './act.ts';
 import type { Observed } from './decide.ts';
 import { decide, type Plan } from './decide.ts';
 import { Images } from './images.ts';
-import { type ObservePorts, observe } from './observe.ts';
+import { hashesInUse, type ObservePorts, observe } from './observe.ts';
 import { freezeRevision, hashOf, listDifferences, scriptNames } from './revision.ts';
 import { type Outcome, statusOf } from './status.ts';
 
@@ -47,7 +55,12 @@ export function createServerTemplateController(ports: ServerTemplatePorts): Kind
     rest: 1_000,
     watches: [
       { resource: scriptKind, wakes: (script, cache) => templatesNaming(script, cache) },
-      { resource: serverKind, wakes: (server) => [templateOf(server as Server)] },
+      { resource: serverKind, wakes: (server) => templatesOf(server as Server) },
+      {
+        resource: mySQLClusterKind,
+        wakes: (cluster) => [templateOf(cluster as MySQLCluster)],
+        heeds: requestOf,
+      },
       { resource: serverArrayKind, wakes: (array) => [templateOf(array as ServerArray)] },
       {
         resource: siteDeploymentKind,
@@ -66,19 +79,48 @@ export function createServerTemplateController(ports: ServerTemplatePorts): Kind
 }
 
 async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
-  const template = ports.cache.get(serverTemplateKind, key);
-  if (template === undefined) return {};
-  if (template.metadata.deletionTimestamp !== undefined) {
-    ports.images.forget(template.metadata.uid);
+  const found = ports.cache.get(serverTemplateKind, key);
+  if (found === undefined) {
+    await releaseRevisions(ports.kube, strayRevisions(ports.cache, key));
     return {};
   }
+  const template = isNew(found)
+    ? await ports.kube.setFinalizers(serverTemplateKind, found, withFinalizer(found))
+    : found;
   const observed = await observe(ports, template, context.now);
   const plan = decide(observed);
+  await releaseRevisions(ports.kube, plan.released);
+  if (plan.mayGo) return await letGo(ports, template);
   const outcome = await carryOut(ports, observed, plan);
   await removeRevisions(ports.kube, plan.expired);
+  await holdRevisions(ports.kube, without(observed.revisions, [...plan.expired, ...plan.released]));
   await ports.kube.writeStatus(serverTemplateKind, template, statusOf(observed, outcome));
   announce(ports.events, observed, outcome);
   return { after: outcome.problem === undefined ? checkPeriod : retryPeriod };
+}
+
+/** Nothing holds it yet. */
+function isNew({ metadata }: ServerTemplate): boolean {
+  return metadata.deletionTimestamp === undefined && !hasFinalizer({ metadata });
+}
+
+async function letGo({ kube, images }: Ports, template: ServerTemplate): Promise<ReconcileResult> {
+  images.forget(template.metadata.uid);
+  await kube.setFinalizers(serverTemplateKind, template, withoutFinalizer(template));
+  return {};
+}
+
+/** Revisions of a template that is gone, whose deletion was asked for and that nobody runs from any more. */
+function strayRevisions(cache: Cache, { namespace = '', name }: ObjectKey): readonly ControllerRevision[] {
+  const inUse = hashesInUse(cache, namespace);
+  return cache
+    .list(controllerRevisions, { namespace, labels: { [templateLabel]: name } })
+    .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+    .filter(({ metadata }) => !inUse.has(metadata.name.slice(name.length + 1)));
+}
+
+function without(all: readonly ControllerRevision[], some: readonly ControllerRevision[]) {
+  return all.filter((revision) => !some.includes(revision));
 }
 
 /** Stores the revision before the status names it. */
@@ -122,7 +164,14 @@ function announce(events: Events, { template }: Observed, { problem }: Outcome):
   if (before?.reason !== problem.reason) events.warning(template, problem.reason, problem.message);
 }
 
-function templateOf({ metadata, spec }: Server | ServerArray): ObjectKey {
+/** The one it points to, and the one its machine was made from. */
+function templatesOf(server: Server): readonly ObjectKey[] {
+  const { namespace = '' } = server.metadata;
+  const { templateName } = server.status ?? {};
+  return [templateOf(server), ...(templateName === undefined ? [] : [{ namespace, name: templateName }])];
+}
+
+function templateOf({ metadata, spec }: Server | ServerArray | MySQLCluster): ObjectKey {
   return { namespace: metadata.namespace ?? '', name: spec.serverTemplateRef.name };
 }
 

@@ -32,6 +32,8 @@ export interface BasisInput {
 
 /** EC2 says for whole minutes that a type is sold out in a zone; asking again at once is a wasted call. */
 const soldOutMemory: Millis = 3 * 60_000;
+/** Reasons of a ServerTemplate whose last revision still is what a replacement is made from. */
+const replacing = ['InUse', 'ScriptNotFound', 'ScriptInvalid', 'Resolving', 'AccountNotReady'];
 /** Reasons of a Deployment that keep its servers from being launched. */
 const blocking = ['AccountNotFound', 'AccountNotReady', 'NamespaceNotAllowed'];
 
@@ -109,7 +111,7 @@ function templateOf(
   const template = cache.get(serverTemplateKind, { namespace, name });
   if (template === undefined) return notReady(`ServerTemplate/${name} does not exist. Create it.`);
   const hash = server.spec.templateRevision ?? template.status?.revision;
-  if (hash === undefined || (server.spec.templateRevision === undefined && !isUsable(template))) {
+  if (hash === undefined || (server.spec.templateRevision === undefined && !isUsable(template, server))) {
     const why = findCondition(template.status, 'Ready')?.message ?? 'it has not been looked at yet.';
     return notReady(`ServerTemplate/${name} is not Ready: ${why}`);
   }
@@ -119,10 +121,17 @@ function templateOf(
     : { name, hash, revision };
 }
 
-/** An input that the template and its Deployments leave open may be set on the Server: its own check decides. */
-function isUsable({ status }: ServerTemplate): boolean {
+/**
+ * An input that the template and its Deployments leave open may be set on the Server: its own check decides. One that an owner
+ * makes replaces one that runs: whatever was deleted since, it gets the last good revision.
+ */
+function isUsable({ status }: ServerTemplate, { metadata }: Server): boolean {
   const ready = findCondition(status, 'Ready');
-  return ready?.status === 'True' || ready?.reason === 'RequiredInputMissing';
+  const isOwned = metadata.ownerReferences?.some(({ controller }) => controller === true) === true;
+  const usable: readonly string[] = isOwned
+    ? [...replacing, 'RequiredInputMissing']
+    : ['RequiredInputMissing', 'InUse'];
+  return ready?.status === 'True' || usable.includes(ready?.reason ?? '');
 }
 
 /** A frozen revision; undefined when it is gone or not ours. */

@@ -49,6 +49,7 @@ function conditionsOf({ probe, credentials = { type: 'Ambient' }, ...changes }: 
     loginKey: { publicKey: 'ssh-ed25519 AAAA' },
     servers: 3,
     quota: undefined,
+    users: [],
     ...changes,
   };
   return statusOf(observed, decide(observed)).conditions ?? [];

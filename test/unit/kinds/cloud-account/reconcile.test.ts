@@ -1,7 +1,11 @@
 /** What a CloudAccount says about itself, and its login key. */
+
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type CloudAccount, cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
+import { siteDeploymentKind } from '../../../../controller/api/deployment.ts';
+import type { AnyObject } from '../../../../controller/api/meta.ts';
 import { secrets } from '../../../../controller/api/resource.ts';
+import { serverKind } from '../../../../controller/api/server.ts';
 import { publicLineOf } from '../../../../controller/kinds/cloud-account/login-key.ts';
 import { createCloudAccountController } from '../../../../controller/kinds/cloud-account/reconcile.ts';
 import type { KindController } from '../../../../controller/kube/reconciler.ts';
@@ -179,4 +183,24 @@ test('a bug is not mistaken for an answer of AWS', async () => {
   addAccount();
   site.cloud.identity = () => Promise.reject(new TypeError('a bug'));
   await expect(reconcile()).rejects.toThrow('a bug');
+});
+
+test('an account that is deleted works until no Deployment and no machine needs it', async () => {
+  addAccount();
+  site.addDeployment();
+  site.addServer('web', 1, { status: { accountRef: { name: 'default' } } });
+  await site.kube.delete(cloudAccountKind, await reconcile());
+  const held = await reconcile();
+  expect(read(held, 'Ready')?.status).toBe('True');
+  expect(read(held, 'Stalled')).toMatchObject({
+    reason: 'InUse',
+    message:
+      'Its deletion was asked for, and it works until nobody needs it: Deployment/shop/shop, Server/shop/web.',
+  });
+  for (const kind of [siteDeploymentKind, serverKind] as const) {
+    expect(site.cache.get(cloudAccountKind, key)).toBeDefined();
+    for (const object of site.cache.list<AnyObject>(kind)) await site.kube.delete<AnyObject>(kind, object);
+    await site.reconcile(controller, key);
+  }
+  expect(site.cache.get(cloudAccountKind, key)).toBeUndefined();
 });

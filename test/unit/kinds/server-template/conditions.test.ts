@@ -19,6 +19,7 @@ interface Scene {
   readonly servers?: Readonly<Record<string, string | undefined>>;
   /** Changes of the servers. */
   readonly server?: object;
+  readonly isDeleted?: true;
   readonly account?: 'gone' | 'foreign' | 'without keys';
 }
 
@@ -54,6 +55,9 @@ async function conditionsOf(scene: Scene) {
     site.addServer(name, index + 1, { status: { templateRevision: runs } });
     site.kube.edit(serverKind, { namespace, name }, scene.server ?? {});
   });
+  const template = site.cache.get(serverTemplateKind, key);
+  if (scene.isDeleted === true && template !== undefined)
+    await site.kube.delete(serverTemplateKind, template);
   await site.reconcile(controller, key);
   return site.cache.get(serverTemplateKind, key)?.status?.conditions ?? [];
 }
@@ -97,6 +101,13 @@ testConditions<'ServerTemplate', Scene>({
   conditionsOf,
   rows: {
     Ready: [
+      [
+        'its deletion was asked for, and a server runs from it',
+        { servers: { web: 'newest' }, isDeleted: true },
+        'False',
+        'InUse',
+        /^Its deletion was asked for, and it is in use: Server\/web\. It stays, with revision [0-9a-f]{8}, for 1 server /,
+      ],
       ['all is there', {}, 'True', 'Valid', valid],
       ['no scripts at all', { spec: { boot: [] } }, 'True', 'Valid', valid],
       ['no such script', noScript, 'False', 'ScriptNotFound', 'Script/gone does not exist.'],

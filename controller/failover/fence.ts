@@ -7,16 +7,7 @@ import { candidatesOf, type Freeze, freezeAll } from './freeze.ts';
 import { choiceText, type LossFacts, lossText } from './messages.ts';
 import { ackersAmong, type DataFacts, dataProof, hasForgotten } from './proof.ts';
 import { rollBack } from './roll-back.ts';
-import {
-  durabilityOf,
-  isRestart,
-  limits,
-  lookAt,
-  type Next,
-  type Run,
-  recordedGtids,
-  waitedFor,
-} from './run.ts';
+import { durabilityOf, isRestart, limits, lookAt, type Next, type Run, recordedGtids } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
 
 /** Who becomes the primary, and what it must have applied before. */
@@ -236,7 +227,7 @@ async function chooseAccepted(
 ): Promise<Next | Choice> {
   const { journal, order, oldName } = run;
   const isAll = freeze.failures.size === 0;
-  if (!isAll && waitedFor(run, 'Fence') < limits.richer) return { after: limits.retry };
+  if (!isAll && run.journal.elapsed('Fence') < limits.richer) return { after: limits.retry };
   if ('reason' in result) return await giveUp(run, result);
   const failures = isRestart(run) ? [] : await stopOld(run);
   const hasStopped = hasProof(run, 'Starved', 'Closed', 'ProcessGone', 'InstanceStopped');
@@ -268,7 +259,7 @@ async function refuseChoice(run: Run, freeze: Freeze, result: Elected | NotElect
   const frozen = (journal.status.frozen ?? []).map(({ server }) => server);
   const couldBeProven = durability.ackers.length >= ports.rules.needed(durability);
   const isWaiting = durability.ackers.some((acker) => !frozen.includes(acker)) || 'reason' in result;
-  if (couldBeProven && isWaiting && waitedFor(run, 'Fence') < limits.proof) {
+  if (couldBeProven && isWaiting && run.journal.elapsed('Fence') < limits.proof) {
     await journal.enter('Fence', lossText(doubtOf(run, freeze)));
     return { after: limits.retry };
   }
@@ -278,7 +269,8 @@ async function refuseChoice(run: Run, freeze: Freeze, result: Elected | NotElect
 }
 
 async function giveUp(run: Run, { reason, message }: NotElected): Promise<Next> {
-  if (reason === 'NoCandidate' && waitedFor(run, 'Fence') < limits.richer) return { after: limits.retry };
+  if (reason === 'NoCandidate' && run.journal.elapsed('Fence') < limits.richer)
+    return { after: limits.retry };
   return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${message}.`);
 }
 

@@ -10,7 +10,7 @@ import {
   recordedGtidsLimit,
 } from '../api/promotion.ts';
 import type { Reason } from '../api/reasons.ts';
-import { timestamp } from '../base/clock.ts';
+import { type Millis, timestamp } from '../base/clock.ts';
 import { cutText } from '../base/text.ts';
 import type { FailoverPorts } from './port.ts';
 
@@ -33,7 +33,7 @@ export type StepName =
 export type Ending = Exclude<Reason<'Promotion', 'Succeeded'>, 'Queued' | 'Running'>;
 export type Facts = Partial<Omit<PromotionStatus, 'steps' | 'conditions' | 'currentStep'>>;
 
-type JournalPorts = Pick<FailoverPorts, 'kube' | 'clock' | 'events'>;
+type JournalPorts = Pick<FailoverPorts, 'kube' | 'clock' | 'events' | 'stepTimes'>;
 type Step = NonNullable<PromotionStatus['steps']>[number];
 
 const allEndWith: readonly StepName[] = [
@@ -83,10 +83,10 @@ export class Journal {
     return this.#status.steps?.find((step) => step.name === name);
   }
 
-  /** Milliseconds since the step began; 0 before. */
-  elapsed(name: StepName): number {
-    const start = this.step(name)?.startTime;
-    return start === undefined ? 0 : this.#ports.clock.now() - Date.parse(start);
+  /** How long the step has lasted for this process; 0 before it began. */
+  elapsed(name: StepName): Millis {
+    if (this.step(name)?.startTime === undefined) return 0;
+    return this.#ports.stepTimes.elapsed(this.#promotion.metadata.uid, name);
   }
 
   /** The present, as it is written into status. */
@@ -137,6 +137,7 @@ export class Journal {
         ? []
         : [{ type: 'Stalled', status: 'True', reason, message } as const]),
     ]);
+    this.#ports.stepTimes.forget(this.#promotion.metadata.uid);
   }
 
   /** Changes the cluster, if nobody else has in the meantime. */
@@ -156,6 +157,8 @@ export class Journal {
       startTime: startTime ?? this.now(),
       ...(message === undefined ? {} : { message: cutText(message, textLimit) }),
     });
+    // It counts from now.
+    this.elapsed(name);
   }
 
   #put(name: StepName, changes: Partial<Step>): void {

@@ -8,6 +8,7 @@ import type { Events, Kube } from '../kube/port.ts';
 import type { Finding } from '../supervision/port.ts';
 import type { FailoverMetrics } from './metrics.ts';
 import type { Rules } from './rules.ts';
+import type { StepTimes } from './step-times.ts';
 
 /** Stops a machine for good, as far as the cluster is concerned. */
 export interface Fence {
@@ -53,6 +54,7 @@ export interface FailoverPorts {
   readonly router: Router;
   readonly sourceOf: SourceOf;
   readonly rules: Rules;
+  readonly stepTimes: StepTimes;
 }
 
 /** One change of primary to carry on with. */

@@ -121,15 +121,6 @@ export function stampOf(run: Run): Stamp {
   return { epoch, serial: isBegun ? (durabilityOf(run).serial ?? 0) : 0 };
 }
 
-/**
- * How long servers have had to answer in a step. A controller that has just come back gives them the whole time again: what
- * the one before it heard, it has not heard. It counts from its own first finding about the primary.
- */
-export function waitedFor({ ports, journal, order }: Run, step: StepName): Millis {
-  const own = order.finding === undefined ? 0 : ports.clock.now() - order.finding.since;
-  return Math.min(journal.elapsed(step), own);
-}
-
 /** A primary that came back read-only; nobody has to be stopped. */
 export function isRestart({ journal }: Run): boolean {
   return journal.status.cause === 'Restarted';

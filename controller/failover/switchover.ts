@@ -15,7 +15,6 @@ import {
   replicasOf,
   rethrowOurs,
   stampOf,
-  waitedFor,
   wholeGtids,
   withinLimit,
 } from './run.ts';
@@ -35,7 +34,7 @@ export async function preflight(run: Run): Promise<Next> {
   await journal.enter('Preflight');
   const { found, isComplete } = await surveyMembers(run);
   if ('reason' in found) {
-    if (!isComplete && waitedFor(run, 'Preflight') < limits.answers) return { after: limits.retry };
+    if (!isComplete && run.journal.elapsed('Preflight') < limits.answers) return { after: limits.retry };
     return await refuseSwitchover(run, found);
   }
   const { server, lag = 0 } = found;

@@ -13,6 +13,7 @@ import type { Failpoints } from '../../controller/base/failpoints.ts';
 import type { Look, Member } from '../../controller/database/port.ts';
 import { carryOn } from '../../controller/failover/engine.ts';
 import type { FailoverPorts } from '../../controller/failover/port.ts';
+import { StepTimes } from '../../controller/failover/step-times.ts';
 import type { Finding, Verdict } from '../../controller/supervision/port.ts';
 import { Upkeep } from './failover-upkeep.ts';
 import { clusterKey, type FailoverWorld } from './failover-world.ts';
@@ -57,6 +58,7 @@ export class FailoverController {
       router: process.wrap(world.router),
       sourceOf: async ({ server }, acknowledges) => world.databases.sourceOf(server, acknowledges),
       rules: world.rules,
+      stepTimes: new StepTimes(this.#clock),
     };
     const since = this.#clock.now();
     const evidence = 'no failure was found';

@@ -1,5 +1,5 @@
 /** A controller's process in a simulation: it can be killed or paused, and then none of its calls go out or come back. */
-import type { Clock } from '../../controller/base/clock.ts';
+import type { Clock, Millis } from '../../controller/base/clock.ts';
 
 /** Thrown where the process dies. */
 export class Killed extends Error {}
@@ -7,6 +7,12 @@ export class Killed extends Error {}
 export class MortalProcess {
   #state: 'Running' | 'Paused' | 'Dead' = 'Running';
   #waiting: (() => void)[] = [];
+  /** How far the clock on the wall of its machine is ahead. */
+  readonly #skew: Millis;
+
+  constructor(skew: Millis = 0) {
+    this.#skew = skew;
+  }
 
   #armed: { readonly method: string; left: number; readonly end: () => void } | undefined;
 
@@ -60,7 +66,7 @@ export class MortalProcess {
 
   wrapClock(clock: Clock): Clock {
     return {
-      now: () => clock.now(),
+      now: () => clock.now() + this.#skew,
       monotonic: () => clock.monotonic(),
       sleep: async (ms, signal) => {
         this.#count('sleep');

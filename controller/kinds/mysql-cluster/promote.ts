@@ -13,6 +13,7 @@ import { carryOn } from '../../failover/engine.ts';
 import type { FailoverMetrics } from '../../failover/metrics.ts';
 import type { Order, Progress } from '../../failover/port.ts';
 import { standardRules } from '../../failover/rules.ts';
+import type { StepTimes } from '../../failover/step-times.ts';
 import type { Events, Kube, NewObject } from '../../kube/port.ts';
 import type { Routes } from '../../routes/routes.ts';
 import type { Change } from './decide/change.ts';
@@ -29,6 +30,7 @@ export interface PromotePorts {
   readonly failpoints: Failpoints;
   readonly failoverMetrics: FailoverMetrics;
   readonly routes: Routes;
+  readonly stepTimes: StepTimes;
 }
 
 /** The Promotion to record as the current one; created when there is none yet. */

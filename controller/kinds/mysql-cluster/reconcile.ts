@@ -7,6 +7,7 @@ import { serverKind } from '../../api/server.ts';
 import { serverTemplateKind } from '../../api/server-template.ts';
 import { deploymentStanding, promotionStanding, templateStanding } from '../../api/standing.ts';
 import { CredentialStore } from '../../cluster-access/credentials.ts';
+import { StepTimes } from '../../failover/step-times.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { beginChange, type ChangePorts, continueChange } from './change.ts';
 import { CredentialWatch } from './credential-watch.ts';
@@ -29,6 +30,7 @@ interface OwnParts {
   readonly privileges: PrivilegeWatch;
   readonly credentials: CredentialStore;
   readonly credentialWatch: CredentialWatch;
+  readonly stepTimes: StepTimes;
 }
 
 interface Ports extends PassPorts, ChangePorts, RetirePorts, OwnParts {}
@@ -41,6 +43,7 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     privileges: new PrivilegeWatch(ports.clock),
     credentials: new CredentialStore(ports.kube),
     credentialWatch: new CredentialWatch(ports.clock),
+    stepTimes: new StepTimes(ports.clock),
   };
   return {
     name: 'mysql-cluster',

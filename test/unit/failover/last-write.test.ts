@@ -12,6 +12,7 @@ import { createFailoverMetrics } from '../../../controller/failover/metrics.ts';
 import { verifyWrites, writeAhead } from '../../../controller/failover/route.ts';
 import { standardRules } from '../../../controller/failover/rules.ts';
 import { openRun, type Run } from '../../../controller/failover/run.ts';
+import { StepTimes } from '../../../controller/failover/step-times.ts';
 import { beatPeriod } from '../../../controller/supervision/port.ts';
 import { stamp } from '../../builders/stamp.ts';
 import { FakeClock } from '../../fakes/clock.ts';
@@ -64,6 +65,7 @@ async function runOf(spec: typeof manual | typeof automatic, status: PromotionSt
     router: undefined as never,
     sourceOf: undefined as never,
     rules: standardRules,
+    stepTimes: new StepTimes(clock),
   };
   const { signal } = new AbortController();
   const order = {

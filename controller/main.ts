@@ -6,7 +6,7 @@ import { retireViews } from './accounts/retire.ts';
 import { mySQLClusterKind } from './api/mysql-cluster.ts';
 import { serverKind } from './api/server.ts';
 import { HaproxyProxies } from './balancer/haproxy.ts';
-import { systemClock as clock } from './base/clock.ts';
+import { type Clock, systemClock } from './base/clock.ts';
 import { armFailpoint, type Failpoints, noFailpoints } from './base/failpoints.ts';
 import { createLogger, type Logger } from './base/log.ts';
 import { Breaker } from './breaker/breaker.ts';
@@ -41,6 +41,7 @@ import { createServerTemplateController } from './kinds/server-template/reconcil
 import { Dispatcher } from './kube/dispatcher.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { Rest } from './kube/rest.ts';
+import { SharedClock } from './kube/shared-clock.ts';
 import { LoadReports } from './load-reports/load-reports.ts';
 import { recordedRemovals } from './owned-servers/removals.ts';
 import { Routes } from './routes/routes.ts';
@@ -55,6 +56,9 @@ import { SshShell } from './shell/jobs.ts';
 import { createSupervisionMetrics } from './supervision/metrics.ts';
 import { Supervisor } from './supervision/supervisor.ts';
 
+/** Times that this leader records are read by the next one, on another machine. */
+const clock = new SharedClock(systemClock);
+
 async function run(config: Config, log: Logger, signal: AbortSignal): Promise<Ending> {
   const metrics = createMetrics();
   observeProcess(metrics);
@@ -62,9 +66,9 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<En
   const dispatcher = new Dispatcher(() => loadKubeConfig(config.kubeconfig));
   // Renewals have connections of their own: other traffic must not delay them.
   const leaseDispatcher = new Dispatcher(() => loadKubeConfig(config.kubeconfig));
-  const kube = new Rest({ dispatcher, writeThrough: stores });
+  const kube = new Rest({ dispatcher, writeThrough: stores, sharedClock: clock });
   const leader = new Leader({
-    kube: new Rest({ dispatcher: leaseDispatcher, deadline: 5_000 }),
+    kube: new Rest({ dispatcher: leaseDispatcher, deadline: 5_000, sharedClock: clock }),
     lease: { namespace: config.namespace, name: 'ridgeline-controller' },
     identity: `${config.hostname}_${randomBytes(4).toString('hex')}`,
     clock,
@@ -158,7 +162,7 @@ function wakeByUid(stores: Stores, manager: Manager): (clusterUid: string) => vo
 interface Parts extends Hosts {
   readonly kube: Rest;
   readonly cache: Stores;
-  readonly clock: typeof clock;
+  readonly clock: Clock;
   readonly events: Recorder;
   readonly accounts: KubeAccounts;
   readonly supervision: Supervisor;

@@ -21,6 +21,7 @@ import type {
   WatchOptions,
   WriteThrough,
 } from './port.ts';
+import type { SharedClock } from './shared-clock.ts';
 import { type Call, Transport } from './transport.ts';
 import { readWatch } from './watch.ts';
 
@@ -29,6 +30,8 @@ export interface RestOptions {
   /** Told of every write that succeeded. */
   readonly writeThrough?: WriteThrough;
   readonly clock?: Clock;
+  /** Learns the time from every answer. */
+  readonly sharedClock?: SharedClock;
   /** One call with all its retries takes no longer; default 30 s. */
   readonly deadline?: Millis;
 }
@@ -49,7 +52,7 @@ export class Rest implements Kube, ListWatch {
   readonly #deadline: Millis;
 
   constructor(options: RestOptions) {
-    this.#transport = new Transport(options.dispatcher);
+    this.#transport = new Transport(options.dispatcher, options.sharedClock);
     this.#writeThrough = options.writeThrough;
     this.#clock = options.clock ?? systemClock;
     this.#deadline = options.deadline ?? 30_000;

@@ -5,6 +5,7 @@ import { AppError } from '../base/errors.ts';
 import { Pool } from '../base/pool.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { networkError, parseStatus, refusalError, retryAfterSeconds } from './errors.ts';
+import type { SharedClock } from './shared-clock.ts';
 
 /** One request; `doing` says in messages what it was for. */
 export interface Call {
@@ -25,9 +26,12 @@ const parallelCalls = 32;
 export class Transport {
   readonly #dispatcher: Dispatcher;
   readonly #pool = new Pool(parallelCalls);
+  readonly #sharedClock: SharedClock | undefined;
 
-  constructor(dispatcher: Dispatcher) {
+  /** `sharedClock` learns the time from every answer. */
+  constructor(dispatcher: Dispatcher, sharedClock?: SharedClock) {
     this.#dispatcher = dispatcher;
+    this.#sharedClock = sharedClock;
   }
 
   /** The answer as JSON. Throws AppErrors of the `kube.*` codes only. */
@@ -47,6 +51,7 @@ export class Transport {
 
   async #exchange(call: Call, signal: AbortSignal): Promise<Undici.ResponseData['body']> {
     const { server, agent, headers } = await this.#dispatcher.connection();
+    const learn = this.#sharedClock?.ask();
     const response = await request(`${server}${call.path}`, {
       dispatcher: agent,
       method: call.method,
@@ -60,6 +65,7 @@ export class Transport {
       ...(call.query && { query: { ...call.query } }),
       signal,
     });
+    learn?.(dateOf(response));
     if (response.statusCode >= 200 && response.statusCode < 300) return response.body;
     if (response.statusCode === 401) this.#dispatcher.distrust();
     const status = parseStatus(await response.body.text());
@@ -70,6 +76,10 @@ export class Transport {
       ...(seconds !== undefined && { retryAfterSeconds: seconds }),
     });
   }
+}
+
+function dateOf({ headers: { date } }: Undici.ResponseData): string | undefined {
+  return typeof date === 'string' ? date : undefined;
 }
 
 async function guardCall<T>(call: Call, work: () => Promise<T>): Promise<T> {

@@ -6,8 +6,10 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ConfigMap } from '../../../controller/api/resource.ts';
 import { configMaps } from '../../../controller/api/resource.ts';
+import { systemClock } from '../../../controller/base/clock.ts';
 import { Dispatcher } from '../../../controller/kube/dispatcher.ts';
 import { Rest } from '../../../controller/kube/rest.ts';
+import { SharedClock } from '../../../controller/kube/shared-clock.ts';
 import { ApiServer, type Fault, refuse } from '../../fakes/api-server.ts';
 
 let server: ApiServer;
@@ -169,4 +171,13 @@ test('a kubeconfig that cannot be read is an error of the call, not of the proce
     code: 'kube.unavailable',
     message: /no such file/,
   });
+});
+
+test('every answer teaches the clock that leaders share', async () => {
+  const wrong = { ...systemClock, now: () => Date.now() - 3_600_000 };
+  const sharedClock = new SharedClock(wrong);
+  const client = new Rest({ dispatcher, sharedClock });
+  server.failNext('other', answer(object));
+  await client.get(configMaps, key);
+  expect(Math.abs(sharedClock.now() - Date.now())).toBeLessThan(2_500);
 });

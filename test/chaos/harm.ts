@@ -35,10 +35,8 @@ export async function cutApart(
   inside: readonly string[],
   outside: readonly string[],
 ): Promise<void> {
-  const addresses = (names: readonly string[]) => Promise.all(names.map((name) => site.addressOf(name)));
-  const [ins, outs] = await Promise.all([addresses(inside), addresses(outside)]);
-  const pairs = ins.flatMap((from) => outs.map((to) => [from, to] as const));
-  await Promise.all(pairs.filter(([, to]) => to !== '').map(([from, to]) => cut(from, to)));
+  const [ins, outs] = await Promise.all([addressesOf(site, inside), addressesOf(site, outside)]);
+  await cutAll(ins, outs);
 }
 
 /** Servers from everything but each other, those that are spared, and the cloud, which can still stop them. */
@@ -49,10 +47,20 @@ export async function cutOff(
 ): Promise<void> {
   const names = await site.story.field('rlsrv', '{.items[*].metadata.name}');
   const outside = names.split(' ').filter((name) => ![...inside, ...spared].includes(name));
-  await cutApart(site, inside, outside);
-  // The controller last: it must not miss what clients still saw.
-  const own = await Promise.all(inside.map((name) => site.addressOf(name)));
-  await Promise.all(own.map((address) => cut(address, network.computer)));
+  // Known before the first cut, so that all comes at nearly one moment.
+  const [ins, outs] = await Promise.all([addressesOf(site, inside), addressesOf(site, outside)]);
+  await cutAll(ins, [...outs, network.computer]);
+}
+
+async function addressesOf(site: DatabaseSite, servers: readonly string[]): Promise<readonly string[]> {
+  const all = await Promise.all(servers.map((server) => site.addressOf(server)));
+  return all.filter((address) => address !== '');
+}
+
+/** The last of `outs` are cut last. */
+async function cutAll(ins: readonly string[], outs: readonly string[]): Promise<void> {
+  const pairs = outs.flatMap((to) => ins.map((from) => [from, to] as const));
+  await Promise.all(pairs.map(([from, to]) => cut(from, to)));
 }
 
 /** Mends the network after `work`, whatever becomes of it. */

@@ -79,8 +79,8 @@ export async function seenByApplications(round: Round): Promise<void> {
 
 async function cutThenEnd(round: Round, application: string, end: End | undefined): Promise<void> {
   const { site, primary } = round;
-  round.harmedAt = Date.now();
   await cutOff(site, [primary.server, application]);
+  round.harmedAt = Date.now();
   if (end !== undefined) {
     await sleep(unnoticedMs);
     await ends[end](round);

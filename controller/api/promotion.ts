@@ -55,7 +55,9 @@ const frozenReplica = z.object({
   restarted: z
     .boolean()
     .optional()
-    .describe('It was restarted and may have forgotten what it acknowledged before.'),
+    .describe(
+      'It was restarted, stopped by hand or told to follow nobody, and may have forgotten what it acknowledged.',
+    ),
   time: time().describe('When it was stopped.'),
 });
 

@@ -1,11 +1,9 @@
 /** One story of a supervised cluster, told in order, for either flavor. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Verdict } from '../../../controller/supervision/port.ts';
+import { deaths } from '../../../controller/supervision/port.ts';
 import type { Engine } from '../database/database-hosts.ts';
 import { SupervisedCluster } from './supervised-cluster.ts';
-
-const deaths: readonly Verdict[] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Stalled'];
 
 export function describeSupervision(title: string, engine: Engine): void {
   describe(`Supervision: ${title}`, () => {
@@ -98,7 +96,7 @@ export function describeSupervision(title: string, engine: Engine): void {
 
     it('a process that stands still is found within 5 s, and so is its return', async () => {
       await cluster.primary.suspend();
-      const took = await cluster.until('DeadHost');
+      const took = await cluster.until('FrozenProcess');
       console.log(`${title}: a primary that stands still was found after ${Math.round(took)} ms`);
       expect(took).toBeLessThan(5_000);
       await cluster.primary.resume();

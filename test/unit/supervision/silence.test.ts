@@ -70,3 +70,19 @@ test.each([1, 2, 3, 8, 20, 60])(
     expect(urgent).toBeLessThanOrEqual(answer);
   },
 );
+
+test.each([
+  [1, 4],
+  [3, 2],
+  [6, 1],
+  [60, 1],
+])(
+  'with silenceSeconds %i each server is looked at %i times a second while all is well',
+  async (silenceSeconds, times) => {
+    const { clock, databases } = await watched({ silenceSeconds });
+    const looks = () => databases.faults.of('look').length;
+    const before = looks();
+    await clock.advance(10_000);
+    expect((looks() - before) / 3 / 10).toBeCloseTo(times, 0);
+  },
+);

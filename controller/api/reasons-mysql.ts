@@ -32,6 +32,7 @@ export const mySQLClusterReasons = {
     ReplicaLagging: 'Every replica is further behind than maxLagSeconds.',
     SemiSyncDegraded: 'Commits do not wait for a replica now.',
     TooFewAckers: 'Too few replicas that acknowledge answer to take over without loss.',
+    Deviating: 'The primary runs otherwise than the guarantee needs; it is put back.',
   },
   FailingOver: {
     FencingOldPrimary: 'The old primary is being stopped.',
@@ -60,6 +61,7 @@ export const mySQLClusterReasons = {
     NoCandidate: 'No replica could be promoted.',
     PossibleDataLoss: 'Commits did not wait for a replica, and spec.failover.dataLoss is Refuse.',
     TooFewAckers: 'Too few replicas that acknowledge answer to know every acknowledged write.',
+    Deviating: 'The primary runs otherwise than the guarantee needs; it is put back.',
     RetryPaused: 'The last try has failed; the message says when the next may begin.',
     NotOpened: 'No write was ever served.',
     CannotFence: 'The old primary cannot be proven to have stopped.',
@@ -72,6 +74,7 @@ export const mySQLClusterReasons = {
     ReplicaStopped: 'A replica does not follow.',
     ReplicaLagging: 'A replica is further behind than maxLagSeconds.',
     ErrantTransactions: 'A replica holds transactions that the primary lacks.',
+    Deviating: 'A replica runs otherwise than the guarantee needs; it is put back.',
     NoReplicas: 'There is no replica.',
   },
   PrivilegedWriters: {
@@ -82,6 +85,8 @@ export const mySQLClusterReasons = {
   },
   SettingsApplied: {
     Current: 'Every server runs with spec.settings.',
+    Deviating:
+      'What failover rests on was changed on a running server; the message says where, from what to what.',
     Checking: 'It is not known yet which settings some servers run with.',
     RestartPending:
       'Servers are to be restarted with changed settings; the message says what that waits for.',

@@ -6,6 +6,7 @@ import { passwordsSQL } from './account-passwords.ts';
 import type { Dialect, Observation } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
 import { algebraOf, type GtidAlgebra } from './gtid.ts';
+import { mendSQL } from './guards.ts';
 import { NodeCommands } from './node-commands.ts';
 import type {
   Database,
@@ -17,6 +18,7 @@ import type {
   Passwords,
   PrivilegedAccount,
   Replication,
+  ServerVariable,
   SleepingEvents,
   Source,
   Stamp,
@@ -250,6 +252,10 @@ export class SshDatabase implements Database {
       return look.replication?.receiver === 'Running' && look.replication.acknowledges === on;
     });
     if (!runs) throw new AppError('database.silent', `the receiver of ${this.#name} does not connect`);
+  }
+
+  async restore(variables: readonly ServerVariable[], stamp: Stamp): Promise<void> {
+    await this.#order(stamp, mendSQL(this.#dialect.flavor, variables));
   }
 
   async kill(stamp: Stamp): Promise<void> {

@@ -2,6 +2,7 @@
 import { AppError } from '../base/errors.ts';
 import { type Dialect, heartbeatSeconds, type Observation, type Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
+import { guardsOf, leastUnlimited } from './guards.ts';
 import { sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
@@ -11,8 +12,7 @@ const { union } = algebraOf('MariaDB');
 
 /** Longer than any commit will wait; the server's own default gives up after 10 s and acknowledges alone. */
 const forever = '1000000000000000000';
-/** What counts as no time limit: more than a year in milliseconds. */
-const leastForever = 31_536_000_000;
+const guarded = guardsOf('MariaDB').map(({ name }) => name);
 
 const variables = `SELECT @@version AS version, @@server_id AS identity, @@GLOBAL.read_only AS read_only,
   @@GLOBAL.gtid_binlog_pos AS binlog_pos, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_current_pos AS current_pos,
@@ -29,6 +29,7 @@ export const mariadb: Dialect = {
   adminPort: 3307,
   look: [
     variables,
+    `SELECT ${guarded.map((name) => `@@GLOBAL.${name} AS ${name}`).join(', ')}`,
     String.raw`SHOW GLOBAL STATUS LIKE 'Rpl\_semi\_sync\_%'`,
     'SHOW ALL SLAVES STATUS',
     'SELECT epoch, ts FROM ridgeline.heartbeat WHERE id = 1',
@@ -63,7 +64,7 @@ export const mariadb: Dialect = {
   heartbeat: heartbeatSQL,
 };
 
-function parseLook([first, status, slaves, beats]: readonly (readonly Row[])[]): Observation {
+function parseLook([first, guards, status, slaves, beats]: readonly (readonly Row[])[]): Observation {
   const row = first![0]!;
   const states = new Map(status!.map((entry) => [textIn(entry, 'Variable_name'), textIn(entry, 'Value')]));
   const executed = union(textIn(row, 'slave_pos'), textIn(row, 'binlog_pos'));
@@ -80,6 +81,7 @@ function parseLook([first, status, slaves, beats]: readonly (readonly Row[])[]):
       epoch: beat === undefined ? 0 : numberIn(beat, 'epoch'),
       ...(beat !== undefined && { beatTime: utcInstant(textIn(beat, 'ts')) }),
       acks: acksIn(row, states),
+      variables: Object.fromEntries(guarded.map((name) => [name, textIn(guards![0]!, name)])),
       ...(slave !== undefined && { replication: replicationIn(slave, row, states, executed) }),
     },
   };
@@ -90,7 +92,7 @@ function acksIn(row: Row, states: ReadonlyMap<string, string>): Acks {
   const armed =
     textIn(row, 'acks_enabled') === '1' &&
     textIn(row, 'wait_point') === 'AFTER_SYNC' &&
-    numberIn(row, 'ack_timeout') >= leastForever &&
+    numberIn(row, 'ack_timeout') >= leastUnlimited &&
     textIn(row, 'wait_no_slave') === '1' &&
     state('status') === 'ON';
   return {

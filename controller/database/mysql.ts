@@ -1,6 +1,7 @@
 /** MySQL 8.4 and 9.x: semi-synchronous plugins of the `source` family, GTID sets, `super_read_only`. */
 import { type Dialect, heartbeatSeconds, type Observation, type Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
+import { guardsOf, leastUnlimited } from './guards.ts';
 import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
 import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
@@ -8,8 +9,7 @@ import { databasePort } from './tcp-port.ts';
 
 /** Longer than any commit will wait; the server's own default gives up after 10 s and acknowledges alone. */
 const forever = '1000000000000000000';
-/** What counts as no time limit: more than a year in milliseconds. */
-const leastForever = 31_536_000_000;
+const guarded = guardsOf('MySQL').map(({ name }) => name);
 
 /** Fails while commits wait for replicas. Events stop too: only a primary runs them. */
 const turnReadOnly = 'SET GLOBAL super_read_only = ON; SET GLOBAL event_scheduler = OFF;';
@@ -30,7 +30,8 @@ export const mysql: Dialect = {
       @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged`,
     // Names that are missing, as when a plugin is not loaded, are no error here.
     `SELECT variable_name AS name, variable_value AS value FROM performance_schema.global_variables
-      WHERE variable_name LIKE 'rpl_semi_sync_%' UNION ALL
+      WHERE variable_name LIKE 'rpl_semi_sync_%'
+      OR variable_name IN (${guarded.map(sqlString).join(', ')}) UNION ALL
       SELECT variable_name, variable_value FROM performance_schema.global_status
       WHERE variable_name LIKE 'rpl_semi_sync_%'`,
     'SELECT epoch, ts FROM ridgeline.heartbeat WHERE id = 1',
@@ -138,6 +139,9 @@ function parseLook([servers, plugins, beats, replicas, receivers]: readonly (rea
       epoch: beat === undefined ? 0 : numberIn(beat, 'epoch'),
       ...(beat !== undefined && { beatTime: utcInstant(textIn(beat, 'ts')) }),
       acks: acksIn(values),
+      variables: Object.fromEntries(
+        guarded.flatMap((name) => (values.has(name) ? [[name, values.get(name)!]] : [])),
+      ),
       ...(replica !== undefined && { replication: replicationIn(replica, receivers!, values, executed) }),
     },
   };
@@ -150,7 +154,7 @@ function acksIn(values: ReadonlyMap<string, string>): Acks {
     value('status') === 'ON' &&
     value('wait_point') === 'AFTER_SYNC' &&
     value('wait_no_replica') === 'ON' &&
-    Number(value('timeout')) >= leastForever;
+    Number(value('timeout')) >= leastUnlimited;
   return {
     armed,
     connected: Number(value('clients')),

@@ -76,8 +76,18 @@ export interface Look {
   /** When its heartbeat row was last written, by the clock of the server that wrote it. */
   readonly beatTime?: Instant;
   readonly acks: Acks;
+  /** By name: the variables of `guards.ts`, as the server writes them. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Absent on a server that follows nobody. */
   readonly replication?: Replication;
+}
+
+/** A variable that is not what the guarantee rests on. */
+export interface ServerVariable {
+  readonly name: string;
+  /** What it was when it was looked at. */
+  readonly value: string;
+  readonly wanted: string;
 }
 
 /** The side of a server that waits for replicas before it acknowledges commits. */
@@ -189,6 +199,8 @@ export interface Database {
   follow(source: Source, stamp: Stamp): Promise<void>;
   /** Starts or stops acknowledging, without a change of source; resolves when the receiver runs again. */
   acknowledge(on: boolean, stamp: Stamp): Promise<void>;
+  /** Puts variables of `guards.ts` back that were changed; what depends on a source or a record is not among them. */
+  restore(variables: readonly ServerVariable[], stamp: Stamp): Promise<void>;
   /** Kills the server process and keeps it from starting; resolves when the process is proven to be gone. */
   kill(stamp: Stamp): Promise<void>;
 }

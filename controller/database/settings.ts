@@ -7,7 +7,7 @@ import { databasePort } from './tcp-port.ts';
 /** Port that still answers when `max_connections` is used up. */
 export const adminPorts: Readonly<Record<Flavor, number>> = { MariaDB: 3307, MySQL: 33_062 };
 /** Without an end: only the controller decides that commits need not wait. */
-const unlimitedMilliseconds = '1000000000000000000';
+export const unlimitedMilliseconds = '1000000000000000000';
 const threeDays = 3 * 86_400;
 
 export type Durability = 'Strict' | 'Balanced' | 'Async';

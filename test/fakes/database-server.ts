@@ -131,6 +131,8 @@ export class FakeServer {
   acknowledged = 0;
   unacknowledged = 0;
   waiting: Waiting[] = [];
+  /** Variables that somebody has set, as far as they are no field of their own. */
+  readonly changed = new Map<string, string>();
   /** Commits for whose place in the log there is no space. */
   readonly #stalled: { readonly row: Row; readonly end: (outcome: CommitOutcome) => void }[] = [];
   /** So many transactions at the end of the log waited when the process died. */
@@ -291,6 +293,7 @@ export class FakeServer {
       unacknowledged: 0,
     });
     this.ackers.clear();
+    this.changed.clear();
     for (const { end } of unfinished) end('lost');
   }
 

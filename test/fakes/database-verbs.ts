@@ -12,11 +12,13 @@ import type {
   Passwords,
   PrivilegedAccount,
   Replication,
+  ServerVariable,
   SleepingEvents,
   Source,
   Stamp,
 } from '../../controller/database/port.ts';
 import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
+import { forgetWaitChanges, isWaitSpoilt, setVariable, variablesOf } from './database-variables.ts';
 import type { DatabaseWorld } from './database-world.ts';
 import type { Faults } from './faults.ts';
 
@@ -145,6 +147,7 @@ export class FakeDatabase implements Database {
   requireAcks(acks: number, stamp: Stamp): Promise<void> {
     return this.#order('requireAcks', stamp, (server) => {
       server.requiredAcks = acks;
+      if (acks > 0) forgetWaitChanges(server);
     });
   }
 
@@ -202,6 +205,12 @@ export class FakeDatabase implements Database {
       if (!(await this.#until(() => server.link !== undefined, patience))) {
         throw new AppError('database.silent', `the receiver of ${server.name} does not connect`);
       }
+    });
+  }
+
+  restore(variables: readonly ServerVariable[], stamp: Stamp): Promise<void> {
+    return this.#order('restore', stamp, (server) => {
+      for (const { name, wanted } of variables) setVariable(server, name, wanted);
     });
   }
 
@@ -340,16 +349,18 @@ function lookAt(server: FakeServer, world: DatabaseWorld): Look {
     epoch: heartbeat?.epoch ?? 0,
     ...(heartbeat === undefined ? {} : { beatTime: heartbeat.time }),
     acks: acksOf(server),
+    variables: variablesOf(server),
     ...(replication === undefined ? {} : { replication }),
   };
 }
 
 function acksOf(server: FakeServer): Acks {
   const { requiredAcks, ackers, waiting, acknowledged, unacknowledged } = server;
+  const armed = requiredAcks > 0 && !isWaitSpoilt(server);
   return {
-    armed: requiredAcks > 0,
+    armed,
     connected: ackers.size,
-    required: requiredAcks,
+    required: armed ? requiredAcks : 0,
     waiting: waiting.length,
     acknowledged,
     unacknowledged,

@@ -4,6 +4,7 @@ import { AppError } from '../../controller/base/errors.ts';
 import type { Databases, Flavor, Member, Node, Source, Witness } from '../../controller/database/port.ts';
 import type { Host } from '../../controller/shell/port.ts';
 import { type CommitOutcome, FakeServer, type Rules, type Transaction } from './database-server.ts';
+import { setVariable } from './database-variables.ts';
 import { type DatabaseOperation, FakeDatabase } from './database-verbs.ts';
 import { DatabaseWorld } from './database-world.ts';
 import { Faults } from './faults.ts';
@@ -37,6 +38,23 @@ const handiworks = {
   /** `STOP REPLICA`. */
   stopReplica: (server) => {
     Object.assign(server, { receives: false, applies: false, link: undefined });
+  },
+  /** `STOP REPLICA IO_THREAD`. */
+  stopReceiver: (server) => {
+    Object.assign(server, { receives: false, link: undefined });
+  },
+  /** `STOP REPLICA SQL_THREAD`. */
+  stopApplier: (server) => {
+    server.applies = false;
+  },
+  /** `STOP REPLICA; RESET REPLICA ALL`: what was received and not applied goes, too. */
+  forgetSource: (server) => {
+    Object.assign(server, { source: undefined, receives: false, applies: false, link: undefined });
+    server.forgetReceived();
+  },
+  /** `CHANGE REPLICATION SOURCE TO` an address where nobody is. */
+  followNobody: (server) => {
+    Object.assign(server, { source: '10.255.255.1', receives: true, applies: true, link: undefined });
   },
   /** A row of its own, past read-only and without waiting for anybody. */
   writeErrant: (server, now) => {
@@ -241,6 +259,14 @@ export class FakeDatabases implements Databases {
     this.#world.change(() => {
       const server = this.server(name);
       if (server.speaks) handiworks[what](server, this.#world.clock.now());
+    });
+  }
+
+  /** `SET GLOBAL` of any variable that failover rests on; it does so if it runs. */
+  setByHand(name: string, variable: string, value: string): void {
+    this.#world.change(() => {
+      const server = this.server(name);
+      if (server.speaks) setVariable(server, variable, value);
     });
   }
 

@@ -4,6 +4,7 @@ import { findCondition } from '../../api/conditions.ts';
 import { type EventNote, normalEvent, warningEvent } from '../../api/event-notes.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../../api/mysql-cluster.ts';
 import type { Events } from '../../kube/port.ts';
+import { keepAdvice } from './decide/deviations.ts';
 
 /** After the status was written: what is told is on record. */
 export function announce(
@@ -21,6 +22,7 @@ function transitionEvents(before: MySQLClusterStatus, next: MySQLClusterStatus):
     ...availabilityEvents(before, next),
     ...replicationEvents(before, next),
     ...privilegeEvents(before, next),
+    ...settingsEvents(before, next),
     ...failoverEvents(before, next),
   ];
 }
@@ -56,6 +58,12 @@ function privilegeEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): 
   const [was, is] = [findCondition(before, 'PrivilegedWriters'), findCondition(next, 'PrivilegedWriters')];
   if (is?.status !== 'True' || was?.message === is.message) return [];
   return [warningEvent('PrivilegedWriters', is.message)];
+}
+
+function settingsEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  const [was, is] = [findCondition(before, 'SettingsApplied'), findCondition(next, 'SettingsApplied')];
+  if (is?.reason !== 'Deviating' || was?.message === is.message) return [];
+  return [warningEvent('SettingsChanged', `${is.message} ${keepAdvice}`)];
 }
 
 function failoverEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {

@@ -87,6 +87,8 @@ export class HostJobs {
         await followPrimary(work, action);
         if (action.anew !== undefined) this.#passwords.set(action.member.server.metadata.uid, action.anew);
         return;
+      case 'restore':
+        return await restoreVariables(work, action);
       case 'revive':
         return await this.#revive(work, action);
       case 'check':
@@ -171,6 +173,14 @@ async function followPrimary(
   const acknowledges = cluster.status?.durability?.ackers.includes(name) === true;
   const source = await sourceOf(access, leader, acknowledges);
   await member.database.follow(anew === undefined ? source : { ...source, anew: true }, stamp);
+}
+
+async function restoreVariables(
+  { cluster, access }: HostJobContext,
+  { member: { server }, variables }: HostAction & { readonly do: 'restore' },
+): Promise<void> {
+  const stamp = stampOf(cluster);
+  if (stamp !== undefined) await access.member(server)?.database.restore(variables, stamp);
 }
 
 /** How a member follows `primary`. */

@@ -231,6 +231,10 @@ export class DatabaseHost implements TestServer {
     }
   }
 
+  async set(variable: string, value: string): Promise<void> {
+    await this.sql(`SET GLOBAL ${variable} = ${value};`);
+  }
+
   async holdApplier(): Promise<void> {
     await this.asRoot(
       'systemd-run --quiet --collect $client -e "FLUSH TABLES WITH READ LOCK; DO SLEEP(600)"; ' +

@@ -33,6 +33,8 @@ export interface TestServer {
   commit(key: string, limit: Millis): Promise<WriteOutcome>;
   /** Keys of the rows a reader sees. */
   keys(): Promise<readonly string[]>;
+  /** `SET GLOBAL`, by an administrator. */
+  set(variable: string, value: string): Promise<void>;
   /** Keeps it from applying what it receives, as a lock does (FLUSH TABLES WITH READ LOCK); its threads run on. */
   holdApplier(): Promise<void>;
   letApplierGo(): Promise<void>;

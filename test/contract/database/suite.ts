@@ -1,6 +1,7 @@
 /** What every Database must do, in memory and for real: one story of three servers, told in order. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stamp } from '../../builders/stamp.ts';
+import { tellChangedVariables } from './changed-variables.ts';
 import { tellFailures } from './failures.ts';
 import { tellPasswords } from './passwords.ts';
 import { type DatabaseFixture, Story, type TestServer } from './story.ts';
@@ -168,6 +169,9 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
     });
 
     tellPasswords(story, () => [one, two, three]);
+    describe('a server that somebody sets otherwise', () => {
+      tellChangedVariables(story, () => [one, two]);
+    });
 
     describe('a change of primary', () => {
       it('closes: takes no more writes and says what is executed', async () => {

@@ -49,11 +49,6 @@ export const knownFaults = {
     means: 'scaling down gives up a live server that joins, and keeps a replica that is silent',
     shows: (violation, house) => is('HealthyEnded')(violation) && house.holds('Available'),
   },
-  A12: {
-    means: 'what people do by hand goes unnoticed',
-    shows: (violation, { pardons }) =>
-      is('WritableReplica', 'UnprotectedPrimary')(violation) || (isLie(violation) && pardons.hasHandiwork),
-  },
   A7: {
     means: 'FailoverArmed or Redundant are True though too few ackers are sound',
     shows: (violation, house) =>

@@ -32,6 +32,13 @@ export class Pardons {
     if (what === 'takeWrites') this.#opened.add(server);
   }
 
+  /** `SET GLOBAL`. */
+  setByHand(server: string, variable: string): void {
+    this.hasHandiwork = true;
+    if (variable.startsWith('rpl_semi_sync')) this.#unprotected.push({ server, from: this.#now() });
+    if (variable.endsWith('read_only')) this.#opened.add(server);
+  }
+
   /** A server that a person opened for writes leads nobody. */
   isOpenedByHand(server: string): boolean {
     return this.#opened.has(server);

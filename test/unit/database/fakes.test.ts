@@ -50,6 +50,9 @@ async function fixtureOf(flavor: Flavor, atMost: Millis): Promise<DatabaseFixtur
       }),
       commit: (key, limit) => databases.commit(name, key, key, limit),
       keys: async () => databases.keysOn(name),
+      set: async (variable, value) => {
+        databases.setByHand(name, variable, value);
+      },
       holdApplier: async () => {
         databases.trouble(name, { applyDelay: Number.POSITIVE_INFINITY });
       },

@@ -1,6 +1,7 @@
 /** MariaDB's dialect: what a look reads from answers of MariaDB 11.8, and what orders say. */
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../../controller/database/dialect.ts';
+import { guardsOf } from '../../../controller/database/guards.ts';
 import { mariadb } from '../../../controller/database/mariadb.ts';
 
 const server: Row = {
@@ -40,6 +41,8 @@ const slave: Row = {
   Last_SQL_Error: '',
 };
 
+const guarded = Object.fromEntries(guardsOf('MariaDB').map(({ name }) => [name, `the ${name}`]));
+
 function observe(
   changes: {
     server?: Row;
@@ -53,7 +56,13 @@ function observe(
     Value: value,
   }));
   const beats = changes.beat === undefined ? [] : [changes.beat];
-  return mariadb.parseLook([[{ ...server, ...changes.server }], status, changes.slaves ?? [], beats]);
+  return mariadb.parseLook([
+    [{ ...server, ...changes.server }],
+    [guarded],
+    status,
+    changes.slaves ?? [],
+    beats,
+  ]);
 }
 
 const replication = (changes: Row = {}, plugin: Readonly<Record<string, string>> = {}) =>
@@ -72,6 +81,7 @@ describe('a look at a primary', () => {
       epoch: 7,
       beatTime: Date.UTC(2026, 10, 23, 3, 15, 19, 123),
       acks: { armed: true, connected: 2, required: 1, waiting: 4, acknowledged: 57, unacknowledged: 3 },
+      variables: guarded,
     });
     expect(applied).toBe('0-8203-60');
   });

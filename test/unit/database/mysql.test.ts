@@ -63,7 +63,7 @@ function observe({ server = primary, plugins = {}, beat, replica: status }: Answ
 
 test('reads a primary that waits for its replicas', () => {
   const { look, applied } = observe({
-    plugins: armed,
+    plugins: { ...armed, sync_binlog: '0' },
     beat: { epoch: '7', ts: '2026-11-23 03:31:31.313782' },
   });
   expect(look).toEqual({
@@ -81,6 +81,14 @@ test('reads a primary that waits for its replicas', () => {
       waiting: 4,
       acknowledged: 57,
       unacknowledged: 3,
+    },
+    variables: {
+      rpl_semi_sync_source_enabled: 'ON',
+      rpl_semi_sync_source_timeout: '1000000000000000000',
+      rpl_semi_sync_source_wait_for_replica_count: '1',
+      rpl_semi_sync_source_wait_no_replica: 'ON',
+      rpl_semi_sync_source_wait_point: 'AFTER_SYNC',
+      sync_binlog: '0',
     },
   });
   expect(applied).toBe(look.executed);

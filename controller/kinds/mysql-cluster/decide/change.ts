@@ -5,6 +5,7 @@ import { hasSucceeded, isFinished, type Promotion } from '../../../api/promotion
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { surelyRequired } from '../../../failover/proof.ts';
 import { deaths, type Finding } from '../../../supervision/port.ts';
+import { primaryDeviation } from './deviations.ts';
 import { lookAhead } from './outlook.ts';
 import type { Observed } from './plan.ts';
 import { planUpkeep, type Trouble } from './upkeep.ts';
@@ -143,6 +144,8 @@ export function failoverArmedCondition(
   const held = heldBack(observed, troubles);
   if (held !== undefined) return held;
   if (status.durability === undefined) return no('NotOpened', 'No write was ever served.');
+  const deviation = primaryDeviation(observed);
+  if (deviation !== undefined) return no('Deviating', `${deviation}.`);
   const { candidates, isProvable, text: arithmetic } = lookAhead(observed, troubles);
   if (candidates.length === 0) return no('NoCandidate', 'No replica is well enough to be promoted.');
   if (!isProvable && cluster.spec.failover.dataLoss === 'Refuse') {

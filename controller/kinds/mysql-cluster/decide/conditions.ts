@@ -8,6 +8,7 @@ import { databasePort } from '../../../database/tcp-port.ts';
 import { type Verdict as Found, silentDeaths } from '../../../supervision/port.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
 import { credentialsCurrentCondition } from './credentials-condition.ts';
+import { primaryDeviation } from './deviations.ts';
 import { failingOverCondition } from './failing-over-condition.ts';
 import type { Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
@@ -136,6 +137,8 @@ function losslessCondition(
     const since = durability?.changeTime === undefined ? '' : ` since ${durability.changeTime}`;
     return no('SemiSyncDegraded', `Commits do not wait for a replica${since}.`);
   }
+  const deviation = primaryDeviation(observed);
+  if (deviation !== undefined) return no('Deviating', `${deviation}.`);
   const { isProvable, text } = lookAhead(observed, troubles);
   if (!isProvable) return no('TooFewAckers', `${text} to take over without loss.`);
   const ready = following.filter(({ name }) => durability.ackers.includes(name));
@@ -157,7 +160,8 @@ function replicationCondition({
   });
   const text = joinSentences(found.map(({ message }) => message));
   if (found.some(({ kind }) => kind === 'Errant')) return no('ErrantTransactions', text);
-  if (found.some(({ kind }) => kind !== 'Lagging')) return no('ReplicaStopped', text);
+  if (found.some(({ kind }) => kind !== 'Lagging' && kind !== 'Deviant')) return no('ReplicaStopped', text);
+  if (found.some(({ kind }) => kind === 'Deviant')) return no('Deviating', text);
   if (found.length > 0) return no('ReplicaLagging', text);
   const leader = observed.status.primary?.server ?? 'the primary';
   return yes('AllReplicasRunning', `${countNoun(replicas.length, 'replica')} of ${leader} running.`);

@@ -36,8 +36,7 @@ export function planForgotten(observed: Observed): Forgotten {
 export function forgottenAckers({ cluster, members, status }: Observed): readonly string[] {
   const { flavor } = cluster.spec.engine;
   // One that follows nobody has lost even the memory of what it followed.
-  const isIdle = ({ replication }: Look) =>
-    replication === undefined ? flavor === 'MariaDB' : hasForgotten(flavor, replication);
+  const isIdle = ({ replication }: Look) => replication === undefined || hasForgotten(flavor, replication);
   return members
     .filter(({ name, isPrimary, place, look }) => {
       const isAcker = !isPrimary && place === 'Active' && status.durability?.ackers.includes(name) === true;

@@ -5,6 +5,7 @@ import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { recheckChange } from './change.ts';
+import { keepAdvice } from './deviations.ts';
 import { type DurabilityPlan, planDurability, recheckDurability } from './durability-plan.ts';
 import { type Forgotten, planForgotten } from './forgotten.ts';
 import { planJoining } from './joining.ts';
@@ -45,7 +46,13 @@ export function decide(observed: Observed): Decision {
     ...actionsOf(observed, parts),
     record: durability?.do === 'Open' ? { ...record, durability: durability.record } : record,
     automaticRemovals: roster.replaced.length,
-    events: [...joining.events, ...rosterEvents(roster, troubles), ...rolling.events, ...rotation.events],
+    events: [
+      ...joining.events,
+      ...rosterEvents(roster, troubles),
+      ...rolling.events,
+      ...rotation.events,
+      ...astrayEvents(observed, parts),
+    ],
     recheckAfter: durability?.do === 'Step' ? 0 : recheckOf(observed, parts),
     troubles,
     leaving,
@@ -95,12 +102,11 @@ function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
 }
 
 function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' | 'joins'> {
-  const { isStill, upkeep, joining, roster, rolling, rotation, forgotten } = parts;
+  const { isStill, joining, roster, rolling, rotation } = parts;
   if (isStill) return { servers: [], joins: [] };
-  const mending = mendingOf(observed, upkeep, forgotten.waiting);
   return {
     servers: [...roster.actions, ...labelsOf(observed, roster)],
-    joins: [...joining.actions, ...mending, ...rolling.actions, ...rotation.actions],
+    joins: [...joining.actions, ...mendingOf(observed, parts), ...rolling.actions, ...rotation.actions],
   };
 }
 
@@ -110,21 +116,39 @@ function recheckOf(observed: Observed, parts: Parts): Millis {
   return Math.min(isMoving(parts) ? busyPeriod : restPeriod, ...dues);
 }
 
-function isMoving({ joining, roster, rolling, rotation }: Parts): boolean {
+function isMoving({ joining, roster, rolling, rotation, upkeep }: Parts): boolean {
   const isRotating = rotation.credentials?.rotation !== undefined;
-  const isActing = joining.actions.length + roster.actions.length > 0;
+  const isActing = joining.actions.length + roster.actions.length + upkeep.actions.length > 0;
   return isActing || joining.isUnderWay || isRolling(rolling) || isRotating;
 }
 
 function mendingOf(
   observed: Observed,
-  { actions }: Upkeep,
-  waiting: ReadonlySet<string>,
+  { upkeep, forgotten: { waiting }, roster, rolling }: Parts,
 ): readonly HostAction[] {
   const restarting = restartingServer(observed);
-  return actions.filter(
-    ({ do: what, member: { name } }) => name !== restarting && (what !== 'follow' || !waiting.has(name)),
-  );
+  // Whoever leaves is told to stop acknowledging while it is still on record.
+  const leaving = [...roster.leaving.map(({ name }) => name), ...rolling.leaving];
+  return upkeep.actions.filter(({ do: what, member: { name } }) => {
+    if (name === restarting) return false;
+    return what === 'restore' ? !leaving.includes(name) : what !== 'follow' || !waiting.has(name);
+  });
+}
+
+/** A replica that does not follow, told once: by whom it was stopped, its server does not say. */
+function astrayEvents(observed: Observed, parts: Parts): readonly EventNote[] {
+  if (parts.isStill) return [];
+  const leader = observed.status.primary?.server ?? 'the primary';
+  const restarting = restartingServer(observed);
+  return parts.upkeep.actions
+    .filter(({ do: what, member: { name, record } }) => {
+      return what === 'follow' && name !== restarting && record.failingTime === undefined;
+    })
+    .map(({ member: { name } }) => {
+      const what = parts.upkeep.troubles.get(name)?.message ?? `${name} does not follow`;
+      const text = `${what}: it was restarted, or somebody told it to. It is led back to ${leader}. ${keepAdvice}`;
+      return warningEvent('ReplicaAstray', text);
+    });
 }
 
 interface AllJoining {

@@ -44,5 +44,6 @@ export function replicasOf(observed: Observed): readonly Member[] {
 
 /** What it holds would count for nothing. One that is only behind, or was led astray, keeps what it received. */
 function isBroken(trouble: Trouble | undefined): boolean {
-  return trouble?.kind === 'Errant' || trouble?.kind === 'Unwell' || trouble?.kind === 'Silent';
+  const { kind } = trouble ?? {};
+  return kind === 'Errant' || kind === 'Unwell' || kind === 'Silent' || kind === 'Deviant';
 }

@@ -7,7 +7,7 @@ import type { Reason } from '../../../api/reasons.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { CredentialsMistake } from '../../../cluster-access/credentials.ts';
 import type { JobLook } from '../../../cluster-access/job-polls.ts';
-import type { PrivilegedAccount } from '../../../database/port.ts';
+import type { PrivilegedAccount, ServerVariable } from '../../../database/port.ts';
 import type { Finding } from '../../../supervision/port.ts';
 import type { Member } from './member.ts';
 
@@ -96,6 +96,8 @@ export type HostAction =
   | { readonly do: 'cancel'; readonly member: Member; readonly donor?: Member }
   /** `anew`: with passwords of this number, though it may follow already. */
   | { readonly do: 'follow'; readonly member: Member; readonly anew?: number }
+  /** What the guarantee rests on is as it was. */
+  | { readonly do: 'restore'; readonly member: Member; readonly variables: readonly ServerVariable[] }
   /** Its database is to be started again; `since` tells one trouble from the next. */
   | { readonly do: 'revive'; readonly member: Member; readonly since: Instant }
   /** Its host gets our files, and tells which settings its server runs with. */

@@ -2,11 +2,12 @@
 
 import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
 import { countNoun } from '../../../base/plural.ts';
+import { describeDeviations, deviationsOf } from './deviations.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 import { obstacleOf, outdatedMembers, type Rollout, switchoverOf, uncheckedMembers } from './rolling.ts';
 import type { Trouble } from './upkeep.ts';
-import { joinNames } from './wording.ts';
+import { joinNames, joinSentences } from './wording.ts';
 
 /** Whether all members run with `spec.settings`; if not, what the restart waits for. */
 export function settingsAppliedCondition(
@@ -18,6 +19,11 @@ export function settingsAppliedCondition(
   const { rollout } = status;
   const joined = members.filter(isJoined);
   if (joined.length === 0) return unknown('NoServers', 'No server has joined yet.');
+  const deviations = [...deviationsOf(observed)].map(([name, found]) => describeDeviations(name, found));
+  if (deviations.length > 0) {
+    const next = observed.suspended ? 'Nothing is put back while suspended or paused.' : 'It is put back.';
+    return no('Deviating', `${joinSentences(deviations)} ${next}`);
+  }
   const outdated = outdatedMembers(observed);
   if (rollout?.message !== undefined) return no('RestartFailed', failureText(rollout, outdated));
   if (rollout?.step === 'Restarting') {

@@ -2,6 +2,7 @@
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { algebraOf } from '../../../database/gtid.ts';
 import type { Look, Replication, SqlError } from '../../../database/port.ts';
+import { describeDeviations, deviationsOf, planRestores } from './deviations.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed } from './plan.ts';
 import { oldPrimariesOf } from './promotions.ts';
@@ -24,6 +25,8 @@ const patience = {
   Errant: 15_000,
   /** It does not follow, and is told to. */
   Astray: 5 * 60_000,
+  /** It is set otherwise than the guarantee needs, and is put back; another could be set so, too. */
+  Deviant: Number.POSITIVE_INFINITY,
   /** It will catch up, or not; a new one would have to catch up too. */
   Lagging: Number.POSITIVE_INFINITY,
 } as const satisfies Readonly<Record<string, Millis>>;
@@ -56,10 +59,14 @@ export function planUpkeep(observed: Observed): Upkeep {
       return isTrusted && now - since >= patience[kind];
     })
     .map(([name]) => name);
+  const restores = planRestores(observed);
+  const restored = restores.map(({ member }) => member.name);
+  // One that takes writes cannot follow; it is led back once it is closed.
   const astray = members
     .filter(({ name, look }) => troubles.get(name)?.kind === 'Astray' && look !== undefined)
+    .filter(({ name }) => !restored.includes(name))
     .map((member): HostAction => ({ do: 'follow', member }));
-  const actions = [...(primary?.look === undefined ? [] : astray), ...planRevivals(observed)];
+  const actions = [...restores, ...(primary?.look === undefined ? [] : astray), ...planRevivals(observed)];
   return { troubles, overdue: new Set(overdue), actions };
 }
 
@@ -97,7 +104,21 @@ function troubleOf(observed: Observed, member: Member, primary: Member | undefin
   if (isErrant(observed, { ...member, look }, primary)) {
     return { kind: 'Errant', message: `${name} holds transactions that ${primary?.name ?? ''} lacks` };
   }
-  return replicationTrouble({ name, look }, observed, primary);
+  return followerTrouble({ name, look }, observed, primary);
+}
+
+/** What keeps it from following comes before how it is set, and that before how far it is behind. */
+function followerTrouble(
+  follower: { readonly name: string; readonly look: Look },
+  observed: Observed,
+  primary: Member | undefined,
+): Trouble | undefined {
+  const { name } = follower;
+  const trouble = replicationTrouble(follower, observed, primary);
+  if (trouble !== undefined && trouble.kind !== 'Lagging') return trouble;
+  const deviations = deviationsOf(observed).get(name);
+  if (deviations === undefined) return trouble;
+  return { kind: 'Deviant', message: describeDeviations(name, deviations) };
 }
 
 interface Follower {
@@ -111,11 +132,16 @@ function replicationTrouble(
   primary: Member | undefined,
 ): Trouble | undefined {
   if (replication === undefined) return { kind: 'Astray', message: `${name} follows nobody` };
-  const broken = brokenBy({ name, replication });
-  if (broken !== undefined) return broken;
+  const { applierError } = replication;
+  if (applierError !== undefined) {
+    return { kind: 'Stopped', message: `${name} stopped applying: ${errorText(applierError)}` };
+  }
+  // What keeps it from receiving there says nothing about its primary.
   if (primary?.address !== undefined && replication.source !== primary.address) {
     return { kind: 'Astray', message: `${name} follows ${replication.source}, not ${primary.name}` };
   }
+  const deaf = deafBy({ name, replication });
+  if (deaf !== undefined) return deaf;
   if (replication.receiver === 'Stopped' || replication.applier === 'Stopped') {
     return { kind: 'Astray', message: `${name} has stopped following` };
   }
@@ -127,12 +153,9 @@ function replicationTrouble(
     : undefined;
 }
 
-/** Errors that telling it to follow again does not mend, and a source it does not reach. */
-function brokenBy({ name, replication }: Follower): Trouble | undefined {
-  const { applierError, receiverError, receiver } = replication;
-  if (applierError !== undefined) {
-    return { kind: 'Stopped', message: `${name} stopped applying: ${errorText(applierError)}` };
-  }
+/** An error that telling it to follow again does not mend, and a source it does not reach. */
+function deafBy({ name, replication }: Follower): Trouble | undefined {
+  const { receiverError, receiver } = replication;
   if (receiverError?.number === purgedOrDiverged) {
     return { kind: 'Stopped', message: `${name} cannot receive: ${errorText(receiverError)}` };
   }
@@ -147,7 +170,7 @@ function errorText({ number, message }: SqlError): string {
 
 /**
  * Whether a replica has what the primary lacks. One that is receiving may be a moment ahead of an older look at the
- * primary, but only with what the primary itself made; with MariaDB's strict mode it could not even connect otherwise.
+ * primary, but only with what the primary itself made.
  */
 function isErrant(
   { cluster }: Observed,
@@ -161,5 +184,8 @@ function isErrant(
   if (beyond === '') return false;
   if (replica.look.replication?.receiver !== 'Running') return primary.lookedAt >= replica.lookedAt;
   const { identity } = primary.look;
-  return flavor === 'MySQL' && [...authors(beyond)].some((author) => author !== identity);
+  // A MariaDB position names whoever wrote last: not the primary alone, after changes of primary, but never this replica.
+  return [...authors(beyond)].some((author) =>
+    flavor === 'MySQL' ? author !== identity : author === replica.look.identity,
+  );
 }

@@ -10,6 +10,7 @@ import {
   failing,
   found,
   retired,
+  set,
   silent,
   told,
   trio,
@@ -184,6 +185,15 @@ const degraded = { status: { durability: record('Degraded', 'db-2', 'db-3') } };
 const noCandidate: ConditionRow[2] = ['False', 'NoCandidate', 'No replica is well enough to be promoted.'];
 
 const mayBegin: readonly ConditionRow[] = [
+  [
+    'the primary does not say what it writes by GTID alone',
+    well({ members: [set(primary(), { gtid_domain_id: '5' }), replica('db-2'), replica('db-3')] }),
+    [
+      'False',
+      'Deviating',
+      'db-1 runs with gtid_domain_id 5, not 0 (what it writes is counted apart, and who has it cannot be proven).',
+    ],
+  ],
   ['all is well', well(), armed],
   ['nobody keeps it', well({ promotions: [failed('a')] }), armed],
   [

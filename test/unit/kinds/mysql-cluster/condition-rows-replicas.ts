@@ -3,7 +3,7 @@
 import { look } from '../../supervision/signs.ts';
 import { coming } from './cluster-scene.ts';
 import type { ConditionRow } from './condition-scene.ts';
-import { ago, failing, recorded, silent, trio, unopened, well } from './condition-scene.ts';
+import { ago, failing, recorded, set, silent, trio, unopened, well } from './condition-scene.ts';
 import { member, primary, record, replica } from './durability-scene.ts';
 
 const late = (name: string, lagSeconds: number) => replica(name, { lagSeconds });
@@ -18,6 +18,7 @@ const joining = coming('db-3', { step: 'Following' }, { look: replica('db-3').lo
 const pair = (other: ReturnType<typeof replica>) => ({ members: [primary(), other] });
 const changed = { changeTime: ago(60) };
 
+const unsafeDisk = set(primary(), { sync_binlog: '0' });
 const nobody: ConditionRow[2] = ['False', 'NoHealthyReplica', 'No replica follows the primary.'];
 const unsafe: ConditionRow[2] = [
   'False',
@@ -54,6 +55,15 @@ export const redundantRows: readonly ConditionRow[] = [
     'one server is wanted',
     well({ spec: { instances: 1 } }),
     ['False', 'SingleInstance', 'spec.instances is 1.'],
+  ],
+  [
+    'what the primary says is not on disk',
+    well({ members: [unsafeDisk, replica('db-2'), replica('db-3')] }),
+    [
+      'False',
+      'Deviating',
+      'db-1 runs with sync_binlog 0, not 1 (a power cut takes back what was acknowledged).',
+    ],
   ],
   ['there is only the primary', well({ members: [primary()] }), nobody],
   ['the only replica is still copied', well(pair(coming('db-2', { step: 'Cloning' }))), nobody],
@@ -106,12 +116,22 @@ export const redundantRows: readonly ConditionRow[] = [
   ],
 ];
 
+const unsafeReplica = set(replica('db-3'), { sync_relay_log: '0' });
 const running: ConditionRow[2] = ['True', 'AllReplicasRunning', '2 replicas of db-1 running.'];
 const withThird = (third: ReturnType<typeof replica>) =>
   well({ members: [primary(), replica('db-2'), third] });
 
 export const replicationRows: readonly ConditionRow[] = [
   ['all is well', well(), running],
+  [
+    'a replica acknowledges what is not on its disk',
+    well({ members: [primary(), replica('db-2'), unsafeReplica] }),
+    [
+      'False',
+      'Deviating',
+      'db-3 runs with sync_relay_log 0, not 1 (a power cut takes back what was acknowledged).',
+    ],
+  ],
   [
     'one replica is there',
     well(pair(replica('db-2'))),

@@ -2,7 +2,7 @@
 
 import { coming } from './cluster-scene.ts';
 import type { ConditionRow } from './condition-scene.ts';
-import { ago, found, recorded, silent, told, unopened, well } from './condition-scene.ts';
+import { ago, found, recorded, set, silent, told, unopened, well } from './condition-scene.ts';
 import { primary, record, replica } from './durability-scene.ts';
 
 const former = { settings: 'former' };
@@ -22,6 +22,26 @@ const waiting = (why: string) => pending('db-2, db-3, db-1', why);
 
 const isApplied: readonly ConditionRow[] = [
   ['all is well', well(), ['True', 'Current', '3 servers with spec.settings.']],
+  [
+    'somebody has set two servers otherwise',
+    well({ members: [set(db1, { sync_binlog: '1000' }), set(db2, { sync_relay_log: '0' }), db3] }),
+    [
+      'False',
+      'Deviating',
+      'db-1 runs with sync_binlog 1000, not 1 (a power cut takes back what was acknowledged); ' +
+        'db-2 runs with sync_relay_log 0, not 1 (a power cut takes back what was acknowledged). It is put back.',
+    ],
+  ],
+  [
+    'somebody has set a server of a suspended cluster otherwise',
+    well({ members: [db1, db2, set(db3, { gtid_strict_mode: '0' })], suspended: true }),
+    [
+      'False',
+      'Deviating',
+      'db-3 runs with gtid_strict_mode 0, not ON (a server that has transactions of its own goes unnoticed). ' +
+        'Nothing is put back while suspended or paused.',
+    ],
+  ],
   [
     'one server of one',
     well({ members: [db1], spec: { instances: 1 } }),

@@ -18,6 +18,7 @@ import { statusOf } from '../../../../controller/kinds/mysql-cluster/status.ts';
 import type { EndpointsCondition } from '../../../../controller/routes/verdict.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
 import { condition } from '../../../builders/site.ts';
+import { look } from '../../supervision/signs.ts';
 import { promotion, scene } from './cluster-scene.ts';
 import { member, now, primary, replica } from './durability-scene.ts';
 
@@ -81,6 +82,11 @@ export function found(verdict: Verdict, seconds: number, more: Partial<Finding> 
 
 export function silent(name: string): Member {
   return member(name, { look: undefined });
+}
+
+/** It says so of its variables. */
+export function set(one: Member, variables: Readonly<Record<string, string>>): Member {
+  return { ...one, look: look({ ...one.look, variables }) };
 }
 
 /** Its trouble is on record for so many seconds. */

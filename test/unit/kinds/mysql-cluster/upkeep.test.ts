@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { deaths } from '../../../../controller/supervision/port.ts';
 import { look } from '../../supervision/signs.ts';
 import { coming } from './cluster-scene.ts';
-import { ago, changed, failing, found, silent, told, trio, well } from './condition-scene.ts';
+import { ago, changed, failing, found, set, silent, told, trio, well } from './condition-scene.ts';
 import { member, now, primary, record, replica } from './durability-scene.ts';
 import { recordedSince, sinceOf, upkeepOf } from './upkeep-scene.ts';
 
@@ -18,7 +18,7 @@ const ofMySQL = { spec: { engine: { flavor: 'MySQL', version: '8.4' } } };
 const uuid = (digit: string) => `${digit.repeat(8)}-0000-4000-8000-000000000000`;
 
 /** What is wrong with a third server, as `kind: message`; undefined when nothing. */
-type Row = readonly [which: string, third: Server, trouble?: string];
+type Row = readonly [which: string, third: Server, trouble?: unknown];
 
 const kinds: readonly Row[] = [
   ['follows', replica('db-3')],
@@ -88,13 +88,50 @@ const kinds: readonly Row[] = [
     'Astray: db-3 has stopped following',
   ],
   ['receives, and is a moment ahead of the look at the primary', holding(replica('db-3'), '0-1-9')],
+  [
+    'receives, and has written itself',
+    holding(replica('db-3'), '0-3-9'),
+    'Errant: db-3 holds transactions that db-1 lacks',
+  ],
+  [
+    'follows another, and is refused there',
+    replica('db-3', { source: '10.77.1.9', receiver: 'Stopped', receiverError: error(1236) }),
+    'Astray: db-3 follows 10.77.1.9, not db-1',
+  ],
+  [
+    'is set otherwise than it has to be',
+    set(replica('db-3'), { sync_binlog: '0' }),
+    'Deviant: db-3 runs with sync_binlog 0, not 1 (a power cut takes back what was acknowledged)',
+  ],
+  [
+    'is set otherwise, in four and more places',
+    set(replica('db-3'), {
+      sync_binlog: '0',
+      sync_relay_log: '0',
+      innodb_flush_log_at_trx_commit: '2',
+      gtid_strict_mode: '0',
+      gtid_domain_id: '5',
+    }),
+    expect.stringMatching(/^db-3 Deviant: db-3 runs with sync_binlog 0.*; and 1 more$/),
+  ],
+  [
+    'takes writes, by a look from before the record',
+    { ...set(replica('db-3'), { read_only: '0' }), lookedAt: now - 59_000 },
+  ],
+  [
+    'takes writes',
+    { ...set(replica('db-3'), { read_only: '0' }), lookedAt: now - 58_000 },
+    expect.stringContaining('Deviant: db-3 runs with read_only 0, not ON'),
+  ],
 ];
 
 describe('a replica that', () => {
   for (const [which, third, trouble] of kinds) {
     test(which, () => {
       const { troubles } = upkeepOf(well({ members: [primary(), replica('db-2'), third] }));
-      expect(troubles).toEqual(trouble === undefined ? [] : [`db-3 ${trouble}`]);
+      expect(troubles).toEqual(
+        trouble === undefined ? [] : [typeof trouble === 'string' ? `db-3 ${trouble}` : trouble],
+      );
     });
   }
 });

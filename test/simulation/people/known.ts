@@ -49,6 +49,11 @@ export const knownFaults = {
     means: 'scaling down gives up a live server that joins, and keeps a replica that is silent',
     shows: (violation, house) => is('HealthyEnded')(violation) && house.holds('Available'),
   },
+  A12: {
+    means: 'a replica that takes writes is left alone while the primary changes, which may take long',
+    shows: (violation, house) =>
+      is('WritableReplica')(violation) && house.cluster?.status?.currentPromotionRef !== undefined,
+  },
   A7: {
     means: 'FailoverArmed or Redundant are True though too few ackers are sound',
     shows: (violation, house) =>

@@ -49,7 +49,14 @@ export const bootstrap = rules(
   z.object({
     type: z.enum(['Empty', 'Backup', 'Dump']).default('Empty').describe('Where data comes from.'),
     backupRef: ref().exactOptional().describe('Backup to restore.'),
-    dump: s3Location.exactOptional().describe('Dump to load; the newest key under the prefix is taken.'),
+    dump: s3Location
+      .extend({
+        database: text(64, /^[A-Za-z0-9_$-]+$/)
+          .exactOptional()
+          .describe('Database that it is of, where the dump does not say so; made if it does not exist.'),
+      })
+      .exactOptional()
+      .describe('Dump to load; the newest key under the prefix is taken.'),
   }),
   requiredWhen('backupRef', 'type', 'Backup'),
   requiredWhen('dump', 'type', 'Dump'),

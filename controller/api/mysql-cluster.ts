@@ -123,7 +123,7 @@ const member = z.object({
   stepTime: time().optional().describe('When the step was begun, or may begin again after it failed.'),
   message: text(512).optional().describe('What the last failure of the step was.'),
   failure: z
-    .enum(['LacksServer', 'UnsupportedVersion', 'ForeignData', 'RefusedSettings'])
+    .enum(['LacksServer', 'UnsupportedVersion', 'ForeignData', 'RefusedSettings', 'DumpLacksDatabase'])
     .optional()
     .describe('Its kind, when trying again does not help.'),
   failingTime: time().optional().describe('Since when it is not well, or does not follow.'),

@@ -15,6 +15,8 @@ export const jobExit = {
   foreignData: 12,
   /** The server does not accept the settings; what runs was not touched. */
   refusedSettings: 13,
+  /** The dump names no database, and nobody else has. */
+  lacksDatabase: 14,
 } as const;
 
 /** Whose job it is; the cluster's uid is written into the data directory. */
@@ -103,7 +105,7 @@ claim() {
 
 sql() {
   "$client" --no-defaults --protocol=socket --user=root --socket=/run/mysqld/mysqld.sock --batch --raw --skip-column-names \
-    --binary-mode "$@"
+    --binary-mode --default-character-set=utf8mb4 "$@"
 }
 
 is_running() { systemctl is-active --quiet "$unit"; }

@@ -35,16 +35,21 @@ function isTimed(name: string): boolean {
 /**
  * Preparation of the first server that fills it with the dump at this presigned URL. When the dump ends early or one of
  * its statements fails, the data stays marked as unfinished and the last line of the log says which. History begins
- * after the dump: replicas are copies.
+ * after the dump: replicas are copies. Its statements begin in `database`, which is made for it, where one is given.
  */
-export function loadingJob(id: string, preparation: Omit<Preparation, 'initialise'>, url: string): Job {
-  const filling = { contents, environment: { RL_DUMP_URL: url }, timeoutSeconds };
+export function loadingJob(
+  id: string,
+  preparation: Omit<Preparation, 'initialise'>,
+  { url, database = '' }: { readonly url: string; readonly database?: string | undefined },
+): Job {
+  const filling = { contents, database, environment: { RL_DUMP_URL: url }, timeoutSeconds };
   return fillingJob(id, { ...preparation, initialise: true }, filling);
 }
 
 /**
  * The URL is as good as a password: curl reads it from its standard input. Slow is no failure: the server may work on
- * one statement for minutes; a peer that is gone is told by keepalive.
+ * one statement for minutes; a peer that is gone is told by keepalive. The dump goes to the server as it is, but for the
+ * GTIDs that its source had: history begins anew, and MariaDB does not know the variable.
  */
 const contents = String.raw`
 dump_url=$RL_DUMP_URL
@@ -52,6 +57,6 @@ unset RL_DUMP_URL
 contents() {
   printf 'url = "%s"\n' "$dump_url" |
     curl --config - --fail --silent --show-error --location --connect-timeout 10 --keepalive-time 15 |
-    gunzip -c
+    gunzip -c | sed -e '/^SET @@GLOBAL\.GTID_PURGED=/{:more;/;$/!{N;bmore};d}'
 }
 `;

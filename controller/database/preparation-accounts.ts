@@ -16,6 +16,17 @@ interface FirstStatements {
 }
 
 /**
+ * As whom views, routines, triggers and events of a dump run, though nobody has such an account: a JSON array, or NULL.
+ * What the server itself brings is left out.
+ */
+export const missingDefiners = `SELECT JSON_ARRAYAGG(definer) FROM (SELECT DISTINCT definer FROM (
+    SELECT definer FROM information_schema.routines WHERE routine_schema NOT IN ('sys', 'mysql')
+    UNION SELECT definer FROM information_schema.views WHERE table_schema NOT IN ('sys', 'mysql')
+    UNION SELECT definer FROM information_schema.triggers WHERE trigger_schema NOT IN ('sys', 'mysql')
+    UNION SELECT definer FROM information_schema.events) AS named
+  WHERE definer NOT IN (SELECT CONCAT(user, '@', host) FROM mysql.user) ORDER BY definer LIMIT 20) AS missing`;
+
+/**
  * `ridgeline` looks and beats, and cannot write on a read-only server; it comes through the host's loopback only.
  * Everything that changes a server is done by root, which has a second way into MySQL: the port for administrators. A dump may have replaced the accounts, root's too.
  */

@@ -4,7 +4,8 @@ import type { Job } from '../shell/port.ts';
 import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
 import { nodeScript, nodeScriptPath, stampWord } from './node-script.ts';
 import type { Flavor, Passwords, Stamp } from './port.ts';
-import { firstStatements } from './preparation-accounts.ts';
+import { firstStatements, missingDefiners } from './preparation-accounts.ts';
+import { sessionAssignments } from './session-settings.ts';
 import { adminPorts, renderSettings, type ServerSettings } from './settings.ts';
 import { oldestRelease } from './settings-refusals.ts';
 
@@ -33,6 +34,8 @@ export interface PreparationFacts {
   readonly running: boolean;
   /** It runs with other settings than this job brought. */
   readonly restartPending: boolean;
+  /** Of a dump that was loaded: as whom parts of it run though they do not exist, `name@host`; some of them. */
+  readonly missingDefiners?: readonly string[] | null;
 }
 
 /**
@@ -41,7 +44,12 @@ export interface PreparationFacts {
  * Exit codes: `jobExit`.
  */
 export function preparationJob(id: string, preparation: Preparation): Job {
-  return fillingJob(id, preparation, { contents: 'contents() { :; }', environment: {}, timeoutSeconds });
+  return fillingJob(id, preparation, {
+    contents: 'contents() { :; }',
+    database: '',
+    environment: {},
+    timeoutSeconds,
+  });
 }
 
 /** Preparation in which the bash function `contents` prints the SQL of the first data. */
@@ -50,6 +58,8 @@ export function fillingJob(
   preparation: Preparation,
   filling: {
     readonly contents: string;
+    /** Where its statements begin; empty = nowhere. */
+    readonly database: string;
     readonly environment: Job['environment'];
     readonly timeoutSeconds: number;
   },
@@ -80,6 +90,9 @@ export function fillingJob(
       stamp: restart === undefined ? '' : stampWord(restart),
       initialise: initialise ? 'yes' : 'no',
       admin_port: String(adminPorts[flavor]),
+      session: `SET ${sessionAssignments(flavor)}, SESSION sql_log_bin = 0`,
+      database: filling.database,
+      missing_definers: missingDefiners,
       node_script: nodeScriptPath,
       ...firstStatements(flavor),
     },
@@ -234,15 +247,24 @@ initialize() {
   fi
   start_server
   attempt sql --execute "$unlock"
+  set --
+  if [ -n "$database" ]; then
+    attempt sql --execute "CREATE DATABASE IF NOT EXISTS \`$database\`"
+    set -- --database="$database"
+  fi
   { contents && printf "$accounts" "$(literal "$admin_password")" "$(literal "$replication_password")"; } 2> trouble |
-    sql --init-command="SET SESSION sql_log_bin = 0" > /dev/null 2> refused || {
+    sql --init-command="$session" "$@" > /dev/null 2> refused || {
     systemctl stop "$unit"
+    ! grep -q '^ERROR 1046 ' refused ||
+      fail ${jobExit.lacksDatabase} "the dump names no database: make the cluster again with its name in spec.bootstrap.dump.database"
     # The cause, not what follows from it: half a statement is an error too.
     grep -q 'gzip: stdin' trouble || ! grep '^ERROR' refused > trouble.sql || mv trouble.sql trouble
     fail 1 "the first data: $(last_words 2 < trouble)"
   }
   attempt sql --execute "$forget $lock"
   enters || fail ${jobExit.refusedSettings} "the operator cannot log in with these settings: $(last_words 1 <<< "$said")"
+  definers=$(sql --execute "$missing_definers")
+  [ "$definers" != NULL ] || definers=null
   set_mark whole
   holding=whole
 }
@@ -268,7 +290,7 @@ restart_replica() {
 }
 
 claim
-changed=
+changed= definers=null
 check_software
 look_at_data
 make_certificate
@@ -288,5 +310,6 @@ if is_running; then
   cmp -s "$ATTACH_DIR/settings.cnf" "$running_config" || pending=true
 fi
 [ -z "$changed" ] || echo "wrote $changed"
-printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s}\n' "$version" "$holding" "$running" "$pending"
+printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s,"missingDefiners":%s}\n' \
+  "$version" "$holding" "$running" "$pending" "$definers"
 `;

@@ -29,8 +29,12 @@ const own: Readonly<Record<Flavor, Readonly<Record<string, string>>>> = {
 
 /** Statements, each with its semicolon; also for root. */
 export function sessionSettings(flavor: Flavor): string {
-  const assignments = Object.entries({ ...common, ...own[flavor] }).map(
-    ([name, value]) => `SESSION ${name} = ${value}`,
-  );
-  return `SET NAMES utf8mb4; SET ${assignments.join(', ')}; SET SESSION TRANSACTION READ WRITE;`;
+  return `SET NAMES utf8mb4; SET ${sessionAssignments(flavor)}; SET SESSION TRANSACTION READ WRITE;`;
+}
+
+/** What a SET statement says of it. */
+export function sessionAssignments(flavor: Flavor): string {
+  return Object.entries({ ...common, ...own[flavor] })
+    .map(([name, value]) => `SESSION ${name} = ${value}`)
+    .join(', ');
 }

@@ -57,7 +57,8 @@ export async function jobsOf(
   if (job === 'Preparing') return { own: preparationJob(id, { ...preparation, initialise: false }) };
   const { dump } = cluster.spec.bootstrap;
   if (dump === undefined) return { own: preparationJob(id, { ...preparation, initialise: true }) };
-  return { own: loadingJob(id, preparation, await dumpURL(access, dump)) };
+  const source = { url: await dumpURL(access, dump), database: dump.database };
+  return { own: loadingJob(id, preparation, source) };
 }
 
 /** Good for as long as the host may take to begin. */

@@ -44,25 +44,27 @@ async function jobFacts(
   member: Member,
   members: readonly Member[],
 ): Promise<readonly [string, JobFacts] | undefined> {
-  const { record, server, name } = member;
+  const { record, name } = member;
   const isJob = record.step === 'Preparing' || record.step === 'Loading' || record.step === 'Cloning';
   if (!isJob || now < Date.parse(record.stepTime ?? '')) return undefined;
-  const ids = jobIDs(cluster, record);
-  const donor = members.find((one) => one.name === record.donor)?.server;
-  const sides = [{ server, id: ids.own }, ...(donor === undefined ? [] : [{ server: donor, id: ids.donor }])];
+  const sides = sidesOf(cluster, member, members);
   const looks = await Promise.all(sides.map((side) => pollJob(ports, access, side)));
   const [own = { state: 'silent' }, ofDonor] = looks;
-  const failed = looks.findIndex(hasFailed);
-  const side = sides[failed];
-  const lastLine = side === undefined ? undefined : await lastLineOf(ports, access, side, looks[failed]);
-  return [
-    name,
-    {
-      own,
-      ...(ofDonor === undefined ? {} : { donor: ofDonor }),
-      ...(lastLine === undefined ? {} : { lastLine }),
-    },
-  ];
+  const telling = record.step === 'Loading' && hasEnded(own) ? 0 : looks.findIndex(hasFailed);
+  const lastLine = await lastLineOf(ports, access, sides[telling], looks[telling]);
+  const ofBoth = ofDonor === undefined ? { own } : { own, donor: ofDonor };
+  return [name, lastLine === undefined ? ofBoth : { ...ofBoth, lastLine }];
+}
+
+/** The job on the member itself, and on its donor if there is one. */
+function sidesOf(
+  cluster: MySQLCluster,
+  { record, server }: Member,
+  members: readonly Member[],
+): readonly Side[] {
+  const ids = jobIDs(cluster, record);
+  const donor = members.find((one) => one.name === record.donor)?.server;
+  return [{ server, id: ids.own }, ...(donor === undefined ? [] : [{ server: donor, id: ids.donor }])];
 }
 
 /** How the job that brings a member's settings in step stands. */
@@ -98,9 +100,11 @@ async function pollJob(
 async function lastLineOf(
   { shell, clock }: JobPorts,
   access: ClusterAccess,
-  { server, id }: Side,
+  side: Side | undefined,
   look: JobLook | undefined,
 ): Promise<string | undefined> {
+  if (side === undefined) return undefined;
+  const { server, id } = side;
   const host = access.host(server);
   if (host === undefined || look === undefined) return undefined;
   if (look.state === 'interrupted') return `the host of ${server.metadata.name} restarted`;

@@ -68,7 +68,7 @@ async function dump(name: string, body: Uint8Array): Promise<string> {
 
 async function load(host: DatabaseHost, url: string): Promise<Ended> {
   const { initialise: _, ...rest } = host.preparation();
-  return await run(host, (id) => loadingJob(id, rest, url));
+  return await run(host, (id) => loadingJob(id, rest, { url }));
 }
 
 /** In two statements: an aggregate makes MariaDB read the variable as 0. */

@@ -37,7 +37,7 @@ claim() {
 
 sql() {
   "$client" --no-defaults --protocol=socket --user=root --socket=/run/mysqld/mysqld.sock --batch --raw --skip-column-names \
-    --binary-mode "$@"
+    --binary-mode --default-character-set=utf8mb4 "$@"
 }
 
 is_running() { systemctl is-active --quiet "$unit"; }

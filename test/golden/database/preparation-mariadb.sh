@@ -12,6 +12,14 @@ rewrite='yes'
 stamp=''
 initialise='yes'
 admin_port='3307'
+session='SET SESSION autocommit = ON, SESSION completion_type = NO_CHAIN, SESSION sql_mode = '\'''\'', SESSION sql_select_limit = 18446744073709551615, SESSION sql_big_selects = ON, SESSION sql_safe_updates = OFF, SESSION group_concat_max_len = 1048576, SESSION lock_wait_timeout = 5, SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = 28800, SESSION interactive_timeout = 28800, SESSION max_statement_time = 0, SESSION sql_log_bin = 0'
+database=''
+missing_definers='SELECT JSON_ARRAYAGG(definer) FROM (SELECT DISTINCT definer FROM (
+    SELECT definer FROM information_schema.routines WHERE routine_schema NOT IN ('\''sys'\'', '\''mysql'\'')
+    UNION SELECT definer FROM information_schema.views WHERE table_schema NOT IN ('\''sys'\'', '\''mysql'\'')
+    UNION SELECT definer FROM information_schema.triggers WHERE trigger_schema NOT IN ('\''sys'\'', '\''mysql'\'')
+    UNION SELECT definer FROM information_schema.events) AS named
+  WHERE definer NOT IN (SELECT CONCAT(user, '\''@'\'', host) FROM mysql.user) ORDER BY definer LIMIT 20) AS missing'
 node_script='/usr/local/sbin/ridgeline-node'
 unlock='SET GLOBAL read_only = ON;'
 accounts='
@@ -63,7 +71,7 @@ claim() {
 
 sql() {
   "$client" --no-defaults --protocol=socket --user=root --socket=/run/mysqld/mysqld.sock --batch --raw --skip-column-names \
-    --binary-mode "$@"
+    --binary-mode --default-character-set=utf8mb4 "$@"
 }
 
 is_running() { systemctl is-active --quiet "$unit"; }
@@ -229,15 +237,24 @@ initialize() {
   fi
   start_server
   attempt sql --execute "$unlock"
+  set --
+  if [ -n "$database" ]; then
+    attempt sql --execute "CREATE DATABASE IF NOT EXISTS \`$database\`"
+    set -- --database="$database"
+  fi
   { contents && printf "$accounts" "$(literal "$admin_password")" "$(literal "$replication_password")"; } 2> trouble |
-    sql --init-command="SET SESSION sql_log_bin = 0" > /dev/null 2> refused || {
+    sql --init-command="$session" "$@" > /dev/null 2> refused || {
     systemctl stop "$unit"
+    ! grep -q '^ERROR 1046 ' refused ||
+      fail 14 "the dump names no database: make the cluster again with its name in spec.bootstrap.dump.database"
     # The cause, not what follows from it: half a statement is an error too.
     grep -q 'gzip: stdin' trouble || ! grep '^ERROR' refused > trouble.sql || mv trouble.sql trouble
     fail 1 "the first data: $(last_words 2 < trouble)"
   }
   attempt sql --execute "$forget $lock"
   enters || fail 13 "the operator cannot log in with these settings: $(last_words 1 <<< "$said")"
+  definers=$(sql --execute "$missing_definers")
+  [ "$definers" != NULL ] || definers=null
   set_mark whole
   holding=whole
 }
@@ -263,7 +280,7 @@ restart_replica() {
 }
 
 claim
-changed=
+changed= definers=null
 check_software
 look_at_data
 make_certificate
@@ -283,4 +300,5 @@ if is_running; then
   cmp -s "$ATTACH_DIR/settings.cnf" "$running_config" || pending=true
 fi
 [ -z "$changed" ] || echo "wrote $changed"
-printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s}\n' "$version" "$holding" "$running" "$pending"
+printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s,"missingDefiners":%s}\n' \
+  "$version" "$holding" "$running" "$pending" "$definers"

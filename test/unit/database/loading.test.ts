@@ -41,7 +41,7 @@ describe('the newest dump', () => {
 });
 
 describe('the job', () => {
-  const job = loadingJob('load-1', mySQL, url);
+  const job = loadingJob('load-1', mySQL, { url, database: 'shop' });
 
   test('is as agreed, and bash reads it', async () => {
     execFileSync('bash', ['-n'], { input: job.script });

@@ -8,13 +8,14 @@
  * whoever comes later finds the same job. A step that fails, or takes too long, begins again after a pause.
  */
 
-import type { EventNote } from '../../../api/event-notes.ts';
+import { type EventNote, warningEvent } from '../../../api/event-notes.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { cutText } from '../../../base/text.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
 import type { Look, Replication } from '../../../database/port.ts';
+import { preparationFacts } from '../../../database/preparation.ts';
 import { wasOpened } from './history.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, JobFacts, Observed } from './plan.ts';
@@ -119,7 +120,10 @@ function advanceStep(observed: Observed, member: Member, taken: ReadonlySet<stri
   if (member.record.step === 'Loading') {
     return {
       ...enterStep(observed, member, 'Joined'),
-      events: [joinedEvent(member, 'holds the first data')],
+      events: [
+        joinedEvent(member, 'holds the first data'),
+        ...definerEvents(observed.jobs.get(member.name)?.lastLine),
+      ],
     };
   }
   if (member.record.step === 'Cloning') return enterStep(observed, member, 'Following');
@@ -257,6 +261,7 @@ const failures: Readonly<Record<number, MemberRecord['failure']>> = {
   [jobExit.unsupportedVersion]: 'UnsupportedVersion',
   [jobExit.foreignData]: 'ForeignData',
   [jobExit.refusedSettings]: 'RefusedSettings',
+  [jobExit.lacksDatabase]: 'DumpLacksDatabase',
 };
 
 function withoutDonor(record: MemberRecord): MemberRecord {
@@ -265,6 +270,16 @@ function withoutDonor(record: MemberRecord): MemberRecord {
 
 function instantOf(time: string | undefined): Instant | undefined {
   return time === undefined ? undefined : Date.parse(time);
+}
+
+/** What a dump brings is loaded as it is; what cannot work here is told. */
+function definerEvents(lastLine: string | undefined): readonly EventNote[] {
+  const { missingDefiners } = preparationFacts(lastLine ?? '') ?? {};
+  if (missingDefiners === undefined || missingDefiners === null || missingDefiners.length === 0) return [];
+  const message =
+    `Views, routines, triggers or events of the dump run as ${missingDefiners.join(', ')}, ` +
+    'and no such account exists: whoever uses them is refused until you create it.';
+  return [warningEvent('DefinersMissing', message)];
 }
 
 function joinedEvent({ name }: Member, how: string): EventNote {

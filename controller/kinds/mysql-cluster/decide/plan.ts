@@ -23,7 +23,7 @@ export interface JobFacts {
   readonly own: JobLook;
   /** The donor's job while it hands over its data. */
   readonly donor?: JobLook;
-  /** Last line of the log of whichever failed; of a job about settings in any case. */
+  /** Last line of the log of whichever failed; of a job about settings or a dump in any case. */
   readonly lastLine?: string;
 }
 

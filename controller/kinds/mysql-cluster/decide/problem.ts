@@ -82,5 +82,6 @@ const failureReasons = {
   LacksServer: 'ImageLacksServer',
   UnsupportedVersion: 'UnsupportedVersion',
   RefusedSettings: 'InvalidSpec',
+  DumpLacksDatabase: 'BootstrapFailed',
   ForeignData: undefined,
 } as const satisfies Record<NonNullable<MemberRecord['failure']>, Problem['reason'] | undefined>;

@@ -222,3 +222,33 @@ test('while the primary changes nobody comes or goes', () => {
   const plan = decide(scene([primary(), coming('db-4', preparing)], { status }));
   expect([plan.servers, plan.joins]).toEqual([[], []]);
 });
+
+describe('a dump', () => {
+  const status = { primary: { server: 'db-4', instanceID: 'i-db-4', epoch: 1 }, durability: undefined };
+  const loading = coming('db-4', { step: 'Loading', stepTime: begun }, { isPrimary: true });
+  const loaded = (facts: object): JobFacts => {
+    const all = { version: '11.8.6', holding: 'whole', running: true, restartPending: false, ...facts };
+    return { ...done, lastLine: `ridgeline-facts ${JSON.stringify(all)}` };
+  };
+  const after = (facts: JobFacts) => decide(scene([loading], { status, jobs: new Map([['db-4', facts]]) }));
+
+  test('that names no database is what only a person can mend', () => {
+    const record = stepOf(after(failed(14)), 'db-4');
+    expect(record).toMatchObject({ step: 'Loading', failure: 'DumpLacksDatabase' });
+  });
+
+  test('whose parts belong to nobody is loaded, and that is told', () => {
+    const plan = after(loaded({ missingDefiners: ['owner@%', 'stranger@10.%'] }));
+    expect(stepOf(plan, 'db-4')).toMatchObject({ step: 'Joined' });
+    expect(plan.events).toContainEqual({
+      type: 'Warning',
+      reason: 'DefinersMissing',
+      message: expect.stringContaining('run as owner@%, stranger@10.%, and no such account exists'),
+    });
+  });
+
+  test('of which everything works has nothing to tell', () => {
+    const { events } = after(loaded({ missingDefiners: null }));
+    expect(events.map(({ reason }) => reason)).toEqual(['ReplicaJoined']);
+  });
+});

@@ -40,6 +40,7 @@ test.each([
   ['RefusedSettings', 'InvalidSpec'],
   // Of one server, which is replaced.
   ['ForeignData', undefined],
+  ['DumpLacksDatabase', 'BootstrapFailed'],
 ])('a server that failed with %s', (failure, reason) => {
   const members = [coming('db-1', { step: 'Preparing', failure, message: 'said so' })];
   const problem = problemOf(circumstances(), members);

@@ -1,7 +1,7 @@
 /** What a change of primary needs of the world, and how one is asked for. Types only. */
 import type { MySQLCluster } from '../api/mysql-cluster.ts';
 import type { Promotion } from '../api/promotion.ts';
-import type { Clock, Millis } from '../base/clock.ts';
+import type { Clock, Instant, Millis } from '../base/clock.ts';
 import type { Failpoints } from '../base/failpoints.ts';
 import type { Member, Source } from '../database/port.ts';
 import type { Events, Kube } from '../kube/port.ts';
@@ -36,6 +36,8 @@ export interface Router {
 /** Which local proxies lead to the new primary, and which do not. */
 export interface Moved {
   readonly moved: readonly string[];
+  /** When the last of these did; missing when none did. */
+  readonly movedAt?: Instant;
   /** Servers whose proxy did not acknowledge, and why. */
   readonly missing: readonly { readonly server: string; readonly message: string }[];
 }

@@ -21,9 +21,9 @@ export function moveAhead(run: Run): void {
 }
 
 async function moveProxies(run: Run, { server, address }: Member): Promise<Moved> {
-  const { router, clock } = run.ports;
-  const moved = await router.move({ server, address }, run.epoch, limits.route);
-  run.movedAt = clock.now();
+  const moved = await run.ports.router.move({ server, address }, run.epoch, limits.route);
+  // One that is silent was waited for, and nobody else was.
+  if (moved.movedAt !== undefined) run.movedAt = moved.movedAt;
   return moved;
 }
 

@@ -180,8 +180,9 @@ export class Routes {
   ): Promise<Moved> {
     const readers = readersOf(cluster, this.#sources.servers(cluster), primary);
     const route = { epoch, writer: primary, readers };
+    const { clock } = this.#ports;
     const hurry = new AbortController();
-    const late = this.#ports.clock.sleep(limit, hurry.signal).then(
+    const late = clock.sleep(limit, hurry.signal).then(
       () => `did not acknowledge within ${limit / 1000} s`,
       () => undefined,
     );
@@ -190,12 +191,15 @@ export class Routes {
       const model = proxyModelOf(cluster, route, name);
       const known = this.#fleet.last(proxyId(cluster, host.server));
       const move = model === undefined ? undefined : moveProxy(this.#ports, host, { model, known });
-      return { server: name, message: await Promise.race([move, late]) };
+      const message = await Promise.race([move, late]);
+      return { server: name, message, at: clock.now() };
     });
     const all = await Promise.all(answers);
     hurry.abort();
+    const moved = all.filter(({ message }) => message === undefined);
     return {
-      moved: all.filter(({ message }) => message === undefined).map(({ server }) => server),
+      moved: moved.map(({ server }) => server),
+      ...(moved.length === 0 ? {} : { movedAt: Math.max(...moved.map(({ at }) => at)) }),
       missing: all.flatMap(({ server, message }) => (message === undefined ? [] : [{ server, message }])),
     };
   }

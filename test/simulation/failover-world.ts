@@ -86,7 +86,7 @@ export class FailoverWorld {
       move: async (primary, epoch) => {
         await this.clock.sleep(20);
         if (epoch >= this.route.epoch) this.route = { server: primary.server, epoch };
-        return { moved: ['app-1'], missing: [] };
+        return { moved: ['app-1'], movedAt: this.clock.now(), missing: [] };
       },
       publish: async () => true,
     };

@@ -9,7 +9,7 @@ import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import { commitPrimary } from '../../../controller/failover/commit.ts';
 import { Journal } from '../../../controller/failover/journal.ts';
 import { createFailoverMetrics } from '../../../controller/failover/metrics.ts';
-import { verifyWrites, writeAhead } from '../../../controller/failover/route.ts';
+import { moveAhead, verifyWrites, writeAhead } from '../../../controller/failover/route.ts';
 import { standardRules } from '../../../controller/failover/rules.ts';
 import { openRun, type Run } from '../../../controller/failover/run.ts';
 import { StepTimes } from '../../../controller/failover/step-times.ts';
@@ -118,6 +118,20 @@ test('the outage lasts until clients have been led to the new primary', async ()
   await clock.advance(700);
   run.movedAt = clock.now();
   expect(await outageOf(run)).toBe(800);
+});
+
+test('a proxy that is waited for in vain makes the outage no longer for clients of the others', async () => {
+  const run = await runOf(manual, { lastWriteTime: timestamp(clock.now()) });
+  writeAhead(run, run.order.members[0]!);
+  const move = async () => {
+    const movedAt = clock.now();
+    await clock.sleep(2_000);
+    return { moved: ['app-1'], movedAt, missing: [{ server: 'app-2', message: 'it is silent' }] };
+  };
+  Object.assign(run.ports, { router: { move } });
+  moveAhead(run);
+  await clock.advance(2_000);
+  expect(await outageOf(run)).toBe(100);
 });
 
 test('whoever has not seen a good write takes the last heartbeat that was replicated', async () => {

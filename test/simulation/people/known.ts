@@ -41,14 +41,6 @@ export const knownFaults = {
       is('LeavingElected')(violation) ||
       (isLie(violation) && ackersOf(violation, house).some(({ leaves }) => leaves)),
   },
-  A3: {
-    means: 'a live server is ended while the primary is in doubt',
-    shows: (violation, house) => is('HealthyEnded')(violation) && !house.holds('Available'),
-  },
-  N5: {
-    means: 'scaling down gives up a live server that joins, and keeps a replica that is silent',
-    shows: (violation, house) => is('HealthyEnded')(violation) && house.holds('Available'),
-  },
   A12: {
     means: 'a replica that takes writes is left alone while the primary changes, which may take long',
     shows: (violation, house) =>
@@ -69,11 +61,6 @@ export const knownFaults = {
   A14: {
     means: 'tries have failed, and there is no other although everybody answers again',
     shows: (violation, house) => is('NotHealed', 'NotReplaced')(violation) && hasGivenUp(house),
-  },
-  N1: {
-    means: 'errant transactions spread: a copy is made from a replica that has them',
-    shows: (violation, house) =>
-      is('NotHealed')(violation) && house.condition('ReplicationHealthy')?.reason === 'ErrantTransactions',
   },
 } as const satisfies Readonly<Record<string, Known>>;
 

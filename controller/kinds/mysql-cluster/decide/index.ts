@@ -197,8 +197,8 @@ function noRoster({ quarantined = [] }: MySQLClusterStatus): RosterPlan {
   return { actions: [], quarantined, replaced: [], leaving: [] };
 }
 
-function rosterOf(observed: Observed, { overdue }: Upkeep): RosterPlan {
-  const plan = planRoster(observed, { overdue, oldPrimaries: oldPrimariesOf(observed) });
+function rosterOf(observed: Observed, { overdue, troubles }: Upkeep): RosterPlan {
+  const plan = planRoster(observed, { overdue, troubles, oldPrimaries: oldPrimariesOf(observed) });
   if (observed.problem === undefined) return plan;
   // Nothing is made that could not be used; what is there goes on.
   return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
@@ -263,21 +263,18 @@ function rosterEvents(
   { actions, replaced }: RosterPlan,
   troubles: ReadonlyMap<string, Trouble>,
 ): readonly EventNote[] {
-  const fenced = actions.flatMap((action) =>
-    action.do === 'fence'
-      ? [
-          normalEvent(
-            'OldPrimaryQuarantined',
-            `${action.member.name} is switched off and kept for inspection.`,
-          ),
-        ]
-      : [],
-  );
-  const rebuilt = replaced.map(({ name }) =>
-    warningEvent(
-      'ReplicaReplaced',
-      `${name} is replaced: ${troubles.get(name)?.message ?? 'it is not well'}.`,
-    ),
-  );
-  return [...fenced, ...rebuilt];
+  const fenced = actions.flatMap((action) => (action.do === 'fence' ? [action] : []));
+  const quarantined = fenced
+    .filter(({ member }) => !replaced.includes(member))
+    .map(({ member: { name } }) =>
+      normalEvent('OldPrimaryQuarantined', `${name} is switched off and kept for inspection.`),
+    );
+  const rebuilt = replaced.map((member) => {
+    const { name } = member;
+    const until = fenced.find((action) => action.member === member)?.until;
+    const kept = until === undefined ? '' : ` It is switched off and kept until ${until}, to be looked at.`;
+    const why = troubles.get(name)?.message ?? 'it is not well';
+    return warningEvent('ReplicaReplaced', `${name} is replaced: ${why}.${kept}`);
+  });
+  return [...quarantined, ...rebuilt];
 }

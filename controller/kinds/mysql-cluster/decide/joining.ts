@@ -19,7 +19,7 @@ import { preparationFacts } from '../../../database/preparation.ts';
 import { wasOpened } from './history.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, JobFacts, Observed } from './plan.ts';
-import { purgedOrDiverged } from './upkeep.ts';
+import { findTrouble, purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
 
 /** One member's next step on its way in. */
@@ -40,7 +40,9 @@ const limits = {
   Cloning: 24 * 3_600_000,
   /** Without receiving and applying. */
   Following: 10 * 60_000,
-} as const satisfies Partial<Record<Step, Millis>>;
+  /** A donor that does not answer; its job may go on all the same. */
+  Silence: 60_000,
+} as const satisfies Partial<Record<Step | 'Silence', Millis>>;
 
 const firstPause: Millis = 5_000;
 const longestPause: Millis = 5 * 60_000;
@@ -68,7 +70,7 @@ function planJob(
   const begin = instantOf(record.stepTime) ?? now;
   if (now < begin) return keepRecord(record);
   const donor = members.find(({ name }) => name === record.donor);
-  if (step === 'Cloning' && !isDonor(observed, donor)) return settleIn(observed, member, taken);
+  if (step === 'Cloning' && !mayGoOn(observed, donor)) return settleIn(observed, member, taken);
   return byOutcome(observed, member, { step, donor, taken, spent: now - begin });
 }
 
@@ -168,12 +170,28 @@ function chooseDonor(observed: Observed, member: Member, taken: ReadonlySet<stri
   return keepRecord({ ...base, donor: donor.name });
 }
 
-/** Whether it can hand over the cluster's data now. */
-function isDonor({ cluster }: Observed, member: Member | undefined): boolean {
-  if (member?.look === undefined || !isJoined(member)) return false;
-  const { replication } = member.look;
+/**
+ * Whether a copy of it may begin. A replica has to be well in every way, and that is only known while its primary answers:
+ * what it has of its own would be in every copy.
+ */
+function isDonor(observed: Observed, member: Member): boolean {
+  if (member.look === undefined || !isJoined(member)) return false;
   if (member.isPrimary) return true;
-  return replication !== undefined && isFollowing(replication, cluster.spec.maxLagSeconds);
+  const isComparable = observed.members.some(({ isPrimary, look }) => isPrimary && look !== undefined);
+  const { replication } = member.look;
+  const isInStep =
+    replication !== undefined && isFollowing(replication, observed.cluster.spec.maxLagSeconds);
+  return isComparable && isInStep && findTrouble(observed, member) === undefined;
+}
+
+/** Whether a copy that runs is still worth its end: a donor may fall silent or behind for a while. */
+function mayGoOn(observed: Observed, donor: Member | undefined): boolean {
+  if (donor === undefined || !isJoined(donor)) return false;
+  if (donor.isPrimary) return true;
+  const trouble = findTrouble(observed, donor);
+  if (trouble?.kind === 'Errant') return false;
+  const silentFor = donor.look === undefined ? observed.now - donor.lookedAt : 0;
+  return silentFor < limits.Silence;
 }
 
 function planFollowing(observed: Observed, member: Member): Joining {

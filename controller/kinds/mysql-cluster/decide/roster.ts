@@ -2,7 +2,8 @@
  * Which servers to make, to switch off and to delete. Pure.
  *
  * Promises: the recorded primary is never deleted; at most one member that is not well is replaced at a time, after its
- * replacement has joined; an old primary is kept, switched off, until its time is over.
+ * replacement has joined; an old primary, and a replica with transactions of its own, is kept, switched off, until its time
+ * is over.
  */
 import { findCondition } from '../../../api/conditions.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
@@ -10,6 +11,7 @@ import { type Instant, timestamp } from '../../../base/clock.ts';
 import { wasOpened } from './history.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, ServerAction } from './plan.ts';
+import type { Trouble } from './upkeep.ts';
 
 type Quarantine = NonNullable<MySQLClusterStatus['quarantined']>;
 
@@ -25,6 +27,8 @@ export interface RosterPlan {
 export interface RosterFacts {
   /** Members that have not been well for too long. */
   readonly overdue: ReadonlySet<string>;
+  /** What is wrong with members now, by server. */
+  readonly troubles: ReadonlyMap<string, Trouble>;
   /** Servers that must not take part any more, because they led and were stopped. */
   readonly oldPrimaries: readonly string[];
 }
@@ -33,34 +37,38 @@ export interface RosterFacts {
 const quarantineLimit = 9;
 
 /** `replaced` counts against the breaker; what it holds back is tried in the next pass. */
-export function planRoster(observed: Observed, { overdue, oldPrimaries }: RosterFacts): RosterPlan {
+export function planRoster(observed: Observed, facts: RosterFacts): RosterPlan {
+  const { oldPrimaries } = facts;
   const { members, cluster, now } = observed;
   const fencing = members.filter(
     ({ name, place, isPrimary }) => place === 'Active' && !isPrimary && oldPrimaries.includes(name),
   );
-  const quarantined = quarantineOf(observed, fencing);
   const present = members.filter((member) => isCounted(member) && !fencing.includes(member));
-  const sick = present.find(({ name, isPrimary }) => !isPrimary && overdue.has(name));
+  const sick = sickest(present, facts);
   const well = present.filter((member) => member !== sick);
   const missing = Math.max(0, cluster.spec.instances - well.length);
   // While the primary is in doubt so is who is well, and whoever is given up now may be all that is left in a moment.
   const maySpare = isSettled(observed);
-  const extra = maySpare ? surplusMembers(well, cluster.spec.instances, overdue) : [];
+  const extra = maySpare ? surplusMembers(well, cluster.spec.instances, facts) : [];
   const isReplaced =
     maySpare && sick !== undefined && missing === 0 && isComplete(well, cluster.spec.instances);
   const replaced = isReplaced && observed.allowance > 0 ? [sick] : [];
+  const kept = replaced.filter((member) => isForPeople(member, facts) && !isAcker(observed, member));
+  const quarantined = quarantineOf(observed, [...fencing, ...kept]);
   const isKeeping = !isRedundant(observed);
   const over = members.filter((member) => isOver(member, { quarantined, now, isKeeping }));
   const leaving = [...extra, ...replaced];
   return {
     actions: [
-      ...fencing.map((member): ServerAction => ({ do: 'fence', member, until: keptUntil(observed) })),
+      ...[...fencing, ...kept].map(
+        (member): ServerAction => ({ do: 'fence', member, until: keptUntil(observed) }),
+      ),
       ...planCreations(observed, present, missing),
       ...leaving
         .filter((member) => isMute(observed, member))
         .map((member): ServerAction => ({ do: 'stop', member })),
       ...leaving
-        .filter((member) => !isAcker(observed, member))
+        .filter((member) => !isAcker(observed, member) && !kept.includes(member))
         .map((member): ServerAction => ({ do: 'delete', member })),
       ...over.map((member): ServerAction => ({ do: 'delete', member })),
     ],
@@ -90,18 +98,49 @@ function isComplete(well: readonly Member[], instances: number): boolean {
   return well.filter(isJoined).length >= instances;
 }
 
-/** More than wanted: not well ones first, then the newest; never the primary. */
+/** The least useful of those that are to be replaced: one that does not even answer before one that acknowledges. */
+function sickest(present: readonly Member[], { overdue, troubles }: RosterFacts): Member | undefined {
+  const rank = ({ name }: Member) => Number(!isMuteTrouble(troubles.get(name)));
+  return present
+    .filter(({ name, isPrimary }) => !isPrimary && overdue.has(name))
+    .toSorted((a, b) => rank(a) - rank(b))[0];
+}
+
+/** It holds what nobody else has, and only a person can say what that is worth: it is kept, switched off. */
+function isForPeople({ name }: Member, { troubles }: RosterFacts): boolean {
+  return troubles.get(name)?.kind === 'Errant';
+}
+
+function isMuteTrouble(trouble: Trouble | undefined): boolean {
+  return trouble?.kind === 'Unwell' || trouble?.kind === 'Silent';
+}
+
+/**
+ * More than wanted: the useless before the sound, then the newest; never the primary. While it is open whether one recovers
+ * nobody goes that is better than it.
+ */
 function surplusMembers(
   well: readonly Member[],
   instances: number,
-  overdue: ReadonlySet<string>,
+  { overdue, troubles }: RosterFacts,
 ): readonly Member[] {
-  const rank = (member: Member) => Number(isJoined(member) && !overdue.has(member.name));
-  return well
+  const rank = (member: Member) => {
+    const kind = troubles.get(member.name)?.kind;
+    if (overdue.has(member.name)) return usefulness.useless;
+    if (kind !== undefined && kind !== 'Lagging') return usefulness.unclear;
+    if (!isJoined(member)) return usefulness.empty;
+    return kind === 'Lagging' ? usefulness.late : usefulness.sound;
+  };
+  const order = well
     .filter(({ isPrimary, server }) => !isPrimary && !server.spec.deletionProtection)
     .toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1))
     .slice(0, Math.max(0, well.length - instances));
+  const unclear = order.findIndex((member) => rank(member) === usefulness.unclear);
+  return unclear === -1 ? order : order.slice(0, unclear);
 }
+
+/** What a member is worth, least first. */
+const usefulness = { useless: 0, unclear: 1, empty: 2, late: 3, sound: 4 } as const;
 
 /** It counts as acknowledging until it is told not to, which it does not hear. */
 function isMute(observed: Observed, member: Member): boolean {

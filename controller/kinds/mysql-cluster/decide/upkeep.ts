@@ -1,7 +1,8 @@
 /** What is wrong with a replica, since when, what mends it, and when it is time for another. Pure. */
 import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
+import { cutText } from '../../../base/text.ts';
 import { algebraOf } from '../../../database/gtid.ts';
-import type { Look, Replication, SqlError } from '../../../database/port.ts';
+import type { Gtids, Look, Replication, SqlError } from '../../../database/port.ts';
 import { describeDeviations, deviationsOf, planRestores } from './deviations.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed } from './plan.ts';
@@ -93,6 +94,9 @@ export function failingSince(
   return trouble === undefined ? undefined : (failingTime ?? timestamp(now));
 }
 
+/** Characters of a GTID set in a message. */
+const gtidsShown = 160;
+
 const unwell = ['Unhealthy', 'Unreachable', 'Stranded', 'Stopped', 'Stopping', 'LaunchFailed'];
 
 function troubleOf(observed: Observed, member: Member, primary: Member | undefined): Trouble | undefined {
@@ -101,8 +105,10 @@ function troubleOf(observed: Observed, member: Member, primary: Member | undefin
   if (unwell.includes(state)) return { kind: 'Unwell', message: `Server/${name} is ${state}` };
   if (!isJoined(member)) return undefined;
   if (look === undefined) return { kind: 'Silent', message: `the database on ${name} does not answer` };
-  if (isErrant(observed, { ...member, look }, primary)) {
-    return { kind: 'Errant', message: `${name} holds transactions that ${primary?.name ?? ''} lacks` };
+  const errant = errantGtids(observed, { ...member, look }, primary);
+  if (errant !== undefined) {
+    const text = `${name} holds transactions that ${primary?.name ?? ''} lacks: ${cutText(errant, gtidsShown)}`;
+    return { kind: 'Errant', message: text };
   }
   return followerTrouble({ name, look }, observed, primary);
 }
@@ -119,6 +125,15 @@ function followerTrouble(
   const deviations = deviationsOf(observed).get(name);
   if (deviations === undefined) return trouble;
   return { kind: 'Deviant', message: describeDeviations(name, deviations) };
+}
+
+/** What is wrong with a replica as it was just seen; undefined when nothing is, and for who is not judged here. */
+export function findTrouble(observed: Observed, member: Member): Trouble | undefined {
+  return troubleOf(
+    observed,
+    member,
+    observed.members.find(({ isPrimary }) => isPrimary),
+  );
 }
 
 interface Follower {
@@ -169,23 +184,23 @@ function errorText({ number, message }: SqlError): string {
 }
 
 /**
- * Whether a replica has what the primary lacks. One that is receiving may be a moment ahead of an older look at the
- * primary, but only with what the primary itself made.
+ * What a replica has and the primary lacks; undefined when that is nothing. One that is receiving may be a moment ahead of an
+ * older look at the primary, but only with what the primary itself made.
  */
-function isErrant(
+function errantGtids(
   { cluster }: Observed,
   replica: Member & { readonly look: Look },
   primary: Member | undefined,
-): boolean {
-  if (primary?.look === undefined) return false;
+): Gtids | undefined {
+  if (primary?.look === undefined) return undefined;
   const { flavor } = cluster.spec.engine;
   const { subtract, authors } = algebraOf(flavor);
   const beyond = subtract(replica.look.executed, primary.look.executed);
-  if (beyond === '') return false;
-  if (replica.look.replication?.receiver !== 'Running') return primary.lookedAt >= replica.lookedAt;
+  if (beyond === '') return undefined;
   const { identity } = primary.look;
   // A MariaDB position names whoever wrote last: not the primary alone, after changes of primary, but never this replica.
-  return [...authors(beyond)].some((author) =>
+  const isOfItsOwn = [...authors(beyond)].some((author) =>
     flavor === 'MySQL' ? author !== identity : author === replica.look.identity,
   );
+  return isOfItsOwn ? beyond : undefined;
 }

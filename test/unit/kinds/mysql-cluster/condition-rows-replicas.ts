@@ -181,7 +181,7 @@ export const replicationRows: readonly ConditionRow[] = [
   [
     'a replica holds what the primary lacks',
     withThird(errant('db-3')),
-    ['False', 'ErrantTransactions', 'db-3 holds transactions that db-1 lacks.'],
+    ['False', 'ErrantTransactions', 'db-3 holds transactions that db-1 lacks: 0-1-9.'],
   ],
   [
     'one lags, the other has stopped: the worse is the reason',
@@ -198,7 +198,7 @@ export const replicationRows: readonly ConditionRow[] = [
     [
       'False',
       'ErrantTransactions',
-      'db-2 stopped applying: 1062 Duplicate entry; db-3 holds transactions that db-1 lacks.',
+      'db-2 stopped applying: 1062 Duplicate entry; db-3 holds transactions that db-1 lacks: 0-1-9.',
     ],
   ],
 ];

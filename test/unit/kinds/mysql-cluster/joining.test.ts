@@ -107,6 +107,31 @@ describe('a copy', () => {
     expect(stepOf(plan, 'db-4')?.donor).toBe('db-1');
   });
 
+  it('never comes from a replica with transactions of its own, nor goes on from one', () => {
+    const errant = replica('db-2');
+    const holding = { ...errant, look: { ...errant.look!, executed: '0-9-9' } };
+    const begun = decide(scene([primary(), holding, prepared], { jobs }));
+    expect(stepOf(begun, 'db-4')?.donor).toBe('db-1');
+    const going = decide(scene([primary(), holding, coming('db-4', cloning)]));
+    expect(stepOf(going, 'db-4')).toMatchObject({ donor: 'db-1', attempt: 2 });
+  });
+
+  it('comes from no replica while nobody can say whether it has transactions of its own', () => {
+    const members = [{ ...primary(), look: undefined }, replica('db-2'), prepared];
+    expect(stepOf(decide(scene(members, { jobs })), 'db-4')?.donor).toBeUndefined();
+  });
+
+  it.each([
+    ['goes on while its donor is silent for a moment', 59, 'db-2'],
+    ['begins again elsewhere when it stays silent', 60, 'db-1'],
+  ])('%s', (_, seconds, donor) => {
+    const silent = { ...replica('db-2'), look: undefined, lookedAt: now - seconds * 1_000 };
+    const running: JobFacts = { own: { state: 'running', logBytes: 0 } };
+    const members = [primary(), silent, coming('db-4', cloning)];
+    const plan = decide(scene(members, { jobs: new Map([['db-4', running]]) }));
+    expect(stepOf(plan, 'db-4')?.donor).toBe(donor);
+  });
+
   it('waits while every donor serves another', () => {
     const other = coming('db-5', { ...cloning, donor: 'db-1' });
     const plan = decide(scene([primary(), prepared, other], { jobs }));

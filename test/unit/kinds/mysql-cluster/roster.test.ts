@@ -5,7 +5,7 @@ import { decide } from '../../../../controller/kinds/mysql-cluster/decide/index.
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 import { condition } from '../../../builders/site.ts';
-import { promotion, scene } from './cluster-scene.ts';
+import { coming, promotion, scene } from './cluster-scene.ts';
 import { now, primary, record, replica } from './durability-scene.ts';
 
 const leader = primary();
@@ -23,6 +23,14 @@ function sick(name: string, seconds: number): Member {
   const member = well(name);
   const failingTime = timestamp(now - seconds * 1_000);
   return { ...member, state: 'Unreachable', record: { ...member.record, failingTime } };
+}
+
+function joining(name: string): Member {
+  return coming(name, { step: 'Following', stepTime: timestamp(now - 1_000) });
+}
+
+function late(name: string): Member {
+  return replica(name, { lagSeconds: 999 });
 }
 
 test('a cluster as large as wanted is left alone', () => {
@@ -47,6 +55,20 @@ describe('scaled down', () => {
   it('gives up one that is not well first', () => {
     const members = [leader, { ...sick('db-2', 9_999), createdAt: 1 }, { ...well('db-3'), createdAt: 2 }];
     expect(actions(scene(members, { spec: { instances: 2 }, status: noAckers }))).toEqual(['delete db-2']);
+  });
+
+  it.each([
+    ['nobody before who is to stay has joined', [sick('db-2', 301), joining('db-3')], []],
+    ['one that holds no data yet before one that is behind', [late('db-2'), joining('db-3')], ['db-3']],
+    ['one that is behind before one that is not', [late('db-2'), well('db-3')], ['db-2']],
+    ['nobody while one may recover: it could be the useless one', [sick('db-2', 20), joining('db-3')], []],
+    ['nobody while a sound one would go for one that may recover', [sick('db-2', 20), well('db-3')], []],
+  ])('gives up %s', (_, two, gone) => {
+    const [first, second] = two.map((member, at) => ({ ...member, createdAt: at }));
+    const members = [leader, first!, second!];
+    expect(actions(scene(members, { spec: { instances: 2 }, status: noAckers }))).toEqual(
+      gone.map((name) => `delete ${name}`),
+    );
   });
 
   it('waits until nothing on record says that it acknowledges', () => {
@@ -93,6 +115,29 @@ describe('a replica that is not well', () => {
       looks: new Map(),
     } as const;
     expect(actions(scene(members, { status: noAckers, finding }))).toEqual([]);
+  });
+
+  it('is replaced before one that still acknowledges', () => {
+    const errant = replica('db-2', { receiver: 'Stopped' });
+    const { record: before, look } = errant;
+    const failing = { ...before, failingTime: timestamp(now - 60_000) };
+    const holding = { ...errant, record: failing, look: { ...look!, executed: '0-9-9' } };
+    const all = [leader, holding, sick('db-3', 301), well('db-4'), well('db-5')];
+    expect(actions(scene(all, { status: noAckers, spec: { instances: 4 } }))).toEqual(['delete db-3']);
+  });
+
+  it('is kept, switched off, when it holds transactions of its own: a person says what they are worth', () => {
+    const errant = replica('db-2');
+    const failing = { ...errant.record, failingTime: timestamp(now - 15_000) };
+    const holding = { ...errant, record: failing, look: { ...errant.look!, executed: '0-9-9' } };
+    const plan = decide(scene([leader, holding, well('db-3'), well('db-4')], { status: noAckers }));
+    expect(plan.servers.filter(({ do: what }) => what !== 'label')).toMatchObject([
+      { do: 'fence', member: { name: 'db-2' }, until: timestamp(now + 86_400_000) },
+    ]);
+    expect(plan.record.quarantined).toMatchObject([{ server: 'db-2' }]);
+    expect(plan.automaticRemovals).toBe(1);
+    expect(plan.events).toMatchObject([{ reason: 'ReplicaReplaced' }]);
+    expect(plan.events[0]?.message).toContain('db-2 holds transactions that db-1 lacks: 0-9-9. It is switched off');
   });
 
   it('is replaced alone, however many are not well', () => {

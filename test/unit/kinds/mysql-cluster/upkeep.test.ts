@@ -80,7 +80,12 @@ const kinds: readonly Row[] = [
   [
     'holds too much and has stopped',
     holding(replica('db-3', { receiver: 'Stopped' }), '0-1-9'),
-    'Errant: db-3 holds transactions that db-1 lacks',
+    'Errant: db-3 holds transactions that db-1 lacks: 0-1-9',
+  ],
+  [
+    'receives, and holds what another server made (MariaDB)',
+    holding(replica('db-3'), '0-7-9'),
+    'Errant: db-3 holds transactions that db-1 lacks: 0-7-9',
   ],
   [
     'holds too much, by a look that is newer than the one at the primary',
@@ -141,7 +146,7 @@ test.each([
   [
     'what another made',
     `${uuid('1')}:1-7,${uuid('2')}:1`,
-    ['db-3 Errant: db-3 holds transactions that db-1 lacks'],
+    [`db-3 Errant: db-3 holds transactions that db-1 lacks: ${uuid('2')}:1`],
   ],
 ])('a replica of MySQL that receives, and holds beyond the primary %s', (_, executed, troubles) => {
   const leader = primary({}, { executed: `${uuid('1')}:1-7`, identity: uuid('1') });

@@ -32,6 +32,8 @@ export const annotations = {
   keptUntil: `${group}/kept-until`,
   /** On a Server: its machine of this id must not be told that it ends; what it is told it may still acknowledge. */
   fenced: `${group}/fenced`,
+  /** On a Server: who has to let it go before its machine ends, and why not yet. */
+  heldBy: `${group}/held-by`,
   /** On a Server: it joins when all of its generation are ready. */
   candidate: `${group}/candidate`,
 } as const;

@@ -1,6 +1,6 @@
 /** What a Server shares with the cluster or array it belongs to: its protection, and what becomes of the machine. Pure. */
 import { findCondition } from './conditions.ts';
-import { type AnyObject, labels } from './meta.ts';
+import { type AnyObject, annotations, labels } from './meta.ts';
 import type { Server } from './server.ts';
 
 /** A cluster or an array, as far as its Servers share what it says. */
@@ -12,15 +12,21 @@ export interface Protector extends AnyObject {
 }
 
 /** Why a Server's machine does not end although the deletion of its object was asked for. */
-export type Hold = 'OwnProtection' | 'OwnerProtection' | 'OwnerWaitsForBackup';
+export type Hold = 'OwnProtection' | 'OwnerProtection' | 'OwnerWaitsForBackup' | 'OwnerNeedsIt';
 
 /** undefined when nothing keeps it, or nobody has asked. `owner`: undefined for a Server that has none. */
 export function holdOf(server: Server, owner: Protector | undefined): Hold | undefined {
   if (server.metadata.deletionTimestamp === undefined) return undefined;
   if (server.spec.deletionProtection) return 'OwnProtection';
-  if (owner === undefined || mayEndAlone(server)) return undefined;
-  if (owner.spec.deletionProtection) return 'OwnerProtection';
-  return owner.spec.deletionPolicy === 'BackupThenTerminate' ? 'OwnerWaitsForBackup' : undefined;
+  if (owner === undefined) return undefined;
+  const isNeeded = server.metadata.annotations?.[annotations.heldBy] !== undefined;
+  return protectionOf(server, owner) ?? (isNeeded ? 'OwnerNeedsIt' : undefined);
+}
+
+function protectionOf(server: Server, { spec }: Protector): Hold | undefined {
+  if (mayEndAlone(server)) return undefined;
+  if (spec.deletionProtection) return 'OwnerProtection';
+  return spec.deletionPolicy === 'BackupThenTerminate' ? 'OwnerWaitsForBackup' : undefined;
 }
 
 /** Whether its deletion was asked for and goes on. */

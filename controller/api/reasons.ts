@@ -97,7 +97,7 @@ export const reasons = {
       Stopped: 'The machine is stopped, as wanted.',
       Quarantined: 'Kept for inspection, out of service.',
       LaunchFailed: 'EC2 refuses the launch; the message says why.',
-      Blocked: 'Something it refers to is missing or not ready.',
+      Blocked: 'Something it refers to is missing or not ready, or its deletion has to wait.',
       Suspended: 'Suspended or paused; nothing is changed.',
     },
     InstanceRunning: {

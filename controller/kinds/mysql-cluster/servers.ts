@@ -1,7 +1,7 @@
 /** Makes, labels, stops, releases and deletes the servers of a cluster; every action is safe to repeat. */
 import { annotations, labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
-import { serverKind } from '../../api/server.ts';
+import { type Server, serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
 import { createServer, releaseServers, removeServer } from '../../owned-servers/servers.ts';
 import type { ServerAction } from './decide/plan.ts';
@@ -18,6 +18,7 @@ export async function changeServers(
 async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAction): Promise<void> {
   switch (action.do) {
     case 'release':
+      await holdServer(kube, action.member.server, undefined);
       return await releaseServers(kube, cluster, [action.member.server]);
     case 'create':
       return await createServer(kube, cluster, { zone: action.zone, labels: { [labels.role]: 'joining' } });
@@ -33,6 +34,8 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
           labels: { [labels.role]: 'fenced' },
           annotations: {
             [annotations.keptUntil]: action.until,
+            // Whoever deletes it now knows what it is.
+            [annotations.heldBy]: null,
             ...fencedMark(action.member.instanceID),
           },
         },
@@ -42,9 +45,18 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
     case 'stop':
       await kube.patch(serverKind, action.member.server, { spec: { power: 'Stopped' } });
       return;
+    case 'hold':
+      return await holdServer(kube, action.member.server, action.why);
     case 'delete':
+      await holdServer(kube, action.member.server, undefined);
       return await removeServer(kube, cluster, action.member.server);
   }
+}
+
+/** Sends nothing where that is so already. */
+async function holdServer(kube: Kube, server: Server, why: string | undefined): Promise<void> {
+  if (server.metadata.annotations?.[annotations.heldBy] === why) return;
+  await kube.patch(serverKind, server, { metadata: { annotations: { [annotations.heldBy]: why ?? null } } });
 }
 
 function fencedMark(instanceID: string | undefined): Readonly<Record<string, string>> {

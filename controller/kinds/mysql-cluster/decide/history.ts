@@ -1,7 +1,7 @@
 /** Whether a cluster has ever taken writes: then it never begins with nothing again by itself. Pure. */
 import { labels } from '../../../api/meta.ts';
 import { hasSucceeded } from '../../../api/promotion.ts';
-import { isJoined, type Member } from './member.ts';
+import { holdsData, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
 /** Roles that only a server of an opened cluster has. */
@@ -22,7 +22,7 @@ export function wasOpened({ status, members, promotions }: Observed): boolean {
 
 /** It was opened, and no server that is left holds its data where it could be promoted or started again by itself. */
 export function isPrimaryLost(observed: Observed): boolean {
-  return wasOpened(observed) && !observed.members.some((member) => isJoined(member));
+  return wasOpened(observed) && !observed.members.some((member) => holdsData(member));
 }
 
 function roleOf({ server }: Member): string | undefined {

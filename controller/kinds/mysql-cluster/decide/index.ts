@@ -8,6 +8,7 @@ import { recheckChange } from './change.ts';
 import { keepAdvice } from './deviations.ts';
 import { type DurabilityPlan, planDurability, recheckDurability } from './durability-plan.ts';
 import { type Forgotten, planForgotten } from './forgotten.ts';
+import { planHolds } from './hold.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
@@ -105,7 +106,7 @@ function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' |
   const { isStill, joining, roster, rolling, rotation } = parts;
   if (isStill) return { servers: [], joins: [] };
   return {
-    servers: [...roster.actions, ...labelsOf(observed, roster)],
+    servers: [...roster.actions, ...labelsOf(observed, roster), ...holdsOf(observed, parts)],
     joins: [...joining.actions, ...mendingOf(observed, parts), ...rolling.actions, ...rotation.actions],
   };
 }
@@ -202,6 +203,13 @@ function rosterOf(observed: Observed, { overdue, troubles }: Upkeep): RosterPlan
   if (observed.problem === undefined) return plan;
   // Nothing is made that could not be used; what is there goes on.
   return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
+}
+
+function holdsOf(observed: Observed, { roster, upkeep }: Parts): readonly ServerAction[] {
+  const changed = new Set(roster.actions.flatMap((one) => ('member' in one ? [one.member.name] : [])));
+  return planHolds(observed, upkeep.troubles).filter(
+    (one) => !('member' in one) || !changed.has(one.member.name),
+  );
 }
 
 function labelsOf({ members }: Observed, { actions }: RosterPlan): readonly ServerAction[] {

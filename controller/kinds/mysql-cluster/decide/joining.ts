@@ -17,7 +17,7 @@ import { jobExit } from '../../../database/job-script.ts';
 import type { Look, Replication } from '../../../database/port.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
 import { wasOpened } from './history.ts';
-import { isJoined, type Member, type MemberRecord } from './member.ts';
+import { holdsData, isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, JobFacts, Observed } from './plan.ts';
 import { findTrouble, purgedOrDiverged } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
@@ -175,19 +175,20 @@ function chooseDonor(observed: Observed, member: Member, taken: ReadonlySet<stri
  * what it has of its own would be in every copy.
  */
 function isDonor(observed: Observed, member: Member): boolean {
-  if (member.look === undefined || !isJoined(member)) return false;
-  if (member.isPrimary) return true;
+  if (member.look === undefined) return false;
+  // The last resort, even while its own deletion waits for the copy.
+  if (member.isPrimary) return holdsData(member);
+  if (!isJoined(member)) return false;
   const isComparable = observed.members.some(({ isPrimary, look }) => isPrimary && look !== undefined);
   const { replication } = member.look;
-  const isInStep =
-    replication !== undefined && isFollowing(replication, observed.cluster.spec.maxLagSeconds);
+  const isInStep = replication !== undefined && isFollowing(replication, observed.cluster.spec.maxLagSeconds);
   return isComparable && isInStep && findTrouble(observed, member) === undefined;
 }
 
 /** Whether a copy that runs is still worth its end: a donor may fall silent or behind for a while. */
 function mayGoOn(observed: Observed, donor: Member | undefined): boolean {
+  if (donor?.isPrimary === true) return holdsData(donor);
   if (donor === undefined || !isJoined(donor)) return false;
-  if (donor.isPrimary) return true;
   const trouble = findTrouble(observed, donor);
   if (trouble?.kind === 'Errant') return false;
   const silentFor = donor.look === undefined ? observed.now - donor.lookedAt : 0;

@@ -2,7 +2,7 @@
 import { findCondition, hasCondition } from '../../../api/conditions.ts';
 import { annotations, labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
-import { isGoing, type Protector } from '../../../api/ownership.ts';
+import { holdOf, isGoing, type Protector } from '../../../api/ownership.ts';
 import type { Server } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { Look } from '../../../database/port.ts';
@@ -88,8 +88,15 @@ export function isJoined({ record, place }: Member): boolean {
   return record.step === 'Joined' && place === 'Active';
 }
 
+/** The same, or it would if its Server were not being deleted. */
+export function holdsData(member: Member): boolean {
+  const isHere = member.place === 'Going' && member.state !== 'Terminated';
+  return member.record.step === 'Joined' && (member.place === 'Active' || isHere);
+}
+
 function placeOf(server: Server, state: string, cluster: Protector): Place {
-  if (isGoing(server, cluster)) return 'Going';
+  // One that goes as soon as the cluster lets it counts as gone, or it would never be replaced.
+  if (isGoing(server, cluster) || holdOf(server, cluster) === 'OwnerNeedsIt') return 'Going';
   if (server.metadata.labels?.[labels.role] === 'fenced') return 'Fenced';
   return state === 'Terminated' ? 'Lost' : 'Active';
 }

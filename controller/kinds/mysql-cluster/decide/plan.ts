@@ -81,6 +81,8 @@ export type ServerAction =
   | { readonly do: 'label'; readonly member: Member; readonly role: Role }
   /** Labeled as an old primary, marked as kept `until` then, and switched off. */
   | { readonly do: 'fence'; readonly member: Member; readonly until: string }
+  /** Its deletion waits for the cluster, for this reason; without one it may go. */
+  | { readonly do: 'hold'; readonly member: Member; readonly why: string | undefined }
   /** Switched off, which proves that it acknowledges nothing more. */
   | { readonly do: 'stop'; readonly member: Member }
   /** Left behind when the cluster goes. */

@@ -5,6 +5,7 @@ import { countNoun } from '../../../base/plural.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
 import { deletionHold } from './deletion.ts';
 import { isPrimaryLost } from './history.ts';
+import { describeHolds } from './hold.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, Problem } from './plan.ts';
 import { joinSentences } from './wording.ts';
@@ -42,7 +43,9 @@ function wholeCondition(
   if (joined < cluster.spec.instances) {
     const progress =
       coming.map((member) => progressOf(observed, member)).join(' ') || 'Another is being launched.';
-    const text = `${serving} ${joined} of ${countNoun(cluster.spec.instances, 'server')} joined. ${progress}`;
+    const held = describeHolds(observed, troubles).map((text) => ` ${text}`);
+    const count = `${joined} of ${countNoun(cluster.spec.instances, 'server')} joined`;
+    const text = `${serving} ${count}. ${progress}${held.join('')}`;
     return no('RestoringRedundancy', text);
   }
   const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');

@@ -89,9 +89,12 @@ function isRedundant({ status }: Observed): boolean {
   return redundant?.status === 'True' || redundant?.reason === 'SingleInstance';
 }
 
-/** The primary counts whatever became of it: until another is recorded, its data is the cluster's. */
+/**
+ * The primary counts whatever became of it: until another is recorded, its data is the cluster's. When somebody deletes it
+ * there has to be another.
+ */
 function isCounted({ place, isPrimary }: Member): boolean {
-  return place === 'Active' || isPrimary;
+  return place === 'Active' || (isPrimary && place !== 'Going');
 }
 
 function isComplete(well: readonly Member[], instances: number): boolean {

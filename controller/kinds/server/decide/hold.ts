@@ -1,5 +1,5 @@
 /** A deletion that waits for a person: whose word keeps the machine, and which command takes it back. Pure. */
-import { group } from '../../../api/meta.ts';
+import { annotations, group } from '../../../api/meta.ts';
 import { holdOf, type Protector } from '../../../api/ownership.ts';
 import type { Server } from '../../../api/server.ts';
 import { labelCommand } from './messages.ts';
@@ -16,11 +16,17 @@ export function describeHold({ server, owner, status, machine }: Observed): stri
   return `Its deletion was asked for, and the machine stays: ${why}`;
 }
 
+/** The owner has written the reason on it, or not looked yet. */
+function describeNeed({ metadata }: Server): string {
+  return `${metadata.annotations?.[annotations.heldBy] ?? 'its owner'}. It goes by itself when the cluster can do without it`;
+}
+
 function describeOwner(
-  hold: 'OwnerProtection' | 'OwnerWaitsForBackup',
+  hold: 'OwnerProtection' | 'OwnerWaitsForBackup' | 'OwnerNeedsIt',
   server: Server,
   owner: Protector,
 ): string {
+  if (hold === 'OwnerNeedsIt') return `${describeNeed(server)}.`;
   const alone = `To end it alone: ${labelCommand(server)}.`;
   const whose = `it belongs to ${owner.kind} ${owner.metadata.name}`;
   if (hold === 'OwnerProtection') {

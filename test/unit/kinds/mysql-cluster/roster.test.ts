@@ -15,7 +15,7 @@ const noAckers = { durability: record('Degraded') };
 
 function actions(observed: Observed): readonly string[] {
   return decide(observed)
-    .servers.filter((action) => action.do !== 'label')
+    .servers.filter((action) => !['label', 'hold'].includes(action.do))
     .map((action) => (action.do === 'create' ? 'create' : `${action.do} ${action.member.name}`));
 }
 
@@ -131,13 +131,15 @@ describe('a replica that is not well', () => {
     const failing = { ...errant.record, failingTime: timestamp(now - 15_000) };
     const holding = { ...errant, record: failing, look: { ...errant.look!, executed: '0-9-9' } };
     const plan = decide(scene([leader, holding, well('db-3'), well('db-4')], { status: noAckers }));
-    expect(plan.servers.filter(({ do: what }) => what !== 'label')).toMatchObject([
+    expect(plan.servers.filter(({ do: what }) => what === 'fence' || what === 'delete')).toMatchObject([
       { do: 'fence', member: { name: 'db-2' }, until: timestamp(now + 86_400_000) },
     ]);
     expect(plan.record.quarantined).toMatchObject([{ server: 'db-2' }]);
     expect(plan.automaticRemovals).toBe(1);
     expect(plan.events).toMatchObject([{ reason: 'ReplicaReplaced' }]);
-    expect(plan.events[0]?.message).toContain('db-2 holds transactions that db-1 lacks: 0-9-9. It is switched off');
+    expect(plan.events[0]?.message).toContain(
+      'db-2 holds transactions that db-1 lacks: 0-9-9. It is switched off',
+    );
   });
 
   it('is replaced alone, however many are not well', () => {

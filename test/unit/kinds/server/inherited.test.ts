@@ -1,6 +1,6 @@
 /** A Server that is deleted alone, or before or after its owner: what the owner says decides what becomes of its machine. */
 import { describe, expect, test } from 'vitest';
-import { labels } from '../../../../controller/api/meta.ts';
+import { annotations, labels } from '../../../../controller/api/meta.ts';
 import type { Protector } from '../../../../controller/api/ownership.ts';
 import { decide } from '../../../../controller/kinds/server/decide/index.ts';
 import type { Owner } from '../../../../controller/kinds/server/decide/plan.ts';
@@ -36,6 +36,8 @@ const deleted = aServer().operational().with({ health }).deleting();
 const marked = deleted.metadata({ labels: { [labels.allowDelete]: 'true' } });
 const of = (spec: Spec, more = {}) => deleted.with({ owner: owner(spec, more) });
 
+const needed = (why = 'MySQLCluster db') => deleted.metadata({ annotations: { [annotations.heldBy]: why } });
+
 const stays = { ready: 'Operational' };
 const ends = {
   ready: 'Decommissioning',
@@ -51,6 +53,13 @@ const rows: readonly Row[] = [
   ['the protected owner is deleted, too', of(locks, { leaves: true }), stays],
   ['the owner waits for a backup', of(waits), stays],
   ['marked: it goes alone', marked.with({ owner: owner(locks) }), ends],
+  ['the owner needs it', needed().with({ owner: owner({}) }), stays],
+  [
+    'the owner needs it, and a person has marked it',
+    needed().metadata({ labels: { [labels.allowDelete]: 'true' } }).with({ owner: owner(locks) }),
+    stays,
+  ],
+  ['the owner that needed it is gone', needed(), ends],
   ['the owner retains', of(retains), isKept],
   ['the owner retains, and still counts on it', of(retains, { counts: true }), waiting],
   ['the owner leaves, and has not let go of it', of(retains, { counts: true, leaves: true }), waiting],
@@ -94,4 +103,9 @@ test('a held Server says whose word it is, and which command releases it', () =>
     /To keep all machines: kubectl patch mysqlclusters\.ridgeline\.dev db -n shop .*"deletionPolicy":"Retain"/,
   );
   expect(stalled(of({}))).toBeUndefined();
+  const why = 'MySQLCluster db: it is the only replica that could take over';
+  expect(stalled(needed(why).with({ owner: owner({}) }))).toEqual([
+    'Blocked',
+    `Its deletion was asked for, and the machine stays: ${why}. It goes by itself when the cluster can do without it.`,
+  ]);
 });

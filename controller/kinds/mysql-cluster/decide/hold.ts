@@ -1,0 +1,66 @@
+/** Which servers stay although somebody deletes them: the cluster could not do without them. Pure. */
+import { annotations } from '../../../api/meta.ts';
+import { holdsData, isJoined, type Member } from './member.ts';
+import { lookAhead } from './outlook.ts';
+import type { Observed, ServerAction } from './plan.ts';
+import type { Trouble } from './upkeep.ts';
+
+type Troubles = ReadonlyMap<string, Trouble>;
+
+/**
+ * Every server that has joined asks before it goes: a deletion may come at any moment, and only here it is known who could
+ * take its place. One that may go is let go, which also is the moment at which it acknowledges nothing any more.
+ */
+export function planHolds(observed: Observed, troubles: Troubles): readonly ServerAction[] {
+  return observed.members.flatMap((member): readonly ServerAction[] => {
+    const before = member.server.metadata.annotations?.[annotations.heldBy];
+    const why = heldFor(observed, troubles, member, before);
+    return why === before ? [] : [{ do: 'hold', member, why }];
+  });
+}
+
+/** Servers whose deletion waits, each with the reason as a sentence. */
+export function describeHolds(observed: Observed, troubles: Troubles): readonly string[] {
+  return observed.members.flatMap((member) => {
+    const why =
+      member.place === 'Going' && isHeld(member) ? whyNeeded(observed, troubles, member) : undefined;
+    return why === undefined ? [] : [`The deletion of ${member.name} waits: ${why}.`];
+  });
+}
+
+/** What its Server is to say; undefined when it may go without being asked about. */
+function heldFor(
+  observed: Observed,
+  troubles: Troubles,
+  member: Member,
+  before: string | undefined,
+): string | undefined {
+  const owner = `MySQLCluster ${observed.cluster.metadata.name}`;
+  if (member.place === 'Active') return isJoined(member) ? owner : before;
+  // What was let go once does not come back.
+  if (member.place !== 'Going' || before === undefined) return before;
+  const why = whyNeeded(observed, troubles, member);
+  return why === undefined ? undefined : `${owner}: ${why}`;
+}
+
+function isHeld({ server }: Member): boolean {
+  return server.metadata.annotations?.[annotations.heldBy] !== undefined;
+}
+
+/** Why the cluster cannot do without it now; a sentence without its end. */
+function whyNeeded(observed: Observed, troubles: Troubles, member: Member): string | undefined {
+  if (!holdsData(member)) return undefined;
+  const { ackers = [], requiredAcks = 0 } = observed.status.durability ?? {};
+  const { candidates, isProvable, text } = lookAhead(observed, troubles);
+  if (member.isPrimary) {
+    if (candidates.length === 0) return 'it is the primary, and no replica could take its place';
+    return isProvable || observed.cluster.spec.failover.dataLoss === 'Accept'
+      ? undefined
+      : `it is the primary, and ${text} to take its place without loss`;
+  }
+  const isWanted = observed.cluster.spec.instances > 1;
+  if (candidates.length === 0 && isWanted) return 'it is the only replica that could take over';
+  // The end of its machine is all that proves that a silent one acknowledges nothing more.
+  const isAcker = requiredAcks > 0 && ackers.includes(member.name) && member.look !== undefined;
+  return isAcker ? 'it is on record as acknowledging until another vouches for what it holds' : undefined;
+}

@@ -35,6 +35,14 @@ export function misplacedName({ cluster, deployment }: Names): string | undefine
   return `${name.dnsName} does not lie in ${domain}, the domain of Deployment/${cluster.spec.deploymentRef.name}.`;
 }
 
+/** A name that nobody can publish: the Deployment says of no zone. */
+export function homelessName({ cluster, deployment }: Names): string | undefined {
+  const { writer, reader } = cluster.spec.endpoints ?? {};
+  const name = writer ?? reader;
+  if (name === undefined || deployment?.spec.dns?.zoneID !== undefined) return undefined;
+  return `${name.dnsName} is published nowhere: Deployment/${cluster.spec.deploymentRef.name} has no spec.dns.zoneID. Set it, or take the name out of spec.endpoints.`;
+}
+
 /** The reason of `EndpointsReady` for an error of the cloud. */
 export function explainFailure(failure: AppError): {
   readonly reason: Reason<'MySQLCluster', 'EndpointsReady'>;

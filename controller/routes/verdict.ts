@@ -8,7 +8,7 @@ import type { Report } from '../balancer/fleet.ts';
 import { renderConfig } from '../balancer/render.ts';
 import type { Published } from '../dns/publisher.ts';
 import { proxyModelOf, type Route } from './model.ts';
-import { explainFailure, misplacedName } from './records.ts';
+import { explainFailure, homelessName, misplacedName } from './records.ts';
 
 /** What `EndpointsReady` says. */
 export type EndpointsCondition = ReasonOf<'MySQLCluster', 'EndpointsReady'>;
@@ -66,7 +66,9 @@ function mistakeCondition(around: RouteContext): EndpointsCondition | undefined 
     return { reason: 'ProxiesTaken', message };
   }
   const misplaced = misplacedName(around);
-  return misplaced === undefined ? undefined : { reason: 'NameOutsideDomain', message: misplaced };
+  if (misplaced !== undefined) return { reason: 'NameOutsideDomain', message: misplaced };
+  const homeless = homelessName(around);
+  return homeless === undefined ? undefined : { reason: 'ZoneNotFound', message: homeless };
 }
 
 function holderOf(

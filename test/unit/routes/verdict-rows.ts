@@ -237,6 +237,18 @@ const isMistaken: readonly VerdictRow[] = [
   ],
   ...(['writer', 'reader'] as const).map(
     (role): VerdictRow => [
+      `a name of the ${role} is wanted, and the Deployment has no zone`,
+      around({ [role]: named[role] }, { deployment: { ...deployment, spec: {} } as SiteDeployment }),
+      ways({}),
+      [
+        'False',
+        'ZoneNotFound',
+        `${named[role].dnsName} is published nowhere: Deployment/shop has no spec.dns.zoneID. Set it, or take the name out of spec.endpoints.`,
+      ],
+    ],
+  ),
+  ...(['writer', 'reader'] as const).map(
+    (role): VerdictRow => [
       `the name of the ${role} lies elsewhere`,
       around({ ...named, [role]: { dnsName: 'db.badexample.com' } }),
       ways({}),

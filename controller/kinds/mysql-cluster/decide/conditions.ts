@@ -1,7 +1,7 @@
 /** The conditions of a cluster: what is the case, who saw it, since when, and what to do about it. Pure. */
 
 import { type ConditionOf, findCondition, saying } from '../../../api/conditions.ts';
-import { hasSucceeded } from '../../../api/promotion.ts';
+import { hasSucceeded, isPlanned, type Promotion } from '../../../api/promotion.ts';
 import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
@@ -13,7 +13,7 @@ import { failingOverCondition } from './failing-over-condition.ts';
 import type { Member } from './member.ts';
 import { lookAhead, replicasOf } from './outlook.ts';
 import type { Observed } from './plan.ts';
-import { lastPromotion } from './promotions.ts';
+import { currentPromotion, lastPromotion } from './promotions.ts';
 import { readyCondition } from './ready-condition.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
 import type { Trouble } from './upkeep.ts';
@@ -52,13 +52,20 @@ function availableCondition(observed: Observed): ConditionOf<'MySQLCluster', 'Av
   if (primary === undefined) return unknown('Initializing', 'The first server is on its way.');
   const before = findCondition(status, 'Available');
   const wasServing = before !== undefined && before.reason !== 'Initializing';
-  if (currentPromotionRef !== undefined) {
+  if (currentPromotionRef !== undefined && isBlockingWrites(currentPromotion(observed))) {
     return no('FailingOver', `Promotion ${currentPromotionRef.name} runs.`);
   }
   const now = servingCondition(observed, primary.server);
   // A controller that has just begun knows nothing yet, and nothing has happened.
   if (!isInformed(observed) && before?.status === 'True') return open(observed, primary.server);
   return now.status === 'True' || wasServing ? now : unknown('Initializing', now.message);
+}
+
+/** A planned change looks first who could lead, and waits for it to be close: writes go on meanwhile. */
+function isBlockingWrites(promotion: Promotion | undefined): boolean {
+  if (promotion === undefined || !isPlanned(promotion)) return true;
+  const { currentStep = 'Preflight' } = promotion.status ?? {};
+  return currentStep !== 'Preflight' && currentStep !== 'Detect';
 }
 
 /** Whether a write was tried, or there was time to. */
@@ -126,6 +133,14 @@ function redundantCondition({
     : losslessCondition({ observed, troubles }, following);
 }
 
+/** What commits do while the record is not `Protected`. */
+const waitWords = {
+  Degrading: 'Commits wait, and no replica acknowledges them; that they go on without one is decided',
+  Releasing: 'Commits are being let go without a replica',
+  Degraded: 'Commits do not wait for a replica',
+  Rearming: 'Commits are to wait for a replica again, which is not proven yet',
+} as const;
+
 /** Whether one of those that follow could take over without loss. */
 function losslessCondition(
   { observed, troubles }: Pick<ConditionFacts, 'observed' | 'troubles'>,
@@ -135,7 +150,7 @@ function losslessCondition(
   const { durability } = observed.status;
   if (durability?.state !== 'Protected') {
     const since = durability?.changeTime === undefined ? '' : ` since ${durability.changeTime}`;
-    return no('SemiSyncDegraded', `Commits do not wait for a replica${since}.`);
+    return no('SemiSyncDegraded', `${waitWords[durability?.state ?? 'Degraded']}${since}.`);
   }
   const deviation = primaryDeviation(observed);
   if (deviation !== undefined) return no('Deviating', `${deviation}.`);

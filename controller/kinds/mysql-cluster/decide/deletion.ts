@@ -1,10 +1,9 @@
 /** A cluster on its way out: its servers go, or are left behind. Pure. */
 
 import { type ConditionOf, saying } from '../../../api/conditions.ts';
-import { annotations } from '../../../api/meta.ts';
 import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
 import { countNoun } from '../../../base/plural.ts';
-import type { Member } from './member.ts';
+import { isHeld, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 
 /** What a deleted cluster does next. */
@@ -58,7 +57,6 @@ export function decideDeletion({ cluster, members }: Observed): Farewell {
       ? `Waiting until ${countNoun(members.length, 'server')} are gone.`
       : `Server ${locked.name} is protected; set its spec.deletionProtection to false.`;
   // One that somebody else has deleted before waits no longer for the cluster.
-  const isHeld = ({ server }: Member) => server.metadata.annotations?.[annotations.heldBy] !== undefined;
   const remove = members.filter(
     (member) => (member.place !== 'Going' || isHeld(member)) && !member.server.spec.deletionProtection,
   );

@@ -1,7 +1,7 @@
 /** Which servers stay although somebody deletes them: the cluster could not do without them. Pure. */
 import { annotations } from '../../../api/meta.ts';
-import { holdsData, isJoined, type Member } from './member.ts';
-import { lookAhead } from './outlook.ts';
+import { holdsData, isHeld, isJoined, type Member } from './member.ts';
+import { lookAhead, type Outlook } from './outlook.ts';
 import type { Observed, ServerAction } from './plan.ts';
 import type { Trouble } from './upkeep.ts';
 
@@ -43,23 +43,31 @@ function heldFor(
   return why === undefined ? undefined : `${owner}: ${why}`;
 }
 
-function isHeld({ server }: Member): boolean {
-  return server.metadata.annotations?.[annotations.heldBy] !== undefined;
-}
-
 /** Why the cluster cannot do without it now; a sentence without its end. */
 function whyNeeded(observed: Observed, troubles: Troubles, member: Member): string | undefined {
   if (!holdsData(member)) return undefined;
-  const { ackers = [], requiredAcks = 0 } = observed.status.durability ?? {};
-  const { candidates, isProvable, text } = lookAhead(observed, troubles);
-  if (member.isPrimary) {
-    if (candidates.length === 0) return 'it is the primary, and no replica could take its place';
-    return isProvable || observed.cluster.spec.failover.dataLoss === 'Accept'
-      ? undefined
-      : `it is the primary, and ${text} to take its place without loss`;
-  }
-  const isWanted = observed.cluster.spec.instances > 1;
-  if (candidates.length === 0 && isWanted) return 'it is the only replica that could take over';
+  const outlook = lookAhead(observed, troubles);
+  return member.isPrimary
+    ? whyPrimaryNeeded(observed, outlook)
+    : whyReplicaNeeded(observed, outlook.candidates.length > 0, member);
+}
+
+function whyPrimaryNeeded(
+  { cluster }: Observed,
+  { candidates, isProvable, text }: Outlook,
+): string | undefined {
+  if (candidates.length === 0) return 'it is the primary, and no replica could take its place';
+  if (isProvable || cluster.spec.failover.dataLoss === 'Accept') return undefined;
+  return `it is the primary, and ${text} to take its place without loss`;
+}
+
+function whyReplicaNeeded(
+  { cluster, status }: Observed,
+  hasCandidate: boolean,
+  member: Member,
+): string | undefined {
+  if (!hasCandidate && cluster.spec.instances > 1) return 'it is the only replica that could take over';
+  const { ackers = [], requiredAcks = 0 } = status.durability ?? {};
   // The end of its machine is all that proves that a silent one acknowledges nothing more.
   const isAcker = requiredAcks > 0 && ackers.includes(member.name) && member.look !== undefined;
   return isAcker ? 'it is on record as acknowledging until another vouches for what it holds' : undefined;

@@ -94,6 +94,11 @@ export function holdsData(member: Member): boolean {
   return member.record.step === 'Joined' && (member.place === 'Active' || isHere);
 }
 
+/** Its Server does not go without the cluster's word. */
+export function isHeld({ server }: Member): boolean {
+  return server.metadata.annotations?.[annotations.heldBy] !== undefined;
+}
+
 function placeOf(server: Server, state: string, cluster: Protector): Place {
   // One that goes as soon as the cluster lets it counts as gone, or it would never be replaced.
   if (isGoing(server, cluster) || holdOf(server, cluster) === 'OwnerNeedsIt') return 'Going';

@@ -51,7 +51,10 @@ function wholeCondition(
   const ill = [...troubles.values()].filter(({ kind }) => kind !== 'Lagging');
   if (ill.length > 0)
     return no('ReplicaUnhealthy', `${serving} ${joinSentences(ill.map(({ message }) => message))}`);
-  return yes('Healthy', serving);
+  const late = [...troubles.values()].map(({ message }) => message);
+  // One that is on its way back is no matter while another is close behind the primary.
+  const isAlone = late.length > 0 && late.length >= cluster.spec.instances - 1;
+  return isAlone ? no('ReplicaUnhealthy', `${serving} ${joinSentences(late)}`) : yes('Healthy', serving);
 }
 
 /** What still exists, and the ways back. Nothing of it is done by itself: each gives something up. */

@@ -181,7 +181,13 @@ function failRollout(rollout: Rollout, why: string, refused = false): Rolling {
   const message = cutText(why, 512);
   return {
     ...keepRollout({ ...rollout, ...(refused ? { refused } : {}), message }),
-    events: [warningEvent('RestartFailed', `${rollout.server}: ${message}`)],
+    // Nothing was touched by a look.
+    events: [
+      warningEvent(
+        rollout.step === 'Restarting' ? 'RestartFailed' : 'SettingsNotChecked',
+        `${rollout.server}: ${message}`,
+      ),
+    ],
   };
 }
 

@@ -25,17 +25,36 @@ export function settingsAppliedCondition(
     return no('Deviating', `${joinSentences(deviations)} ${next}`);
   }
   const outdated = outdatedMembers(observed);
-  if (rollout?.message !== undefined) return no('RestartFailed', failureText(rollout, outdated));
-  if (rollout?.step === 'Restarting') {
-    const others = outdated.filter(({ name }) => name !== rollout.server);
-    const next = others.length === 0 ? '' : ` Then: ${joinNames(others)}.`;
-    return no('Restarting', `${rollout.server} is being restarted with changed settings.${next}`);
-  }
+  const turn = rollout === undefined ? undefined : turnCondition(observed, rollout, outdated);
+  if (turn !== undefined) return turn;
   if (outdated.length > 0) return pendingCondition(observed, outdated, troubles);
   const unchecked = uncheckedMembers(observed);
   return unchecked.length > 0
     ? unknown('Checking', `Which settings ${joinNames(unchecked)} runs with is being looked at.`)
     : yes('Current', `${countNoun(joined.length, 'server')} with spec.settings.`);
+}
+
+/** Of the server whose turn it is; undefined while it is only looked at. */
+function turnCondition(
+  { suspended }: Observed,
+  rollout: Rollout,
+  outdated: readonly Member[],
+): ConditionOf<'MySQLCluster', 'SettingsApplied'> | undefined {
+  const { no, unknown } = saying('MySQLCluster', 'SettingsApplied');
+  const { server, step, message } = rollout;
+  if (step !== 'Restarting') {
+    if (message === undefined) return undefined;
+    const text = `Which settings ${server} runs with could not be looked at: ${message}.`;
+    return unknown('Checking', `${text} It is tried again in 5 min.`);
+  }
+  if (message !== undefined) return no('RestartFailed', failureText(rollout, outdated));
+  if (suspended) {
+    const text = `The restart of ${server} with changed settings is on record, and nothing more is done for it`;
+    return no('RestartPending', `${text}. It waits: suspended or paused.`);
+  }
+  const others = outdated.filter(({ name }) => name !== server);
+  const next = others.length === 0 ? '' : ` Then: ${joinNames(others)}.`;
+  return no('Restarting', `${server} is being restarted with changed settings.${next}`);
 }
 
 function failureText({ server, message = '', refused }: Rollout, outdated: readonly Member[]): string {

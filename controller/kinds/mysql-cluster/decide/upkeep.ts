@@ -197,6 +197,8 @@ function errantGtids(
   const { subtract, authors } = algebraOf(flavor);
   const beyond = subtract(replica.look.executed, primary.look.executed);
   if (beyond === '') return undefined;
+  if (replica.look.replication?.receiver !== 'Running')
+    return primary.lookedAt >= replica.lookedAt ? beyond : undefined;
   const { identity } = primary.look;
   // A MariaDB position names whoever wrote last: not the primary alone, after changes of primary, but never this replica.
   const isOfItsOwn = [...authors(beyond)].some((author) =>

@@ -6,6 +6,7 @@ import { ago, changed, changing, found, told, unopened, well } from './condition
 import { now } from './durability-scene.ts';
 
 const open = 'db-1 accepts writes at 10.77.1.1:3306.';
+const planned = { trigger: 'Manual', mode: 'Graceful' };
 const never = { status: { conditions: [] } };
 /** What was told before. */
 const shut = {
@@ -40,6 +41,27 @@ export const availableRows: readonly ConditionRow[] = [
     'the primary changes',
     changing(told('db-epoch-2', {})),
     ['False', 'FailingOver', 'Promotion db-epoch-2 runs.'],
+  ],
+  ...(['Detect', 'Preflight'] as const).map(
+    (currentStep) =>
+      [
+        `a planned change is at ${currentStep}, and writes go on`,
+        changing(told('wish', { currentStep, spec: planned })),
+        ['True', 'PrimaryWritable', open],
+      ] as const,
+  ),
+  ...(['BlockWrites', 'CatchUp', 'Open', 'VerifyWrites'] as const).map(
+    (currentStep) =>
+      [
+        `a planned change is at ${currentStep}`,
+        changing(told('wish', { currentStep, spec: planned })),
+        ['False', 'FailingOver', 'Promotion wish runs.'],
+      ] as const,
+  ),
+  [
+    'a planned change has just begun, and the primary dies',
+    changing(told('wish', { currentStep: 'Preflight', spec: planned }), { finding: found('DeadHost', 5) }),
+    ['False', 'PrimaryUnreachable', 'db-1 is DeadHost'],
   ],
   ...(['DeadByState', ...silentDeaths, 'Suspected'] as const).map(
     (verdict) =>

@@ -189,6 +189,17 @@ const isRestoring: readonly ConditionRow[] = [
     ],
   ],
   [
+    'every replica lags: none could take over soon',
+    well({
+      members: [primary(), replica('db-2', { lagSeconds: 31 }), replica('db-3', { lagSeconds: 99 })],
+    }),
+    [
+      'False',
+      'ReplicaUnhealthy',
+      `${open} db-2 is 31 s behind (limit 30 s); db-3 is 99 s behind (limit 30 s).`,
+    ],
+  ],
+  [
     'a replica is silent, another lags',
     well({ members: [primary(), silent('db-2'), replica('db-3', { lagSeconds: 31 })] }),
     ['False', 'ReplicaUnhealthy', `${open} the database on db-2 does not answer.`],

@@ -20,11 +20,6 @@ const changed = { changeTime: ago(60) };
 
 const unsafeDisk = set(primary(), { sync_binlog: '0' });
 const nobody: ConditionRow[2] = ['False', 'NoHealthyReplica', 'No replica follows the primary.'];
-const unsafe: ConditionRow[2] = [
-  'False',
-  'SemiSyncDegraded',
-  'Commits do not wait for a replica since 2026-11-23T02:59:00.000Z.',
-];
 
 export const redundantRows: readonly ConditionRow[] = [
   ['all is well', well(), ['True', 'CandidateReady', 'db-2, db-3 could be promoted now.']],
@@ -101,12 +96,19 @@ export const redundantRows: readonly ConditionRow[] = [
       '0 of 1 acknowledging replicas answer and 1 is needed to take over without loss.',
     ],
   ],
-  ...(['Releasing', 'Degraded', 'Rearming'] as const).map(
-    (state) =>
+  ...(
+    [
+      ['Degrading', 'Commits wait, and no replica acknowledges them; that they go on without one is decided'],
+      ['Releasing', 'Commits are being let go without a replica'],
+      ['Degraded', 'Commits do not wait for a replica'],
+      ['Rearming', 'Commits are to wait for a replica again, which is not proven yet'],
+    ] as const
+  ).map(
+    ([state, text]) =>
       [
         `the record is ${state}`,
         well({ status: { durability: { ...record(state, 'db-2'), ...changed } } }),
-        unsafe,
+        ['False', 'SemiSyncDegraded', `${text} since 2026-11-23T02:59:00.000Z.`],
       ] as const,
   ),
   [

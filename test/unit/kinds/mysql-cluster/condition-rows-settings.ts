@@ -149,6 +149,27 @@ const isUnderWay: readonly ConditionRow[] = [
     ['False', 'RestartFailed', 'db-2 does not start. db-3, db-1: not touched. It is tried again in 5 min.'],
   ],
   [
+    'one could not be looked at',
+    well({
+      members: [db1, recorded(db2, { settings: undefined }), db3],
+      status: { rollout: { ...rollout, step: 'Checking', message: 'no space left' } },
+    }),
+    [
+      'Unknown',
+      'Checking',
+      'Which settings db-2 runs with could not be looked at: no space left. It is tried again in 5 min.',
+    ],
+  ],
+  [
+    'one was to be restarted, and it was suspended',
+    well({ members: outdated, status: { rollout }, suspended: true }),
+    [
+      'False',
+      'RestartPending',
+      'The restart of db-2 with changed settings is on record, and nothing more is done for it. It waits: suspended or paused.',
+    ],
+  ],
+  [
     'one refuses the settings',
     well({ members: outdated, status: { rollout: { ...failed, refused: true } } }),
     [

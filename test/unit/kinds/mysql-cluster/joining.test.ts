@@ -109,9 +109,9 @@ describe('a copy', () => {
 
   it('never comes from a replica with transactions of its own, nor goes on from one', () => {
     const errant = replica('db-2');
-    const holding = { ...errant, look: { ...errant.look!, executed: '0-9-9' } };
-    const begun = decide(scene([primary(), holding, prepared], { jobs }));
-    expect(stepOf(begun, 'db-4')?.donor).toBe('db-1');
+    const holding = { ...errant, look: { ...errant.look!, identity: '2', executed: '0-2-9' } };
+    const first = decide(scene([primary(), holding, prepared], { jobs }));
+    expect(stepOf(first, 'db-4')?.donor).toBe('db-1');
     const going = decide(scene([primary(), holding, coming('db-4', cloning)]));
     expect(stepOf(going, 'db-4')).toMatchObject({ donor: 'db-1', attempt: 2 });
   });

@@ -121,7 +121,7 @@ describe('a replica that is not well', () => {
     const errant = replica('db-2', { receiver: 'Stopped' });
     const { record: before, look } = errant;
     const failing = { ...before, failingTime: timestamp(now - 60_000) };
-    const holding = { ...errant, record: failing, look: { ...look!, executed: '0-9-9' } };
+    const holding = { ...errant, record: failing, look: { ...look!, identity: '2', executed: '0-2-9' } };
     const all = [leader, holding, sick('db-3', 301), well('db-4'), well('db-5')];
     expect(actions(scene(all, { status: noAckers, spec: { instances: 4 } }))).toEqual(['delete db-3']);
   });
@@ -129,7 +129,11 @@ describe('a replica that is not well', () => {
   it('is kept, switched off, when it holds transactions of its own: a person says what they are worth', () => {
     const errant = replica('db-2');
     const failing = { ...errant.record, failingTime: timestamp(now - 15_000) };
-    const holding = { ...errant, record: failing, look: { ...errant.look!, executed: '0-9-9' } };
+    const holding = {
+      ...errant,
+      record: failing,
+      look: { ...errant.look!, identity: '2', executed: '0-2-9' },
+    };
     const plan = decide(scene([leader, holding, well('db-3'), well('db-4')], { status: noAckers }));
     expect(plan.servers.filter(({ do: what }) => what === 'fence' || what === 'delete')).toMatchObject([
       { do: 'fence', member: { name: 'db-2' }, until: timestamp(now + 86_400_000) },
@@ -138,7 +142,7 @@ describe('a replica that is not well', () => {
     expect(plan.automaticRemovals).toBe(1);
     expect(plan.events).toMatchObject([{ reason: 'ReplicaReplaced' }]);
     expect(plan.events[0]?.message).toContain(
-      'db-2 holds transactions that db-1 lacks: 0-9-9. It is switched off',
+      'db-2 holds transactions that db-1 lacks: 0-2-9. It is switched off',
     );
   });
 

@@ -56,7 +56,9 @@ const rows: readonly Row[] = [
   ['the owner needs it', needed().with({ owner: owner({}) }), stays],
   [
     'the owner needs it, and a person has marked it',
-    needed().metadata({ labels: { [labels.allowDelete]: 'true' } }).with({ owner: owner(locks) }),
+    needed()
+      .metadata({ labels: { [labels.allowDelete]: 'true' } })
+      .with({ owner: owner(locks) }),
     stays,
   ],
   ['the owner that needed it is gone', needed(), ends],

@@ -1,5 +1,4 @@
 /** Stories of people on each mutant, until one breaks a promise that is kept without it: which seed, and how. */
-import { availableParallelism } from 'node:os';
 import { mutants } from '../simulation/people/mutants.ts';
 import { onAllCores, Player } from './people-player.ts';
 
@@ -14,7 +13,7 @@ export async function catchPeopleMutants(limit: number, from: number, word = '')
   const chosen = Object.entries(mutants).filter(([name]) => name.includes(word));
   console.log(`${chosen.length} mutants of the controller and of databases, up to ${limit} stories each`);
   const caught = new Map<string, Catch>();
-  await onAllCores(chosen, availableParallelism(), async ([name, edits]) => {
+  await onAllCores(chosen, async ([name, edits]) => {
     const mutant = new Player(edits);
     const original = new Player();
     try {

@@ -1,8 +1,7 @@
 /** Many stories of people, machines and orderly ends on the whole controller, on all cores; what is not explained is told. */
-import { availableParallelism } from 'node:os';
 import { knownFaults } from '../simulation/people/known.ts';
 import type { Played } from '../simulation/people/play.ts';
-import { onAllCores, Player } from './people-player.ts';
+import { playSeeds } from './people-player.ts';
 
 /** Plays the seeds from `seed` on, and prints tables; whether every violation is one of the known faults. */
 export async function playPeople(count: number, seed: number): Promise<boolean> {
@@ -15,7 +14,7 @@ export async function playPeople(count: number, seed: number): Promise<boolean> 
     played.push(one);
     if (played.length % 250 === 0) console.log(`  ${played.length} of ${count}`);
   };
-  await playAll(count, seed, tell);
+  await playSeeds({ count, from: seed }, tell);
   const seconds = (performance.now() - began) / 1000;
   const bad = played.filter(({ violation }) => violation !== undefined);
   const news = bad.filter(({ known }) => known === undefined).toSorted((a, b) => a.seed - b.seed);
@@ -32,21 +31,6 @@ export async function playPeople(count: number, seed: number): Promise<boolean> 
   // Whoever plays one seed wants to read it, explained or not.
   for (const one of count === 1 ? played : news.slice(0, 5)) console.error(describe(one));
   return news.length === 0;
-}
-
-async function playAll(count: number, from: number, tell: (played: Played) => void): Promise<void> {
-  const players = Array.from({ length: Math.min(count, availableParallelism()) }, () => new Player());
-  const idle = [...players];
-  const seeds = Array.from({ length: count }, (_, index) => from + index);
-  try {
-    await onAllCores(seeds, players.length, async (seed) => {
-      const player = idle.pop()!;
-      tell(await player.play(seed));
-      idle.push(player);
-    });
-  } finally {
-    await Promise.all(players.map((player) => player.close()));
-  }
 }
 
 function byClass(bad: readonly Played[]) {

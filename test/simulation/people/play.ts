@@ -27,6 +27,8 @@ export interface Played {
 
 /** A primary that was said to be replaced by itself is, within this time. */
 const failoverLimit: Millis = 120_000;
+/** A write is on its way for so long, and a little longer. */
+const writesTravel: Millis = 120;
 /** So long is waited for FailoverArmed to be True. */
 const armedLimit: Millis = 60_000;
 
@@ -70,6 +72,7 @@ class Run {
     for (const [index, moment] of moments.entries()) {
       await this.#pass(moment.after);
       if (this.#isOver) return;
+      if (moment.after > 0) await this.#writeAndPass(moment.seed % writesTravel);
       if (!this.#without.has(index)) this.#happen(moment);
     }
     if (ending.type === 'PrimaryDies') await this.#trust(ending.after);
@@ -97,6 +100,13 @@ class Run {
     if (what === undefined) return;
     house.machinery.follow();
     house.tell(what);
+  }
+
+  /** So that what happens next meets a write on its way. */
+  async #writeAndPass(time: Millis): Promise<void> {
+    this.#house.clients.write();
+    await this.#house.step(time);
+    this.#invariants.look();
   }
 
   async #pass(time: Millis): Promise<void> {
@@ -134,6 +144,7 @@ class Run {
     const epoch = house.cluster?.status?.primary?.epoch ?? 0;
     house.tell(`FailoverArmed is True: ${house.condition('FailoverArmed')?.message}`);
     house.tell(`power cut of ${named(house, primary)}`);
+    await this.#writeAndPass(this.#seed % writesTravel);
     const ackers = recordedAckers(house);
     const isAccepted = house.cluster?.spec.failover.dataLoss === 'Accept';
     machinery.cutPower(primary);

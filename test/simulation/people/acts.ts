@@ -140,6 +140,18 @@ export const acts = {
       return 'kubectl delete secret db-mysql';
     },
   },
+  'edited passwords': {
+    weight: 3,
+    happen: ({ site }, random) => {
+      const key = { namespace, name: 'db-mysql' };
+      if (site.cache.get(secrets, key)?.metadata.deletionTimestamp !== undefined) return undefined;
+      if (site.cache.get(secrets, key) === undefined) return undefined;
+      const word = `word${random.below(1_000)}`;
+      const base64 = (text: string) => Buffer.from(text).toString('base64');
+      site.kube.edit(secrets, key, { data: { admin: base64(word), replication: base64(`${word}-r`) } });
+      return `the passwords in secret db-mysql are changed to ${word}`;
+    },
+  },
   'deletion of the cluster, which is protected': {
     weight: 0.5,
     happen: ({ site, cluster, pardons }) => {

@@ -46,12 +46,18 @@ export async function heal(house: House, invariants: Invariants): Promise<void> 
     house.clients.write();
     await house.step(slowTick);
     invariants.look();
-    if (whatIsWrong(house) === undefined) return;
+    if (whatIsUnfinished(house) === undefined) return;
   }
   if (invariants.violations.length > 0) return;
-  const wrong = whatIsWrong(house);
+  const wrong = whatIsUnfinished(house);
   if (wrong !== undefined && !isForPeople(house))
     invariants.report('NotHealed', `after 10 minutes: ${wrong}`);
+}
+
+/** What is wrong, or on its way: changed passwords arrive, too. */
+function whatIsUnfinished(house: House): string | undefined {
+  const isOnItsWay = ['Rotating', 'Refused'].includes(house.condition('CredentialsCurrent')?.reason ?? '');
+  return whatIsWrong(house) ?? (isOnItsWay ? whatIsFalse(house, 'CredentialsCurrent') : undefined);
 }
 
 /** The first thing that is not as it should be. */

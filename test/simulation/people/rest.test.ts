@@ -21,7 +21,9 @@ async function pass(house: House, steps: number, isDone = () => false): Promise<
   }
 }
 
-test('a failover that waits for a replica tries again in its time, and writes what is new only', async () => {
+test('a failover that waits for a replica tries again in its time, and writes what is new only', {
+  timeout: 60_000,
+}, async () => {
   const house = new House(1, setting);
   await pass(house, 200, () => whatIsWrong(house) === undefined);
   await pass(house, 12);

@@ -4,7 +4,7 @@ import type { Instant, Millis } from '../../../controller/base/clock.ts';
 import type { Acknowledgement } from '../../fakes/databases.ts';
 import type { House } from './house.ts';
 import { MachineInvariants } from './machine-invariants.ts';
-import { couldBeReplaced, hasAcker, unprotectedPrimary, writableReplica } from './truth.ts';
+import { couldBeReplaced, hasAcker, recordedAckers, unprotectedPrimary, writableReplica } from './truth.ts';
 import type { Invariant, Violation } from './violation.ts';
 
 /** What is false for so long at a stretch is a lie, not a delay. */
@@ -28,8 +28,8 @@ export class Invariants {
   readonly #firstOf = new Map<number, Acknowledgement>();
   #counted: { readonly at: Instant; readonly calls: number } | undefined;
   #acksSeen = 0;
-  /** Promotions whose cause was looked at. */
-  readonly #judged = new Set<string>();
+  /** For how long the primary had acknowledged nothing when it was called dead, by Promotion. */
+  readonly #silences = new Map<string, Millis>();
   #jobsSeen = 0;
   #audited: { readonly of: string; readonly at: Instant } | undefined;
 
@@ -135,17 +135,28 @@ export class Invariants {
     return pardons.hasProceeded && promotions.some(({ status }) => status?.dataLoss === 'Possible');
   }
 
-  /** Silence takes longer to be believed than this; whoever acknowledged meanwhile was heard by a replica. */
+  /**
+   * Silence takes longer to be believed than this; whoever acknowledged meanwhile was heard by a replica. An attempt that
+   * finds the primary well is none.
+   */
   #lookAtDeaths(): void {
     const { promotions, clients } = this.#house;
-    for (const { metadata, status } of promotions) {
-      if (this.#judged.has(metadata.uid) || status?.cause === undefined) continue;
-      this.#judged.add(metadata.uid);
-      const { cause, oldPrimary, detectedTime = '' } = status;
-      const ago = Date.parse(detectedTime) - clients.lastGood;
-      if (cause === 'DeadHost' && ago < noticed)
-        this.report('FalseFailover', `${oldPrimary} is called dead ${ago} ms after it acknowledged a write`);
+    for (const promotion of promotions) {
+      const { metadata, status } = promotion;
+      const { cause, oldPrimary, detectedTime } = status ?? {};
+      if (cause !== 'DeadHost' || detectedTime === undefined) continue;
+      const silence =
+        this.#silences.get(metadata.uid) ??
+        (this.#isVouchedFor() ? Number.POSITIVE_INFINITY : Date.parse(detectedTime) - clients.lastGood);
+      this.#silences.set(metadata.uid, silence);
+      if (silence >= noticed || !hasSucceeded(promotion)) continue;
+      this.report('FalseFailover', `${oldPrimary} was replaced ${silence} ms after it acknowledged a write`);
     }
+  }
+
+  /** By an acker that only the primary hears: whoever the controller can ask does not know. */
+  #isVouchedFor(): boolean {
+    return recordedAckers(this.#house).some(({ answers, follows }) => follows && !answers);
   }
 
   #lookAtStart(): void {

@@ -17,7 +17,7 @@ export type Invariant =
   | 'LastCopyEnded'
   /** A Server that has a machine gets no other, and a slot is launched once. */
   | 'TwoMachines'
-  /** Nobody is called dead who acknowledged writes a moment ago. */
+  /** Nobody is replaced for silence who acknowledged a write a moment before. */
   | 'FalseFailover'
   /** Conditions say what is the case. */
   | 'FalseReady'

@@ -121,8 +121,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'who stopped following is left alone': [
     {
       file: `${decide}/upkeep.ts`,
-      from: 'const actions = [...(primary?.look === undefined ? [] : astray), ...planRevivals(observed)];',
-      to: 'const actions = [...planRevivals(observed)];',
+      from: '...(primary?.look === undefined ? [] : astray), ...planRevivals(observed)];',
+      to: '...planRevivals(observed)];',
     },
   ],
   'rows of a replica of its own are not seen': [

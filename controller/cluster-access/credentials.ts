@@ -82,7 +82,7 @@ export class CredentialStore {
   /** Keeps these passwords under this number for good; where there are others already, those count. */
   async pin(cluster: MySQLCluster, serial: number, passwords: Passwords): Promise<void> {
     const { metadata, ...frame } = frameOf(cluster, pinnedKey(cluster, serial));
-    await this.#createUnlessThere({
+    await this.#createUnlessThere(cluster, {
       ...frame,
       metadata: { ...metadata, finalizers: [finalizer] },
       immutable: true,
@@ -114,7 +114,10 @@ export class CredentialStore {
     const known = this.#wanted.get(uid);
     if (known !== undefined && now - known.at < kept) return known.value;
     const key = secretKey(cluster);
-    const secret = (await this.#kube.get(secrets, key)) ?? (await this.#make(cluster, key));
+    const found = await this.#kube.get(secrets, key);
+    const isOfPerson = cluster.spec.credentialsSecretRef !== undefined;
+    const isGood = found !== undefined && (isOfPerson || !isOfFormer(cluster, found));
+    const secret = isGood ? found : await this.#make(cluster, key);
     const value = secret === undefined ? missing(cluster) : decode(cluster, secret);
     this.#wanted.set(uid, { at: now, value });
     return value;
@@ -125,7 +128,7 @@ export class CredentialStore {
     const found = known.get(serial);
     if (found !== undefined) return found;
     const secret = await this.#kube.get(secrets, pinnedKey(cluster, serial));
-    if (secret === undefined) return undefined;
+    if (secret === undefined || isOfFormer(cluster, secret)) return undefined;
     await this.#hold(cluster, secret);
     const passwords = { admin: read(secret, 'admin'), replication: read(secret, 'replication') };
     this.#pinned.set(cluster.metadata.uid, new Map([...known, [serial, passwords]]));
@@ -135,7 +138,7 @@ export class CredentialStore {
   async #make(cluster: MySQLCluster, key: ObjectKey): Promise<Secret | undefined> {
     if (cluster.spec.credentialsSecretRef !== undefined) return undefined;
     try {
-      return await this.#createUnlessThere({
+      return await this.#createUnlessThere(cluster, {
         ...frameOf(cluster, key),
         data: { admin: encode(newPassword()), replication: encode(newPassword()) },
       });
@@ -146,13 +149,16 @@ export class CredentialStore {
     }
   }
 
-  async #createUnlessThere(secret: NewObject<Secret>): Promise<Secret | undefined> {
+  /** Fails while one is there that goes with a former cluster of the same name: what it says is gone in a moment. */
+  async #createUnlessThere(cluster: MySQLCluster, secret: NewObject<Secret>): Promise<Secret | undefined> {
     try {
       return await this.#kube.create(secrets, secret);
     } catch (error) {
       if (!hasCode(error, 'kube.already-exists')) throw error;
       const { namespace, name = '' } = secret.metadata;
-      return this.#kube.get(secrets, keyOf(namespace, name));
+      const found = await this.#kube.get(secrets, keyOf(namespace, name));
+      if (found !== undefined && isOfFormer(cluster, found)) throw error;
+      return found;
     }
   }
 }
@@ -172,6 +178,16 @@ function keyOf(namespace: string | undefined, name: string): ObjectKey {
 
 function isOurs({ metadata: { uid } }: MySQLCluster, { metadata }: Secret): boolean {
   return metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
+}
+
+/** Made for a cluster of the same name that was deleted; Kubernetes removes it soon. */
+function isOfFormer({ metadata: { name, uid } }: MySQLCluster, { metadata }: Secret): boolean {
+  const { kind } = mySQLClusterKind;
+  return (
+    metadata.ownerReferences?.some(
+      (owner) => owner.kind === kind && owner.name === name && owner.uid !== uid,
+    ) === true
+  );
 }
 
 /** It goes with its cluster. */

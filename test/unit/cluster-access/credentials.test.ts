@@ -80,3 +80,18 @@ test('a Secret of a person may go: what it said was copied', async () => {
     current: { admin: 'a', replication: 'b' },
   });
 });
+
+test('what a deleted cluster of the same name leaves for a moment is not taken for ours', async () => {
+  const former = seed();
+  const store = new CredentialStore(site.kube);
+  await store.read({ ...former, status: {} }, 0);
+  await store.pin(former, 1, { admin: 'a', replication: 'b' });
+  await store.release(former);
+  const cluster = { ...former, metadata: { ...former.metadata, uid: 'another' } };
+  const waits = { code: 'kube.already-exists' };
+  await expect(store.pin(cluster, 1, { admin: 'c', replication: 'd' })).rejects.toMatchObject(waits);
+  await expect(store.read(cluster, 0)).rejects.toMatchObject(waits);
+  await removeAll();
+  await store.pin(cluster, 1, { admin: 'c', replication: 'd' });
+  expect(await store.read(cluster, 0)).toMatchObject({ current: { admin: 'c', replication: 'd' } });
+});

@@ -128,8 +128,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'rows of a replica of its own are not seen': [
     {
       file: `${decide}/upkeep.ts`,
-      from: "  if (beyond === '') return false;\n",
-      to: '  if (beyond !== undefined) return false;\n',
+      from: "if (beyond === '') return undefined;",
+      to: 'if (beyond.length >= 0) return undefined;',
     },
   ],
 

@@ -22,14 +22,21 @@ export type CaughtUp = 'go' | { readonly unable: string } | { readonly after: nu
 /** One round of waiting. */
 export async function catchUp(run: Run, { winner, target }: Choice): Promise<CaughtUp> {
   const { journal, ports, oldName } = run;
-  await journal.enter('CatchUp');
+  // It changes nobody's part, so it goes on while that is being stored.
+  const storing = journal.enter('CatchUp');
   if (winner.server === oldName) {
+    await storing;
     journal.leave('CatchUp', `${winner.server} has nothing to apply.`, 'Skipped');
     return 'go';
   }
   try {
     const waiting = ports.rules.catchUp(winner, target, limits.catchUp);
-    if (await withinLimit(run, limits.catchUp + limits.look, `waiting for ${winner.server}`, waiting)) {
+    const limit = limits.catchUp + limits.look;
+    const [isThere] = await Promise.all([
+      withinLimit(run, limit, `waiting for ${winner.server}`, waiting),
+      storing,
+    ]);
+    if (isThere) {
       ports.failpoints.hit('failover.after-catch-up');
       journal.leave('CatchUp', `${winner.server} has applied everything it received.`);
       return 'go';
@@ -53,7 +60,6 @@ export async function commitPrimary(run: Run, { winner, target, ackers, identity
   const { durability: wanted } = journal.cluster.spec;
   const isAsync = wanted === 'Async';
   await noteLastWrite(run, winner);
-  await journal.enter('Commit');
   ports.failpoints.hit('failover.before-commit');
   const primary: MySQLClusterStatus['primary'] = {
     server: winner.server,
@@ -70,7 +76,12 @@ export async function commitPrimary(run: Run, { winner, target, ackers, identity
     }),
   );
   const { serial = 0 } = durabilityOf(run);
-  await journal.writeCluster({ primary, durability: { ...durability, serial: serial + 1 } });
+  // Who is to be primary is on record since CatchUp; this write is the record of the commit itself.
+  const committing = journal.writeCluster({ primary, durability: { ...durability, serial: serial + 1 } });
+  const storing = journal.enter('Commit');
+  await Promise.allSettled([committing, storing]);
+  await committing;
+  await storing;
   ports.failpoints.hit('failover.after-commit');
   journal.leave('Commit', `${winner.server} is the primary of epoch ${epoch}.`);
   return 'go';
@@ -94,7 +105,7 @@ async function noteLastWrite(run: Run, winner: Member): Promise<void> {
 /** Promote: it follows nobody any more, and its commits wait as the record says before there can be any. */
 export async function promoteWinner(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('Promote');
+  journal.pass('Promote');
   return await attemptPart(run, 'Promote', async () => {
     const { status } = journal.cluster;
     const winner = newPrimary(run);

@@ -24,6 +24,7 @@ export async function carryOn(ports: FailoverPorts, order: Order): Promise<Progr
   await beginChange(ports, order, journal);
   const run = openRun(ports, order, journal);
   const next = await takeSteps(run);
+  await journal.settle();
   if (next !== 'ended') {
     return { cluster: journal.cluster, promotion: journal.promotion, after: next === 'go' ? 0 : next.after };
   }
@@ -45,7 +46,9 @@ async function beginChange(
   if (journal.status.epoch !== undefined) return;
   const epoch = primary.epoch + 1;
   journal.add({ epoch, oldPrimary: primary.server, startTime: journal.now() });
-  await journal.enter(isPlanned(promotion) ? 'Preflight' : 'Detect');
+  // A dead primary is not waited for: nothing is done before Fence is on record, and this with it.
+  if (isPlanned(promotion)) await journal.enter('Preflight');
+  else journal.stage('Detect');
   ports.events.normal(promotion, 'PromotionStarted', `Epoch ${epoch}: ${primary.server} is to be replaced.`);
   ports.failpoints.hit('failover.after-start-recorded');
 }

@@ -23,7 +23,7 @@ export interface Choice {
 export async function detectDeath(run: Run): Promise<Next> {
   const { journal, order, oldName } = run;
   if (journal.status.cause !== undefined) return 'go';
-  await journal.enter('Detect');
+  journal.stage('Detect');
   const { finding } = order;
   const cause = await causeOf(run);
   if (cause === 'Unknown') return { after: limits.retry };

@@ -52,12 +52,22 @@ const failoverSteps: readonly StepName[] = ['Detect', 'Fence', ...allEndWith];
 
 const textLimit = 1024;
 
-/** Holds both objects as last written. What is staged with `leave` and `add` is stored with the next `enter`. */
+/**
+ * Holds both objects as last written. What is staged with `leave`, `add` and `stage` is stored with the next `enter`. One
+ * write is under way at a time.
+ */
 export class Journal {
   readonly #ports: JournalPorts;
   #cluster: MySQLCluster;
   #promotion: Promotion;
   #status: PromotionStatus;
+  /** What the next write says in conditions. */
+  #unstamped: readonly UnstampedCondition[] = [];
+  /** Every step that was staged is stored. */
+  #isStored = true;
+  /** Of a write that nobody waited for. */
+  #failure: Error | undefined;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(ports: JournalPorts, cluster: MySQLCluster, promotion: Promotion) {
     this.#ports = ports;
@@ -98,10 +108,35 @@ export class Journal {
     this.#status = { ...this.#status, ...facts };
   }
 
+  /** Stages that a step is under way, where nothing is done before something else is stored. */
+  stage(name: StepName, message?: string): void {
+    this.#begin(name, message);
+    this.#unstamped = this.#running();
+    this.#isStored = false;
+  }
+
   /** Stores that a step is under way, and all that was staged. Stores nothing when that is on record. */
   async enter(name: StepName, message?: string): Promise<void> {
-    this.#begin(name, message);
-    await this.#write(this.#running());
+    this.stage(name, message);
+    await this.#store();
+  }
+
+  /**
+   * The same for a step after the commit: clients wait for that step, and it may be repeated whatever is on record of it, so
+   * nobody waits for the record. `settle` does, and tells of its failure.
+   */
+  pass(name: StepName): void {
+    this.stage(name);
+    this.#store().catch((error: unknown) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+    });
+  }
+
+  /** Resolves when every step that was staged is stored, with what was found until then. */
+  async settle(): Promise<void> {
+    await this.#last;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#isStored) await this.#store();
   }
 
   /** Stages the end of a step. */
@@ -114,7 +149,8 @@ export class Journal {
   async turnBack(reason: Ending, message: string): Promise<void> {
     if (this.turn !== undefined) return;
     this.#begin('RollBack', message);
-    await this.#write(this.#running({ reason, message }));
+    this.#unstamped = this.#running({ reason, message });
+    await this.#store();
   }
 
   /** Why there is only the way back, when that is on record. */
@@ -129,14 +165,15 @@ export class Journal {
     const isGood = reason === 'Completed' || reason === 'CompletedWithWarnings';
     const { currentStep: _, ...rest } = this.#status;
     this.#status = { ...rest, completionTime: this.now() };
-    await this.#write([
+    this.#unstamped = [
       { type: 'Succeeded', status: isGood ? 'True' : 'False', reason, message },
       { type: 'Finished', status: 'True', reason: isGood ? 'Completed' : 'Failed', message },
       // Nobody has to do anything about a false alarm.
       ...(isGood || reason === 'PrimaryHealthy'
         ? []
         : [{ type: 'Stalled', status: 'True', reason, message } as const]),
-    ]);
+    ];
+    await this.#store();
     this.#ports.stepTimes.forget(this.#promotion.metadata.uid);
   }
 
@@ -184,10 +221,19 @@ export class Journal {
     ];
   }
 
-  async #write(unstamped: readonly UnstampedCondition[]): Promise<void> {
+  async #store(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const writing = this.#last.then(() => this.#write());
+    // Each hears of its own failure.
+    this.#last = writing.catch(() => undefined);
+    await writing;
+  }
+
+  async #write(): Promise<void> {
     const generation = this.#promotion.metadata.generation ?? 1;
     const stamp = { generation, at: this.now() };
-    const conditions = stampConditions(this.#status.conditions, unstamped, stamp);
+    const conditions = stampConditions(this.#status.conditions, this.#unstamped, stamp);
+    this.#isStored = true;
     this.#status = { ...this.#status, observedGeneration: generation, conditions };
     const fitting = withoutOversize(this.#status);
     this.#promotion = await this.#ports.kube.writeStatus(promotionKind, this.#promotion, fitting);

@@ -30,7 +30,7 @@ export function leadAhead(run: Run): void {
 /** The step Repoint; `go` when enough replicas follow, or when it may be opened without them. */
 export async function repointReplicas(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('Repoint');
+  journal.pass('Repoint');
   return await attemptPart(run, 'Repoint', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };
@@ -175,7 +175,7 @@ function summarize(siblings: readonly Member[], results: ReadonlyMap<string, str
 /** It takes writes from now on. */
 export async function openPrimary(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('Open');
+  journal.pass('Open');
   return await attemptPart(run, 'Open', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };

@@ -30,7 +30,7 @@ async function moveProxies(run: Run, { server, address }: Member): Promise<Moved
 /** Asks every local proxy once; one that does not answer is a warning, the cluster asks it again later. */
 export async function updateProxies(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('UpdateProxies');
+  journal.pass('UpdateProxies');
   const primary = newPrimary(run);
   if (primary === undefined) return { after: limits.retry };
   try {
@@ -56,7 +56,7 @@ export async function updateProxies(run: Run): Promise<Next> {
 /** The slow way for clients without a proxy. */
 export async function updateDNS(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('UpdateDNS');
+  journal.pass('UpdateDNS');
   const primary = newPrimary(run);
   if (primary === undefined) return { after: limits.retry };
   try {
@@ -86,7 +86,7 @@ async function write(run: Run, { server, database }: Member): Promise<Instant> {
 /** The first good write ends the outage, for clients that have been led to it; before it nothing is complete. */
 export async function verifyWrites(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('VerifyWrites');
+  journal.pass('VerifyWrites');
   return await attemptPart(run, 'VerifyWrites', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };

@@ -147,12 +147,13 @@ export async function blockWrites(run: Run): Promise<Next> {
 /** Waits as long as the pause allows, and finds out meanwhile who will follow the new primary. */
 export async function settleTarget(run: Run): Promise<Next | Choice> {
   const { journal, ports, order, oldName } = run;
-  await journal.enter('CatchUp');
+  const storing = journal.enter('CatchUp');
   const winner = order.members.find(({ server }) => server === journal.status.newPrimary);
   const target = wholeGtids(run, journal.status.targetGTIDs ?? '');
   const others = replicasOf(run).filter((member) => member !== winner);
   const followers = followersAmong(run, others);
-  const result = winner === undefined ? { unable: 'it is gone' } : await catchUpTo(run, winner, target);
+  const catching = winner === undefined ? { unable: 'it is gone' } : catchUpTo(run, winner, target);
+  const [result] = await Promise.all([catching, storing]);
   if (winner === undefined || result !== 'go') {
     const why = typeof result === 'object' && 'unable' in result ? result.unable : 'it takes too long';
     return await rollBack(run, 'RolledBack', `${journal.status.newPrimary}: ${why}.`);

@@ -8,7 +8,7 @@ import { attemptPart, limits, type Next, type Run, stampOf, withinLimit } from '
 /** Clients are served already; what cannot be woken is named, with the statement for a person. */
 export async function wakeEvents(run: Run): Promise<Next> {
   const { journal, ports } = run;
-  await journal.enter('WakeEvents');
+  journal.pass('WakeEvents');
   return await attemptPart(run, 'WakeEvents', async () => {
     const primary = newPrimary(run);
     if (primary === undefined) return { after: limits.retry };

@@ -49,7 +49,9 @@ export class FailoverController {
       database: process.wrap(member.database, network),
     }));
     this.#ports = {
-      kube: process.wrap(world.kube),
+      kube: process.wrap(world.kube, async () => {
+        if (world.callsTake > 0) await world.clock.sleep(world.callsTake);
+      }),
       clock: this.#clock,
       failpoints,
       events: world.events,

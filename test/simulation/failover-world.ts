@@ -31,6 +31,8 @@ export interface FailoverWorldOptions {
   readonly travel?: () => Millis;
   /** A mutant: commits wait no more before that is on record. */
   readonly sendsFirst?: boolean;
+  /** How long the API server takes for a call. */
+  readonly callsTake?: Millis;
   /** How long EC2 takes to stop a machine. */
   readonly powerCutTakes?: Millis;
 }
@@ -45,6 +47,7 @@ export class FailoverWorld {
   readonly rules: Rules;
   readonly travel: () => Millis;
   readonly sendsFirst: boolean;
+  readonly callsTake: Millis;
   /** Called in the middle of making commits wait no more. */
   onDegrade: (process: MortalProcess) => void = () => undefined;
   readonly fence: Fence;
@@ -76,6 +79,7 @@ export class FailoverWorld {
     this.#flavor = flavor;
     this.rules = { ...standardRules, ...options.rules };
     this.sendsFirst = options.sendsFirst ?? false;
+    this.callsTake = options.callsTake ?? 0;
     this.travel = options.travel ?? (() => 0);
     this.members = Array.from({ length: instances }, (_, index) => {
       const member = this.databases.addServer(`db-${index + 1}`, `10.0.0.${index + 1}`);

@@ -19,15 +19,20 @@ interface Looked {
   readonly observed: Observed;
 }
 
-/** Puts the Promotion on record as the current one; the next pass carries on with it. */
+/** Puts the Promotion on record as the current one, and carries on with it at once: clients wait. */
 export async function beginChange(
   ports: ChangePorts,
   { pass, observed }: Looked,
   change: Change,
-): Promise<void> {
-  const { metadata } = await promotionFor(ports, pass.cluster, change);
+  context: ReconcileContext,
+): Promise<ReconcileResult> {
+  const promotion = await promotionFor(ports, pass.cluster, change);
+  const { name } = promotion.metadata;
   const seen = { observed, routing: pass.routing };
-  await recordStatus(ports, seen, { currentPromotionRef: { name: metadata.name } });
+  const cluster = await recordStatus(ports, seen, { currentPromotionRef: { name } });
+  const others = observed.promotions.filter(({ metadata }) => metadata.name !== name);
+  const begun = { ...observed, cluster, status: cluster.status ?? {}, promotions: [...others, promotion] };
+  return await continueChange(ports, { pass: { ...pass, cluster }, observed: begun }, context);
 }
 
 /** As far as it goes now. */

@@ -80,8 +80,7 @@ async function reconcile(ports: Ports, key: ObjectKey, context: ReconcileContext
   }
   const begin = planChange(quick);
   if (begin !== undefined) {
-    await beginChange(ports, { pass, observed: quick }, begin);
-    return { after: 0 };
+    return await beginChange(ports, { pass, observed: quick }, begin, context);
   }
   return await maintain(ports, pass, context);
 }

@@ -214,8 +214,10 @@ export class SshDatabase implements Database {
     await this.#commands.endSessions(await this.#list(sessionsInTheWay), stamp, patience);
     // The client outlives both locks: what it started must not take effect after we gave up.
     await this.#commands.sql(this.#dialect.close(lockSeconds), stamp, lockSeconds * 2_000 + 1_000);
-    await this.#commands.endSessions(await this.#list(applicationSessions), stamp, patience);
-    const { look } = await this.#observe(patience);
+    const ending = this.#list(applicationSessions).then(
+      async (sessions) => await this.#commands.endSessions(sessions, stamp, patience),
+    );
+    const [{ look }] = await Promise.all([this.#observe(patience), ending]);
     if (!look.readOnly) throw this.#failed('it still takes writes');
     return look.executed;
   }

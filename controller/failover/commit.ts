@@ -4,6 +4,7 @@ import { timestamp } from '../base/clock.ts';
 import { hasCode, messageOf } from '../base/errors.ts';
 import type { Member } from '../database/port.ts';
 import type { Choice } from './fence.ts';
+import { askForSource } from './new-source.ts';
 import {
   attemptPart,
   durabilityOf,
@@ -29,6 +30,7 @@ export async function catchUp(run: Run, { winner, target }: Choice): Promise<Cau
     journal.leave('CatchUp', `${winner.server} has nothing to apply.`, 'Skipped');
     return 'go';
   }
+  askForSource(run, winner);
   try {
     const waiting = ports.rules.catchUp(winner, target, limits.catchUp);
     const limit = limits.catchUp + limits.look;

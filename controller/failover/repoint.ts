@@ -3,6 +3,7 @@ import { withDeadline } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import { newPrimary } from './commit.ts';
+import { sourceFor } from './new-source.ts';
 import { amendDurability } from './proof.ts';
 import { writeAhead } from './route.ts';
 import {
@@ -93,15 +94,16 @@ async function leadReplica(
 async function leadOnce(run: Run, { primary, sibling }: Pair): Promise<string | undefined> {
   const { ports, algebra } = run;
   try {
-    const asking = sibling.database.look(limits.look);
-    const look = await withinLimit(run, limits.look, `asking ${sibling.server}`, asking);
+    const ask = ({ server, database }: Member) =>
+      withinLimit(run, limits.look, `asking ${server}`, database.look(limits.look));
     const acknowledges = durabilityOf(run).ackers.includes(sibling.server);
+    const [look, { executed }, source] = await Promise.all([
+      ask(sibling),
+      ask(primary),
+      sourceFor(run, primary, acknowledges),
+    ]);
     if (isFollowing(look, primary, acknowledges)) return undefined;
     const held = look.replication?.received ?? look.executed;
-    const [{ executed }, source] = await Promise.all([
-      withinLimit(run, limits.look, `asking ${primary.server}`, primary.database.look(limits.look)),
-      ports.sourceOf(primary, acknowledges),
-    ]);
     if (!algebra.contains(executed, held)) return 'holds transactions that the new primary lacks';
     const following = sibling.database.follow(source, stampOf(run));
     await withinLimit(run, limits.follow, `repointing ${sibling.server}`, following);

@@ -5,7 +5,7 @@ import { withDeadline } from '../base/abort.ts';
 import type { Instant, Millis } from '../base/clock.ts';
 import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import { algebraOf, type GtidAlgebra } from '../database/gtid.ts';
-import type { Gtids, Look, Member, Stamp } from '../database/port.ts';
+import type { Gtids, Look, Member, Source, Stamp } from '../database/port.ts';
 import { expandGtids, shortenGtids } from './gtid-record.ts';
 import { Journal, type StepName } from './journal.ts';
 import type { FailoverPorts, Moved, Order } from './port.ts';
@@ -72,6 +72,8 @@ export interface Run {
   movedAt?: Instant;
   /** The same for those that are to follow it. */
   leading?: Leading;
+  /** How the new primary is followed; asked for while it catches up. */
+  source?: { readonly of: string; readonly asked: Promise<Source | undefined> };
   /** When a write was good that was sent as soon as it opened; undefined when that one was not. */
   firstWrite?: Promise<Instant | undefined>;
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import type { CaughtUp } from './commit.ts';
 import type { Choice } from './fence.ts';
+import { askForSource } from './new-source.ts';
 import { rollBack } from './roll-back.ts';
 import {
   durabilityOf,
@@ -152,15 +153,16 @@ export async function settleTarget(run: Run): Promise<Next | Choice> {
   const target = wholeGtids(run, journal.status.targetGTIDs ?? '');
   const others = replicasOf(run).filter((member) => member !== winner);
   const followers = followersAmong(run, others);
+  if (winner !== undefined) askForSource(run, winner);
+  const looking = winner === undefined ? undefined : lookAt(run, winner);
   const catching = winner === undefined ? { unable: 'it is gone' } : catchUpTo(run, winner, target);
-  const [result] = await Promise.all([catching, storing]);
+  const [result, look] = await Promise.all([catching, looking, storing]);
   if (winner === undefined || result !== 'go') {
     const why = typeof result === 'object' && 'unable' in result ? result.unable : 'it takes too long';
     return await rollBack(run, 'RolledBack', `${journal.status.newPrimary}: ${why}.`);
   }
   ports.failpoints.hit('failover.after-catch-up');
   journal.leave('CatchUp', `${winner.server} has applied everything.`);
-  const look = await lookAt(run, winner);
   return { winner, target, ackers: [oldName, ...(await followers)], identity: look?.identity };
 }
 

@@ -68,6 +68,8 @@ export function tellDatabaseStory(variant: Variant): void {
   afterAll(() => tale.end());
   describe('a new cluster', () => isBorn(tale));
   describe('mistakes', () => forgivesMistakes(tale));
+  // The power cut comes right after it.
+  describe('changed passwords', () => changesPasswords(tale));
   describe('a primary that loses its power', () => losesPower(tale));
   describe('a planned change of primary', () => changesPrimary(tale));
   describe('changed settings', () => changesSettings(tale));
@@ -173,6 +175,37 @@ function forgivesMistakes(tale: Tale): void {
     await tale.story.apply(object('Promotion', 'odd', { clusterRef: { name: 'db' }, target: 'app-1' }));
     await tale.story.waitFor('rlp/odd', 'PreconditionFailed', 'Succeeded');
   });
+}
+
+function changesPasswords(tale: Tale): void {
+  test('reach every server under writes, and a dead primary would be replaced all the time', async () => {
+    const unarmed = new Set<string>();
+    const over = new AbortController();
+    const watch = async () => {
+      while (!over.signal.aborted) {
+        const armed = (await tale.story.conditions('rlm/db')).find(({ type }) => type === 'FailoverArmed');
+        if (armed?.status !== 'True') unarmed.add(`${armed?.reason}: ${armed?.message}`);
+      }
+    };
+    await tale.story.waitFor('rlm/db', 'Current', 'CredentialsCurrent');
+    const began = Date.now();
+    const outage = await tale.underWrites(async () => {
+      const watching = watch();
+      const stringData = { admin: 'changed-Admin-1', replication: 'changed-Replication-1' };
+      const patch = JSON.stringify({ stringData });
+      await tale.story.kubectl('patch', 'secret', 'db-mysql', '--type=merge', '--patch', patch);
+      await tale.story.waitFor('rlm/db', 'Rotating', 'CredentialsCurrent');
+      await tale.story.waitFor('rlm/db', 'Current', 'CredentialsCurrent');
+      over.abort();
+      await watching;
+    });
+    console.log(
+      `passwords: changed in ${seconds({ from: began, to: Date.now() })} s, no write for ${seconds(outage)} s at most`,
+    );
+    expect([...unarmed]).toEqual([]);
+    expect(outage.to - outage.from).toBeLessThan(busyFactor * 1_000);
+    expect((await tale.site.status()).primary?.epoch).toBe(1);
+  }, 120_000);
 }
 
 function losesPower(tale: Tale): void {

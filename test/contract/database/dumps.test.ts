@@ -32,7 +32,6 @@ const settings = [
   { name: 'autocommit', value: 'OFF' },
   { name: 'sql_mode', value: 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES' },
   { name: 'character_set_server', value: 'latin1' },
-  { name: 'sql_select_limit', value: '1' },
 ];
 
 const mariaDB: Engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id };
@@ -77,8 +76,7 @@ function tellOf(engine: Engine): void {
       holding: 'whole',
       missingDefiners: ['owner@%', 'stranger@10.%'],
     });
-    const session = 'SET SESSION sql_select_limit = 100;';
-    const words = await host.sql(`${session} SELECT HEX(text) FROM \`my-shop\`.word ORDER BY id`);
+    const words = await host.sql(`SELECT HEX(text) FROM \`my-shop\`.word ORDER BY id`);
     expect(words.split('\n')).toEqual(texts.map((text) => Buffer.from(text).toString('hex').toUpperCase()));
     const parts = 'SELECT event_name, status FROM information_schema.events';
     expect(await host.sql(parts)).toBe('daily\tENABLED');

@@ -275,7 +275,7 @@ restart_replica() {
   cp "$running_config" former.cnf
   names=$(differing former.cnf "$config")
   stop_server
-  if ! (start_server && { [ $entered = no ] || enters || fail 1 "lets the operator in no more: $said"; }) 2> refused; then
+  if ! (start_server && { [ $entered = no ] || enters || fail 1 "lets the operator in no more: $(last_words 1 <<< "$said")"; }) 2> refused; then
     systemctl stop "$unit" || true
     put 644 former.cnf "$config"
     start_server

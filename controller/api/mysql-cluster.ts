@@ -97,6 +97,11 @@ const durability = z.object({
     ),
   ackers: setOf(label(), 9).describe('Replicas that may have acknowledged a commit.'),
   requiredAcks: integer(0, 8).describe('Acknowledgements a commit surely waits for.'),
+  strays: integer(0, 99)
+    .optional()
+    .describe(
+      'How many that are no members may have acknowledged a commit; nothing is proven while there are any.',
+    ),
   baseGTIDs: text(baseGtidsLimit)
     .optional()
     .describe(

@@ -33,6 +33,7 @@ export const mySQLClusterReasons = {
     SemiSyncDegraded: 'Commits do not wait for a replica now.',
     TooFewAckers: 'Too few replicas that acknowledge answer to take over without loss.',
     Deviating: 'The primary runs otherwise than the guarantee needs; it is put back.',
+    StrayAcker: 'Somebody acknowledges commits who is no member; the message says who, and what to do.',
   },
   FailingOver: {
     FencingOldPrimary: 'The old primary is being stopped.',
@@ -62,6 +63,7 @@ export const mySQLClusterReasons = {
     PossibleDataLoss: 'Commits did not wait for a replica, and spec.failover.dataLoss is Refuse.',
     TooFewAckers: 'Too few replicas that acknowledge answer to know every acknowledged write.',
     Deviating: 'The primary runs otherwise than the guarantee needs; it is put back.',
+    StrayAcker: 'Somebody acknowledges commits who is no member; the message says who, and what to do.',
     RetryPaused: 'The last try has failed; the message says when the next may begin.',
     NotOpened: 'No write was ever served.',
     CannotFence: 'The old primary cannot be proven to have stopped.',

@@ -5,7 +5,7 @@ import { algebraOf } from './gtid.ts';
 import { guardsOf, leastUnlimited } from './guards.ts';
 import { sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
-import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
+import { followersIn, numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
 import { databasePort } from './tcp-port.ts';
 
 const { union } = algebraOf('MariaDB');
@@ -33,6 +33,7 @@ export const mariadb: Dialect = {
     String.raw`SHOW GLOBAL STATUS LIKE 'Rpl\_semi\_sync\_%'`,
     'SHOW ALL SLAVES STATUS',
     'SELECT epoch, ts FROM ridgeline.heartbeat WHERE id = 1',
+    "SELECT ID AS id, USER AS user, HOST AS host FROM information_schema.PROCESSLIST WHERE COMMAND = 'Binlog Dump'",
   ],
   parseLook,
   // It says nowhere what it purged. Its oldest binary log begins with all that came before it.
@@ -64,7 +65,7 @@ export const mariadb: Dialect = {
   heartbeat: heartbeatSQL,
 };
 
-function parseLook([first, guards, status, slaves, beats]: readonly (readonly Row[])[]): Observation {
+function parseLook([first, guards, status, slaves, beats, dumps]: readonly (readonly Row[])[]): Observation {
   const row = first![0]!;
   const states = new Map(status!.map((entry) => [textIn(entry, 'Variable_name'), textIn(entry, 'Value')]));
   const executed = union(textIn(row, 'slave_pos'), textIn(row, 'binlog_pos'));
@@ -81,6 +82,7 @@ function parseLook([first, guards, status, slaves, beats]: readonly (readonly Ro
       epoch: beat === undefined ? 0 : numberIn(beat, 'epoch'),
       ...(beat !== undefined && { beatTime: utcInstant(textIn(beat, 'ts')) }),
       acks: acksIn(row, states),
+      followers: followersIn(dumps!),
       variables: Object.fromEntries(guarded.map((name) => [name, textIn(guards![0]!, name)])),
       ...(slave !== undefined && { replication: replicationIn(slave, row, states, executed) }),
     },

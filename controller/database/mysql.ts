@@ -4,7 +4,7 @@ import { algebraOf } from './gtid.ts';
 import { guardsOf, leastUnlimited } from './guards.ts';
 import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
-import { numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
+import { followersIn, numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
 import { databasePort } from './tcp-port.ts';
 
 /** Longer than any commit will wait; the server's own default gives up after 10 s and acknowledges alone. */
@@ -38,6 +38,8 @@ export const mysql: Dialect = {
     `SHOW REPLICA STATUS FOR CHANNEL ''`,
     `SELECT count_received_heartbeats AS heartbeats FROM performance_schema.replication_connection_status
       WHERE channel_name = ''`,
+    `SELECT id AS id, user AS user, host AS host FROM performance_schema.processlist
+      WHERE command IN ('Binlog Dump', 'Binlog Dump GTID')`,
   ],
   parseLook,
 
@@ -122,7 +124,14 @@ function followSQL({ address, password, acknowledges }: Source): string {
   ].join('\n');
 }
 
-function parseLook([servers, plugins, beats, replicas, receivers]: readonly (readonly Row[])[]): Observation {
+function parseLook([
+  servers,
+  plugins,
+  beats,
+  replicas,
+  receivers,
+  dumps,
+]: readonly (readonly Row[])[]): Observation {
   const server = servers![0]!;
   const values = new Map(plugins!.map((row) => [textIn(row, 'name').toLowerCase(), textIn(row, 'value')]));
   const executed = normalize(textIn(server, 'executed'));
@@ -139,6 +148,7 @@ function parseLook([servers, plugins, beats, replicas, receivers]: readonly (rea
       epoch: beat === undefined ? 0 : numberIn(beat, 'epoch'),
       ...(beat !== undefined && { beatTime: utcInstant(textIn(beat, 'ts')) }),
       acks: acksIn(values),
+      followers: followersIn(dumps!),
       variables: Object.fromEntries(
         guarded.flatMap((name) => (values.has(name) ? [[name, values.get(name)!]] : [])),
       ),

@@ -76,10 +76,21 @@ export interface Look {
   /** When its heartbeat row was last written, by the clock of the server that wrote it. */
   readonly beatTime?: Instant;
   readonly acks: Acks;
+  /** Who reads its binary log now, as replicas do; any of them may acknowledge. */
+  readonly followers: readonly Follower[];
   /** By name: the variables of `guards.ts`, as the server writes them. */
   readonly variables: Readonly<Record<string, string>>;
   /** Absent on a server that follows nobody. */
   readonly replication?: Replication;
+}
+
+/** A connection over which somebody follows this server. */
+export interface Follower {
+  /** Where it comes from. */
+  readonly address: string;
+  readonly user: string;
+  /** What KILL takes. */
+  readonly connection: string;
 }
 
 /** A variable that is not what the guarantee rests on. */

@@ -2,7 +2,7 @@
 import type { Instant } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Row } from './dialect.ts';
-import type { SqlError } from './port.ts';
+import type { Follower, SqlError } from './port.ts';
 
 /** The text of a column; empty for NULL. @throws AppError `database.failed` when the server has no such column. */
 export function textIn(row: Row, column: string): string {
@@ -30,4 +30,13 @@ export function utcInstant(time: string): Instant {
 /** `text` as a literal, for sessions whose sql_mode has backslash escapes. */
 export function sqlString(text: string): string {
   return `'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`;
+}
+
+/** Rows of a process list with the columns id, user and host, which is an address and a port. */
+export function followersIn(rows: readonly Row[]): readonly Follower[] {
+  return rows.map((row) => ({
+    address: textIn(row, 'host').replace(/:\d+$/, ''),
+    user: textIn(row, 'user'),
+    connection: textIn(row, 'id'),
+  }));
 }

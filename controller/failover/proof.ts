@@ -40,10 +40,12 @@ export function surelyRequired({ state, requiredAcks }: DurabilityRecord): numbe
 
 /**
  * F = R - W + 1: of R ackers, any W that acknowledged a commit and any F that are frozen have one in common. With W = 0 it
- * is more than there are, so that nothing can be proven by freezing; without ackers nothing can either.
+ * is more than there are, so that nothing can be proven by freezing; without ackers nothing can either. A stray acker
+ * counts among R and can never be frozen.
  */
 export function neededFrozen(durability: DurabilityRecord): number {
-  return Math.max(1, durability.ackers.length - surelyRequired(durability) + 1);
+  const { ackers, strays = 0 } = durability;
+  return Math.max(1, ackers.length + strays - surelyRequired(durability) + 1);
 }
 
 /** How many of the recorded ackers are among `servers`. */

@@ -349,6 +349,7 @@ function lookAt(server: FakeServer, world: DatabaseWorld): Look {
     epoch: heartbeat?.epoch ?? 0,
     ...(heartbeat === undefined ? {} : { beatTime: heartbeat.time }),
     acks: acksOf(server),
+    followers: world.followersOf(server),
     variables: variablesOf(server),
     ...(replication === undefined ? {} : { replication }),
   };

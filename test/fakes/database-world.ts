@@ -1,6 +1,7 @@
 /** Servers that replicate, and the network between them: what travels when, and who waits for it. */
 import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
 import { heartbeatSeconds } from '../../controller/database/dialect.ts';
+import type { Follower } from '../../controller/database/port.ts';
 import type { FakeServer, Link, Transaction } from './database-server.ts';
 
 const heartbeat: Millis = heartbeatSeconds * 1_000;
@@ -60,6 +61,13 @@ export class DatabaseWorld {
   at(address: string): FakeServer | undefined {
     for (const server of this.servers.values()) if (server.address === address) return server;
     return undefined;
+  }
+
+  /** Who is connected to a server to receive from it. */
+  followersOf(source: FakeServer): readonly Follower[] {
+    return [...this.servers.values()]
+      .filter(({ source: followed, link }) => followed === source.address && link?.starts === source.starts)
+      .map(({ address }, index) => ({ address, user: 'replication', connection: String(index + 9) }));
   }
 
   /** Lets everything happen that is due, changes something, and lets happen what follows from it. */

@@ -59,6 +59,14 @@ type Taker<Name extends DurabilityStep['do']> = (
 
 const steps: { readonly [Name in DurabilityStep['do']]: Taker<Name> } = {
   RecordAckers: (writer, { servers }) => writer.write({ ackers: [...writer.record.ackers, ...servers] }),
+  RecordStrays: async (writer, { count, text }) => {
+    await writer.write({ strays: count });
+    writer.warnOfStrays(text);
+  },
+  ForgetStrays: async (writer) => {
+    const base = writer.record.state === 'Protected' ? { baseGTIDs: await writer.holdAll() } : {};
+    await writer.write({ ...base, strays: 0 });
+  },
   AddAcker: addAcker,
   RemoveAcker: removeAcker,
   Degrade: async (writer) => {
@@ -210,6 +218,10 @@ class DurabilityWriter {
   warn(why: string): void {
     const text = `${why}: commits on ${this.#leader.server} no longer wait for an acknowledgement. A failover could lose writes now.`;
     this.#ports.events.warning(this.#cluster, 'SemiSyncDegraded', text);
+  }
+
+  warnOfStrays(text: string): void {
+    this.#ports.events.warning(this.#cluster, 'StrayAcker', text);
   }
 
   tell(): void {

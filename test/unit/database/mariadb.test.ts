@@ -41,6 +41,7 @@ const slave: Row = {
   Last_SQL_Error: '',
 };
 
+const dumps = [{ id: '31', user: 'replication', host: '10.77.32.9:40812' }];
 const guarded = Object.fromEntries(guardsOf('MariaDB').map(({ name }) => [name, `the ${name}`]));
 
 function observe(
@@ -62,6 +63,7 @@ function observe(
     status,
     changes.slaves ?? [],
     beats,
+    dumps,
   ]);
 }
 
@@ -81,6 +83,7 @@ describe('a look at a primary', () => {
       epoch: 7,
       beatTime: Date.UTC(2026, 10, 23, 3, 15, 19, 123),
       acks: { armed: true, connected: 2, required: 1, waiting: 4, acknowledged: 57, unacknowledged: 3 },
+      followers: [{ address: '10.77.32.9', user: 'replication', connection: '31' }],
       variables: guarded,
     });
     expect(applied).toBe('0-8203-60');

@@ -53,6 +53,7 @@ function observe({ server = primary, plugins = {}, beat, replica: status }: Answ
     global_variables: Object.entries(plugins).map(([name, value]) => ({ name, value })),
     heartbeat: beat === undefined ? [] : [beat],
     'SHOW REPLICA STATUS': status === undefined ? [] : [status],
+    'performance_schema.processlist': [{ id: '31', user: 'replication', host: '10.77.32.9:40812' }],
     count_received_heartbeats: status === undefined ? [] : [{ heartbeats: '21' }],
   };
   const words = Object.keys(answers);
@@ -82,6 +83,7 @@ test('reads a primary that waits for its replicas', () => {
       acknowledged: 57,
       unacknowledged: 3,
     },
+    followers: [{ address: '10.77.32.9', user: 'replication', connection: '31' }],
     variables: {
       rpl_semi_sync_source_enabled: 'ON',
       rpl_semi_sync_source_timeout: '1000000000000000000',

@@ -28,6 +28,7 @@ export function look(changes: Partial<Look> = {}): Look {
     purged: '',
     epoch: 3,
     acks: acks(),
+    followers: [],
     variables: {},
     ...changes,
   };

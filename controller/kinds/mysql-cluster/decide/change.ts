@@ -8,6 +8,7 @@ import { deaths, type Finding } from '../../../supervision/port.ts';
 import { primaryDeviation } from './deviations.ts';
 import { lookAhead } from './outlook.ts';
 import type { Observed } from './plan.ts';
+import { describeStrays } from './strays.ts';
 import { planUpkeep, type Trouble } from './upkeep.ts';
 
 /** What to begin with: a Promotion that exists, or the name of one to create. */
@@ -148,6 +149,8 @@ export function failoverArmedCondition(
   if (deviation !== undefined) return no('Deviating', `${deviation}.`);
   const { candidates, isProvable, text: arithmetic } = lookAhead(observed, troubles);
   if (candidates.length === 0) return no('NoCandidate', 'No replica is well enough to be promoted.');
+  const strays = describeStrays(observed);
+  if (strays !== undefined && cluster.spec.failover.dataLoss === 'Refuse') return no('StrayAcker', strays);
   if (!isProvable && cluster.spec.failover.dataLoss === 'Refuse') {
     const person = 'spec.failover.dataLoss is Refuse: a person would have to decide.';
     if (surelyRequired(status.durability) > 0) {

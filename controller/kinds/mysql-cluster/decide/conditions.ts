@@ -16,6 +16,7 @@ import type { Observed } from './plan.ts';
 import { currentPromotion, lastPromotion } from './promotions.ts';
 import { readyCondition } from './ready-condition.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
+import { describeStrays } from './strays.ts';
 import type { Trouble } from './upkeep.ts';
 import { joinNames, joinSentences } from './wording.ts';
 
@@ -154,6 +155,8 @@ function losslessCondition(
   }
   const deviation = primaryDeviation(observed);
   if (deviation !== undefined) return no('Deviating', `${deviation}.`);
+  const strays = describeStrays(observed);
+  if (strays !== undefined) return no('StrayAcker', strays);
   const { isProvable, text } = lookAhead(observed, troubles);
   if (!isProvable) return no('TooFewAckers', `${text} to take over without loss.`);
   const ready = following.filter(({ name }) => durability.ackers.includes(name));

@@ -7,6 +7,7 @@ import { beatPeriod } from '../../../supervision/port.ts';
 import { forgottenAckers } from './forgotten.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
+import { describeStrays, straysOf } from './strays.ts';
 import type { Trouble } from './upkeep.ts';
 
 /**
@@ -16,6 +17,10 @@ import type { Trouble } from './upkeep.ts';
 export type DurabilityStep =
   /** These acknowledge, and nobody has recorded it. */
   | { readonly do: 'RecordAckers'; readonly servers: readonly string[] }
+  /** Records that so many acknowledge who are no members: nothing is proven until they have gone. */
+  | { readonly do: 'RecordStrays'; readonly count: number; readonly text: string }
+  /** Proves that members hold what strays may have acknowledged, and records that these have gone. */
+  | { readonly do: 'ForgetStrays' }
   /** Records it, then lets it acknowledge. */
   | { readonly do: 'AddAcker'; readonly server: string }
   /** Keeps it from acknowledging, unless it is gone and cannot; records that when the others hold all it alone may hold. */
@@ -56,9 +61,13 @@ export function decideDurability(observed: Observed, health: MemberHealth): Dura
   const facts = factsOf(observed, health, record);
   const unrecorded = facts.acking.filter((server) => !record.ackers.includes(server));
   if (unrecorded.length > 0) return { do: 'RecordAckers', servers: unrecorded };
+  const seen = straysOf(observed).length;
+  if (seen > (record.strays ?? 0)) {
+    return { do: 'RecordStrays', count: seen, text: describeStrays(observed) ?? '' };
+  }
   if (facts.look === undefined || !facts.isTrusted) return undefined;
   if (isUnarmed(record, facts.look)) return { do: 'RecordDegraded' };
-  return byState[record.state](facts);
+  return seen === 0 && mayForget(facts) ? { do: 'ForgetStrays' } : byState[record.state](facts);
 }
 
 /** In how long the next step is due by the mere passing of time; undefined when none is. */
@@ -126,6 +135,12 @@ const byState: Readonly<
 
 function hasReadyAcker({ ready, record }: DurabilityFacts): boolean {
   return ready.some((server) => record.ackers.includes(server));
+}
+
+/** Where commits wait, a member has to acknowledge the proof; where they do not, the next `Rearm` brings it. */
+function mayForget({ record, acking }: DurabilityFacts): boolean {
+  if ((record.strays ?? 0) === 0) return false;
+  return record.state !== 'Protected' || acking.length > 0;
 }
 
 /** Strict waits, whatever it costs; Balanced until nobody is left to wait for; Async never. */

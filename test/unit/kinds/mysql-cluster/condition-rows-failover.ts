@@ -9,6 +9,8 @@ import {
   changing,
   failing,
   found,
+  haunted,
+  hauntedText,
   retired,
   set,
   silent,
@@ -185,6 +187,20 @@ const degraded = { status: { durability: record('Degraded', 'db-2', 'db-3') } };
 const noCandidate: ConditionRow[2] = ['False', 'NoCandidate', 'No replica is well enough to be promoted.'];
 
 const mayBegin: readonly ConditionRow[] = [
+  [
+    'somebody acknowledges who is no member',
+    well({ members: haunted() }),
+    ['False', 'StrayAcker', hauntedText],
+  ],
+  [
+    'somebody who is no member has acknowledged, and is gone',
+    well({ status: { durability: { ...record('Protected', 'db-2', 'db-3'), strays: 1 } } }),
+    [
+      'False',
+      'StrayAcker',
+      'Somebody who is no member has acknowledged commits on db-1. That members have them is being proven.',
+    ],
+  ],
   [
     'the primary does not say what it writes by GTID alone',
     well({ members: [set(primary(), { gtid_domain_id: '5' }), replica('db-2'), replica('db-3')] }),

@@ -3,7 +3,18 @@
 import { look } from '../../supervision/signs.ts';
 import { coming } from './cluster-scene.ts';
 import type { ConditionRow } from './condition-scene.ts';
-import { ago, failing, recorded, set, silent, trio, unopened, well } from './condition-scene.ts';
+import {
+  ago,
+  failing,
+  haunted,
+  hauntedText,
+  recorded,
+  set,
+  silent,
+  trio,
+  unopened,
+  well,
+} from './condition-scene.ts';
 import { member, primary, record, replica } from './durability-scene.ts';
 
 const late = (name: string, lagSeconds: number) => replica(name, { lagSeconds });
@@ -59,6 +70,11 @@ export const redundantRows: readonly ConditionRow[] = [
       'Deviating',
       'db-1 runs with sync_binlog 0, not 1 (a power cut takes back what was acknowledged).',
     ],
+  ],
+  [
+    'somebody acknowledges who is no member',
+    well({ members: haunted() }),
+    ['False', 'StrayAcker', hauntedText],
   ],
   ['there is only the primary', well({ members: [primary()] }), nobody],
   ['the only replica is still copied', well(pair(coming('db-2', { step: 'Cloning' }))), nobody],

@@ -84,6 +84,22 @@ export function silent(name: string): Member {
   return member(name, { look: undefined });
 }
 
+/** Of three that acknowledge to this primary one is no member. */
+export function haunted(): readonly Member[] {
+  const follower = (address: string, user: string) => ({ address, user, connection: '7' });
+  const followers = [
+    follower('10.77.1.2', 'replication'),
+    follower('10.77.1.3', 'replication'),
+    follower('10.9.9.9', 'backup'),
+  ];
+  return [primary({ connected: 3 }, { followers }), replica('db-2'), replica('db-3')];
+}
+
+export const hauntedText =
+  '10.9.9.9 (user backup, connection 7 of db-1) acknowledges commits and is no member of this cluster: what only it ' +
+  'received would be lost with db-1. There, switch semi-synchronous replication off and start the receiver again, or ' +
+  'end that server.';
+
 /** It says so of its variables. */
 export function set(one: Member, variables: Readonly<Record<string, string>>): Member {
   return { ...one, look: look({ ...one.look, variables }) };

@@ -18,8 +18,63 @@ const lost = { verdict: 'AcksLost', held: 10 } as const;
 const mute = { acknowledges: false } as const;
 const noAcks = { connected: 0 } as const;
 
+/** Somebody follows who is no member, beside members at these addresses; so many acknowledge. */
+const haunted = (connected: number, ...addresses: readonly string[]): readonly Member[] => {
+  const members = addresses.length === 0 ? ['10.77.1.2', '10.77.1.3'] : addresses;
+  const followers = members.map((address) => ({ address, user: 'replication', connection: '5' }));
+  const stray = { address: '10.9.9.9', user: 'backup', connection: '7' };
+  return [primary({ connected }, { followers: [...followers, stray] }), ...both.slice(1)];
+};
+
 const rows: readonly Row[] = [
   ['all as it should be', { members: both, durability: record('Protected', 'db-2', 'db-3') }, undefined],
+
+  // Who acknowledges and is no member.
+  [
+    'somebody acknowledges who is no member',
+    { members: haunted(3), durability: record('Protected', 'db-2', 'db-3') },
+    {
+      do: 'RecordStrays',
+      count: 1,
+      text: expect.stringMatching(/^10\.9\.9\.9 \(user backup, connection 7 of db-1\)/),
+    },
+  ],
+  [
+    'somebody follows who is no member, and acknowledges nothing',
+    { members: haunted(2), durability: record('Protected', 'db-2', 'db-3') },
+    undefined,
+  ],
+  [
+    'somebody follows who is no member, and a member on record is not connected',
+    { members: haunted(2, '10.77.1.2'), durability: record('Protected', 'db-2', 'db-3') },
+    { do: 'RecordStrays', count: 1, text: expect.any(String) },
+  ],
+  [
+    'a stray is on record',
+    { members: haunted(3), durability: { ...record('Protected', 'db-2', 'db-3'), strays: 1 } },
+    undefined,
+  ],
+  [
+    'a stray on record has gone',
+    { members: both, durability: { ...record('Protected', 'db-2', 'db-3'), strays: 1 } },
+    { do: 'ForgetStrays' },
+  ],
+  [
+    'a stray on record has gone, and no member proves anything',
+    {
+      members: [primary(), replica('db-2', { receiver: 'Stopped' })],
+      durability: { ...record('Protected', 'db-2'), strays: 1 },
+    },
+    undefined,
+  ],
+  [
+    'a stray on record has gone, and commits do not wait',
+    {
+      members: [primary({ armed: false }), replica('db-2', { receiver: 'Stopped' })],
+      durability: { ...record('Degraded', 'db-2'), strays: 1 },
+    },
+    { do: 'ForgetStrays' },
+  ],
 
   // Who acknowledges.
   [

@@ -229,6 +229,7 @@ const status = statusOf({
   )
     .optional()
     .describe('Old primaries kept for inspection.'),
+  releaseTime: time().optional().describe('When it began to let go of its servers.'),
   automaticRemovals: listOf(removal, 32)
     .optional()
     .describe('Servers removed by nobody in person during the last ten minutes.'),

@@ -118,6 +118,20 @@ export function deletionProtection(protectedByDefault = false) {
   return z.boolean().default(protectedByDefault).describe('Requests to delete this object are refused.');
 }
 
+/** A machine that was let go and is taken over instead of launching one. */
+export function adoptedMachine() {
+  return z.object({
+    instanceID: instanceID().describe(
+      'EC2 instance; it must be tagged ridgeline:retained, and nobody else may have it.',
+    ),
+    sshHostKeys: setOf(text(128, /^[A-Z0-9]+:SHA256:[A-Za-z0-9+/]{43}$/), 8)
+      .exactOptional()
+      .describe(
+        'Fingerprints of its host keys, e.g. ED25519:SHA256:…; when unset, those that were pinned when it was let go.',
+      ),
+  });
+}
+
 const condition = z.object({
   type: text(316).min(1).describe('What the condition is about, in CamelCase.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('True, False or Unknown.'),

@@ -131,6 +131,7 @@ export const reasons = {
     Booted: {
       ScriptsSucceeded: 'All boot scripts succeeded.',
       ForcedOperational: 'A person declared it Operational.',
+      Adopted: 'The machine was taken over with what runs on it.',
       WaitingForMachine: 'There is no reachable machine yet.',
       WaitingForInputs: 'An input has no value yet.',
       RunningScript: 'The message names the step.',

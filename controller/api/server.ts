@@ -18,6 +18,7 @@ import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
 import { annotations, type KubeObject, labels } from './meta.ts';
 import {
   address,
+  adoptedMachine,
   count,
   deletionProtection,
   imageID,
@@ -38,6 +39,9 @@ const spec = z.object({
     .exactOptional()
     .describe('Values; override those of the Deployment and the ServerTemplate.'),
   zone: immutable(zone()).exactOptional().describe('Availability zone; chosen when unset.'),
+  adopt: immutable(adoptedMachine())
+    .exactOptional()
+    .describe('Take over this machine, which runs already, instead of launching the first one.'),
   power: z.enum(['Running', 'Stopped']).default('Running').describe('Wanted power state.'),
   deletionProtection: deletionProtection(),
   deletionPolicy: z

@@ -268,6 +268,7 @@ function waiting(): Observed {
     owner: undefined,
     draining: false,
     basis: readyBasis,
+    adoption: undefined,
     account: undefined,
     batch: undefined,
     revision: undefined,

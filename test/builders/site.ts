@@ -16,7 +16,7 @@ import { FakeShell } from '../fakes/shell.ts';
 import { FakeView } from '../fakes/view.ts';
 
 export const namespace = 'shop';
-const installation = 'installation-1';
+export const installation = 'installation-1';
 export const controllerNamespace = 'ridgeline-system';
 
 /** A frozen script as revisions hold it; its text is what a test tells the fake shell to act upon. */

@@ -1,11 +1,12 @@
 /** Which machines nobody owns, and what to do about them: mark, wait an hour, terminate; stop when there are too many. Pure. */
+import { retainedTag } from '../../api/retained.ts';
 import { type Instant, type Millis, timestamp } from '../../base/clock.ts';
 import type { Machine } from '../../cloud/port.ts';
 
 /** The tag that says since when a machine is known to be an orphan. */
 export const orphanedTag = 'ridgeline:orphaned-at';
 /** Tags by which people or a Server's deletionPolicy keep a machine on purpose. */
-const keepingTags = ['ridgeline:inspect', 'ridgeline:retained'];
+const keepingTags = ['ridgeline:inspect', retainedTag];
 
 export interface Observed {
   readonly now: Instant;
@@ -74,5 +75,5 @@ function isAlive({ state }: Machine): boolean {
 }
 
 function isKept({ tags }: Machine): boolean {
-  return keepingTags.some((tag) => tags[tag] !== undefined);
+  return keepingTags.some((tag) => (tags[tag] ?? '') !== '');
 }

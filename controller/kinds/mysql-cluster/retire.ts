@@ -11,10 +11,11 @@ import { conditionsOf } from './decide/conditions.ts';
 import { decideDeletion, notWhenGoing } from './decide/deletion.ts';
 import type { ClusterMetrics } from './metrics.ts';
 import { type ObservePorts, observe } from './observe.ts';
+import { type PartPorts, partServers } from './part.ts';
 import { changeServers } from './servers.ts';
 import { statusOf } from './status.ts';
 
-export interface RetirePorts extends ObservePorts, ClusterAccessPorts {
+export interface RetirePorts extends ObservePorts, ClusterAccessPorts, PartPorts {
   readonly routes: Routes;
   readonly credentials: CredentialStore;
   readonly metrics: ClusterMetrics;
@@ -23,13 +24,17 @@ export interface RetirePorts extends ObservePorts, ClusterAccessPorts {
 /** May be repeated; the finalizer goes last. */
 export async function retireCluster(
   ports: RetirePorts,
-  cluster: MySQLCluster,
+  found: MySQLCluster,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
   const { kube, supervision, routes, credentials, credentialWatch, privileges, metrics } = ports;
-  const { finalizers = [], uid } = cluster.metadata;
+  const { finalizers = [], uid } = found.metadata;
   if (!finalizers.includes(finalizer)) return {};
-  const servers = await listServers(kube, cluster);
+  const servers = await listServers(kube, found);
+  const isKept = found.spec.deletionPolicy === 'Retain';
+  const { cluster, done: isParted } = isKept
+    ? await partServers(ports, found, servers, context.now)
+    : { cluster: found, done: true };
   const access = await openClusterAccess(ports, cluster, undefined);
   const routing = { reason: 'NotConfigured', message: 'It is being deleted.', records: [] } as const;
   const known = { cluster, access, servers, credentials: noCredentials, now: context.now, routing };
@@ -47,6 +52,7 @@ export async function retireCluster(
   const conditions = { ...conditionsOf(facts), Ready: ready };
   const status = statusOf(observed, { records: undefined }, conditions);
   const written = await kube.writeStatus(mySQLClusterKind, cluster, status);
+  if (!isParted) return { after: 2_000 };
   await changeServers(kube, cluster, [
     ...release.map((member) => ({ do: 'release', member }) as const),
     ...remove.map((member) => ({ do: 'delete', member }) as const),

@@ -1,7 +1,8 @@
 /** Does one thing for a Server; every action is safe to repeat. */
 
 import type { Accounts } from '../../accounts/port.ts';
-import { apiVersion, labels, withFinalizer, withoutFinalizer } from '../../api/meta.ts';
+import { apiVersion, keyText, labels, withFinalizer, withoutFinalizer } from '../../api/meta.ts';
+import { type RetainedRecord, retainedKey, retainedTag } from '../../api/retained.ts';
 import { type ScriptRun, scriptRunKind } from '../../api/script-run.ts';
 import { type Server, serverKind } from '../../api/server.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
@@ -42,6 +43,9 @@ export async function act(
       return;
     case 'terminate':
       await terminateMachine(ports, observed, action);
+      return;
+    case 'claim':
+      await (await machinesOf(ports, observed)).tag(action.instanceID, action.tags);
       return;
     case 'retain':
       await retainMachine(ports, observed, action.instanceID);
@@ -107,9 +111,18 @@ async function terminateMachine(
 }
 
 async function retainMachine(ports: ActPorts, observed: Observed, instanceID: string): Promise<void> {
+  const { account, server, status } = observed;
   const machines = await machinesOf(ports, observed);
-  const { namespace = '', name } = observed.server.metadata;
-  await machines.tag(instanceID, { 'ridgeline:retained': `${namespace}/${name}` });
+  if (account !== undefined) {
+    const { bucket, prefix } = account.spec.stateStore;
+    const record: RetainedRecord = {
+      server: keyText(server.metadata),
+      sshHostKeys: [...(status.sshHostKeys ?? [])],
+    };
+    const { objects } = (await ports.accounts.open(account)).cloud;
+    await objects.put(bucket, retainedKey(prefix, instanceID), JSON.stringify(record));
+  }
+  await machines.tag(instanceID, { [retainedTag]: keyText(server.metadata) });
 }
 
 async function removeFinalizer({ kube, failpoints }: ActPorts, server: Server): Promise<void> {

@@ -80,7 +80,8 @@ async function readBasis(ports: BasisPorts, input: BasisInput): Promise<Basis> {
 
 type NotReady = Basis & { readonly ready: false };
 
-function whyNotPermitted(
+/** The Deployment and account it may use, or what is in the way. */
+export function whyNotPermitted(
   server: Server,
   deployment: SiteDeployment | undefined,
   account: CloudAccount | undefined,
@@ -102,7 +103,8 @@ function whyNotPermitted(
   return { deployment, account };
 }
 
-function templateOf(
+/** The revision that its next machine is made from, or what is in the way. */
+export function templateOf(
   cache: Cache,
   server: Server,
 ): NotReady | { readonly name: string; readonly hash: string; readonly revision: TemplateRevision } {

@@ -14,13 +14,15 @@ const youth: Millis = 5 * 60_000;
 /** `gone` only with proof: a picture without the machine is `unseen`. */
 export async function observeMachine(
   opened: OpenAccount,
-  { instanceID, launchTime, terminationTime }: ServerStatus,
+  { instanceID, launchTime, terminationTime, operationalTime, launchBatchRef }: ServerStatus,
   now: Instant,
 ): Promise<MachineFacts> {
   if (instanceID === undefined) return { state: 'none' };
   // Before the first sweep there is no picture, and while a machine ends it may be a sweep old: look closely, many
   // askers share one call. A restart of the controller must not make a healthy Server look unreachable.
-  const looksClosely = terminationTime !== undefined || opened.view.sweptAt === undefined;
+  // One that was adopted a moment ago may have been swept with its former tags.
+  const isAdopted = operationalTime === undefined && launchBatchRef === undefined;
+  const looksClosely = terminationTime !== undefined || opened.view.sweptAt === undefined || isAdopted;
   const closer = looksClosely ? await findMachine(opened, instanceID) : undefined;
   const machine = closer ?? opened.view.get(instanceID);
   if (machine !== undefined) return factsOf(machine);

@@ -12,11 +12,13 @@ import { serverArrayKind } from '../../api/server-array.ts';
 import type { TemplateRevision } from '../../api/template-revision.ts';
 import type { Instant } from '../../base/clock.ts';
 import type { Cache } from '../../kube/port.ts';
+import { adopts } from './decide/adopt.ts';
 import type { Observed, Owner } from './decide/plan.ts';
+import { type AdoptionPorts, observeAdoption } from './observe-adoption.ts';
 import { type BasisPorts, observeBasis, readRevision } from './observe-basis.ts';
 import { type HostPorts, observeHost } from './observe-host.ts';
 
-export interface ObservePorts extends BasisPorts, HostPorts {}
+export interface ObservePorts extends AdoptionPorts, HostPorts {}
 
 /** What a stage does not need is undefined. Hosts and EC2 that do not answer are facts, not errors. */
 export async function observe(ports: ObservePorts, server: Server, now: Instant): Promise<Observed> {
@@ -27,6 +29,7 @@ export async function observe(ports: ObservePorts, server: Server, now: Instant)
   const { deployment } = site;
   const account = accountOf(cache, server, site);
   const wantsMachine = status.instanceID === undefined && metadata.deletionTimestamp === undefined;
+  const adopting = adopts({ server, status });
   const common = {
     now,
     server,
@@ -39,7 +42,12 @@ export async function observe(ports: ObservePorts, server: Server, now: Instant)
     bootRun: runOf(ports, namespace, status.bootRunRef?.name),
     decommissionRun: runOf(ports, namespace, status.decommissionRunRef?.name),
     batch: await batchOf(ports, server),
-    basis: wantsMachine ? await observeBasis(ports, { server, deployment, account, now }) : undefined,
+    basis:
+      wantsMachine && !adopting ? await observeBasis(ports, { server, deployment, account, now }) : undefined,
+    adoption:
+      wantsMachine && adopting
+        ? await observeAdoption(ports, { server, deployment, account, now })
+        : undefined,
   };
   return { ...common, ...(await observeHost(ports, common)) };
 }

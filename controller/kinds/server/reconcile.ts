@@ -24,6 +24,7 @@ import type { Observed, Plan } from './decide/plan.ts';
 import { HealthChecks } from './health.ts';
 import type { ServerMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
+import { AdoptionClaims } from './observe-adoption.ts';
 import { statusOf } from './status.ts';
 import { byAccount, byDeployment, byOwner, byRevision, byRun, bySlot, byTemplate } from './wakes.ts';
 
@@ -40,11 +41,17 @@ export interface ServerPorts {
 interface Ports extends ServerPorts {
   readonly health: HealthChecks;
   readonly consoles: ConsoleWatch;
+  readonly claims: AdoptionClaims;
 }
 
 /** Health checks and consoles are remembered in memory and asked for anew after a restart. */
 export function createServerController(ports: ServerPorts): KindController {
-  const own: Ports = { ...ports, health: new HealthChecks(ports.shell), consoles: new ConsoleWatch() };
+  const own: Ports = {
+    ...ports,
+    health: new HealthChecks(ports.shell),
+    consoles: new ConsoleWatch(),
+    claims: new AdoptionClaims(),
+  };
   return {
     name: 'server',
     resource: serverKind,

@@ -85,7 +85,7 @@ function impliedCondition(type: ConditionType, observed: Observed, status: Serve
   const isSameMachine = status.instanceID !== undefined && status.instanceID === observed.status.instanceID;
   if (type === 'InstanceRunning') return runningCondition(observed, status);
   if (type === 'InputsResolved' && before !== undefined) return contentOf(before);
-  if (type === 'Booted' && before?.status !== 'True') return bootedCondition(status) ?? carried();
+  if (type === 'Booted' && before?.status !== 'True') return bootedCondition(observed, status) ?? carried();
   return carried();
 
   function carried(): ConditionContent {
@@ -93,7 +93,13 @@ function impliedCondition(type: ConditionType, observed: Observed, status: Serve
   }
 }
 
-function bootedCondition({ bootedTime, forcedTime }: ServerStatus): ConditionContent | undefined {
+function bootedCondition(
+  { server }: Observed,
+  { bootedTime, forcedTime, launchBatchRef }: ServerStatus,
+): ConditionContent | undefined {
+  if (bootedTime !== undefined && launchBatchRef === undefined && server.spec.adopt !== undefined) {
+    return { status: 'True', reason: 'Adopted', message: 'The machine was taken over with what runs on it.' };
+  }
   if (bootedTime !== undefined) {
     return { status: 'True', reason: 'ScriptsSucceeded', message: 'Boot scripts succeeded.' };
   }

@@ -7,6 +7,7 @@
  * | suspended or paused                | –           | whatever changes nothing                     |
  * | being deleted, and nothing holds it | delete     | decommission, terminate, finalizer off       |
  * | no finalizer                       | –           | finalizer on                                 |
+ * | no instance, and one to adopt      | adopt       | instance id, pinned keys                     |
  * | no instance                        | launch      | request, batch, instance id                  |
  * | instance gone, not by us           | lost        | next incarnation                             |
  * | not running, or not to run         | power       | start, stop                                  |
@@ -17,6 +18,7 @@
 
 import { saying } from '../../../api/conditions.ts';
 import { finalizer } from '../../../api/meta.ts';
+import { adopts, decideAdoption, planClaim } from './adopt.ts';
 import { decideBoot } from './boot.ts';
 import { decideDelete } from './delete.ts';
 import { describeHold } from './hold.ts';
@@ -49,7 +51,8 @@ function decideStage(observed: Observed, hasFinalizer: boolean): Plan {
   if (!hasFinalizer) {
     return { ready: working('Pending', 'Getting ready.'), action: { do: 'add-finalizer' }, recheckAfter: 0 };
   }
-  return status.instanceID === undefined ? decideLaunch(observed) : decideMachine(observed);
+  if (status.instanceID !== undefined) return decideMachine(observed);
+  return adopts(observed) ? decideAdoption(observed) : decideLaunch(observed);
 }
 
 function decideMachine(observed: Observed): Plan {
@@ -68,8 +71,8 @@ function decideMachine(observed: Observed): Plan {
     case 'present':
       break;
   }
-  const power = decidePower(observed, machine.machine);
-  if (power !== undefined) return power;
+  const first = planClaim(observed, machine.machine) ?? decidePower(observed, machine.machine);
+  if (first !== undefined) return first;
   if (status.sshHostKeys === undefined) return decideTrust(observed);
   const isBooted = status.bootedTime !== undefined || status.forcedTime !== undefined;
   return isBooted ? decideOperation(observed) : decideBoot(observed);

@@ -24,6 +24,8 @@ export interface Observed {
   readonly draining: boolean;
   /** What a machine would be launched from; read only while there is none. */
   readonly basis: Basis | undefined;
+  /** The machine it is to take over; read only until it has. */
+  readonly adoption: Adoption | undefined;
   readonly account: CloudAccount | undefined;
   /** The batch that answers the launch request. */
   readonly batch: LaunchBatch | undefined;
@@ -70,6 +72,19 @@ export type Basis =
       readonly maxServers: number;
     };
 
+/** How a machine stands that is to be adopted. */
+export type Adoption =
+  | { readonly state: 'waiting'; readonly message: string }
+  | { readonly state: 'refused'; readonly message: string }
+  | {
+      readonly state: 'ready';
+      readonly machine: Machine;
+      readonly accountName: string;
+      readonly template: string;
+      readonly revision: string;
+      readonly sshHostKeys: readonly string[];
+    };
+
 export type MachineFacts =
   | { readonly state: 'none' }
   | { readonly state: 'present'; readonly machine: Machine }
@@ -105,7 +120,9 @@ export type Action =
   | { readonly do: 'start'; readonly instanceID: string }
   | ({ readonly do: 'stop'; readonly instanceID: string } & Ending)
   | ({ readonly do: 'terminate'; readonly instanceID: string } & Ending)
-  /** Marks the instance so that nobody takes it for an orphan. */
+  /** Marks the instance as this Server's. */
+  | { readonly do: 'claim'; readonly instanceID: string; readonly tags: Readonly<Record<string, string>> }
+  /** Marks the instance so that nobody takes it for an orphan, and remembers by which keys it is known. */
   | { readonly do: 'retain'; readonly instanceID: string }
   | { readonly do: 'remove-finalizer' };
 

@@ -25,7 +25,7 @@ export function record(state: DurabilityRecord['state'], ...ackers: readonly str
 /** A joined member; its machine and its database are well. */
 export function member(name: string, changes: Partial<Member> = {}): Member {
   return {
-    server: {} as Server,
+    server: { spec: {} } as Server,
     name,
     place: 'Active',
     state: 'Operational',

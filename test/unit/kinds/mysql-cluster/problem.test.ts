@@ -56,7 +56,7 @@ test.each([
   ['objects.not-found', 'Cloning', undefined],
 ] as const)('a dump that cannot be had: %s while %s', (code, step, reason) => {
   const failureOf = () => new AppError(code, 'no dump');
-  const server = { metadata: { uid: 'uid-db-1' } } as never;
+  const server = { metadata: { uid: 'uid-db-1' }, spec: {} } as never;
   const members = [coming('db-1', { step }, { server })];
   expect(problemOf(circumstances({ failureOf }), members)?.reason).toBe(reason);
 });

@@ -254,6 +254,16 @@ export const sshReachableRows: Rows<'Server', Scene, 'SSHReachable'> = [
 
 export const bootedRows: Rows<'Server', Scene, 'Booted'> = [
   ['no machine', aServer(), 'False', 'WaitingForMachine', 'There is no reachable machine yet.'],
+  [
+    'taken over',
+    aServer()
+      .operational()
+      .spec({ adopt: { instanceID: 'i-0c0ffee0' } })
+      .status({ launchBatchRef: undefined }),
+    'True',
+    'Adopted',
+    'The machine was taken over with what runs on it.',
+  ],
   ['no host key yet', attested('absent'), 'False', 'WaitingForMachine', 'There is no reachable machine yet.'],
   ['a script runs', bootStep(), 'False', 'RunningScript', 'step 1: base, since 12:00:05Z'],
   ['none has begun', aServer().booting(), 'False', 'RunningScript', 'ScriptRun web-boot-1 is queued'],

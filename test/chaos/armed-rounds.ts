@@ -43,7 +43,10 @@ const unrest: Readonly<Record<string, Unrest>> = {
   'the server of a replica dies': ({ site }, replica) => site.killProcess(replica),
   'the host of a replica reboots': ({ site }, replica) => site.story.onMachine(replica, 'systemctl reboot'),
   'a replica is deleted': ({ site }, replica) =>
-    site.story.kubectl('delete', `rlsrv/${replica}`, '--wait=false'),
+    // It belongs to a protected cluster: without the label that is refused.
+    site.story
+      .kubectl('label', `rlsrv/${replica}`, 'ridgeline.dev/allow-delete=true')
+      .then(() => site.story.kubectl('delete', `rlsrv/${replica}`, '--wait=false')),
   'a planned change': async (round) => {
     const { site } = round;
     await site.switchOver(`armed-${round.harmedAt}`);

@@ -1,6 +1,7 @@
 /** What is really the case in the world, whatever the conditions say. */
 import { annotations, labels } from '../../../controller/api/meta.ts';
 import type { MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
+import { holdOf, isGoing } from '../../../controller/api/ownership.ts';
 import type { Server } from '../../../controller/api/server.ts';
 import type { FakeServer } from '../../fakes/database-server.ts';
 import type { House } from './house.ts';
@@ -12,11 +13,16 @@ export function isLive({ machinery }: House, { status }: Server): boolean {
   return database?.speaks === true && machinery.machineAt(status?.privateIP) !== undefined;
 }
 
+/** It goes, at once or as soon as its cluster can do without it; one that its cluster protects stays whatever was asked. */
+function isLeaving({ cluster }: House, server: Server): boolean {
+  return isGoing(server, cluster) || holdOf(server, cluster) === 'OwnerNeedsIt';
+}
+
 /** A server of the cluster that stays receives from the primary and acknowledges; in Async it only receives. */
 export function hasAcker(house: House): boolean {
   const isAsync = house.cluster?.spec.durability === 'Async';
   return members(house)
-    .filter((server) => server.metadata.deletionTimestamp === undefined && isLive(house, server))
+    .filter((server) => !isLeaving(house, server) && isLive(house, server))
     .map(({ status }) => house.machinery.database(status?.privateIP)!)
     .some((database) => follows(house, database) && (database.acknowledges || isAsync));
 }
@@ -75,8 +81,8 @@ function isHeard({ machinery, databases }: House, address = ''): boolean {
 /** By a person. */
 function isHeldBack({ spec, metadata }: MySQLCluster): boolean {
   const isPaused = metadata.annotations?.[annotations.paused] !== undefined;
-  const isGoing = metadata.deletionTimestamp !== undefined;
-  return spec.suspend || isPaused || isGoing || spec.failover.mode === 'Manual';
+  const isEnding = metadata.deletionTimestamp !== undefined;
+  return spec.suspend || isPaused || isEnding || spec.failover.mode === 'Manual';
 }
 
 /** A replica that the record counts on. */
@@ -95,7 +101,7 @@ export function recordedAckers(house: House): readonly Acker[] {
     const isHere = server !== undefined && isLive(house, server);
     return {
       answers: isHere && house.databases.connects('controller', server.status?.privateIP ?? ''),
-      leaves: server?.metadata.deletionTimestamp !== undefined,
+      leaves: server !== undefined && isLeaving(house, server),
       follows: isHere && follows(house, house.machinery.database(server.status?.privateIP)!),
     };
   });

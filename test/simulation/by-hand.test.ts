@@ -94,7 +94,7 @@ test('a replica of MySQL that took writes is closed at once, and replaced', asyn
   site.databases.byHand(address, 'writeErrant');
   await site.until(() => !site.databases.server(address).writable, 5);
   await site.until(() => site.condition('ReplicationHealthy')?.reason === 'ErrantTransactions', 5);
-  await site.until(() => !site.servers().some(({ status }) => status?.privateIP === address), 300);
+  await site.until(() => !site.servers('replica').some(({ status }) => status?.privateIP === address), 300);
   await site.untilHealthy();
 });
 

@@ -32,9 +32,10 @@ function follows({ machinery, primary }: House, { source, link }: FakeServer): b
   return source === primary && link !== undefined && link.starts === machinery.database(primary)?.starts;
 }
 
-/** A replica that takes writes and that the controller can reach. */
+/** A replica that takes writes and that the controller can reach, and may change. */
 export function writableReplica(house: House): string | undefined {
-  const { machinery, primary, databases } = house;
+  const { machinery, primary, databases, cluster } = house;
+  if (cluster !== undefined && isSuspended(cluster)) return undefined;
   return members(house)
     .filter(({ metadata }) => metadata.labels?.[labels.role] === 'replica')
     .map(({ status }) => status?.privateIP)
@@ -79,10 +80,14 @@ function isHeard({ machinery, databases }: House, address = ''): boolean {
 }
 
 /** By a person. */
-function isHeldBack({ spec, metadata }: MySQLCluster): boolean {
-  const isPaused = metadata.annotations?.[annotations.paused] !== undefined;
-  const isEnding = metadata.deletionTimestamp !== undefined;
-  return spec.suspend || isPaused || isEnding || spec.failover.mode === 'Manual';
+function isHeldBack(cluster: MySQLCluster): boolean {
+  const isEnding = cluster.metadata.deletionTimestamp !== undefined;
+  return isSuspended(cluster) || isEnding || cluster.spec.failover.mode === 'Manual';
+}
+
+/** A person wants nothing to be changed. */
+function isSuspended({ spec, metadata }: MySQLCluster): boolean {
+  return spec.suspend || metadata.annotations?.[annotations.paused] !== undefined;
 }
 
 /** A replica that the record counts on. */

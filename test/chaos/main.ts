@@ -13,7 +13,7 @@ const { values } = parseArgs({
     path: { type: 'string', default: '' },
     failovers: { type: 'string', default: '1000' },
     people: { type: 'string', default: '2000' },
-    mutants: { type: 'string', default: '500' },
+    mutants: { type: 'string', default: '0' },
     mutant: { type: 'string', default: '' },
   },
 });

@@ -1,4 +1,4 @@
-/** `make chaos` plays the mutants; here each is asked to fit the source as it is. */
+/** `make chaos args='--mutants N'` plays the mutants; here each is asked to fit the source as it is. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { mutants } from './mutants.ts';

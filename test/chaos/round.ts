@@ -90,10 +90,13 @@ export async function playRound(
   const armedAfterMs = await untilArmed(round);
   const leaders = { ...before?.leaders, ...first, ...(await leaderOf(site)) };
   const isLossAccepted = before?.isLossAccepted === true || hasAcceptedLoss(round);
-  const verdict = judgeHistory(history.events, await readEntries(site.client), leaders, isLossAccepted);
   const outageMs = outage.to - outage.from;
   compare(round, outageMs);
   const known = before?.verdict ?? { acknowledged: 0, lost: 0, unexpected: 0, overlaps: 0, violations: [] };
+  const entries = await readEntries(site.client).catch((error) => wordsOf(error));
+  if (typeof entries === 'string') round.violations.push(`nobody can tell what is lost: ${entries}`);
+  const verdict =
+    typeof entries === 'string' ? known : judgeHistory(history.events, entries, leaders, isLossAccepted);
   const news = verdict.violations.filter((violation) => !known.violations.includes(violation));
   return {
     ...draw,

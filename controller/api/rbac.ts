@@ -92,7 +92,7 @@ function controllerRules(): readonly PolicyRule[] {
     {
       apiGroups: ['apps'],
       resources: ['controllerrevisions'],
-      verbs: [...read, 'create', 'patch', 'delete'],
+      verbs: [...read, 'create', 'update', 'delete'],
     },
     { apiGroups: [''], resources: ['secrets', 'configmaps', 'namespaces'], verbs: ['get'] },
     // SSH keys in its own namespace, passwords of a MySQLCluster beside it. It deletes no Secret, and a policy of

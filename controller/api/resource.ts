@@ -9,6 +9,11 @@ export interface Resource<Object extends AnyObject = AnyObject> {
   readonly kind: string;
   readonly plural: string;
   readonly scope: 'Cluster' | 'Namespaced';
+  /**
+   * It may never change in part, and the API server compares its bytes: a patch writes them anew, in another order and
+   * with other escapes, and is refused. The whole object as it was read is not.
+   */
+  readonly isWrittenWhole?: true;
   /** Never read: carries the item type. */
   readonly item?: Object;
 }
@@ -45,6 +50,7 @@ export const controllerRevisions: Resource<ControllerRevision> = {
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   scope: 'Namespaced',
+  isWrittenWhole: true,
 };
 
 function coreResource(kind: string, plural: string): Resource<never> {

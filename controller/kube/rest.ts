@@ -114,7 +114,9 @@ export class Rest implements Kube, ListWatch {
     finalizers: readonly string[],
   ): Promise<O> {
     if ((object.metadata.finalizers ?? []).join() === finalizers.join()) return object;
-    return this.#sendPatch(resource, object, { metadata: { finalizers } });
+    return resource.isWrittenWhole === true
+      ? this.#replace(resource, { ...object, metadata: { ...object.metadata, finalizers } })
+      : this.#sendPatch(resource, object, { metadata: { finalizers } });
   }
 
   async delete<O extends AnyObject>(resource: Resource<O>, object: O): Promise<void> {
@@ -201,6 +203,16 @@ export class Rest implements Kube, ListWatch {
       body: { ...patch, metadata: { ...patch.metadata, uid, resourceVersion } },
     });
     return this.#wrote(resource, changed);
+  }
+
+  async #replace<O extends AnyObject>(resource: Resource<O>, object: O): Promise<O> {
+    const replaced = await this.#call<O>({
+      doing: describeCall('replacing', resource, keyOf(object)),
+      method: 'PUT',
+      path: pathOf(resource, keyOf(object)),
+      body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
+    });
+    return this.#wrote(resource, replaced);
   }
 
   #wrote<O extends AnyObject>(resource: Resource<O>, object: O): O {

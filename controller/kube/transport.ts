@@ -11,7 +11,7 @@ import type { SharedClock } from './shared-clock.ts';
 export interface Call {
   /** Opens error messages: "patching Server shop/web". */
   readonly doing: string;
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: object;

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { AnyObject, KubeObject, ObjectKey } from '../../../controller/api/meta.ts';
 import type { ConfigMap, Resource } from '../../../controller/api/resource.ts';
-import { configMaps, namespaces } from '../../../controller/api/resource.ts';
+import { configMaps, controllerRevisions, namespaces } from '../../../controller/api/resource.ts';
 import { AppError } from '../../../controller/base/errors.ts';
 import type { Kube } from '../../../controller/kube/port.ts';
 
@@ -185,6 +185,27 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       ).toBe('kube.invalid');
       await kube.setFinalizers(widgets, dying, []);
       expect(await kube.get(widgets, keyFor(held))).toBeUndefined();
+    });
+
+    test('a finalizer holds what may not change, whatever its bytes are', async () => {
+      const { namespace } = (await newWidget()).metadata;
+      const made = await kube.create(controllerRevisions, {
+        apiVersion: 'apps/v1',
+        kind: 'ControllerRevision',
+        metadata: { namespace: namespace!, name: 'frozen' },
+        revision: 1,
+        data: { zone: 'a', script: 'test 1 -lt 2 && echo "<é>" > /tmp/x', count: 1, all: [] },
+      } as never);
+      const [listed] = (await kube.list(controllerRevisions, { namespace: namespace! })).filter(
+        ({ metadata }) => metadata.uid === made.metadata.uid,
+      );
+      const held = await kube.setFinalizers(controllerRevisions, listed!, ['ridgeline.dev/cleanup']);
+      expect(held.metadata.finalizers).toEqual(['ridgeline.dev/cleanup']);
+      expect(held.data).toEqual(made.data);
+      await kube.delete(controllerRevisions, held);
+      const dying = await kube.get(controllerRevisions, keyFor(held));
+      await kube.setFinalizers(controllerRevisions, dying!, []);
+      expect(await kube.get(controllerRevisions, keyFor(held))).toBeUndefined();
     });
 
     test('delete removes exactly this incarnation; gone is success', async () => {

@@ -116,7 +116,6 @@ const both: readonly Guard[] = [
   row('sync_binlog', always('1'), powerCut),
   row('innodb_flush_log_at_trx_commit', always('1'), powerCut),
   row('sync_relay_log', ({ syncsReceived }) => (syncsReceived ? '1' : undefined), powerCut),
-  row('binlog_format', always('ROW'), unordered),
 ];
 
 const isUnlimited = (value: string) => Number(value) >= leastUnlimited;
@@ -128,6 +127,7 @@ const mariaDB: readonly Guard[] = [
     accepts: (value) => normalize(value) !== '0',
   }),
   ...both,
+  row('binlog_format', always('ROW'), unordered),
   row('gtid_strict_mode', always('ON'), 'a server that has transactions of its own goes unnoticed'),
   row('gtid_domain_id', always('0'), 'what it writes is counted apart, and who has it cannot be proven'),
   row('slave_exec_mode', always('STRICT'), unordered),
@@ -155,6 +155,8 @@ const mySQL: readonly Guard[] = [
         .map((mode) => `SET GLOBAL gtid_mode = ${mode};`)
         .join(' '),
   }),
+  // It cannot be set while a server applies what it receives, and what that writes does not go by it.
+  row('binlog_format', ({ isPrimary }) => (isPrimary ? 'ROW' : undefined), unordered),
   row('binlog_order_commits', always('ON'), unordered),
   row('replica_exec_mode', always('STRICT'), unordered),
   row('replication_sender_observe_commit_only', always('OFF'), 'acknowledgements may come late'),

@@ -4,6 +4,8 @@ import type { FakeServer } from './database-server.ts';
 
 const ordinary: Part = { isPrimary: false, isAcker: true, waitsFor: 1, syncsReceived: true };
 
+const leading: Part = { ...ordinary, isPrimary: true, isAcker: false };
+
 const onOff = (isOn: boolean) => (isOn ? 'ON' : 'OFF');
 const isOn = (value: string) => ['ON', '1'].includes(value.toUpperCase());
 
@@ -75,7 +77,7 @@ export function variablesOf(server: FakeServer): Readonly<Record<string, string>
   return Object.fromEntries(
     guardsOf(server.flavor).map(({ name, wanted }) => {
       const value = effects[name]?.get(server) ?? server.changed.get(name) ?? own[name];
-      return [name, value ?? wanted(ordinary) ?? ''];
+      return [name, value ?? wanted(ordinary) ?? wanted(leading) ?? ''];
     }),
   );
 }

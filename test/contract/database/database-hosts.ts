@@ -116,8 +116,13 @@ export class DatabaseHosts {
     return databases;
   }
 
-  async end(): Promise<void> {
+  /** Ends every session of ours; the next question opens one again. */
+  closeSessions(): void {
     for (const databases of [this.databases, ...this.#strangers]) databases.close();
+  }
+
+  async end(): Promise<void> {
+    this.closeSessions();
     this.shell.close();
     await this.#lab.end();
   }

@@ -195,7 +195,7 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
         metadata: { namespace: namespace!, name: 'frozen' },
         revision: 1,
         data: { zone: 'a', script: 'test 1 -lt 2 && echo "<é>" > /tmp/x', count: 1, all: [] },
-      } as never);
+      });
       const [listed] = (await kube.list(controllerRevisions, { namespace: namespace! })).filter(
         ({ metadata }) => metadata.uid === made.metadata.uid,
       );

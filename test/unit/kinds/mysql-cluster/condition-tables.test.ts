@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { reasons } from '../../../../controller/api/reasons.ts';
 import { verdictRows } from '../../routes/verdict-rows.ts';
+import { failoverArmedRows } from './condition-rows-armed.ts';
 import { availableRows } from './condition-rows-available.ts';
 import { credentialRows } from './condition-rows-credentials.ts';
-import { failingOverRows, failoverArmedRows } from './condition-rows-failover.ts';
+import { failingOverRows } from './condition-rows-failover.ts';
 import { reconcilingRows, stalledRows } from './condition-rows-passing.ts';
 import { readyRows } from './condition-rows-ready.ts';
 import { redundantRows, replicationRows } from './condition-rows-replicas.ts';

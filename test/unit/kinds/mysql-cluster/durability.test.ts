@@ -6,7 +6,6 @@ import type {
   MemberHealth,
 } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
 import { decideDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability.ts';
-import { planDurability } from '../../../../controller/kinds/mysql-cluster/decide/durability-plan.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import { member, now, observed, primary, record, replica } from './durability-scene.ts';
 
@@ -378,26 +377,6 @@ const rows: readonly Row[] = [
     { do: 'Release' },
   ],
 ];
-
-describe('while a new primary waits for its first replica', () => {
-  const stepFor = (members: readonly Member[]) => {
-    const scene = observed({ members, durability: record('Protected', 'db-9'), verdict: 'AcksLost' });
-    const status = { ...scene.status, currentPromotionRef: { name: 'db-epoch-2' } };
-    return planDurability({ ...scene, status }, {}, { troubles: new Map(), leaving: [] });
-  };
-  const added = { do: 'Step', step: { do: 'AddAcker', server: 'db-2' } };
-
-  test.each([
-    ['it is read-only', true],
-    ['it is open, and its first write waits', false],
-  ])('one that follows it acknowledges: %s', (_, readOnly) => {
-    expect(stepFor([primary(noAcks, { readOnly }), replica('db-2', mute)])).toEqual(added);
-  });
-
-  test('nothing is to be done when one does', () => {
-    expect(stepFor([primary(), replica('db-2')])).toBeUndefined();
-  });
-});
 
 describe('the next step', () => {
   for (const [what, scene, step, health = {}] of rows) {

@@ -8,16 +8,19 @@ import type { SupervisionMetrics } from './metrics.ts';
 import { listens } from './observers.ts';
 import { Replicas, Witnesses } from './others.ts';
 import { type Pace, paceOf } from './pace.ts';
-import { beatPeriod, type Finding, type Supervised } from './port.ts';
+import { beatPeriod, type Finding, type NewestLook, type Supervised } from './port.ts';
 import { Probe } from './probe.ts';
 import {
   afterInspection,
   afterLook,
   afterWrite,
+  isMissing,
   lastSign,
   lostAcks,
   type Outcome,
   type PrimarySigns,
+  type ReplicaSigns,
+  replicaStanding,
 } from './signs.ts';
 
 export interface MonitorOptions {
@@ -26,7 +29,7 @@ export interface MonitorOptions {
   readonly metrics: SupervisionMetrics;
   /** Whether this process leads; nothing is asked while it does not. */
   readonly mayAct: () => boolean;
-  /** The verdict on the primary of this cluster, by uid, has changed. */
+  /** The verdict on the primary of this cluster, by uid, has changed, or what a replica of it is worth. */
   readonly onChange: (clusterUid: string) => void;
 }
 
@@ -45,7 +48,7 @@ export class Monitor {
   readonly #replicas: Replicas;
   readonly #witnesses: Witnesses;
   readonly #replicaHosts: Witnesses;
-  readonly #looks = new Map<string, { readonly at: Instant; readonly look: Look }>();
+  readonly #looks = new Map<string, NewestLook>();
   #cluster: Supervised;
   #member: Member | undefined;
   #primary: PrimarySigns;
@@ -86,7 +89,7 @@ export class Monitor {
         this.#judge();
       },
     });
-    this.#replicas = new Replicas(clock, lookLimit, (server, outcome) => this.#sawReplica(server, outcome));
+    this.#replicas = new Replicas(clock, lookLimit, (...seen) => this.#sawReplica(...seen));
     const witnessLimit = () => this.#pace.witness;
     this.#witnesses = new Witnesses(clock, witnessLimit, () => this.#judge());
     this.#replicaHosts = new Witnesses(clock, witnessLimit, () => this.#judge());
@@ -220,11 +223,17 @@ export class Monitor {
     this.#judge();
   }
 
-  #sawReplica(server: string, outcome: Outcome<Look>): void {
+  #sawReplica(outcome: Outcome<Look>, before: ReplicaSigns, now: ReplicaSigns): void {
+    const { clock, metrics, onChange } = this.#options;
+    const { server } = now;
     const look = 'value' in outcome ? outcome.value : undefined;
-    if (look !== undefined) this.#looks.set(server, { at: this.#options.clock.now(), look });
-    this.#options.metrics.replicaSeen(this.#cluster, server, look);
+    const known = this.#looks.get(server);
+    if (look !== undefined) this.#looks.set(server, { at: clock.now(), look });
+    else if (known !== undefined && isMissing(now)) this.#looks.set(server, { ...known, isOver: true });
+    metrics.replicaSeen(this.#cluster, server, look);
     this.#judge();
+    // Whether a failover would succeed rests on it: who says so must not be the last to know.
+    if (replicaStanding(before) !== replicaStanding(now)) onChange(this.#cluster.uid);
   }
 
   #judge(): void {

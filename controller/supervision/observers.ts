@@ -43,7 +43,9 @@ const receivingWithin: Millis = 3_000;
 /** Counts what was seen lately, and not before `since`. */
 export function countObservers(signs: Signs, since: Millis = -Infinity): ObserverCount {
   const horizon = Math.max(since, signs.now - staleAfter);
-  const fresh = signs.replicas.filter(({ failed, lookedAt = -Infinity }) => !failed && lookedAt >= horizon);
+  const fresh = signs.replicas.filter(
+    ({ misses, lookedAt = -Infinity }) => misses === 0 && lookedAt >= horizon,
+  );
   const sights = fresh.map((replica) => ({ replica, sight: sightOf(replica, signs, horizon) }));
   const count = (isWanted: (sight: Sight) => boolean) => sights.filter(({ sight }) => isWanted(sight)).length;
   const asked = signs.witnesses.filter(({ at }) => at >= horizon);

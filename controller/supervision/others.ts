@@ -20,11 +20,15 @@ interface Watched<Who, Answer, Sign> {
 export class Replicas {
   readonly #clock: Clock;
   readonly #limit: () => Millis;
-  readonly #seen: (server: string, outcome: Outcome<Look>) => void;
+  readonly #seen: (outcome: Outcome<Look>, before: ReplicaSigns, now: ReplicaSigns) => void;
   readonly #watched = new Map<string, Watched<Member, Look, ReplicaSigns>>();
 
   /** `limit` is that of an answer, now; `seen` is told of every look, after it was noted. */
-  constructor(clock: Clock, limit: () => Millis, seen: (server: string, outcome: Outcome<Look>) => void) {
+  constructor(
+    clock: Clock,
+    limit: () => Millis,
+    seen: (outcome: Outcome<Look>, before: ReplicaSigns, now: ReplicaSigns) => void,
+  ) {
     this.#clock = clock;
     this.#limit = limit;
     this.#seen = seen;
@@ -36,7 +40,7 @@ export class Replicas {
 
   /** Each was asked once and has answered or failed to. */
   get areKnown(): boolean {
-    return this.signs.every(({ failed, lookedAt }) => failed || lookedAt !== undefined);
+    return this.signs.every(({ misses, lookedAt }) => misses > 0 || lookedAt !== undefined);
   }
 
   /** Watches these from now on; returns the servers it watches no longer. */
@@ -78,8 +82,9 @@ export class Replicas {
         deadline: this.#limit,
         ask: async () => watched.who.database.look(this.#limit()),
         settled: (outcome) => {
-          watched.sign = lookedAtReplica(watched.sign, outcome);
-          this.#seen(member.server, outcome);
+          const before = watched.sign;
+          watched.sign = lookedAtReplica(before, outcome);
+          this.#seen(outcome, before, watched.sign);
         },
       }),
     };
@@ -88,7 +93,7 @@ export class Replicas {
 }
 
 function unseenReplica({ server }: Member): ReplicaSigns {
-  return { server, failed: false };
+  return { server, misses: 0 };
 }
 
 /** Asks only when told to, about one address; `answered` is called after each answer. */

@@ -58,8 +58,16 @@ export interface Finding {
   readonly evidence: string;
   /** Last write that was known to be good; absent before the first. */
   readonly lastWriteTime?: Instant;
-  /** The newest look at each server that answered, by Server name, and when it was taken. */
-  readonly looks: ReadonlyMap<string, { readonly at: Instant; readonly look: Look }>;
+  /** By Server name, of each server that ever answered. */
+  readonly looks: ReadonlyMap<string, NewestLook>;
+}
+
+/** The newest look at a server that answered, and when it was taken. */
+export interface NewestLook {
+  readonly at: Instant;
+  readonly look: Look;
+  /** A replica that has not answered since, more than once. */
+  readonly isOver?: true;
 }
 
 /** What commits wait for, as it is on record. */

@@ -74,8 +74,8 @@ export interface ReplicaSigns {
   readonly lookedAt?: Millis;
   /** When its source was last heard by it, or it began to listen, as far as looks tell; a first look counts. */
   readonly heardAt?: Millis;
-  /** The newest look failed. */
-  readonly failed: boolean;
+  /** So many looks in a row have failed up to now. */
+  readonly misses: number;
 }
 
 /** The newest answer of a witness; one that does not answer has none. */
@@ -94,6 +94,21 @@ export type Outcome<T> =
 
 /** So many looks in a row must fail before silence counts as death. */
 export const missLimit = 3;
+
+/** One packet lost says nothing about a replica; two answers that did not come end what its last one said. */
+const replicaMissLimit = 2;
+
+/** A replica does not answer any more; nothing is done to it for that. */
+export function isMissing({ misses }: ReplicaSigns): boolean {
+  return misses >= replicaMissLimit;
+}
+
+/** What others count on in a replica: when it changes they are told, and need not wait for their next turn. */
+export function replicaStanding(replica: ReplicaSigns): string {
+  const { readOnly, replication } = replica.look ?? {};
+  const { source, receiver, acknowledges, applierError } = replication ?? {};
+  return JSON.stringify([isMissing(replica), readOnly, source, receiver, acknowledges, applierError?.number]);
+}
 
 /** Failed writes that speak of the server, not of the way to it or of who asks. */
 const stalls: readonly ErrorCode[] = ['database.silent', 'database.failed'];
@@ -168,7 +183,7 @@ export function afterInspection(before: PrimarySigns, outcome: Outcome<Inspectio
 
 /** A replica after a look at it. */
 export function lookedAtReplica(before: ReplicaSigns, outcome: Outcome<Look>): ReplicaSigns {
-  if (!('value' in outcome)) return { ...before, failed: true };
+  if (!('value' in outcome)) return { ...before, misses: before.misses + 1 };
   const look = outcome.value;
   const isNews = hasHeard(before.look?.replication, look.replication);
   return {
@@ -176,7 +191,7 @@ export function lookedAtReplica(before: ReplicaSigns, outcome: Outcome<Look>): R
     look,
     lookedAt: outcome.began,
     ...(isNews || before.heardAt === undefined ? { heardAt: outcome.ended } : { heardAt: before.heardAt }),
-    failed: false,
+    misses: 0,
   };
 }
 

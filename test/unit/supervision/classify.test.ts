@@ -179,8 +179,8 @@ describe('whatever else is seen', () => {
   });
   const anyReceiver = fc.constantFrom('Running' as const, 'Connecting' as const, 'Stopped' as const);
   const anyReplica = fc
-    .record({ heardAgo: fc.integer({ min: 0, max: 60_000 }), receiver: anyReceiver, failed: fc.boolean() })
-    .map(({ heardAgo, receiver, failed }) => ({ ...a.replica('db-3', heardAgo, { receiver }), failed }));
+    .record({ heardAgo: fc.integer({ min: 0, max: 60_000 }), receiver: anyReceiver, misses: fc.nat(3) })
+    .map(({ heardAgo, receiver, misses }) => ({ ...a.replica('db-3', heardAgo, { receiver }), misses }));
   const anyWitnesses = fc.array(
     fc.boolean().map((reaches) => a.witness('app', reaches)),
     { maxLength: 5 },

@@ -50,11 +50,11 @@ export function replication(changes: Partial<Replication> = {}): Replication {
 /** A replica that was looked at just now and has heard nothing of its source for so many milliseconds. */
 export function replica(server: string, heardAgo: number, changes: Partial<Replication> = {}): ReplicaSigns {
   const own = look({ readOnly: true, replication: replication(changes) });
-  return { server, look: own, lookedAt: now - 50, heardAt: now - 50 - heardAgo, failed: false };
+  return { server, look: own, lookedAt: now - 50, heardAt: now - 50 - heardAgo, misses: 0 };
 }
 
 export function unreachable(server: string): ReplicaSigns {
-  return { ...replica(server, 500), failed: true };
+  return { ...replica(server, 500), misses: 1 };
 }
 
 export function witness(server: string, reaches: boolean, ago = 100): WitnessSigns {

@@ -247,3 +247,28 @@ test('a failure that is no failure of a database never condemns it', async () =>
   await clock.advance(60_000);
   expect(verdict()).toBe('ControllerBlind');
 });
+
+test.each([
+  ['whose process ended', 1_500, (databases: FakeDatabases) => databases.crash('db-2')],
+  ['whose host fell silent', 3_000, (databases: FakeDatabases) => databases.powerOff('db-2')],
+  ['that takes writes', 600, (databases: FakeDatabases) => databases.setByHand('db-2', 'super_read_only', 'OFF')],
+])('a replica %s is told of soon: failover counts on it', async (_what, limit, harm) => {
+  const { clock, databases, supervisor, told } = await watched();
+  const before = told.length;
+  harm(databases);
+  for (let passed = 0; passed < limit && told.length === before; passed += 50) await clock.advance(50);
+  expect(told.slice(before)).toEqual(['Healthy']);
+  const { look, isOver } = supervisor.of('uid-db')!.looks.get('db-2')!;
+  expect(isOver === true || !look.readOnly).toBe(true);
+});
+
+test('one answer of a replica that did not come says nothing', async () => {
+  const { clock, databases, supervisor, told } = await watched();
+  const before = told.length;
+  databases.partition('controller', 'db-2');
+  await clock.advance(600);
+  databases.heal();
+  await clock.advance(3_000);
+  expect(told.length).toBe(before);
+  expect(supervisor.of('uid-db')!.looks.get('db-2')).not.toHaveProperty('isOver');
+});

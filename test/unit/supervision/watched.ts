@@ -39,14 +39,20 @@ export async function watched(options: WatchOptions = {}) {
   await settle(clock, primary.database.open(stamp(1)));
   await settle(clock, primary.database.requireAcks(1, stamp(1)));
   const world = { machineState: 'running' as MachineState, mayAct: true };
+  /** Each verdict once, while it lasts. */
   const heard: Verdict[] = [];
+  const told: (Verdict | undefined)[] = [];
   const registry = new Registry();
   const supervisor = new Supervisor({
     clock,
     log: pino({ level: 'silent' }),
     metrics: createSupervisionMetrics(registry),
     mayAct: () => world.mayAct,
-    onChange: (uid) => heard.push(supervisor.of(uid)!.verdict),
+    onChange: (uid) => {
+      const verdict = supervisor.of(uid)?.verdict;
+      if (verdict !== undefined && verdict !== told.at(-1)) heard.push(verdict);
+      told.push(verdict);
+    },
   });
   open.push(supervisor);
   const host = { address: witnessAddress, port: 22, user: 'admin', privateKey: '', hostKeys: [] };
@@ -81,7 +87,7 @@ export async function watched(options: WatchOptions = {}) {
     expect(verdict()).toBe(wanted);
     return clock.monotonic() - began;
   };
-  return { clock, databases, supervisor, cluster, world, heard, verdict, until, registry };
+  return { clock, databases, supervisor, cluster, world, heard, told, verdict, until, registry };
 }
 
 /** Lets time pass until the work is done. */

@@ -71,7 +71,10 @@ export function memberOf(server: Server, { now, cluster, status, looks }: Member
     createdAt: Date.parse(metadata.creationTimestamp),
     isPrimary: status.primary?.server === name,
     record: recordOf(server, status),
-    look: newest !== undefined && now - newest.at <= lookLife ? newest.look : undefined,
+    look:
+      newest?.isOver !== true && newest !== undefined && now - newest.at <= lookLife
+        ? newest.look
+        : undefined,
     lookedAt: newest?.at ?? 0,
     keptUntil: keptUntil(server),
   };

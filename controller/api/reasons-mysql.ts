@@ -85,6 +85,12 @@ export const mySQLClusterReasons = {
     NoneFound: 'Only the operator may.',
     NotChecked: 'No primary was asked yet.',
   },
+  UnsafeTables: {
+    TablesFound:
+      'Tables of storage engines that are not transactional would not survive a failover or a restart whole; the message says how to convert them.',
+    NoneFound: 'All tables are of a transactional engine.',
+    NotChecked: 'No primary was asked yet.',
+  },
   SettingsApplied: {
     Current: 'Every server runs with spec.settings.',
     Deviating:

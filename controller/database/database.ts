@@ -22,9 +22,11 @@ import type {
   SleepingEvents,
   Source,
   Stamp,
+  UnsafeTables,
 } from './port.ts';
-import { Session, type Way } from './session.ts';
+import { isLetIn, Session, type Way } from './session.ts';
 import { sessionSettings } from './session-settings.ts';
+import { parseUnsafeTables } from './storage-engines.ts';
 import { databasePort } from './tcp-port.ts';
 
 /** How long a server may take for one call where the port names no time. */
@@ -35,6 +37,8 @@ const settling: Millis = 5_000;
 const pollPause: Millis = 20;
 /** A look waits no longer for what may have to wait for commits. */
 const purgedPause: Millis = 100;
+/** Where there are many tables it takes minutes to look at them all. */
+const tablesLimit: Millis = 300_000;
 /** The one question about what is purged may hang as long as the commits it waits for. */
 const purgedLimit: Millis = 3_600_000;
 
@@ -120,6 +124,10 @@ export class SshDatabase implements Database {
       const [name = '', privileges = ''] = line.split('\t');
       return { name, privileges };
     });
+  }
+
+  async unsafeTables(): Promise<UnsafeTables> {
+    return parseUnsafeTables(await this.#commands.read(this.#dialect.unsafeTables, tablesLimit));
   }
 
   async accepts({ admin, replication }: Passwords, timeout: Millis): Promise<boolean> {
@@ -361,19 +369,6 @@ export class SshDatabase implements Database {
 
   #failed(what: string): AppError {
     return new AppError('database.failed', `${this.#name}: ${what}`);
-  }
-}
-
-/** Whether it gets in; every other failure than a refusal is thrown. */
-async function isLetIn(session: Session, timeout: Millis): Promise<boolean> {
-  try {
-    await session.ask(['DO 0'], timeout);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'database.denied')) return false;
-    throw error;
-  } finally {
-    session.close();
   }
 }
 

@@ -72,6 +72,8 @@ export interface Dialect {
    * can end that; ours and those of the server's own package, which only get in on the host itself, are left out.
    */
   readonly privileged: string;
+  /** Prints tables that a failover or a restart would not keep: `storage-engines.ts`. */
+  readonly unsafeTables: string;
   /** Writes this row of the heartbeat table, 1 being the heartbeat; never waits for its lock longer than a second. */
   heartbeat(epoch: number, row: number): string;
 }

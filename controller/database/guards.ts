@@ -131,6 +131,8 @@ const mariaDB: readonly Guard[] = [
   row('gtid_strict_mode', always('ON'), 'a server that has transactions of its own goes unnoticed'),
   row('gtid_domain_id', always('0'), 'what it writes is counted apart, and who has it cannot be proven'),
   row('slave_exec_mode', always('STRICT'), unordered),
+  // MySQL's list of engines cannot be changed while it runs.
+  row('enforce_storage_engine', always('InnoDB'), 'tables can be made that a restart or a failover empties'),
   row('rpl_semi_sync_slave_enabled', ackerSwitch, 'who acknowledges is not who is on record', {
     followsRecord: true,
     needsReceiver: true,

@@ -6,6 +6,7 @@ import { guardsOf, leastUnlimited } from './guards.ts';
 import { sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
 import { followersIn, numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
+import { unsafeTablesQuery } from './storage-engines.ts';
 import { databasePort } from './tcp-port.ts';
 
 const { union } = algebraOf('MariaDB');
@@ -62,6 +63,7 @@ export const mariadb: Dialect = {
     FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ_ONLY ADMIN')
     AND GRANTEE NOT IN ('''root''@''localhost''', '''mysql''@''localhost''', '''mariadb.sys''@''localhost''')
     GROUP BY GRANTEE ORDER BY GRANTEE;`,
+  unsafeTables: unsafeTablesQuery('MariaDB'),
   heartbeat: heartbeatSQL,
 };
 

@@ -5,6 +5,7 @@ import { guardsOf, leastUnlimited } from './guards.ts';
 import { adminRoot, sourceCertificate } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
 import { followersIn, numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
+import { unsafeTablesQuery } from './storage-engines.ts';
 import { databasePort } from './tcp-port.ts';
 
 /** Longer than any commit will wait; the server's own default gives up after 10 s and acknowledges alone. */
@@ -81,6 +82,7 @@ export const mysql: Dialect = {
     AND grantee NOT IN ('''root''@''localhost''', '''debian-sys-maint''@''localhost''', '''${adminRoot}''@''127.0.0.1''')
     AND grantee NOT LIKE '''mysql.%''@''localhost'''
     GROUP BY grantee ORDER BY grantee;`,
+  unsafeTables: unsafeTablesQuery('MySQL'),
   heartbeat: heartbeatSQL,
 };
 

@@ -45,6 +45,11 @@ export class NodeCommands {
     return await this.#client(['sql'], sql, { stamp, limit, tolerated: [] });
   }
 
+  /** Asks as root what may take long; it holds nobody up who changes the server. */
+  async read(sql: string, limit: Millis): Promise<readonly string[]> {
+    return await this.#client(['read'], sql, { stamp: undefined, limit, tolerated: [] });
+  }
+
   /** As `sql`, for what makes the server stop to listen to another, which may be silent. */
   async hush(sql: string, source: string, stamp: Stamp, limit: Millis): Promise<void> {
     await this.#client(['hush', source], sql, { stamp, limit, tolerated: [] });
@@ -90,7 +95,7 @@ export class NodeCommands {
   }
 
   async #client(
-    [verb, ...rest]: readonly [verb: 'sql' | 'try' | 'hush', ...rest: readonly string[]],
+    [verb, ...rest]: readonly [verb: 'sql' | 'read' | 'try' | 'hush', ...rest: readonly string[]],
     sql: string,
     { stamp, limit, tolerated }: ClientRun,
   ): Promise<readonly string[]> {

@@ -32,7 +32,8 @@ export function stampWord({ epoch, serial }: Stamp): string {
  * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
  * column names. `hush <seconds> <address>` runs SQL that stops to listen to the database there: connections to it that are
  * still there after 50 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
- * process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1).
+ * process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1). `read <seconds>` asks as root what
+ * may take long, without the lock: no change of the server waits for it.
  */
 export const nodeScript = String.raw`#!/bin/bash
 # Ridgeline's hand on a database server; installed and called by the controller.
@@ -128,6 +129,7 @@ inspect() {
 }
 
 [ "$verb" != inspect ] || { inspect; exit; }
+[ "$verb" != read ] || sql "$3"
 lock
 [ "$stamp" = - ] || admit
 case $verb in

@@ -176,6 +176,8 @@ export interface Database {
   certificate(): Promise<string>;
   /** Accounts besides ours that can write although it is read-only, or end that; sorted by name. */
   privileged(): Promise<readonly PrivilegedAccount[]>;
+  /** Tables that a failover or a restart would not keep whole, but for those of the server itself. Takes long where there are many. */
+  unsafeTables(): Promise<UnsafeTables>;
   /** Whether both of our accounts let in who comes with these passwords; tried with sessions of their own. */
   accepts(passwords: Passwords, timeout: Millis): Promise<boolean>;
   /**
@@ -236,6 +238,22 @@ export interface PrivilegedAccount {
   readonly name: string;
   /** What gives it that power, as in a REVOKE statement: `READ_ONLY ADMIN, SUPER`. */
   readonly privileges: string;
+}
+
+/** Tables of storage engines that are not transactional, or keep their rows elsewhere. */
+export interface UnsafeTables {
+  /** How many there are. */
+  readonly total: number;
+  /** The first of them, by name. */
+  readonly tables: readonly UnsafeTable[];
+}
+
+export interface UnsafeTable {
+  /** Schema and table, quoted as in a statement. */
+  readonly name: string;
+  readonly engine: string;
+  /** The statement that makes it safe. */
+  readonly remedy: string;
 }
 
 /** What the host says of its database when that does not answer. */

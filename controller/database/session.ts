@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type Connection, createConnection } from 'mysql2';
 import { openScope, type Scope } from '../base/abort.ts';
 import type { Clock, Instant, Millis } from '../base/clock.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, hasCode } from '../base/errors.ts';
 import type { Row } from './dialect.ts';
 import { isLost, translateError } from './sql-errors.ts';
 
@@ -179,4 +179,17 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, failure: (
     signal.addEventListener('abort', () => reject(failure()), { once: true });
     work.then(resolve, reject);
   });
+}
+
+/** Whether a session gets in, which ends with it; every other failure than a refusal is thrown. */
+export async function isLetIn(session: Session, timeout: Millis): Promise<boolean> {
+  try {
+    await session.ask(['DO 0'], timeout);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'database.denied')) return false;
+    throw error;
+  } finally {
+    session.close();
+  }
 }

@@ -77,11 +77,6 @@ export const lockouts: readonly Rule[] = [
     why: 'may not be set to this: there would be one session, and none for the operator',
   },
   {
-    names: /^disabled_storage_engines$/,
-    unless: (value) => !/innodb/i.test(value),
-    why: 'may not name InnoDB: the operator could write nothing',
-  },
-  {
     names: /^authentication_policy$/,
     unless: /^(\*(:\w+)?|caching_sha2_password) *, *, *$/,
     why: 'may not ask for other or more factors than a password: the operator and replicas have no other',

@@ -71,6 +71,10 @@ const rules: readonly Rule[] = [
     why: `${managed}: what is acknowledged must be on disk`,
   },
   {
+    names: /^disabled_storage_engines$/,
+    why: `${managed}: tables of other engines than InnoDB do not survive a failover, and none can be made`,
+  },
+  {
     names: /^(networking|grant_tables|ssl|innodb)$/,
     unless: /^(on|1|true)$/i,
     why: 'may not be switched off: accounts, replication and failover rest on it',

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { ownCertificate, ownKey } from './node-script.ts';
 import type { Flavor } from './port.ts';
+import { refusedEngines } from './storage-engines.ts';
 import { databasePort } from './tcp-port.ts';
 
 /** Port that still answers when `max_connections` is used up. */
@@ -126,6 +127,8 @@ function mariaDB(server: ServerSettings): Variables {
     extra_port: adminPorts.MariaDB,
     // Sessions of a controller that was cut off stay for a while.
     extra_max_connections: 10,
+    // MEMORY tables are emptied by a restart, which a replica then writes down as a transaction of its own.
+    enforce_storage_engine: 'InnoDB',
     gtid_domain_id: 0,
     gtid_strict_mode: 'ON',
     log_slave_updates: 'ON',
@@ -155,6 +158,8 @@ function mySQL(server: ServerSettings): Variables {
     ssl_ca: ownCertificate,
     // SET PERSIST could open a server at its start.
     persisted_globals_load: 'OFF',
+    // MEMORY tables are emptied by a restart, which a replica then writes down as a transaction of its own.
+    disabled_storage_engines: refusedEngines.join(','),
     gtid_mode: 'ON',
     enforce_gtid_consistency: 'ON',
     log_replica_updates: 'ON',

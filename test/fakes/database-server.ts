@@ -10,6 +10,7 @@ import type {
   PrivilegedAccount,
   SqlError,
   Stamp,
+  UnsafeTable,
 } from '../../controller/database/port.ts';
 
 /** Passwords with which our accounts let somebody in. */
@@ -91,6 +92,8 @@ export class FakeServer {
   crowded = false;
   /** Accounts that its read-only mode does not stop. */
   privileged: readonly PrivilegedAccount[] = [];
+  /** Tables that a failover or a restart would not keep. */
+  unsafeTables: readonly UnsafeTable[] = [];
   /** What would wake events that cannot be altered, such as one whose time has passed. */
   stubbornEvents: readonly string[] = [];
   /** The accounts it was made with; undefined = it lets everybody in. */

@@ -64,6 +64,7 @@ export function otherValue(name: string, value: string): string {
     OFF: 'ON',
     ROW: 'STATEMENT',
     STRICT: 'IDEMPOTENT',
+    INNODB: 'Aria',
     AFTER_SYNC: 'AFTER_COMMIT',
     '1': '0',
     '0': '1',

@@ -16,6 +16,7 @@ import type {
   SleepingEvents,
   Source,
   Stamp,
+  UnsafeTables,
 } from '../../controller/database/port.ts';
 import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
 import { forgetWaitChanges, isWaitSpoilt, setVariable, variablesOf } from './database-variables.ts';
@@ -80,6 +81,13 @@ export class FakeDatabase implements Database {
 
   privileged(): Promise<readonly PrivilegedAccount[]> {
     return this.#asRoot('privileged', patience, () => this.#server.privileged);
+  }
+
+  unsafeTables(): Promise<UnsafeTables> {
+    return this.#asRoot('unsafeTables', patience, () => {
+      const { unsafeTables } = this.#server;
+      return { total: unsafeTables.length, tables: unsafeTables.slice(0, 5) };
+    });
   }
 
   accepts({ admin, replication }: Passwords, timeout: Millis): Promise<boolean> {

@@ -155,7 +155,10 @@ export class FakeDatabases implements Databases {
   trouble(
     name: string,
     changes: Partial<
-      Pick<FakeServer, 'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged' | 'stubbornEvents'>
+      Pick<
+        FakeServer,
+        'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged' | 'unsafeTables' | 'stubbornEvents'
+      >
     > &
       Partial<Pick<FakeServer, 'firstAccounts' | 'alteredAccounts' | 'refusesPassword'>>,
   ): void {

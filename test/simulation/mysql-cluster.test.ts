@@ -235,6 +235,23 @@ test('accounts that read-only servers do not stop are named until their power is
   expect(site.condition('Ready')?.reason).toBe('Healthy');
 });
 
+test('tables that a failover would not keep are named until they are converted', async () => {
+  await up();
+  await site.until(() => site.condition('UnsafeTables')?.reason === 'NoneFound');
+  const remedy = 'ALTER TABLE `shop`.`sessions` ENGINE=InnoDB;';
+  site.databases.trouble(site.primary, {
+    unsafeTables: [{ name: '`shop`.`sessions`', engine: 'MEMORY', remedy }],
+  });
+  // The question is a costly one.
+  await site.world.pass(300);
+  expect(site.condition('UnsafeTables')?.status).toBe('False');
+  await site.until(() => site.condition('UnsafeTables')?.status === 'True', 310);
+  expect(site.condition('UnsafeTables')?.message).toContain(remedy);
+  expect(site.condition('Ready')?.reason).toBe('Healthy');
+  site.databases.trouble(site.primary, { unsafeTables: [] });
+  await site.until(() => site.condition('UnsafeTables')?.reason === 'NoneFound', 70);
+});
+
 describe('deleted', () => {
   it('with Terminate, it takes its servers along', async () => {
     await up({ deletionPolicy: 'Terminate' });

@@ -21,7 +21,7 @@ function transitionEvents(before: MySQLClusterStatus, next: MySQLClusterStatus):
     ...primaryEvents(before, next),
     ...availabilityEvents(before, next),
     ...replicationEvents(before, next),
-    ...privilegeEvents(before, next),
+    ...findingEvents(before, next),
     ...settingsEvents(before, next),
     ...failoverEvents(before, next),
   ];
@@ -54,10 +54,14 @@ function replicationEvents(before: MySQLClusterStatus, next: MySQLClusterStatus)
     : [warningEvent(reason, is.message)];
 }
 
-function privilegeEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
-  const [was, is] = [findCondition(before, 'PrivilegedWriters'), findCondition(next, 'PrivilegedWriters')];
-  if (is?.status !== 'True' || was?.message === is.message) return [];
-  return [warningEvent('PrivilegedWriters', is.message)];
+const findings = ['PrivilegedWriters', 'UnsafeTables'] as const;
+
+/** What was found and a person should change. */
+function findingEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {
+  return findings.flatMap((type) => {
+    const [was, is] = [findCondition(before, type), findCondition(next, type)];
+    return is?.status !== 'True' || was?.message === is.message ? [] : [warningEvent(type, is.message)];
+  });
 }
 
 function settingsEvents(before: MySQLClusterStatus, next: MySQLClusterStatus): readonly EventNote[] {

@@ -23,6 +23,7 @@ import type { ClusterPass } from './pass.ts';
 import { credentialFacts, type PasswordPorts } from './passwords.ts';
 import type { PrivilegeWatch } from './privileges.ts';
 import { dataHolders } from './supervise.ts';
+import type { TableWatch } from './table-watch.ts';
 
 export interface ObservePorts extends PasswordPorts {
   readonly kube: Kube;
@@ -32,6 +33,7 @@ export interface ObservePorts extends PasswordPorts {
   readonly shell: Shell;
   readonly supervision: Supervision;
   readonly privileges: PrivilegeWatch;
+  readonly tableWatch: TableWatch;
   readonly breaker: Breaker;
 }
 
@@ -51,7 +53,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
   const finding = ports.supervision.of(cluster.metadata.uid);
   const isFull = depth === 'full';
   const looks = isFull ? await looksAt(ports, pass, finding) : (finding?.looks ?? new Map());
-  if (isFull) await askForAccounts(ports, pass, finding);
+  if (isFull) await askMembers(ports, pass, finding);
   const members = servers.map((server) => memberOf(server, { now, cluster, status, looks }));
   const { suspended } = access;
   return {
@@ -71,6 +73,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
     ),
     finding,
     privileged: ports.privileges.of(cluster.metadata.uid),
+    unsafeTables: ports.tableWatch.of(cluster.metadata.uid),
     credentials: credentialFacts(ports, cluster, pass.credentials, servers),
     promotions: promotionsOf(ports.cache, cluster),
     allowance: allowanceOf(ports, pass),
@@ -86,8 +89,9 @@ function allowanceOf({ cache, breaker }: ObservePorts, { cluster, servers, now }
 /** Nobody is held up by questions while the primary is silent. */
 const silent: readonly Finding['verdict'][] = ['DeadByState', 'DeadProcess', 'DeadHost', 'Suspected'];
 
-async function askForAccounts(
-  { privileges, credentialWatch }: ObservePorts,
+/** What is asked less often than how they are. */
+async function askMembers(
+  { privileges, tableWatch, credentialWatch }: ObservePorts,
   pass: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
@@ -95,8 +99,9 @@ async function askForAccounts(
   if (finding === undefined || silent.includes(finding.verdict)) return;
   await credentialWatch.ask(cluster, credentials, dataHolders(pass), now);
   const leader = access.leader();
-  const isWell = finding?.verdict === 'Healthy';
-  if (isWell && leader !== undefined) await privileges.ask(cluster.metadata.uid, leader, now);
+  if (finding.verdict !== 'Healthy' || leader === undefined) return;
+  const { uid } = cluster.metadata;
+  await Promise.all([privileges.ask(uid, leader, now), tableWatch.ask(uid, leader, now)]);
 }
 
 /** Of this cluster, oldest first. */

@@ -20,6 +20,7 @@ import { openPass, type PassPorts } from './pass.ts';
 import { PrivilegeWatch } from './privileges.ts';
 import { type RetirePorts, retireCluster } from './retire.ts';
 import { supervise } from './supervise.ts';
+import { TableWatch } from './table-watch.ts';
 import { byDeployment, byPromotion, byServer, byTemplate } from './wakes.ts';
 
 export interface MySQLClusterPorts extends Omit<Ports, keyof OwnParts> {}
@@ -28,6 +29,7 @@ export interface MySQLClusterPorts extends Omit<Ports, keyof OwnParts> {}
 interface OwnParts {
   readonly hostJobs: HostJobs;
   readonly privileges: PrivilegeWatch;
+  readonly tableWatch: TableWatch;
   readonly credentials: CredentialStore;
   readonly credentialWatch: CredentialWatch;
   readonly stepTimes: StepTimes;
@@ -35,12 +37,13 @@ interface OwnParts {
 
 interface Ports extends PassPorts, ChangePorts, RetirePorts, OwnParts {}
 
-/** Jobs, credentials and privileges are remembered in memory; what decides is in status. */
+/** Jobs, credentials, privileges and tables are remembered in memory; what decides is in status. */
 export function createMySQLClusterController(ports: MySQLClusterPorts): KindController {
   const own: Ports = {
     ...ports,
     hostJobs: new HostJobs(ports),
     privileges: new PrivilegeWatch(ports.clock),
+    tableWatch: new TableWatch(ports.clock),
     credentials: new CredentialStore(ports.kube),
     credentialWatch: new CredentialWatch(ports.clock),
     stepTimes: new StepTimes(ports.clock),

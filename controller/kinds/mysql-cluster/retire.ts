@@ -27,7 +27,7 @@ export async function retireCluster(
   found: MySQLCluster,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { kube, supervision, routes, credentials, credentialWatch, privileges, metrics } = ports;
+  const { kube, supervision, routes, credentials, credentialWatch, privileges, tableWatch, metrics } = ports;
   const { finalizers = [], uid } = found.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, found);
@@ -61,6 +61,7 @@ export async function retireCluster(
   await credentials.release(cluster);
   credentialWatch.forget(uid);
   privileges.forget(uid);
+  tableWatch.forget(uid);
   metrics.forget(cluster);
   await kube.setFinalizers(mySQLClusterKind, written, withoutFinalizer(written));
   return {};

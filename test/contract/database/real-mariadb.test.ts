@@ -13,6 +13,7 @@ import { type DatabaseHost, DatabaseHosts, type Engine, passwords } from './data
 import { expectNothingInherited } from './inherited.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
+import { expectUnsafeTablesNamed, expectUnsafeTablesRefused } from './unsafe-tables.ts';
 
 const newer: Engine = { flavor: 'MariaDB', series: '11.8', imageID: images.trixie.id };
 const older: Engine = { flavor: 'MariaDB', series: '10.11', imageID: images.bookworm.id };
@@ -156,6 +157,13 @@ function tellTheRest(): void {
 
   it('names the accounts that may write to a read-only server, and no others', async () => {
     await expectPrivilegedNamed(primary, 'READ_ONLY ADMIN, SUPER');
+  });
+
+  it('makes no tables that a failover would not keep, and names those that are there', async () => {
+    await primary.database.requireAcks(0, stamp(1));
+    await expectUnsafeTablesRefused(primary, '1290');
+    await expectUnsafeTablesNamed(primary);
+    await primary.database.requireAcks(1, stamp(1));
   });
 
   it('obeys and commits whatever its sessions inherit', async () => {

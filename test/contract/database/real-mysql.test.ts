@@ -13,6 +13,7 @@ import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } 
 import { expectNothingInherited } from './inherited.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
 import { describeDatabases } from './suite.ts';
+import { expectUnsafeTablesRefused } from './unsafe-tables.ts';
 
 const engine: Engine = { flavor: 'MySQL', series: '9.7', imageID: images.sid.id };
 
@@ -75,6 +76,12 @@ function tellTheRest(): void {
 
   it('names the accounts that may write to a read-only server, and no others', async () => {
     await expectPrivilegedNamed(primary, 'CONNECTION_ADMIN, SUPER, SYSTEM_VARIABLES_ADMIN');
+  });
+
+  it('makes no tables that a failover would not keep', async () => {
+    await primary.database.requireAcks(0, stamp(1));
+    await expectUnsafeTablesRefused(primary, '3161');
+    await primary.database.requireAcks(1, stamp(1));
   });
 
   it('obeys and commits whatever its sessions inherit', async () => {

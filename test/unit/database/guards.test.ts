@@ -58,6 +58,13 @@ test.each(flavors)('a %s that starts with the file we write deviates nowhere', (
   expect(found(flavor, Object.fromEntries(lines), started)).toEqual([]);
 });
 
+test('a MariaDB whose file is of before, or that somebody has set, makes no other tables than InnoDB either', () => {
+  const wanted = ['enforce_storage_engine', '', 'InnoDB'];
+  for (const part of [primary, replica]) {
+    expect(found('MariaDB', { enforce_storage_engine: '' }, part)).toEqual([wanted]);
+  }
+});
+
 test('servers say 1 where others say ON, and how long is for ever is not said in one way', () => {
   expect(found('MariaDB', { read_only: '1', gtid_strict_mode: '1', event_scheduler: '0' }, replica)).toEqual(
     [],

@@ -19,6 +19,7 @@ export interface Conditions {
   readonly FailoverArmed: ConditionOf<'MySQLCluster', 'FailoverArmed'>;
   readonly ReplicationHealthy: ConditionOf<'MySQLCluster', 'ReplicationHealthy'>;
   readonly PrivilegedWriters: ConditionOf<'MySQLCluster', 'PrivilegedWriters'>;
+  readonly UnsafeTables: ConditionOf<'MySQLCluster', 'UnsafeTables'>;
   readonly SettingsApplied: ConditionOf<'MySQLCluster', 'SettingsApplied'>;
   readonly CredentialsCurrent: ConditionOf<'MySQLCluster', 'CredentialsCurrent'>;
   readonly BackupHealthy: ConditionOf<'MySQLCluster', 'BackupHealthy'>;

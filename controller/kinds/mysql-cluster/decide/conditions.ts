@@ -17,6 +17,7 @@ import { currentPromotion, lastPromotion } from './promotions.ts';
 import { readyCondition } from './ready-condition.ts';
 import { settingsAppliedCondition } from './settings-condition.ts';
 import { describeStrays } from './strays.ts';
+import { unsafeTablesCondition } from './tables-condition.ts';
 import type { Trouble } from './upkeep.ts';
 import { joinNames, joinSentences } from './wording.ts';
 
@@ -32,6 +33,7 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
     FailoverArmed: armed,
     ReplicationHealthy: replicationCondition(facts),
     PrivilegedWriters: privilegedWritersCondition(observed),
+    UnsafeTables: unsafeTablesCondition(observed),
     SettingsApplied: settingsAppliedCondition(observed, facts.troubles),
     CredentialsCurrent: credentialsCurrentCondition(observed, facts.troubles),
     BackupHealthy: backupCondition(observed),

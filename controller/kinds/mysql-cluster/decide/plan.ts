@@ -7,7 +7,7 @@ import type { Reason } from '../../../api/reasons.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { CredentialsMistake } from '../../../cluster-access/credentials.ts';
 import type { JobLook } from '../../../cluster-access/job-polls.ts';
-import type { PrivilegedAccount, ServerVariable } from '../../../database/port.ts';
+import type { PrivilegedAccount, ServerVariable, UnsafeTables } from '../../../database/port.ts';
 import type { Finding } from '../../../supervision/port.ts';
 import type { Member } from './member.ts';
 
@@ -68,6 +68,8 @@ export interface Observed {
   readonly finding: Finding | undefined;
   /** Accounts that may write to a read-only server; undefined while no primary was asked. */
   readonly privileged: readonly PrivilegedAccount[] | undefined;
+  /** Tables that a failover or a restart would not keep; undefined while no primary was asked. */
+  readonly unsafeTables: UnsafeTables | undefined;
   readonly credentials: CredentialFacts;
   /** All of this cluster, oldest first. */
   readonly promotions: readonly Promotion[];

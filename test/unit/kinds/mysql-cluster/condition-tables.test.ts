@@ -10,6 +10,7 @@ import { reconcilingRows, stalledRows } from './condition-rows-passing.ts';
 import { readyRows } from './condition-rows-ready.ts';
 import { redundantRows, replicationRows } from './condition-rows-replicas.ts';
 import { backupRows, privilegedRows, settingsRows } from './condition-rows-settings.ts';
+import { tableRows } from './condition-rows-tables.ts';
 import { type ConditionTable, conditionsIn, well } from './condition-scene.ts';
 
 const tables: ConditionTable = {
@@ -20,6 +21,7 @@ const tables: ConditionTable = {
   FailoverArmed: failoverArmedRows,
   ReplicationHealthy: replicationRows,
   PrivilegedWriters: privilegedRows,
+  UnsafeTables: tableRows,
   SettingsApplied: settingsRows,
   CredentialsCurrent: credentialRows,
   BackupHealthy: backupRows,

@@ -101,6 +101,7 @@ export function observed(changes: {
     hindrances: new Map(),
     finding,
     privileged: [],
+    unsafeTables: { total: 0, tables: [] },
     credentials: settledCredentials(members),
     promotions: [],
     allowance: 0,

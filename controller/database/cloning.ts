@@ -1,5 +1,6 @@
 /** Two jobs that copy a running server to another host, physically and through verified TLS: the donor's and the joiner's. */
 import type { Job } from '../shell/port.ts';
+import { applierHold } from './applier-hold.ts';
 import { databaseJob, type Owner, textFile } from './job-script.ts';
 import { firstStatements } from './preparation-accounts.ts';
 import { databasePort } from './tcp-port.ts';
@@ -86,15 +87,20 @@ blame() {
 is_broken_pipe() { [ "$1" = 70 ] || [ "$1" = 141 ]; }
 `;
 
-const mariaDBDonor = String.raw`
+const mariaDBDonor = String.raw`${applierHold}
 look_at_data
 [ "$holding" = whole ] || fail 1 'this server has no whole data to copy'
 is_running || fail 1 "$unit does not run and cannot be copied"
 set -- 0 0 0
-nice -n 10 mariadb-backup --backup --stream=mbstream --user=root --socket=/run/mysqld/mysqld.sock --target-dir="$PWD/backup" 2> backup.log |
+rm -f stages
+mkfifo stages
+: > backup.log
+watch_stages < stages & watcher=$!
+{ echo "$BASHPID" > backup.pid; exec nice -n 10 mariadb-backup --backup --stream=mbstream --user=root --socket=/run/mysqld/mysqld.sock --target-dir="$PWD/backup" 2> stages; } |
   zstd -q -1 -c 2> zstd.log |
   socat -u STDIN "OPENSSL-LISTEN:${copyPort},bind=$address,reuseaddr,accept-timeout=50,$tls,$lively" 2> socat.log ||
   set -- ${'"${PIPESTATUS[@]}"'}
+wait "$watcher" || true
 [ "$3" = 0 ] || blame 'the copy did not get through to the joiner' "$3" socat.log
 ! is_broken_pipe "$2" || fail 1 'no joiner came within 50 s'
 [ "$1" = 0 ] || blame 'mariadb-backup failed' "$1" backup.log

@@ -154,10 +154,10 @@ export class SshDatabase implements Database {
   }
 
   async freeze(stamp: Stamp): Promise<Frozen> {
-    const observation = await this.#observe(patience);
-    const { replication } = observation.look;
-    // What is received must be applied later, and an applier that starts alone would lose it (MariaDB).
-    const wake = replication?.receiver === 'Stopped' ? '' : this.#wake(observation);
+    const { replication } = (await this.#observe(patience)).look;
+    // What is received must be applied later, and an applier that starts alone would lose it (MariaDB). Whoever copies
+    // this server may have stopped it since the look.
+    const wake = replication?.receiver === 'Stopped' ? '' : this.#dialect.startApplier;
     await this.#stopReceiver(stamp, replication?.source, wake);
     const { look } = await this.#observe(patience);
     if (look.replication !== undefined && look.replication.receiver !== 'Stopped') {

@@ -1,5 +1,6 @@
 /** MariaDB 10.11 and newer: its SQL, and how it answers. */
 import { AppError } from '../base/errors.ts';
+import { holdLock } from './applier-hold.ts';
 import { type Dialect, heartbeatSeconds, type Observation, type Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { guardsOf, leastUnlimited } from './guards.ts';
@@ -19,7 +20,8 @@ const variables = `SELECT @@version AS version, @@server_id AS identity, @@GLOBA
   @@GLOBAL.gtid_binlog_pos AS binlog_pos, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_current_pos AS current_pos,
   @@GLOBAL.rpl_semi_sync_master_enabled AS acks_enabled, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point,
   @@GLOBAL.rpl_semi_sync_master_timeout AS ack_timeout, @@GLOBAL.rpl_semi_sync_master_wait_no_slave AS wait_no_slave,
-  @@GLOBAL.rpl_semi_sync_slave_enabled AS acknowledges`;
+  @@GLOBAL.rpl_semi_sync_slave_enabled AS acknowledges,
+  IS_USED_LOCK('${holdLock}') IS NOT NULL AS on_hold`;
 
 const applicationSessions = `SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST
   WHERE ID <> CONNECTION_ID() AND USER NOT IN ('ridgeline', 'replication', 'system user', 'event_scheduler')
@@ -119,10 +121,12 @@ function replicationIn(
   const lag = slave['Seconds_Behind_Master'];
   const receiverError = sqlErrorIn(slave, 'Last_IO_Errno', 'Last_IO_Error');
   const applierError = sqlErrorIn(slave, 'Last_SQL_Errno', 'Last_SQL_Error');
+  const applies = textIn(slave, 'Slave_SQL_Running') === 'Yes';
   return {
     source: textIn(slave, 'Master_Host'),
     receiver,
-    applier: textIn(slave, 'Slave_SQL_Running') === 'Yes' ? 'Running' : 'Stopped',
+    applier: applies ? 'Running' : 'Stopped',
+    ...(!applies && textIn(row, 'on_hold') === '1' && { onHold: true as const }),
     // Empty right after a start (M8); it counts complete transactions only.
     received: union(textIn(slave, 'Gtid_IO_Pos'), executed),
     heard: numberIn(slave, 'Slave_received_heartbeats') + placeIn(slave),

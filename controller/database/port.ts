@@ -123,6 +123,8 @@ export interface Replication {
   /** Running = connected and receiving. */
   readonly receiver: 'Running' | 'Connecting' | 'Stopped';
   readonly applier: 'Running' | 'Stopped';
+  /** Its applier was stopped for a moment, and will be started again, by who copies this server. */
+  readonly onHold?: true;
   /** Received and kept, applied or not; complete transactions only. Includes what is executed. */
   readonly received: Gtids;
   /** Heartbeats and events since it started to follow; a number that grows means that the source is alive. */

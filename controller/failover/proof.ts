@@ -55,11 +55,12 @@ export function ackersAmong(durability: DurabilityRecord, servers: readonly stri
 
 /**
  * A server boots with its applier stopped, and neither freezing nor thawing touches it. When MariaDB starts both threads
- * again it drops what it had received and not applied, acknowledged or not.
+ * again it drops what it had received and not applied, acknowledged or not. One that is on hold was not restarted since.
  */
 export function hasForgotten(flavor: Flavor, replication: Replication | undefined): boolean {
-  const { applier, applierError } = replication ?? {};
-  return flavor === 'MariaDB' && applier === 'Stopped' && applierError === undefined;
+  const { applier, applierError, onHold } = replication ?? {};
+  const isIdle = applier === 'Stopped' && onHold !== true;
+  return flavor === 'MariaDB' && isIdle && applierError === undefined;
 }
 
 /** What is known when it is judged whether every acknowledged write is in `held`. */

@@ -125,6 +125,8 @@ export class FakeServer {
   acknowledges = true;
   receives = false;
   applies = false;
+  /** A session of whoever copies it keeps its applier stopped. */
+  onHold = false;
   applyDelay: Millis = 0;
   receiverError: SqlError | undefined;
   link: Link | undefined;
@@ -289,6 +291,7 @@ export class FakeServer {
       acknowledges: true,
       receives: false,
       applies: false,
+      onHold: false,
       receiverError: undefined,
       link: undefined,
       heard: 0,

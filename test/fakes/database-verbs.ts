@@ -386,6 +386,7 @@ function replicationOf(server: FakeServer, world: DatabaseWorld): Replication | 
     source,
     receiver: receives && receiverError === undefined ? connected : 'Stopped',
     applier: server.applies ? 'Running' : 'Stopped',
+    ...(server.onHold && !server.applies ? { onHold: true } : {}),
     received: server.received,
     heard: server.heard,
     acknowledges: server.acknowledges,

@@ -160,9 +160,16 @@ export class FakeDatabases implements Databases {
         'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged' | 'unsafeTables' | 'stubbornEvents'
       >
     > &
-      Partial<Pick<FakeServer, 'firstAccounts' | 'alteredAccounts' | 'refusesPassword'>>,
+      Partial<
+        Pick<FakeServer, 'onHold' | 'applies' | 'firstAccounts' | 'alteredAccounts' | 'refusesPassword'>
+      >,
   ): void {
     this.#world.change(() => Object.assign(this.server(name), changes));
+  }
+
+  /** Whoever copies this server stops its applier; or the session that would start it again is lost. */
+  hold(name: string, is: 'begun' | 'lost'): void {
+    this.trouble(name, { onHold: is === 'begun', applies: false });
   }
 
   /** The process dies. */

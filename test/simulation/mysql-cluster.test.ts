@@ -235,6 +235,22 @@ test('accounts that read-only servers do not stop are named until their power is
   expect(site.condition('Ready')?.reason).toBe('Healthy');
 });
 
+test('a replica that stands still while it is copied is left alone, and started where nobody does', async () => {
+  await up();
+  const replica = site.servers('replica')[0]?.status?.privateIP ?? '';
+  const acks = () => site.cluster.status?.durability;
+  const before = acks();
+  site.databases.hold(replica, 'begun');
+  await site.world.pass(8);
+  expect(site.databases.server(replica)).toMatchObject({ applies: false, receives: true });
+  expect(site.condition('ReplicationHealthy')?.status).toBe('True');
+  expect(site.condition('FailoverArmed')?.status).toBe('True');
+  expect(acks()).toEqual(before);
+  site.databases.hold(replica, 'lost');
+  await site.until(() => site.databases.server(replica).applies, 10);
+  await site.untilHealthy();
+});
+
 test('tables that a failover would not keep are named until they are converted', async () => {
   await up();
   await site.until(() => site.condition('UnsafeTables')?.reason === 'NoneFound');

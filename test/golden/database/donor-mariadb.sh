@@ -112,14 +112,65 @@ blame() {
 # zstd says so when what it writes to has gone.
 is_broken_pipe() { [ "$1" = 70 ] || [ "$1" = 141 ]; }
 
+applies() { [ "$(sql --execute "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Slave_SQL'")" != 0 ]; }
+is_held() { [ "$(sql --execute "SELECT IS_USED_LOCK('ridgeline.hold') IS NOT NULL")" = 1 ]; }
+
+keep_applier_stopped() {
+  systemd-run --quiet --collect --unit="ridgeline-hold-$BASHPID" "$client" --no-defaults --protocol=socket --user=root \
+    --socket=/run/mysqld/mysqld.sock --delimiter='|' --execute "SET SESSION lock_wait_timeout = 5 |
+    SELECT GET_LOCK('ridgeline.hold', 1) | STOP SLAVE SQL_THREAD | SELECT GET_LOCK('ridgeline.copy', 10) |
+    BEGIN NOT ATOMIC
+      IF EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND COMMAND IN ('Slave_IO', 'Connect'))
+      THEN START SLAVE SQL_THREAD; END IF;
+    END"
+}
+
+# The copy waits meanwhile: what it reads next has to be of a replica that stands still.
+hold_applier() {
+  local tenths
+  applies || return 0
+  coproc copying { sql --unbuffered; }
+  echo "SELECT GET_LOCK('ridgeline.copy', 1);" >&"${copying[1]}"
+  read -r -t 5 -u "${copying[0]}" _ && kill -STOP "$(< backup.pid)" || return 1
+  keep_applier_stopped || true
+  for (( tenths = 0; tenths < 50; tenths++ )); do
+    ! is_held || applies || break
+    sleep 0.1
+  done
+  kill -CONT "$(< backup.pid)"
+}
+
+# Its end is the end of the hold.
+let_applier_go() {
+  [ -n "${copying_PID:-}" ] || return 0
+  is_held && ! applies || echo 'the applier did not stand still to the end; the copy may not start (MDEV-36025)'
+  kill "$copying_PID"
+}
+
+watch_stages() {
+  local line
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >> backup.log
+    case $line in
+      *'Starting BACKUP STAGE FLUSH'*) hold_applier || echo 'the applier cannot be held; the copy may not start (MDEV-36025)' ;;
+      *'All tables unlocked'*) let_applier_go || true ;;
+    esac
+  done
+}
+
 look_at_data
 [ "$holding" = whole ] || fail 1 'this server has no whole data to copy'
 is_running || fail 1 "$unit does not run and cannot be copied"
 set -- 0 0 0
-nice -n 10 mariadb-backup --backup --stream=mbstream --user=root --socket=/run/mysqld/mysqld.sock --target-dir="$PWD/backup" 2> backup.log |
+rm -f stages
+mkfifo stages
+: > backup.log
+watch_stages < stages & watcher=$!
+{ echo "$BASHPID" > backup.pid; exec nice -n 10 mariadb-backup --backup --stream=mbstream --user=root --socket=/run/mysqld/mysqld.sock --target-dir="$PWD/backup" 2> stages; } |
   zstd -q -1 -c 2> zstd.log |
   socat -u STDIN "OPENSSL-LISTEN:4444,bind=$address,reuseaddr,accept-timeout=50,$tls,$lively" 2> socat.log ||
   set -- "${PIPESTATUS[@]}"
+wait "$watcher" || true
 [ "$3" = 0 ] || blame 'the copy did not get through to the joiner' "$3" socat.log
 ! is_broken_pipe "$2" || fail 1 'no joiner came within 50 s'
 [ "$1" = 0 ] || blame 'mariadb-backup failed' "$1" backup.log

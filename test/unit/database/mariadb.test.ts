@@ -16,6 +16,7 @@ const server: Row = {
   ack_timeout: '1000000000000000000',
   wait_no_slave: '1',
   acknowledges: '1',
+  on_hold: '0',
 };
 const states = {
   Rpl_semi_sync_master_clients: '2',
@@ -172,6 +173,15 @@ describe('a look at a replica', () => {
       applierError: { number: 1062, message: 'Duplicate entry' },
     });
     expect(broken.lagSeconds).toBeUndefined();
+  });
+
+  it.each([
+    ['No', '1', true],
+    ['No', '0', undefined],
+    ['Yes', '1', undefined],
+  ])('whose applier runs: %s, while the lock of a copy is held: %s, is on hold: %s', (runs, held, onHold) => {
+    const slaves = [{ ...slave, Slave_SQL_Running: runs }];
+    expect(observe({ server: { on_hold: held }, slaves }).look.replication?.onHold).toBe(onHold);
   });
 
   it('leaves named connections, which are not ours, alone', () => {

@@ -157,7 +157,7 @@ function replicationTrouble(
   }
   const deaf = deafBy({ name, replication });
   if (deaf !== undefined) return deaf;
-  if (replication.receiver === 'Stopped' || replication.applier === 'Stopped') {
+  if (hasStopped(replication)) {
     return { kind: 'Astray', message: `${name} has stopped following` };
   }
   if (acks.armed) return { kind: 'Astray', message: `${name} waits for replicas of its own` };
@@ -166,6 +166,11 @@ function replicationTrouble(
   return lag > limit
     ? { kind: 'Lagging', message: `${name} is ${lag} s behind (limit ${limit} s)` }
     : undefined;
+}
+
+/** One whose applier stands still while it is copied goes on by itself. */
+function hasStopped({ receiver, applier, onHold }: Replication): boolean {
+  return receiver === 'Stopped' || (applier === 'Stopped' && onHold !== true);
 }
 
 /** An error that telling it to follow again does not mend, and a source it does not reach. */

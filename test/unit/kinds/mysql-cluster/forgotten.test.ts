@@ -43,6 +43,7 @@ test('a server without any memory of its source counts as restarted', () => {
 
 test.each([
   ['it applies, and only its receiver stands still', { receiver: 'Stopped' } as const],
+  ['somebody copies it and keeps its applier stopped', { applier: 'Stopped', onHold: true } as const],
   [
     'its applier stopped at an error and keeps what it received',
     { ...restarted, applierError: { number: 1062, message: 'Duplicate entry' } },

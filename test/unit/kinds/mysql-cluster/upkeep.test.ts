@@ -46,6 +46,12 @@ const kinds: readonly Row[] = [
   ['follows another', replica('db-3', { source: '10.77.1.9' }), 'Astray: db-3 follows 10.77.1.9, not db-1'],
   ['receives nothing', replica('db-3', { receiver: 'Stopped' }), 'Astray: db-3 has stopped following'],
   ['applies nothing', replica('db-3', { applier: 'Stopped' }), 'Astray: db-3 has stopped following'],
+  ['applies nothing while somebody copies it', replica('db-3', { applier: 'Stopped', onHold: true })],
+  [
+    'receives nothing while somebody copies it',
+    replica('db-3', { receiver: 'Stopped', applier: 'Stopped', onHold: true }),
+    'Astray: db-3 has stopped following',
+  ],
   ['waits for replicas', replica('db-3', {}, { armed: true }), 'Astray: db-3 waits for replicas of its own'],
   ['connects', replica('db-3', { receiver: 'Connecting' }), 'Silent: db-3 does not reach its source'],
   [

@@ -89,6 +89,12 @@ export const failover = z.object({
   keepFailedSeconds: integer(0, 2_592_000)
     .default(86_400)
     .describe('An old primary is kept, fenced, for this long.'),
+  oldPrimary: z
+    .enum(['Quarantine', 'RejoinIfClean'])
+    .default('Quarantine')
+    .describe(
+      'Quarantine keeps an old primary switched off. RejoinIfClean starts it again and lets it follow when it proves to hold nothing that the new primary lacks.',
+    ),
 });
 
 const dnsName = z.object({

@@ -181,6 +181,18 @@ const credentials = z.object({
     .describe('How changed passwords get to the servers.'),
 });
 
+const rejoin = z.object({
+  server: label().describe('Old primary that is examined, or was.'),
+  epoch: count(2_147_483_647).describe('Epoch in which another took its place.'),
+  step: z
+    .enum(['Starting', 'Following', 'Rejoined', 'Refusing', 'Refused'])
+    .describe(
+      'Starting: to be looked at, read-only. Following: it holds nothing of its own and follows. Refusing: to be switched off again.',
+    ),
+  startTime: time().describe('When it was decided to start it.'),
+  message: text(512).optional().describe('Why it does not follow again.'),
+});
+
 const record = z.object({
   zoneID: text(32).describe('Route 53 hosted zone.'),
   name: text(253).describe('Name of the A record.'),
@@ -229,6 +241,9 @@ const status = statusOf({
   )
     .optional()
     .describe('Old primaries kept for inspection.'),
+  rejoin: rejoin
+    .optional()
+    .describe('How the old primary of the last failover comes back, with failover.oldPrimary RejoinIfClean.'),
   releaseTime: time().optional().describe('When it began to let go of its servers.'),
   automaticRemovals: listOf(removal, 32)
     .optional()

@@ -108,6 +108,8 @@ export function durabilityOf({ journal }: Run): DurabilityRecord {
 
 /** A GTID set as it is put on record; until the commit the base stays what it is. */
 export function recordedGtids(run: Run, gtids: Gtids): string {
+  // A position is short as it is, and must be understood when its base is forgotten.
+  if (run.order.cluster.spec.engine.flavor === 'MariaDB') return run.algebra.normalize(gtids);
   return shortenGtids(gtids, durabilityOf(run).baseGTIDs ?? '', run.algebra);
 }
 

@@ -21,6 +21,8 @@ export interface Shape {
   readonly dataLoss?: 'Refuse' | 'Accept';
   /** As in the spec; 3 unless said. */
   readonly silenceSeconds?: number;
+  /** As in the spec; `Quarantine` unless said. */
+  readonly oldPrimary?: 'Quarantine' | 'RejoinIfClean';
 }
 
 export const usualSilence = 3;
@@ -32,11 +34,13 @@ export function clusterName({
   durability = 'Balanced',
   dataLoss = 'Refuse',
   silenceSeconds = usualSilence,
+  oldPrimary = 'Quarantine',
 }: Shape): string {
   const unusual = [
     durability === 'Balanced' ? [] : durability,
     dataLoss === 'Refuse' ? [] : dataLoss,
     silenceSeconds === usualSilence ? [] : `silence ${silenceSeconds} s`,
+    oldPrimary === 'Quarantine' ? [] : oldPrimary,
   ].flat();
   return [flavor, `1+${replicas}`, ...unusual].join(' ');
 }
@@ -222,6 +226,7 @@ export function clusterSpec(shape: Shape) {
     durability = 'Balanced',
     dataLoss = 'Refuse',
     silenceSeconds = usualSilence,
+    oldPrimary = 'Quarantine',
   } = shape;
   return {
     deploymentRef: { name: 'site' },
@@ -232,7 +237,7 @@ export function clusterSpec(shape: Shape) {
     settings: [{ name: 'innodb_buffer_pool_size', value: '64M' }],
     endpoints: { localProxy: { arrays: ['app'] } },
     // One computer has to hold the machines of all rounds.
-    failover: { keepFailedSeconds: 60, dataLoss, silenceSeconds },
+    failover: { keepFailedSeconds: 60, dataLoss, silenceSeconds, oldPrimary },
     deletionPolicy: 'Terminate',
   };
 }

@@ -64,6 +64,7 @@ const choices = z.object({
   replicas: list.transform((sizes) => z.array(z.int().min(1).max(8)).parse(sizes.map(Number))),
   durability: list.pipe(z.array(z.enum(['Strict', 'Balanced', 'Async']))),
   'data-loss': z.enum(['Refuse', 'Accept']),
+  'old-primary': z.enum(['Quarantine', 'RejoinIfClean']),
   'silence-seconds': z.coerce.number().int().min(1).max(60),
   fault: list.pipe(z.array(z.enum(scenarioNames))),
   rounds: z.coerce.number().int().min(1).max(1_000),
@@ -77,6 +78,7 @@ const options = {
   replicas: { type: 'string', default: '1,2' },
   durability: { type: 'string', default: 'Balanced' },
   'data-loss': { type: 'string', default: 'Refuse' },
+  'old-primary': { type: 'string', default: 'Quarantine' },
   'silence-seconds': { type: 'string', default: String(usualSilence) },
   fault: { type: 'string', default: usual.join(',') },
   rounds: { type: 'string', default: '3' },
@@ -93,6 +95,7 @@ export const helpText = `Lets primaries die on real databases of the lab, under 
   --replicas 1,2,4                  beside the primary; default: 1,2
   --durability Strict,Balanced      spec.durability; default: Balanced. Async only with --data-loss Accept
   --data-loss Refuse|Accept         spec.failover.dataLoss; default: Refuse
+  --old-primary Quarantine|RejoinIfClean  spec.failover.oldPrimary
   --silence-seconds 3               spec.failover.silenceSeconds
   --fault crash,hang                default: ${usual.join(',')}
       they die:        ${deaths.join(', ')}
@@ -122,6 +125,7 @@ function planOf({
   durability,
   'data-loss': dataLoss,
   'silence-seconds': silenceSeconds,
+  'old-primary': oldPrimary,
   fault: scenarios,
   results,
   ...rest
@@ -138,6 +142,7 @@ function planOf({
         durability: durable,
         dataLoss,
         silenceSeconds,
+        oldPrimary,
       })),
     ),
   );

@@ -41,9 +41,12 @@ export async function zombie(round: Round): Promise<void> {
     loyal.close();
   }
   await replaced(round);
-  const { quarantined = [] } = await site.status();
+  const { quarantined = [], rejoin } = await site.status();
   round.expect(
-    quarantined.some(({ server }) => server === primary.server),
+    // It may have been found to be clean already.
+    [...quarantined, ...(rejoin === undefined ? [] : [rejoin])].some(
+      ({ server }) => server === primary.server,
+    ),
     `${primary.server} is not quarantined`,
   );
 }

@@ -203,11 +203,14 @@ export class FakeDatabases implements Databases {
     });
   }
 
-  /** The machine boots, and its database with it. */
+  /** The machine boots, and its database with it; one that nobody might start may be started from then on. */
   powerOn(name: string): void {
     this.#world.change(() => {
-      Object.assign(this.server(name), { host: 'Up' });
-      this.server(name).start();
+      const server = this.server(name);
+      server.host = 'Up';
+      server.start();
+      // `systemctl mask --runtime` ends with the boot.
+      server.masked = false;
     });
   }
 

@@ -30,6 +30,8 @@ export class ClusterWorld {
   readonly world: World;
   readonly #hosts: ClusterHosts;
   readonly #flavor: Flavor;
+  /** Machines that EC2 has stopped. */
+  readonly #off = new Set<string>();
   #databases: FakeDatabases | undefined;
   #supervisor: Supervisor | undefined;
 
@@ -180,6 +182,9 @@ export class ClusterWorld {
       if (state === 'running' && known === undefined) this.databases.addServer(privateIp, privateIp);
       const isOff = state === 'stopped' || state === 'terminated';
       if (isOff && known?.host === 'Up') this.databases.powerOff(privateIp);
+      // One that has lost its power otherwise is still running to EC2.
+      if (state === 'running' && this.#off.delete(privateIp)) this.databases.powerOn(privateIp);
+      if (isOff) this.#off.add(privateIp);
     }
   }
 

@@ -13,6 +13,7 @@ const setting: Setting = {
   instances: 2,
   durability: 'Balanced',
   dataLoss: 'Refuse',
+  oldPrimary: 'Quarantine',
   atMost: 20,
   copyTakes: 1_000,
 };

@@ -42,6 +42,9 @@ export interface Decided {
 export async function act(ports: ActPorts, decided: Decided, log: Logger): Promise<void> {
   const { pass, written, members, decision } = decided;
   await changeServers(ports.kube, written, decision.servers);
+  if (decision.servers.some((action) => action.do === 'start')) ports.failpoints.hit('rejoin.after-started');
+  if (decision.servers.some((action) => action.do === 'readmit'))
+    ports.failpoints.hit('rejoin.after-readmitted');
   const access = await openClusterAccess(ports, written, pass.access.credentials);
   const reach = { cluster: written, access, members };
   const { cluster, failure } = await changeDurability(ports, reach, decision.durability);

@@ -1,4 +1,5 @@
 /** A pass over a cluster whose primary need not change: observe, decide, record, act. */
+import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { timestamp } from '../../base/clock.ts';
 import type { Breaker } from '../../breaker/breaker.ts';
 import type { CredentialStore } from '../../cluster-access/credentials.ts';
@@ -27,10 +28,23 @@ export async function maintain(
   await pinPasswords(ports, pass, decision);
   const written = await recordDecision(ports, { observed, routing: pass.routing }, decision);
   if (decision.pin !== undefined) ports.failpoints.hit('credentials.after-recorded');
+  if (written.status?.rejoin?.step !== pass.cluster.status?.rejoin?.step) hitRejoin(ports, written);
   await act(ports, { pass, written, members: observed.members, decision }, log);
   await noteRedundant(ports.kube, observed.promotions, written.status ?? {}, timestamp(now));
   const hasMoved = JSON.stringify(written.status?.members) !== JSON.stringify(pass.cluster.status?.members);
   return { after: hasMoved ? 0 : decision.recheckAfter };
+}
+
+const rejoinFailpoints = {
+  Starting: 'rejoin.after-starting-recorded',
+  Following: 'rejoin.after-following-recorded',
+  Refusing: 'rejoin.after-refusing-recorded',
+} as const;
+
+function hitRejoin({ failpoints }: MaintainPorts, { status }: MySQLCluster): void {
+  const step = status?.rejoin?.step;
+  if (step === 'Starting' || step === 'Following' || step === 'Refusing')
+    failpoints.hit(rejoinFailpoints[step]);
 }
 
 /** Before the record says that servers are to accept them, and long before one hears of them. */

@@ -1,6 +1,7 @@
 /** Reads what a cluster's decision needs: its servers, their jobs, what supervision found, and what is missing. */
 
 import type { Accounts } from '../../accounts/port.ts';
+import { findCondition } from '../../api/conditions.ts';
 import { ageOf } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
 import { type Promotion, promotionKind } from '../../api/promotion.ts';
@@ -18,6 +19,7 @@ import type { Finding, Supervision } from '../../supervision/port.ts';
 import { type MemberRecord, memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
+import { examinedServer } from './decide/rejoin.ts';
 import { observeJobs } from './observe-jobs.ts';
 import type { ClusterPass } from './pass.ts';
 import { credentialFacts, type PasswordPorts } from './passwords.ts';
@@ -120,13 +122,18 @@ async function looksAt(
 ): Promise<Finding['looks']> {
   const looks = new Map(finding?.looks);
   const { members = [], primary } = cluster.status ?? {};
+  const examined = examinedServer({ status: cluster.status ?? {} });
   const isNew = ({ server, step, since = '' }: MemberRecord) =>
     step === 'Following' ||
     (step === 'Joined' &&
       !looks.has(server) &&
       (server === primary?.server || now - Date.parse(since) < recently));
-  const unwatched = servers.filter(({ metadata }) =>
-    members.some((record) => record.server === metadata.name && isNew(record)),
+  // One that boots would take the whole time of a look.
+  const isExamined = ({ metadata, status }: Server) =>
+    metadata.name === examined && findCondition(status, 'Ready')?.reason === 'Operational';
+  const unwatched = servers.filter(
+    (server) =>
+      isExamined(server) || members.some((record) => record.server === server.metadata.name && isNew(record)),
   );
   await Promise.all(
     unwatched.map(async (server) => {

@@ -42,6 +42,23 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
         spec: { power: 'Stopped' },
       });
       return;
+    case 'start':
+      await kube.patch(serverKind, action.member.server, { spec: { power: 'Running' } });
+      return;
+    case 'readmit':
+      await kube.patch(serverKind, action.member.server, {
+        metadata: {
+          labels: { [labels.role]: 'replica' },
+          annotations: { [annotations.keptUntil]: null, [annotations.fenced]: null },
+        },
+      });
+      return;
+    case 'shut':
+      await kube.patch(serverKind, action.member.server, {
+        metadata: { annotations: fencedMark(action.member.instanceID) },
+        spec: { power: 'Stopped' },
+      });
+      return;
     case 'stop':
       await kube.patch(serverKind, action.member.server, { spec: { power: 'Stopped' } });
       return;

@@ -69,7 +69,7 @@ export class House {
   }
 
   addCluster(): void {
-    const { flavor, version, instances, durability, dataLoss } = this.setting;
+    const { flavor, version, instances, durability, dataLoss, oldPrimary } = this.setting;
     this.site.kube.seed(mySQLClusterKind, {
       ...words(mySQLClusterKind),
       metadata: clusterKey,
@@ -79,7 +79,7 @@ export class House {
         engine: { flavor, version },
         instances,
         durability,
-        failover: { dataLoss },
+        failover: { dataLoss, oldPrimary },
       } as never,
     });
   }

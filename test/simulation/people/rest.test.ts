@@ -9,6 +9,7 @@ const setting = {
   instances: 3,
   durability: 'Balanced',
   dataLoss: 'Refuse',
+  oldPrimary: 'Quarantine',
   atMost: 100,
   copyTakes: 1_000,
 } as const;

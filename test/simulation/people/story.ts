@@ -10,6 +10,7 @@ export interface Setting {
   readonly instances: number;
   readonly durability: 'Strict' | 'Balanced';
   readonly dataLoss: 'Refuse' | 'Accept';
+  readonly oldPrimary: 'Quarantine' | 'RejoinIfClean';
   /** Longest way of a transaction from server to server. */
   readonly atMost: Millis;
   /** How long the copy of a server takes. */
@@ -40,7 +41,7 @@ const pauses: readonly Millis[] = [0, 0, 0, 300, 1_500, 1_500, 6_000, 6_000, 20_
 
 export function storyOf(seed: number): Story {
   const random = randomFrom(Math.imul(seed, 0x9e3779b1));
-  const setting = settingFrom(random);
+  const setting = { ...settingFrom(random), oldPrimary: oldPrimaryOf(seed) };
   const kinds = kindsFor(random);
   const count = 1 + random.below(5);
   const moments = Array.from({ length: count }, (): Moment => {
@@ -61,7 +62,12 @@ function endingFrom(random: Random): Ending {
   return { type: 'Heals', after, leavesWreck: random.chance(0.4) };
 }
 
-function settingFrom(random: Random): Setting {
+/** Beside the dice, so that every other seed's story stays what it was. */
+function oldPrimaryOf(seed: number): Setting['oldPrimary'] {
+  return seed % 3 === 0 ? 'RejoinIfClean' : 'Quarantine';
+}
+
+function settingFrom(random: Random): Omit<Setting, 'oldPrimary'> {
   const flavor = random.pick(['MariaDB', 'MySQL'] as const);
   return {
     flavor,

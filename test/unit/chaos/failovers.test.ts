@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { clusterName } from '../../chaos/database-site.ts';
+import { clusterName, clusterSpec } from '../../chaos/database-site.ts';
 import { withTrueEpochs } from '../../chaos/epochs.ts';
 import {
   drawRounds,
@@ -48,6 +48,9 @@ describe('plan', () => {
     const args = ['--flavor', 'MySQL', '--replicas', '1,4', '--durability', 'Strict,Async'];
     const [quick] = planOf(...args.slice(0, 2), '--silence-seconds', '1').shapes;
     expect(clusterName(quick!)).toBe('MySQL 1+1 silence 1 s');
+    const [back] = planOf(...args.slice(0, 2), '--old-primary', 'RejoinIfClean').shapes;
+    expect(clusterName(back!)).toBe('MySQL 1+1 RejoinIfClean');
+    expect(clusterSpec(back!).failover.oldPrimary).toBe('RejoinIfClean');
     const { shapes } = planOf(...args, '--data-loss', 'Accept', '--results', 'file');
     expect(shapes.map(clusterName)).toEqual([
       'MySQL 1+1 Strict Accept',

@@ -13,6 +13,7 @@ import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
+import { examinedServer, keepRejoin, planRejoin, type Rejoining } from './rejoin.ts';
 import { isRolling, planRolling, type Rolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { planRotation, type RotationPlan } from './rotation.ts';
@@ -37,7 +38,7 @@ export interface Decision extends Plan {
 /** Everything of a pass: the record, then actions, then what commits wait for. Not while the primary changes. */
 export function decide(observed: Observed): Decision {
   const parts = planParts(observed);
-  const { joining, roster, rolling, rotation, upkeep } = parts;
+  const { joining, roster, rolling, rotation, upkeep, rejoining } = parts;
   const { troubles } = upkeep;
   const going = observed.members.filter(({ place }) => place === 'Going');
   const leaving = [...[...roster.leaving, ...going].map(({ name }) => name), ...rolling.leaving];
@@ -50,6 +51,7 @@ export function decide(observed: Observed): Decision {
     events: [
       ...joining.events,
       ...rosterEvents(roster, troubles),
+      ...rejoining.events,
       ...rolling.events,
       ...rotation.events,
       ...astrayEvents(observed, parts),
@@ -73,6 +75,7 @@ interface Parts {
   readonly rolling: Rolling;
   readonly rotation: RotationPlan;
   readonly forgotten: Forgotten;
+  readonly rejoining: Rejoining;
 }
 
 function planParts(observed: Observed): Parts {
@@ -86,6 +89,7 @@ function planParts(observed: Observed): Parts {
     rolling: planRolling(observed, upkeep.troubles, isStill),
     rotation: planRotation(observed, upkeep.troubles, isStill),
     forgotten: planForgotten(observed),
+    rejoining: isStill ? keepRejoin(observed) : planRejoin(observed),
   };
 }
 
@@ -97,17 +101,29 @@ function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
     ...(isStill || forgotten.durability === undefined ? {} : { durability: forgotten.durability }),
     members: recordsOf(observed, withKnown(joining.records, rolling), upkeep.troubles),
     rollout: rolling.rollout,
+    rejoin: parts.rejoining.record,
     quarantined: roster.quarantined.length === 0 ? undefined : roster.quarantined,
     automaticRemovals: removalsAfter(observed.status.automaticRemovals, roster.replaced.length, observed.now),
   };
 }
 
 function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' | 'joins'> {
-  const { isStill, joining, roster, rolling, rotation } = parts;
+  const { isStill, joining, roster, rolling, rotation, rejoining } = parts;
   if (isStill) return { servers: [], joins: [] };
   return {
-    servers: [...roster.actions, ...labelsOf(observed, roster), ...holdsOf(observed, parts)],
-    joins: [...joining.actions, ...mendingOf(observed, parts), ...rolling.actions, ...rotation.actions],
+    servers: [
+      ...roster.actions,
+      ...rejoining.servers,
+      ...labelsOf(observed, roster),
+      ...holdsOf(observed, parts),
+    ],
+    joins: [
+      ...joining.actions,
+      ...rejoining.joins,
+      ...mendingOf(observed, parts),
+      ...rolling.actions,
+      ...rotation.actions,
+    ],
   };
 }
 
@@ -117,10 +133,11 @@ function recheckOf(observed: Observed, parts: Parts): Millis {
   return Math.min(isMoving(parts) ? busyPeriod : restPeriod, ...dues);
 }
 
-function isMoving({ joining, roster, rolling, rotation, upkeep }: Parts): boolean {
+function isMoving({ joining, roster, rolling, rotation, upkeep, rejoining }: Parts): boolean {
   const isRotating = rotation.credentials?.rotation !== undefined;
   const isActing = joining.actions.length + roster.actions.length + upkeep.actions.length > 0;
-  return isActing || joining.isUnderWay || isRolling(rolling) || isRotating;
+  const isExamining = examinedServer({ status: { rejoin: rejoining.record } }) !== undefined;
+  return isActing || isExamining || joining.isUnderWay || isRolling(rolling) || isRotating;
 }
 
 function mendingOf(
@@ -199,7 +216,8 @@ function noRoster({ quarantined = [] }: MySQLClusterStatus): RosterPlan {
 }
 
 function rosterOf(observed: Observed, { overdue, troubles }: Upkeep): RosterPlan {
-  const plan = planRoster(observed, { overdue, troubles, oldPrimaries: oldPrimariesOf(observed) });
+  const examined = examinedServer(observed);
+  const plan = planRoster(observed, { overdue, troubles, oldPrimaries: oldPrimariesOf(observed), examined });
   if (observed.problem === undefined) return plan;
   // Nothing is made that could not be used; what is there goes on.
   return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };

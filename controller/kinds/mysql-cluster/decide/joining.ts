@@ -14,12 +14,12 @@ import { type Instant, type Millis, timestamp } from '../../../base/clock.ts';
 import { cutText } from '../../../base/text.ts';
 import { hasFailed, hasSucceeded } from '../../../cluster-access/job-polls.ts';
 import { jobExit } from '../../../database/job-script.ts';
-import type { Look, Replication } from '../../../database/port.ts';
 import { preparationFacts } from '../../../database/preparation.ts';
+import { attachedTo, isFollowing, isStopped, whyItNeverFollows } from './following.ts';
 import { wasOpened } from './history.ts';
 import { holdsData, isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, JobFacts, Observed } from './plan.ts';
-import { findTrouble, purgedOrDiverged } from './upkeep.ts';
+import { findTrouble } from './upkeep.ts';
 import { wantedOf } from './wanted.ts';
 
 /** One member's next step on its way in. */
@@ -38,8 +38,6 @@ const limits = {
   Preparing: 20 * 60_000,
   Loading: 24 * 3_600_000,
   Cloning: 24 * 3_600_000,
-  /** Without receiving and applying. */
-  Following: 10 * 60_000,
   /** A donor that does not answer; its job may go on all the same. */
   Silence: 60_000,
 } as const satisfies Partial<Record<Step | 'Silence', Millis>>;
@@ -214,28 +212,6 @@ function planFollowing(observed: Observed, member: Member): Joining {
   return isIdle && look !== undefined
     ? { ...keepRecord(record), actions: [{ do: 'follow', member }] }
     : keepRecord(record);
-}
-
-function attachedTo({ address }: Member, look: Look | undefined): Replication | undefined {
-  return look?.replication?.source === address ? look?.replication : undefined;
-}
-
-/** Why it will never follow from where it is. */
-function whyItNeverFollows(attached: Replication | undefined, spent: Millis): string | undefined {
-  const error = attached?.applierError ?? attached?.receiverError;
-  const text = error === undefined ? 'it does not follow' : `${error.number} ${error.message}`;
-  if (error?.number === purgedOrDiverged) return text;
-  const isMoving = attached !== undefined && error === undefined && !isStopped(attached);
-  return spent > limits.Following && !isMoving ? text : undefined;
-}
-
-function isStopped({ receiver, applier }: Replication): boolean {
-  return receiver === 'Stopped' || applier === 'Stopped';
-}
-
-/** Connected, applying, and not too far behind. */
-function isFollowing({ receiver, applier, lagSeconds }: Replication, maxLagSeconds: number): boolean {
-  return receiver === 'Running' && applier === 'Running' && (lagSeconds ?? 0) <= maxLagSeconds;
 }
 
 function cloneAgain(observed: Observed, member: Member, message: string): Joining {

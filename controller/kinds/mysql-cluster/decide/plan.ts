@@ -83,6 +83,12 @@ export type ServerAction =
   | { readonly do: 'label'; readonly member: Member; readonly role: Role }
   /** Labeled as an old primary, marked as kept `until` then, and switched off. */
   | { readonly do: 'fence'; readonly member: Member; readonly until: string }
+  /** An old primary is switched on again, to be examined; it stays shut out. */
+  | { readonly do: 'start'; readonly member: Member }
+  /** It follows: it is a replica like the others, and its machine may end in good order again. */
+  | { readonly do: 'readmit'; readonly member: Member }
+  /** It is switched off again, by a power cut, and kept for as long as its Server says. */
+  | { readonly do: 'shut'; readonly member: Member }
   /** Its deletion waits for the cluster, for this reason; without one it may go. */
   | { readonly do: 'hold'; readonly member: Member; readonly why: string | undefined }
   /** Switched off, which proves that it acknowledges nothing more. */

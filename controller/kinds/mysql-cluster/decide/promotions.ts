@@ -31,11 +31,22 @@ export function isWaiting(observed: Observed): boolean {
   return isCommitted && now - begun >= waitingAfter;
 }
 
-/** Led until the last change of primary, and was stopped for it: it may hold what nobody else has. */
+/**
+ * Led until the last change of primary, and was stopped for it: it may hold what nobody else has. One that was examined and
+ * follows again is a replica like the others.
+ */
 export function oldPrimariesOf(observed: Observed): readonly string[] {
+  const { oldPrimary, epoch } = failoverToPresent(observed)?.status ?? {};
+  const { rejoin } = observed.status;
+  const isCleared = rejoin?.step === 'Following' || rejoin?.step === 'Rejoined';
+  const isBack = isCleared && rejoin?.server === oldPrimary && rejoin?.epoch === epoch;
+  return oldPrimary === undefined || isBack ? [] : [oldPrimary];
+}
+
+/** The change by which the present primary began to lead, if it stopped the one before. */
+export function failoverToPresent(observed: Observed): Promotion | undefined {
   const change = lastChange(observed);
-  const { oldPrimary } = change?.status ?? {};
-  return change !== undefined && oldPrimary !== undefined && stopsTheOld(change) ? [oldPrimary] : [];
+  return change !== undefined && stopsTheOld(change) ? change : undefined;
 }
 
 /** The Promotion by which the present primary began to lead; tries that have changed nothing since do not hide it. */

@@ -8,6 +8,7 @@ import { isPrimaryLost } from './history.ts';
 import { describeHolds } from './hold.ts';
 import { isJoined, type Member } from './member.ts';
 import type { Observed, Problem } from './plan.ts';
+import { describeRejoin } from './rejoin.ts';
 import { joinSentences } from './wording.ts';
 
 /** From the other conditions and what they were made from. */
@@ -41,8 +42,10 @@ function wholeCondition(
   const coming = members.filter((member) => member.place === 'Active' && !isJoined(member));
   const joined = members.filter(isJoined).length;
   if (joined < cluster.spec.instances) {
+    const steps = coming.map((member) => progressOf(observed, member));
+    const back = describeRejoin(observed);
     const progress =
-      coming.map((member) => progressOf(observed, member)).join(' ') || 'Another is being launched.';
+      [...steps, ...(back === undefined ? [] : [back])].join(' ') || 'Another is being launched.';
     const held = describeHolds(observed, troubles).map((text) => ` ${text}`);
     const count = `${joined} of ${countNoun(cluster.spec.instances, 'server')} joined`;
     const text = `${serving} ${count}. ${progress}${held.join('')}`;

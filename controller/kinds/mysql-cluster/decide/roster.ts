@@ -31,6 +31,8 @@ export interface RosterFacts {
   readonly troubles: ReadonlyMap<string, Trouble>;
   /** Servers that must not take part any more, because they led and were stopped. */
   readonly oldPrimaries: readonly string[];
+  /** An old primary that is on its way back. */
+  readonly examined: string | undefined;
 }
 
 /** As many as the status has room for. */
@@ -56,7 +58,9 @@ export function planRoster(observed: Observed, facts: RosterFacts): RosterPlan {
   const kept = replaced.filter((member) => isForPeople(member, facts) && !isAcker(observed, member));
   const quarantined = quarantineOf(observed, [...fencing, ...kept]);
   const isKeeping = !isRedundant(observed);
-  const over = members.filter((member) => isOver(member, { quarantined, now, isKeeping }));
+  const over = members.filter(
+    (member) => member.name !== facts.examined && isOver(member, { quarantined, now, isKeeping }),
+  );
   const leaving = [...extra, ...replaced];
   return {
     actions: [
@@ -179,8 +183,9 @@ function keptUntil({ cluster, now }: Observed): string {
 
 function quarantineOf(observed: Observed, fencing: readonly Member[]): Quarantine {
   const { status, members } = observed;
+  // One that follows again is kept no more.
   const before = (status.quarantined ?? []).filter(({ server }) =>
-    members.some(({ name }) => name === server),
+    members.some(({ name, place }) => name === server && place !== 'Active'),
   );
   const untilTime = keptUntil(observed);
   // One that nobody remembers the time of begins it anew.

@@ -34,6 +34,31 @@ const refused = {
   message: 'does not start',
 };
 
+const back = (step: string) => ({
+  rejoin: { server: 'db-9', epoch: 1, step, startTime: '2026-11-23T02:59:00.000Z' },
+});
+
+const comesBack: readonly ConditionRow[] = [
+  [
+    'the old primary is looked at',
+    well({ members: two, status: back('Starting') }),
+    [
+      'False',
+      'RestoringRedundancy',
+      `${open} 2 of 3 servers joined. db-9, the old primary, is started to see whether it holds transactions of its own.`,
+    ],
+  ],
+  [
+    'the old primary catches up',
+    well({ members: two, status: back('Following') }),
+    [
+      'False',
+      'RestoringRedundancy',
+      `${open} 2 of 3 servers joined. db-9, the old primary, holds nothing of its own and catches up.`,
+    ],
+  ],
+];
+
 const isWell: readonly ConditionRow[] = [
   ['all is well', well(), ['True', 'Healthy', open]],
   [
@@ -249,4 +274,11 @@ const isLeaving: readonly ConditionRow[] = [
   ],
 ];
 
-export const readyRows = [...isWell, ...comesFirst, ...isBeginning, ...isRestoring, ...isLeaving];
+export const readyRows = [
+  ...comesBack,
+  ...isWell,
+  ...comesFirst,
+  ...isBeginning,
+  ...isRestoring,
+  ...isLeaving,
+];

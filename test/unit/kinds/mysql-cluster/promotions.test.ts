@@ -36,6 +36,18 @@ test('who handed over in good order was not stopped', () => {
   expect(oldPrimariesOf(well({ promotions: [failover, planned] }))).toEqual([]);
 });
 
+test.each([
+  ['Starting', ['db-9']],
+  ['Refused', ['db-9']],
+  ['Following', []],
+  ['Rejoined', []],
+])('one that is %s is among them: %s', (step, found) => {
+  const rejoin = { server: 'db-9', epoch: 2, step, startTime: '2026-11-23T02:59:00.000Z' };
+  expect(oldPrimariesOf(well({ promotions: [failover], status: { rejoin } }))).toEqual(found);
+  const earlier = { ...rejoin, epoch: 1 };
+  expect(oldPrimariesOf(well({ promotions: [failover], status: { rejoin: earlier } }))).toEqual(['db-9']);
+});
+
 test('restored redundancy is noted on the failover though a false alarm came after it', async () => {
   const kube = new FakeKube(new FakeClock());
   const kept = kube.seed(promotionKind, failover);

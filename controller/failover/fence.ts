@@ -200,6 +200,8 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
     ({ server, held, isLeaving }) =>
       server !== winner.server &&
       !isLeaving &&
+      // It would be waited for, and could keep nothing that it receives.
+      !freeze.disks.has(server) &&
       (server !== oldName || isRestart(run)) &&
       freeze.caught.some((one) => one.server === server) &&
       algebra.contains(union, held),
@@ -228,7 +230,7 @@ async function chooseAccepted(
   const { journal, order, oldName } = run;
   const isAll = freeze.failures.size === 0;
   if (!isAll && run.journal.elapsed('Fence') < limits.richer) return { after: limits.retry };
-  if ('reason' in result) return await giveUp(run, result);
+  if ('reason' in result) return await giveUp(run, freeze, result);
   const failures = isRestart(run) ? [] : await stopOld(run);
   const hasStopped = hasProof(run, 'Starved', 'Closed', 'ProcessGone', 'InstanceStopped');
   if (!hasStopped) {
@@ -253,7 +255,7 @@ async function chooseAccepted(
 
 /** Nothing may be lost, and nothing proves that nothing is. */
 async function refuseChoice(run: Run, freeze: Freeze, result: Elected | NotElected): Promise<Next> {
-  if ('reason' in result && result.reason !== 'NoCandidate') return await giveUp(run, result);
+  if ('reason' in result && result.reason !== 'NoCandidate') return await giveUp(run, freeze, result);
   const { journal, ports } = run;
   const durability = durabilityOf(run);
   const frozen = (journal.status.frozen ?? []).map(({ server }) => server);
@@ -263,15 +265,18 @@ async function refuseChoice(run: Run, freeze: Freeze, result: Elected | NotElect
     await journal.enter('Fence', lossText(doubtOf(run, freeze)));
     return { after: limits.retry };
   }
-  if ('reason' in result) return await giveUp(run, result);
+  if ('reason' in result) return await giveUp(run, freeze, result);
   journal.add({ dataLoss: 'Possible' });
   return await rollBack(run, 'PossibleDataLoss', choiceText(doubtOf(run, freeze)));
 }
 
-async function giveUp(run: Run, { reason, message }: NotElected): Promise<Next> {
+async function giveUp(run: Run, freeze: Freeze, { reason, message }: NotElected): Promise<Next> {
   if (reason === 'NoCandidate' && run.journal.elapsed('Fence') < limits.richer)
     return { after: limits.retry };
-  return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${message}.`);
+  // One that could not even be stopped, for lack of space, is no candidate.
+  const others = [...freeze.disks].filter(([server]) => freeze.failures.has(server));
+  const why = [message, ...others.map(([server, problem]) => `${server} ${problem}`)].join('; ');
+  return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${why}.`);
 }
 
 function doubtOf(run: Run, { caught }: Freeze): LossFacts {

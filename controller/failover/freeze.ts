@@ -1,7 +1,8 @@
 /** Keeps everybody from receiving: from then on the old primary can acknowledge nothing, and what each holds stands still. */
 import { withDeadline } from '../base/abort.ts';
 import { AppError, messageOf } from '../base/errors.ts';
-import type { Look, Member } from '../database/port.ts';
+import type { Inspection, Look, Member } from '../database/port.ts';
+import { fullDisk } from '../supervision/port.ts';
 import type { Candidate } from './elect.ts';
 import { ackersAmong, type FrozenMember } from './proof.ts';
 import {
@@ -24,6 +25,8 @@ export interface Freeze {
   readonly looks: ReadonlyMap<string, Look>;
   /** Why a member is not among `caught`. */
   readonly failures: ReadonlyMap<string, string>;
+  /** Why a member could take no writes, by the word of its host; absent where that is silent. */
+  readonly disks: ReadonlyMap<string, string>;
   /** What the old primary said meanwhile, when it had not to be closed. */
   readonly oldLook: Look | undefined;
 }
@@ -33,12 +36,14 @@ export async function freezeAll(run: Run): Promise<Freeze> {
   const caught: FrozenMember[] = [];
   const looks = new Map<string, Look>();
   const failures = new Map<string, string>();
+  const disks = new Map<string, string>();
   const seen: { old?: Look } = {};
-  const attempts = replicasOf(run).map((member) => catchOne(run, member, { caught, looks, failures }));
-  if (run.old !== undefined && isRestart(run)) attempts.push(closeOld(run, run.old, { caught, failures }));
+  const attempts = replicasOf(run).map((member) => catchOne(run, member, { caught, looks, failures, disks }));
+  if (run.old !== undefined && isRestart(run))
+    attempts.push(closeOld(run, run.old, { caught, failures, disks }));
   if (run.old !== undefined && !isRestart(run)) void noteOld(run, run.old, seen);
   await hasEnough(run, attempts, caught);
-  return { caught: [...caught], looks, failures, oldLook: seen.old };
+  return { caught: [...caught], looks, failures, disks, oldLook: seen.old };
 }
 
 /** Nobody waits for it: a dead server takes the whole time of a look. */
@@ -47,18 +52,46 @@ async function noteOld(run: Run, old: Member, seen: { old?: Look }): Promise<voi
   if (look !== undefined) seen.old = look;
 }
 
+/** What a freeze finds out, as it comes. */
+interface Findings {
+  readonly caught: FrozenMember[];
+  readonly failures: Map<string, string>;
+  readonly disks: Map<string, string>;
+}
+
+/** The host is asked beside everything else, and is silent when its database is. */
+async function noteDisk(run: Run, { server, database }: Member, { disks }: Findings): Promise<void> {
+  const asking = database.inspect(limits.look).catch((error: unknown) => {
+    rethrowOurs(error);
+    return undefined;
+  });
+  const found = await withDeadline(run.ports.clock, limits.look, asking);
+  const problem = found === 'late' || found === undefined ? undefined : diskProblem(found);
+  if (problem !== undefined) disks.set(server, problem);
+}
+
+/** Why a server with this disk would take no writes; goes on after its name. */
+export function diskProblem({ diskReadOnly, diskUsed }: Inspection): string | undefined {
+  if (diskReadOnly) return 'has a disk that was remounted read-only';
+  return diskUsed >= fullDisk ? `has a disk that is ${Math.floor(diskUsed * 100)} % full` : undefined;
+}
+
 async function catchOne(
   run: Run,
   member: Member,
-  into: { caught: FrozenMember[]; looks: Map<string, Look>; failures: Map<string, string> },
+  into: Findings & { readonly looks: Map<string, Look> },
 ): Promise<void> {
   const { server } = member;
+  const inspecting = noteDisk(run, member, into);
+  // It is waited for below; what fails before must not count as unheard.
+  inspecting.catch(() => undefined);
   try {
     // Before it is frozen: afterwards its receiver stands still whatever happened to it.
     const look = await withinLimit(run, limits.look, `asking ${server}`, member.database.look(limits.look));
     assertReplica(run, server, look);
     const freezing = run.ports.rules.freeze(member, stampOf(run));
     const frozen = await withinLimit(run, limits.freeze, `freezing ${server}`, freezing);
+    await inspecting;
     into.looks.set(server, look);
     into.caught.push(frozen);
   } catch (error) {
@@ -79,14 +112,13 @@ function assertReplica(run: Run, server: string, { readOnly, replication }: Look
 }
 
 /** A primary that is read-only anyway is kept so by this epoch; what it holds counts as a replica's. */
-async function closeOld(
-  run: Run,
-  old: Member,
-  into: { caught: FrozenMember[]; failures: Map<string, string> },
-): Promise<void> {
+async function closeOld(run: Run, old: Member, into: Findings): Promise<void> {
+  const inspecting = noteDisk(run, old, into);
+  inspecting.catch(() => undefined);
   try {
     const closing = old.database.close(stampOf(run), limits.close);
     const executed = await withinLimit(run, limits.freeze, `closing ${old.server}`, closing);
+    await inspecting;
     into.caught.push({ server: old.server, received: executed, executed });
   } catch (error) {
     rethrowOurs(error);
@@ -131,7 +163,7 @@ export function candidatesOf(
       held: now === undefined ? wholeGtids(run, received) : ports.rules.held(now),
       forgetful: restarted === true,
       executed: now?.executed ?? '',
-      problem: now === undefined ? 'does not answer' : unable.get(server),
+      problem: now === undefined ? 'does not answer' : (freeze.disks.get(server) ?? unable.get(server)),
       isAcker: ackers.includes(server),
       isLeaving: order.leaving.includes(server),
       zone: order.members.find((one) => one.server === server)?.zone,

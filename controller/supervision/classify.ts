@@ -3,7 +3,7 @@ import type { Millis } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Look } from '../database/port.ts';
 import { countObservers, type ObserverCount, staleAfter } from './observers.ts';
-import type { RecordedAcks, Verdict } from './port.ts';
+import { fullDisk, type RecordedAcks, type Verdict } from './port.ts';
 import {
   isStall,
   lastSign,
@@ -95,9 +95,6 @@ function classifyUnwritten(signs: Signs, look: Look, unwritten: Unwritten): Clas
     ? { verdict: 'Overloaded', evidence: `${why}; other commits go through` }
     : { verdict: 'Suspected', evidence: why };
 }
-
-/** A disk this full takes no more writes: what is left is for root. */
-const fullDisk = 0.98;
 
 /** Named by what the host says of the disk. */
 function stallOf({ inspection }: PrimarySigns): Verdict {

@@ -110,3 +110,6 @@ export interface Supervision {
   /** The newest finding about the cluster with this uid; undefined until the first round of probes is over. */
   of(clusterUid: string): Finding | undefined;
 }
+
+/** A disk this full takes no more writes: what is left is for root. */
+export const fullDisk = 0.98;

@@ -67,6 +67,33 @@ test('the chosen one cannot apply: another that holds the same is chosen', async
   await judge(world);
 });
 
+describe.each(['Full', 'ReadOnly'] as const)('a replica whose disk is %s', (disk) => {
+  test('is not chosen while another will do', async () => {
+    const { world, controller } = await stage();
+    controller();
+    await world.clock.advance(2_000);
+    world.databases.crash('db-1');
+    world.databases.trouble('db-2', { disk });
+    await world.clock.advance(8_000);
+    expect(world.promotions[0]?.status).toMatchObject({ newPrimary: 'db-3', dataLoss: 'None' });
+    expect(world.endings).toEqual({ 'db-epoch-2': 'Completed' });
+    await judge(world);
+  });
+
+  test('is named when there is no other: nothing is promoted that could not be opened', async () => {
+    const { world, controller } = await stage({ instances: 2 });
+    controller();
+    await world.clock.advance(2_000);
+    world.databases.crash('db-1');
+    world.databases.trouble('db-2', { disk });
+    await world.clock.advance(20_000);
+    expect(world.endings['db-epoch-2']).toBe('NoCandidate');
+    expect(world.cluster.status?.primary?.server).toBe('db-1');
+    const { message } = findCondition(world.promotions[0]?.status, 'Succeeded') ?? {};
+    expect(message).toContain(disk === 'Full' ? 'db-2 has a disk that is 100 % full' : 'remounted read-only');
+  });
+});
+
 test('a primary that stood still acknowledges nothing when it goes on', async () => {
   const { world, controller } = await stage({ powerCutTakes: 60_000 });
   controller();

@@ -38,7 +38,15 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   dns: ['base', 'cloud/port'],
   database: ['base', 'api', 'shell/port', 'shell/quoting'],
   supervision: ['base', 'api', 'cloud/port', 'database/port', 'database/gtid'],
-  failover: ['base', 'api', 'kube/port', 'database/port', 'database/gtid', 'supervision/port'],
+  failover: [
+    'base',
+    'api',
+    'kube/port',
+    'database/port',
+    'database/gtid',
+    'database/set-aside',
+    'supervision/port',
+  ],
   'job-logs': ['base', 'shell/port'],
   breaker: ['base'],
   inputs: ['base', 'api', 'kube/port', 'cloud/port'],
@@ -114,7 +122,7 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that decide: the same input must give the same output, in a test as in production. */
 const pureFile =
-  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/resolve\.ts|job-logs\/mask\.ts|cluster-access\/stamp\.ts|routes\/(model|records|verdict)\.ts|database\/gtid(-mysql|-mariadb)?\.ts|supervision\/(classify|observers|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts|owned-servers\/removals\.ts)/;
+  /^controller\/(api\/|kinds\/[^/]+\/(decide\.ts|decide\/|status\.ts)|inputs\/resolve\.ts|job-logs\/mask\.ts|cluster-access\/stamp\.ts|routes\/(model|records|verdict)\.ts|database\/(gtid(-mysql|-mariadb)?|replication|set-aside)\.ts|supervision\/(classify|observers|signs)\.ts|failover\/(elect|proof)\.ts|breaker\/limits\.ts|owned-servers\/removals\.ts)/;
 const impure =
   /\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bperformance\.|\bfetch\(/;
 

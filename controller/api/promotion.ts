@@ -69,6 +69,12 @@ const stopProof = z.object({
   time: time().describe('When it was found.'),
 });
 
+const givenUp = z.object({
+  server: label().describe('The new primary, which received it.'),
+  gtids: text(recordedGtidsLimit).describe('GTID set that it received and could not apply.'),
+  folder: text(255).describe('Where copies of its relay logs are, on its host.'),
+});
+
 const status = statusOf({
   epoch: count(2_147_483_647).optional().describe('Epoch this promotion makes.'),
   oldPrimary: label().optional().describe('Server that took writes before.'),
@@ -81,6 +87,11 @@ const status = statusOf({
   targetGTIDs: text(recordedGtidsLimit)
     .optional()
     .describe(`GTID set the new primary must hold; ${aboutBase}`),
+  givenUp: givenUp
+    .optional()
+    .describe(
+      'What was given up although it had been received: loss was accepted, and its applier had stopped.',
+    ),
   ...span,
   lastWriteTime: time().optional().describe('Last write known to be good on the old primary.'),
   detectedTime: time().optional().describe('When the old primary was declared dead.'),

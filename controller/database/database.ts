@@ -24,6 +24,7 @@ import type {
   Stamp,
   UnsafeTables,
 } from './port.ts';
+import { describeApplierError, isFollowing } from './replication.ts';
 import { isLetIn, Session, type Way } from './session.ts';
 import { sessionSettings } from './session-settings.ts';
 import { parseUnsafeTables } from './storage-engines.ts';
@@ -182,18 +183,27 @@ export class SshDatabase implements Database {
     });
   }
 
-  async takeLead(acks: number, stamp: Stamp): Promise<void> {
+  async takeLead(acks: number, stamp: Stamp, givesUp = false): Promise<void> {
     let observation = await this.#observe(patience);
     const { replication } = observation.look;
     if (replication === undefined) return await this.requireAcks(acks, stamp);
-    if (replication.receiver !== 'Stopped') {
+    if (replication.receiver !== 'Stopped' && !givesUp) {
       await this.#leaveSource(observation, stamp);
       observation = await this.#observe(patience);
     }
-    if (!this.#hasAppliedAll(observation)) {
+    if (!givesUp && !this.#hasAppliedAll(observation)) {
       throw this.#failed('it has not applied all that it received');
     }
     await this.#order(stamp, `${this.#dialect.detach}\n${this.#dialect.requireAcks(acks)}`);
+  }
+
+  async setAside(stamp: Stamp): Promise<void> {
+    const [basename = ''] = await this.#commands.sql(
+      'SELECT @@GLOBAL.relay_log_basename;',
+      undefined,
+      patience,
+    );
+    await this.#commands.setAside(basename, stamp);
   }
 
   async requireAcks(acks: number, stamp: Stamp): Promise<void> {
@@ -370,20 +380,4 @@ export class SshDatabase implements Database {
   #failed(what: string): AppError {
     return new AppError('database.failed', `${this.#name}: ${what}`);
   }
-}
-
-/** Whether nothing needs to be done for it to follow this source in this way. */
-function isFollowing(replication: Replication | undefined, source: Source): boolean {
-  return (
-    replication?.source === source.address &&
-    replication.receiver === 'Running' &&
-    replication.applier === 'Running' &&
-    replication.acknowledges === source.acknowledges
-  );
-}
-
-function describeApplierError({ applierError }: Replication): string {
-  return applierError === undefined
-    ? 'somebody stopped it'
-    : `${applierError.number}: ${applierError.message}`;
 }

@@ -4,10 +4,13 @@ import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
 import { nodeExit, nodeScriptPath, ownCertificate, stampWord } from './node-script.ts';
 import type { Inspection, Stamp } from './port.ts';
+import { setAsideFolder } from './set-aside.ts';
 import { failureIn } from './sql-errors.ts';
 
 /** How long the script may wait for its lock, and SSH for the script. */
 const allowance: Millis = 4_000;
+/** Relay logs may be large, and on another disk than what is copied to. */
+const copyLimit: Millis = 80_000;
 
 type RemoteAnswer = Awaited<ReturnType<Remote['runAsRoot']>>;
 
@@ -74,6 +77,12 @@ export class NodeCommands {
   /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
   async trust(certificate: string, stamp: Stamp): Promise<boolean> {
     return (await this.#call([stampWord(stamp), 'trust'], allowance, certificate)) !== '';
+  }
+
+  /** Copies the server's relay logs to a folder that nobody purges; may be repeated. */
+  async setAside(basename: string, { epoch, serial }: Stamp): Promise<void> {
+    const words = [stampWord({ epoch, serial }), 'set-aside', basename, setAsideFolder(epoch)];
+    await this.#call(words, copyLimit + allowance);
   }
 
   async kill(stamp: Stamp): Promise<void> {

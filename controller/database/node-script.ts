@@ -31,9 +31,10 @@ export function stampWord({ epoch, serial }: Stamp): string {
  * is. A call holds the lock until it ends, so a late call of an old controller is over before a later stamp is admitted.
  * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
  * column names. `hush <seconds> <address>` runs SQL that stops to listen to the database there: connections to it that are
- * still there after 50 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on stdin. `kill` ends the server for good. `inspect` prints whether a
- * process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1). `read <seconds>` asks as root what
- * may take long, without the lock: no change of the server waits for it.
+ * still there after 50 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on
+ * stdin. `kill` ends the server for good. `set-aside <basename> <folder>` copies the files of that name; a folder that exists is
+ * complete. `inspect` prints whether a process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1).
+ * `read <seconds>` asks as root what may take long, without the lock: no change of the server waits for it.
  */
 export const nodeScript = String.raw`#!/bin/bash
 # Ridgeline's hand on a database server; installed and called by the controller.
@@ -120,6 +121,14 @@ kill_server() {
   fail "$unit survived SIGKILL for 2 s"
 }
 
+# As they are on disk; the receiver stands still.
+set_aside() {
+  [ ! -d "$2" ] || return 0
+  rm -rf "$2.new" && mkdir -p "$2.new" || fail "cannot make $2.new"
+  cp --preserve --reflink=auto -- "$1".* "$2.new/" || fail "cannot copy $1.* to $2"
+  sync "$2.new"/* && mv "$2.new" "$2" && sync "$(dirname "$2")" || fail "cannot store $2"
+}
+
 inspect() {
   local running=0 used read_only=0
   [ -z "$(processes)" ] || running=1
@@ -137,6 +146,7 @@ case $verb in
   try) sql "$3" --force ;;
   hush) hush "$3" "$4" ;;
   trust) trust ;;
+  set-aside) set_aside "$3" "$4" ;;
   kill) kill_server ;;
   *) fail "unknown verb '$verb'" ;;
 esac

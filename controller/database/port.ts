@@ -196,9 +196,12 @@ export interface Database {
   catchUp(target: Gtids, timeout: Millis): Promise<boolean>;
   /**
    * Follows nobody from now on, and its commits will wait for so many replicas; 0 = for none. Refused while something it
-   * received is not applied. It stays read-only.
+   * received is not applied, unless that is given up: then it is thrown away, and has to be set aside before. It stays
+   * read-only.
    */
-  takeLead(acks: number, stamp: Stamp): Promise<void>;
+  takeLead(acks: number, stamp: Stamp, givesUp?: boolean): Promise<void>;
+  /** Copies all that it received and did not throw away yet to a folder of its host, `setAsideFolder`; changes nothing else. */
+  setAside(stamp: Stamp): Promise<void>;
   /** Makes commits wait for so many replicas from now on; 0 = for none. */
   requireAcks(acks: number, stamp: Stamp): Promise<void>;
   /** Takes writes, from now on and not after a restart; writes the heartbeat row with the epoch. */

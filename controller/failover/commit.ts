@@ -21,7 +21,9 @@ import {
 export type CaughtUp = 'go' | { readonly unable: string } | { readonly after: number };
 
 /** One round of waiting. */
-export async function catchUp(run: Run, { winner, target }: Choice): Promise<CaughtUp> {
+export async function catchUp(run: Run, choice: Choice): Promise<CaughtUp> {
+  if (choice.givesUp) return await setAside(run, choice.winner);
+  const { winner, target } = choice;
   const { journal, ports, oldName } = run;
   // It changes nobody's part, so it goes on while that is being stored.
   const storing = journal.enter('CatchUp');
@@ -54,6 +56,23 @@ export async function catchUp(run: Run, { winner, target }: Choice): Promise<Cau
   if (failure !== undefined) return { unable: `stopped applying: ${failure.number} ${failure.message}` };
   await journal.enter('CatchUp', `${winner.server} still applies what it received.`);
   return { after: 0 };
+}
+
+/** What it received and cannot apply is copied before anything may throw it away; that it is given up is on record first. */
+async function setAside(run: Run, { server, database }: Member): Promise<CaughtUp> {
+  const { journal } = run;
+  await journal.enter('CatchUp');
+  try {
+    const copying = database.setAside(stampOf(run));
+    await withinLimit(run, limits.setAside, `copying what ${server} received`, copying);
+  } catch (error) {
+    rethrowOurs(error);
+    await journal.enter('CatchUp', messageOf(error));
+    return { after: limits.retry };
+  }
+  const { folder = '' } = journal.status.givenUp ?? {};
+  journal.leave('CatchUp', `What ${server} received and did not apply is kept there in ${folder}.`);
+  return 'go';
 }
 
 /** The compare-and-swap that makes the new primary, together with what its commits will wait for. */
@@ -113,7 +132,7 @@ export async function promoteWinner(run: Run): Promise<Next> {
     const winner = newPrimary(run);
     if (winner === undefined) return { after: limits.retry };
     const acks = status?.durability?.requiredAcks ?? 0;
-    const taking = winner.database.takeLead(acks, stampOf(run));
+    const taking = winner.database.takeLead(acks, stampOf(run), journal.status.givenUp !== undefined);
     await withinLimit(run, limits.follow, `setting up ${winner.server}`, taking);
     ports.failpoints.hit('failover.after-take-lead');
     journal.leave('Promote', acks === 0 ? 'Its commits wait for nobody.' : 'Its commits wait for a replica.');

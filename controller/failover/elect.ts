@@ -8,6 +8,10 @@ export interface Candidate extends Holding {
   readonly executed: Gtids;
   /** Why it cannot be promoted, though what it holds counts; undefined when it can. */
   readonly problem: string | undefined;
+  /** The error that keeps it from applying what it received, where that is all that is wrong with it. */
+  readonly applierError?: string | undefined;
+  /** What it received and does not apply, where that is given up. */
+  readonly givenUp?: Gtids;
   readonly isAcker: boolean;
   /** Its Server is being deleted: in a moment it is no more. */
   readonly isLeaving: boolean;
@@ -68,6 +72,16 @@ export function elect(ballot: Ballot): Elected | NotElected {
   // What a person prefers to everything else is what the new primary has to hold.
   const wanted = chosen === undefined ? union : chosen.held;
   return { winner, union: wanted, sound, errant: errant.map(({ server }) => server) };
+}
+
+/**
+ * One that cannot apply what it received, as it would be without that; others are what they are. Only a person may give up
+ * what a server holds.
+ */
+export function withoutUnapplied(one: Candidate, { subtract }: GtidAlgebra): Candidate {
+  const { applierError, held, executed } = one;
+  if (applierError === undefined) return one;
+  return { ...one, problem: undefined, held: executed, givenUp: subtract(held, executed) };
 }
 
 function isAble({ problem }: Candidate): boolean {

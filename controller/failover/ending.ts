@@ -1,5 +1,6 @@
 /** How a change of primary ends: what the condition says, and what events and metrics tell of it. */
 import { findCondition } from '../api/conditions.ts';
+import { cutText } from '../base/text.ts';
 import type { Run } from './run.ts';
 import { stopOld } from './stop-old.ts';
 
@@ -23,9 +24,14 @@ export async function endChange(run: Run): Promise<void> {
     journal.status.dataLoss === 'None'
       ? 'No acknowledged write was lost.'
       : 'Acknowledged writes may be lost.';
+  const { server = '', gtids = '', folder = '' } = journal.status.givenUp ?? {};
+  const given =
+    server === ''
+      ? ''
+      : ` ${server} gave up ${cutText(gtids, 160)}, which it received and could not apply: kept there in ${folder}.`;
   const serves = `${journal.cluster.status?.primary?.server} takes writes.`;
   const reason = failed.length === 0 ? 'Completed' : 'CompletedWithWarnings';
-  await journal.finish(reason, `Epoch ${run.epoch}: ${serves} ${loss}${warnings}`);
+  await journal.finish(reason, `Epoch ${run.epoch}: ${serves} ${loss}${given}${warnings}`);
 }
 
 /** Once, when it has ended. */

@@ -1,14 +1,20 @@
 /** Detect and Fence: the old primary can acknowledge nothing more, and it is settled who holds what it acknowledged. */
+import { type PromotionStatus, recordedGtidsLimit } from '../api/promotion.ts';
 import { timestamp } from '../base/clock.ts';
-import type { Look, Member } from '../database/port.ts';
+import { cutText } from '../base/text.ts';
+import type { Gtids, Look, Member } from '../database/port.ts';
+import { setAsideFolder } from '../database/set-aside.ts';
 import { deaths, silentDeaths, stalls, type Verdict } from '../supervision/port.ts';
-import { type Elected, elect, type NotElected } from './elect.ts';
+import { type Candidate, type Elected, elect, type NotElected, withoutUnapplied } from './elect.ts';
 import { candidatesOf, type Freeze, freezeAll } from './freeze.ts';
-import { choiceText, type LossFacts, lossText } from './messages.ts';
+import { choiceText, type LossFacts, lossText, stuckText } from './messages.ts';
 import { ackersAmong, type DataFacts, dataProof, hasForgotten } from './proof.ts';
 import { rollBack } from './roll-back.ts';
 import { durabilityOf, isRestart, limits, lookAt, type Next, type Run, recordedGtids } from './run.ts';
 import { addProof, hasProof, stopOld } from './stop-old.ts';
+
+/** Characters of a GTID set in a message. */
+const gtidsShown = 160;
 
 /** Who becomes the primary, and what it must have applied before. */
 export interface Choice {
@@ -17,6 +23,8 @@ export interface Choice {
   /** Replicas that follow and acknowledge from now on. */
   readonly ackers: readonly string[];
   readonly identity: string | undefined;
+  /** It cannot apply all that it received, and a person has given up the rest. */
+  readonly givesUp: boolean;
 }
 
 /** Puts on record what was found, before anything is done about it. */
@@ -80,8 +88,7 @@ export async function fencePrimary(run: Run, unable: ReadonlyMap<string, string>
   const strict = electAmong(run, { freeze, unable, acceptsLoss: false });
   const proof = 'winner' in strict ? dataProof(facts(strict), strict.winner.held, run.algebra) : undefined;
   if ('winner' in strict && proof !== undefined) return chooseProven(run, { freeze, elected: strict, proof });
-  if (accepts)
-    return await chooseAccepted(run, freeze, electAmong(run, { freeze, unable, acceptsLoss: true }));
+  if (accepts) return await chooseAccepted(run, freeze, electAccepting(run, freeze, unable));
   return await refuseChoice(run, freeze, strict);
 }
 
@@ -144,15 +151,30 @@ function isChosen({ journal }: Run): boolean {
   return journal.step('CatchUp')?.startTime !== undefined;
 }
 
+/**
+ * One that cannot apply what it received is the last resort, or what a person names, and only for a Promotion that accepts
+ * loss itself: what it received may be all that is left of acknowledged writes.
+ */
+function electAccepting(run: Run, freeze: Freeze, unable: ReadonlyMap<string, string>): Elected | NotElected {
+  const vote = { freeze, unable, acceptsLoss: true };
+  const result = electAmong(run, vote);
+  if ('winner' in result || run.order.promotion.spec.dataLoss !== 'Accept') return result;
+  const last = electAmong(run, { ...vote, givesUp: true });
+  return 'winner' in last ? last : result;
+}
+
 interface Vote {
   readonly freeze: Freeze;
   readonly unable: ReadonlyMap<string, string>;
   readonly acceptsLoss: boolean;
+  /** What cannot be applied counts as not there. */
+  readonly givesUp?: boolean;
 }
 
-function electAmong(run: Run, { freeze, unable, acceptsLoss }: Vote): Elected | NotElected {
+function electAmong(run: Run, { freeze, unable, acceptsLoss, givesUp = false }: Vote): Elected | NotElected {
+  const candidates = candidatesOf(run, freeze, unable);
   return elect({
-    candidates: candidatesOf(run, freeze, unable),
+    candidates: givesUp ? candidates.map((one) => withoutUnapplied(one, run.algebra)) : candidates,
     algebra: run.algebra,
     acceptsLoss,
     target: run.order.promotion.spec.target,
@@ -197,7 +219,9 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
   const { journal, algebra, order, oldName } = run;
   const { winner, union } = elected;
   const followers = elected.sound.filter(
-    ({ server, held, isLeaving }) =>
+    ({ server, held, isLeaving, givenUp }) =>
+      // It holds more than it shows.
+      givenUp === undefined &&
       server !== winner.server &&
       !isLeaving &&
       // It would be waited for, and could keep nothing that it receives.
@@ -210,6 +234,7 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
     dataLoss,
     newPrimary: winner.server,
     targetGTIDs: recordedGtids(run, union),
+    givenUp: winner.givenUp === undefined ? undefined : givenUpBy(run, winner.server, winner.givenUp),
     fencedTime: journal.status.fencedTime ?? journal.now(),
   });
   journal.leave('Fence', message);
@@ -218,7 +243,19 @@ function choose(run: Run, freeze: Freeze, elected: Elected, { dataLoss, message 
     target: union,
     ackers: followers.map(({ server }) => server),
     identity: winner.identity,
+    givesUp: winner.givenUp !== undefined,
   };
+}
+
+function givenUpBy({ epoch }: Run, server: string, gtids: Gtids): NonNullable<PromotionStatus['givenUp']> {
+  return { server, gtids: cutText(gtids, recordedGtidsLimit), folder: setAsideFolder(epoch) };
+}
+
+/** What a person reads of it; begins a sentence. */
+function givenUpText(run: Run, { server, givenUp, applierError }: Candidate): string {
+  if (givenUp === undefined) return '';
+  const folder = setAsideFolder(run.epoch);
+  return ` It stopped applying (${applierError}): ${cutText(givenUp, gtidsShown)}, received and not applied, is given up and kept on ${server} in ${folder}.`;
 }
 
 /** Loss is accepted; what is wanted now is as little of it as can be, and proof that the old primary has stopped. */
@@ -249,7 +286,7 @@ async function chooseAccepted(
   const doubt = lossText(doubtOf(run, freeze));
   return choose(run, freeze, result, {
     dataLoss: 'Possible',
-    message: `${result.winner.server} was chosen though ${doubt}.`,
+    message: `${result.winner.server} was chosen though ${doubt}.${givenUpText(run, result.winner)}`,
   });
 }
 
@@ -276,7 +313,10 @@ async function giveUp(run: Run, freeze: Freeze, { reason, message }: NotElected)
   // One that could not even be stopped, for lack of space, is no candidate.
   const others = [...freeze.disks].filter(([server]) => freeze.failures.has(server));
   const why = [message, ...others.map(([server, problem]) => `${server} ${problem}`)].join('; ');
-  return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${why}.`);
+  const stuck = candidatesOf(run, freeze, new Map()).filter(({ applierError }) => applierError !== undefined);
+  const names = run.order.promotion.spec.dataLoss === 'Accept' ? [] : stuck.map(({ server }) => server);
+  const wayOut = stuckText(doubtOf(run, freeze), names);
+  return await rollBack(run, reason, `Nobody can replace ${run.oldName}: ${why}.${wayOut}`);
 }
 
 function doubtOf(run: Run, { caught }: Freeze): LossFacts {

@@ -163,7 +163,7 @@ export function candidatesOf(
       held: now === undefined ? wholeGtids(run, received) : ports.rules.held(now),
       forgetful: restarted === true,
       executed: now?.executed ?? '',
-      problem: now === undefined ? 'does not answer' : (freeze.disks.get(server) ?? unable.get(server)),
+      ...troublesOf(freeze, { server, look, unable: unable.get(server) }),
       isAcker: ackers.includes(server),
       isLeaving: order.leaving.includes(server),
       zone: order.members.find((one) => one.server === server)?.zone,
@@ -171,4 +171,26 @@ export function candidatesOf(
       wasPrimary: server === oldName || order.formerPrimaries.includes(server),
     };
   });
+}
+
+interface Seen {
+  readonly server: string;
+  readonly look: Look | undefined;
+  readonly unable: string | undefined;
+}
+
+/** What speaks against it, and whether that is only what it cannot apply. */
+function troublesOf(
+  { caught, disks }: Freeze,
+  { server, look, unable }: Seen,
+): Pick<Candidate, 'problem' | 'applierError'> {
+  if (!caught.some((one) => one.server === server))
+    return { problem: 'does not answer', applierError: undefined };
+  const disk = disks.get(server);
+  if (disk !== undefined) return { problem: disk, applierError: undefined };
+  const error = look?.replication?.applierError;
+  return {
+    problem: unable,
+    applierError: error === undefined ? undefined : `${error.number} ${error.message}`,
+  };
 }

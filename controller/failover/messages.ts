@@ -46,6 +46,15 @@ export function choiceText(doubt: LossFacts): string {
   );
 }
 
+/** The way out where replicas hold what they cannot apply; begins a sentence. */
+export function stuckText(facts: LossFacts, stuck: readonly string[]): string {
+  if (stuck.length === 0) return '';
+  return (
+    ` ${stuck.join(', ')} can take over without what it received and cannot apply, of which a copy is kept there, when you ` +
+    `accept that: ${acceptCommand(facts)}`
+  );
+}
+
 function acceptCommand({ cluster, oldName }: LossFacts): string {
   const { name, namespace } = cluster.metadata;
   const promotion = {

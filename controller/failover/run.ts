@@ -40,6 +40,8 @@ export const limits = {
   settle: 3_000,
   /** Replicas attached to the new primary; after that it opens without them, unless durability is Strict. */
   attach: 3_000,
+  /** What was received and is given up, copied on its host. */
+  setAside: 90_000,
   follow: 5_000,
   open: 4_000,
   route: 2_000,

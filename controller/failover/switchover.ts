@@ -163,7 +163,8 @@ export async function settleTarget(run: Run): Promise<Next | Choice> {
   }
   ports.failpoints.hit('failover.after-catch-up');
   journal.leave('CatchUp', `${winner.server} has applied everything.`);
-  return { winner, target, ackers: [oldName, ...(await followers)], identity: look?.identity };
+  const ackers = [oldName, ...(await followers)];
+  return { winner, target, ackers, identity: look?.identity, givesUp: false };
 }
 
 async function catchUpTo(run: Run, winner: Member, target: string): Promise<CaughtUp> {

@@ -108,6 +108,8 @@ export class FakeServer {
   stamp: Stamp = { epoch: 0, serial: 0 };
   log: Transaction[] = [];
   relay: { readonly transaction: Transaction; readonly at: Instant }[] = [];
+  /** By folder: what was received and is kept though it was given up. */
+  readonly setAside = new Map<string, readonly Transaction[]>();
   /** So many of the oldest transactions are no longer in the log. */
   purged = 0;
   /** Address of the server it follows. */
@@ -129,6 +131,8 @@ export class FakeServer {
   onHold = false;
   applyDelay: Millis = 0;
   receiverError: SqlError | undefined;
+  /** Why it cannot apply what comes next, whenever it tries. */
+  applierError: SqlError | undefined;
   link: Link | undefined;
   heard = 0;
   /** Replicas this server believes to be connected and to acknowledge, and until when without a sign of life. */
@@ -249,7 +253,7 @@ export class FakeServer {
 
   /** Applies what is due. */
   apply(now: Instant): void {
-    if (!this.speaks || !this.applies || this.disk !== 'Good') return;
+    if (!this.speaks || !this.applies || this.applierError !== undefined || this.disk !== 'Good') return;
     for (;;) {
       const [next] = this.relay;
       if (next === undefined || next.at + this.applyDelay > now) return;

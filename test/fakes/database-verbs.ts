@@ -3,7 +3,6 @@ import type { Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { algebraOf } from '../../controller/database/gtid.ts';
 import type {
-  Acks,
   Database,
   Frozen,
   Gtids,
@@ -11,15 +10,16 @@ import type {
   Look,
   Passwords,
   PrivilegedAccount,
-  Replication,
   ServerVariable,
   SleepingEvents,
   Source,
   Stamp,
   UnsafeTables,
 } from '../../controller/database/port.ts';
+import { setAsideFolder } from '../../controller/database/set-aside.ts';
+import { lookAt } from './database-look.ts';
 import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
-import { forgetWaitChanges, isWaitSpoilt, setVariable, variablesOf } from './database-variables.ts';
+import { forgetWaitChanges, setVariable } from './database-variables.ts';
 import type { DatabaseWorld } from './database-world.ts';
 import type { Faults } from './faults.ts';
 
@@ -137,18 +137,33 @@ export class FakeDatabase implements Database {
         server.applies = true;
       });
       const { contains } = algebraOf(server.flavor);
-      return await this.#until(() => contains(server.executed, target), timeout);
+      const isStuck = () => server.applierError !== undefined && server.relay.length > 0;
+      await this.#until(() => isStuck() || contains(server.executed, target), timeout);
+      if (isStuck()) throw failed(server, `has an applier that stopped: ${server.applierError?.number}`);
+      return contains(server.executed, target);
     });
   }
 
-  takeLead(acks: number, stamp: Stamp): Promise<void> {
+  setAside(stamp: Stamp): Promise<void> {
+    return this.#order('setAside', stamp, ({ setAside, relay }) => {
+      const folder = setAsideFolder(stamp.epoch);
+      if (!setAside.has(folder))
+        setAside.set(
+          folder,
+          relay.map(({ transaction }) => transaction),
+        );
+    });
+  }
+
+  takeLead(acks: number, stamp: Stamp, givesUp = false): Promise<void> {
     return this.#order('takeLead', stamp, (server) => {
       if (server.relay.length > 0) {
-        if (server.rules.keepsReceived) throw failed(server, 'has not applied all that it received');
+        if (server.rules.keepsReceived && !givesUp)
+          throw failed(server, 'has not applied all that it received');
         server.forgetReceived();
       }
       const follows = { source: undefined, receives: false, applies: false, receiverError: undefined };
-      Object.assign(server, follows, { requiredAcks: acks });
+      Object.assign(server, follows, { requiredAcks: acks, applierError: undefined });
     });
   }
 
@@ -343,54 +358,4 @@ function failed(server: FakeServer, what: string): AppError {
 function assertWritable(server: FakeServer): void {
   if (!server.writable) throw failed(server, 'runs with --read-only (1290)');
   if (server.disk === 'ReadOnly') throw failed(server, 'cannot write its log: read-only file system (1026)');
-}
-
-function lookAt(server: FakeServer, world: DatabaseWorld): Look {
-  const { heartbeat } = server;
-  const replication = replicationOf(server, world);
-  return {
-    version: server.flavor === 'MySQL' ? '9.7.4' : '11.8.6',
-    identity: server.identity,
-    readOnly: !server.writable,
-    executed: server.executed,
-    purged: server.purgedGtids,
-    epoch: heartbeat?.epoch ?? 0,
-    ...(heartbeat === undefined ? {} : { beatTime: heartbeat.time }),
-    acks: acksOf(server),
-    followers: world.followersOf(server),
-    variables: variablesOf(server),
-    ...(replication === undefined ? {} : { replication }),
-  };
-}
-
-function acksOf(server: FakeServer): Acks {
-  const { requiredAcks, ackers, waiting, acknowledged, unacknowledged } = server;
-  const armed = requiredAcks > 0 && !isWaitSpoilt(server);
-  return {
-    armed,
-    connected: ackers.size,
-    required: armed ? requiredAcks : 0,
-    waiting: waiting.length,
-    acknowledged,
-    unacknowledged,
-  };
-}
-
-function replicationOf(server: FakeServer, world: DatabaseWorld): Replication | undefined {
-  const { source, link, receives, relay, receiverError } = server;
-  if (source === undefined) return undefined;
-  const connected = link === undefined ? 'Connecting' : 'Running';
-  const behind =
-    relay[0] === undefined ? 0 : Math.floor((world.clock.now() - relay[0].transaction.at) / 1000);
-  return {
-    source,
-    receiver: receives && receiverError === undefined ? connected : 'Stopped',
-    applier: server.applies ? 'Running' : 'Stopped',
-    ...(server.onHold && !server.applies ? { onHold: true } : {}),
-    received: server.received,
-    heard: server.heard,
-    acknowledges: server.acknowledges,
-    ...(link === undefined || !server.applies ? {} : { lagSeconds: behind }),
-    ...(receiverError === undefined ? {} : { receiverError }),
-  };
 }

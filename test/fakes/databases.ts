@@ -157,7 +157,14 @@ export class FakeDatabases implements Databases {
     changes: Partial<
       Pick<
         FakeServer,
-        'disk' | 'crowded' | 'applyDelay' | 'purged' | 'privileged' | 'unsafeTables' | 'stubbornEvents'
+        | 'disk'
+        | 'crowded'
+        | 'applyDelay'
+        | 'purged'
+        | 'privileged'
+        | 'unsafeTables'
+        | 'stubbornEvents'
+        | 'applierError'
       >
     > &
       Partial<

@@ -94,6 +94,75 @@ describe.each(['Full', 'ReadOnly'] as const)('a replica whose disk is %s', (disk
   });
 });
 
+describe.each(['MySQL', 'MariaDB'] as const)(
+  '%s: an only replica that cannot apply what it received',
+  (flavor) => {
+    const applierError = { number: 1062, message: "Duplicate entry '7'" };
+
+    async function stuck(spec: object): Promise<Stage> {
+      const staged = await stage({ flavor, instances: 2 });
+      const { world } = staged;
+      await world.clock.advance(2_000);
+      world.databases.trouble('db-2', { applierError });
+      await world.clock.advance(1_000);
+      world.databases.crash('db-1');
+      world.request('accept', { mode: 'Forced', dataLoss: 'Accept', ...spec });
+      return staged;
+    }
+
+    test.each([[{}], [{ target: 'db-2' }]])('is promoted when a person accepts it: %j', async (spec) => {
+      const { world, controller } = await stuck(spec);
+      const { relay } = world.databases.server('db-2');
+      const received = relay.map(({ transaction }) => transaction.gtid);
+      expect(received.length).toBeGreaterThan(0);
+      controller();
+      await world.clock.advance(30_000);
+      const promotion = world.promotions.find(({ metadata }) => metadata.name === 'accept');
+      expect(world.endings['accept']).toBe('Completed');
+      expect(promotion?.status).toMatchObject({ newPrimary: 'db-2', dataLoss: 'Possible' });
+      const { server, gtids, folder } = promotion!.status!.givenUp!;
+      expect(server).toBe('db-2');
+      const kept = world.databases.server('db-2').setAside.get(folder)!;
+      expect(kept.map(({ gtid }) => gtid)).toEqual(received);
+      const { message } = findCondition(promotion?.status, 'Succeeded')!;
+      expect(message).toContain(`gave up ${gtids.slice(0, 20)}`);
+      expect(message).toContain(`kept there in ${folder}`);
+      expect(world.databases.server('db-2').writable).toBe(true);
+    });
+
+    test.each(['failover.before-commit', 'failover.after-commit', 'failover.after-take-lead'])(
+      'is promoted with its copy though the controller dies at %s',
+      async (name) => {
+        const { world, controller } = await stuck({});
+        const { relay } = world.databases.server('db-2');
+        const received = relay.map(({ transaction }) => transaction.gtid);
+        const process = controller((one) => armFailpoint(name, () => one.kill()));
+        await world.clock.advance(30_000);
+        expect(process.isRunning).toBe(false);
+        controller();
+        await world.clock.advance(30_000);
+        const { givenUp } = world.promotions.find(({ metadata }) => metadata.name === 'accept')!.status!;
+        const kept = world.databases.server('db-2').setAside.get(givenUp!.folder)!;
+        expect(kept.map(({ gtid }) => gtid)).toEqual(received);
+        expect(world.endings['accept']).toBe('Completed');
+      },
+    );
+
+    test('throws nothing away when loss is not accepted', async () => {
+      const { world, controller } = await stuck({ dataLoss: 'Refuse' });
+      const before = world.databases.server('db-2').relay.length;
+      controller();
+      await world.clock.advance(30_000);
+      expect(world.endings['accept']).toBe('NoCandidate');
+      const refused = world.promotions.find(({ metadata }) => metadata.name === 'accept');
+      const { message } = findCondition(refused?.status, 'Succeeded')!;
+      expect(message).toMatch(/db-2 can take over without what it received .*"dataLoss":"Accept"/);
+      expect(world.databases.server('db-2').relay).toHaveLength(before);
+      expect(world.databases.server('db-2').writable).toBe(false);
+    });
+  },
+);
+
 test('a primary that stood still acknowledges nothing when it goes on', async () => {
   const { world, controller } = await stage({ powerCutTakes: 60_000 });
   controller();

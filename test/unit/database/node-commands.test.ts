@@ -69,6 +69,13 @@ describe('NodeCommands', () => {
     await expect(answering({ stdout: 'what?' }).commands.inspect(1_000)).rejects.toThrow("answered 'what?'");
   });
 
+  it('has what was received copied to a folder of the epoch', async () => {
+    const { commands, calls } = answering({});
+    await commands.setAside('/var/lib/mysql/relay', stamp(7));
+    const folder = '/var/lib/ridgeline/set-aside/epoch-7';
+    expect(calls[0]?.words.slice(1)).toEqual(['7.0', 'set-aside', '/var/lib/mysql/relay', folder]);
+  });
+
   it('tells whether a certificate is new', async () => {
     expect(await answering({ stdout: 'new\n' }).commands.trust('PEM', stamp(7))).toBe(true);
     expect(await answering({}).commands.trust('PEM', stamp(7))).toBe(false);

@@ -139,7 +139,7 @@ test('whoever has not seen a good write takes the last heartbeat that was replic
   const run = await runOf(automatic, {});
   await clock.advance(3_000);
   const winner = run.order.members[0]!;
-  await commitPrimary(run, { winner, target: '', ackers: [], identity: undefined });
+  await commitPrimary(run, { winner, target: '', ackers: [], identity: undefined, givesUp: false });
   expect(run.journal.status.lastWriteTime).toBe(timestamp(beatTime));
   expect(await outageOf(run)).toBe(3_100 - beatPeriod / 2);
 });

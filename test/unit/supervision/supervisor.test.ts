@@ -251,7 +251,11 @@ test('a failure that is no failure of a database never condemns it', async () =>
 test.each([
   ['whose process ended', 1_500, (databases: FakeDatabases) => databases.crash('db-2')],
   ['whose host fell silent', 3_000, (databases: FakeDatabases) => databases.powerOff('db-2')],
-  ['that takes writes', 600, (databases: FakeDatabases) => databases.setByHand('db-2', 'super_read_only', 'OFF')],
+  [
+    'that takes writes',
+    600,
+    (databases: FakeDatabases) => databases.setByHand('db-2', 'super_read_only', 'OFF'),
+  ],
 ])('a replica %s is told of soon: failover counts on it', async (_what, limit, harm) => {
   const { clock, databases, supervisor, told } = await watched();
   const before = told.length;

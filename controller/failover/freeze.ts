@@ -71,7 +71,7 @@ async function noteDisk(run: Run, { server, database }: Member, { disks }: Findi
 }
 
 /** Why a server with this disk would take no writes; goes on after its name. */
-export function diskProblem({ diskReadOnly, diskUsed }: Inspection): string | undefined {
+function diskProblem({ diskReadOnly, diskUsed }: Inspection): string | undefined {
   if (diskReadOnly) return 'has a disk that was remounted read-only';
   return diskUsed >= fullDisk ? `has a disk that is ${Math.floor(diskUsed * 100)} % full` : undefined;
 }

@@ -1,6 +1,8 @@
 /** The larger parts of a MySQLCluster's spec: settings, bootstrap, failover, endpoints, backups. */
+
 import * as z from 'zod';
 import { bucket, integer, label, mapBy, ref, requiredWhen, rules, setOf, text } from './fields.ts';
+import { adoptedMachine } from './parts.ts';
 
 /** What the controller sets itself, because failover depends on it. */
 const managedSettings = [
@@ -47,8 +49,13 @@ const s3Location = z.object({
 
 export const bootstrap = rules(
   z.object({
-    type: z.enum(['Empty', 'Backup', 'Dump']).default('Empty').describe('Where data comes from.'),
+    type: z.enum(['Empty', 'Backup', 'Dump', 'Adopt']).default('Empty').describe('Where data comes from.'),
     backupRef: ref().exactOptional().describe('Backup to restore.'),
+    adopt: adoptedMachine()
+      .exactOptional()
+      .describe(
+        'Machine of the primary of a cluster that was let go; it becomes the first primary, with its data.',
+      ),
     dump: s3Location
       .extend({
         database: text(64, /^[A-Za-z0-9_$-]+$/)
@@ -60,6 +67,7 @@ export const bootstrap = rules(
   }),
   requiredWhen('backupRef', 'type', 'Backup'),
   requiredWhen('dump', 'type', 'Dump'),
+  requiredWhen('adopt', 'type', 'Adopt'),
 );
 
 export const failover = z.object({

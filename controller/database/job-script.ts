@@ -31,7 +31,7 @@ export function databaseJob(
   { flavor, clusterUID }: Owner,
   variables: Readonly<Record<string, string>>,
 ): Job {
-  const all = { ...hostNames[flavor], cluster: clusterUID, ...variables };
+  const all = { ...hostNames[flavor], cluster: clusterUID, adopt: 'no', ...variables };
   const assignments = Object.entries(all).map(([name, value]) => `${name}=${quote(value)}\n`);
   return {
     ...job,
@@ -141,7 +141,7 @@ look_at_data() {
   holding=nothing
   if [ -e "$mark" ]; then
     read -r owner holding < "$mark"
-    [ "$owner" = "$cluster" ] ||
+    [ "$owner" = "$cluster" ] || [ "$adopt" != no ] ||
       fail ${jobExit.foreignData} "$data holds data of another cluster (uid $owner); replace this server by a fresh one"
     return
   fi

@@ -21,6 +21,8 @@ export interface Preparation extends ServerSettings, Owner {
    * applied all that it received. Where it does not start with them it gets its former settings back.
    */
   readonly restart?: Stamp;
+  /** Whether data of another cluster is looked at, or made this one's: with our passwords, and no copy of anybody. */
+  readonly adopt: 'no' | 'look' | 'take';
   /** Make the cluster's first data where there is none. Of one server of a cluster, ever. */
   readonly initialise: boolean;
 }
@@ -36,6 +38,8 @@ export interface PreparationFacts {
   readonly restartPending: boolean;
   /** Of a dump that was loaded: as whom parts of it run though they do not exist, `name@host`; some of them. */
   readonly missingDefiners?: readonly string[] | null;
+  /** The latest epoch that its host has had orders of; 0 when none. */
+  readonly epoch: number;
 }
 
 /**
@@ -64,7 +68,7 @@ export function fillingJob(
     readonly timeoutSeconds: number;
   },
 ): Job {
-  const { flavor, series, privateAddress, passwords, rewrite, restart, initialise } = preparation;
+  const { flavor, series, privateAddress, passwords, rewrite, restart, initialise, adopt } = preparation;
   return databaseJob(
     {
       id,
@@ -89,6 +93,7 @@ export function fillingJob(
       rewrite: rewrite ? 'yes' : 'no',
       stamp: restart === undefined ? '' : stampWord(restart),
       initialise: initialise ? 'yes' : 'no',
+      adopt,
       admin_port: String(adminPorts[flavor]),
       session: `SET ${sessionAssignments(flavor)}, SESSION sql_log_bin = 0`,
       database: filling.database,
@@ -269,6 +274,29 @@ initialize() {
   holding=whole
 }
 
+# What a replica lacks of its primary nobody here knows, so that only a primary is adopted.
+check_primary() {
+  local source
+  if [ "$flavor" = MariaDB ]; then set -- 'SHOW ALL SLAVES STATUS'; else set -- 'SHOW REPLICA STATUS'; fi
+  source=$(sql --execute "$1") || fail 1 "does not tell whether it is a replica"
+  [ -z "$source" ] || fail ${jobExit.foreignData} 'it was a replica of its former cluster; adopt the machine of the primary (tag ridgeline:member)'
+}
+
+# The data becomes this cluster's as it is, its history included; nobody is told, for replicas are copies.
+take_over() {
+  stop_server
+  start_server
+  check_primary
+  attempt sql --execute "$unlock"
+  printf "$accounts" "$(literal "$admin_password")" "$(literal "$replication_password")" |
+    sql --init-command="SET SESSION sql_log_bin = 0" > /dev/null 2> refused || {
+    systemctl stop "$unit"
+    fail 1 "the accounts: $(last_words 2 < refused)"
+  }
+  attempt sql --execute "$lock"
+  set_mark whole
+}
+
 # What differs by name, for people.
 differing() { { diff "$1" "$2" || true; } | sed -n 's/^[<>] \([a-z][a-z0-9_]*\) = .*/\1/p' | sort -u | paste -s -d ' '; }
 
@@ -293,9 +321,12 @@ claim
 changed= definers=null
 check_software
 look_at_data
+[ "$adopt" = no ] || [ "$holding" = whole ] || fail ${jobExit.foreignData} "$data holds no data of a cluster"
+if [ "$adopt" = look ] && is_running; then check_primary; fi
 make_certificate
 configure
 if [ "$holding" != whole ] && [ "$initialise" = yes ]; then initialize; fi
+if [ "$adopt" = take ]; then take_over; fi
 if [ "$holding" != whole ]; then
   # The package may have started it.
   stop_server
@@ -304,12 +335,13 @@ elif ! is_running; then
 elif [ -n "$stamp" ] && ! cmp -s "$config" "$running_config"; then
   restart_replica
 fi
-running=false pending=false
+running=false pending=false epoch=0
+[ ! -e /var/lib/ridgeline/stamp ] || IFS=. read -r epoch _ < /var/lib/ridgeline/stamp
 if is_running; then
   running=true
   cmp -s "$ATTACH_DIR/settings.cnf" "$running_config" || pending=true
 fi
 [ -z "$changed" ] || echo "wrote $changed"
-printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s,"missingDefiners":%s}\n' \
-  "$version" "$holding" "$running" "$pending" "$definers"
+printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s,"missingDefiners":%s,"epoch":%s}\n' \
+  "$version" "$holding" "$running" "$pending" "$definers" "$epoch"
 `;

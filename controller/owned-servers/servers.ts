@@ -32,6 +32,8 @@ export interface ServerWish {
   readonly zone: string | undefined;
   /** Absent: the newest of the template. */
   readonly revision?: string;
+  /** A machine to take over instead of launching one. */
+  readonly adopt?: Server['spec']['adopt'];
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -85,7 +87,7 @@ export async function releaseServers(
   }
 }
 
-function draftServer(owner: ServerOwner, { zone, revision, ...marks }: ServerWish): NewObject<Server> {
+function draftServer(owner: ServerOwner, { zone, revision, adopt, ...marks }: ServerWish): NewObject<Server> {
   const { name, namespace, uid } = owner.metadata;
   const { deploymentRef, serverTemplateRef } = owner.spec;
   const reference = { apiVersion, kind: owner.kind, name, uid, controller: true, blockOwnerDeletion: false };
@@ -104,6 +106,7 @@ function draftServer(owner: ServerOwner, { zone, revision, ...marks }: ServerWis
       serverTemplateRef,
       ...(revision === undefined ? {} : { templateRevision: revision }),
       ...(zone === undefined ? {} : { zone }),
+      ...(adopt === undefined ? {} : { adopt }),
       power: 'Running',
       deletionProtection: false,
       deletionPolicy: 'Terminate',

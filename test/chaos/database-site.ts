@@ -242,11 +242,16 @@ export function clusterSpec(shape: Shape) {
   };
 }
 
+/** The template of its servers. */
+export function databaseTemplate({ flavor }: Shape) {
+  return template('database', {}, { image: { id: engines[flavor].image } });
+}
+
 async function applyAll(story: Story, shape: Shape): Promise<void> {
   await story.apply(
     script('ready', 'haproxy -v', { packages: ['haproxy', 'socat'] }),
     script('create-account', accountScript(shape.flavor)),
-    template('database', {}, { image: { id: engines[shape.flavor].image } }),
+    databaseTemplate(shape),
     template('app', { boot: ['ready'] }),
     object('ServerArray', 'app', {
       deploymentRef: { name: 'site' },

@@ -54,7 +54,12 @@ export async function jobsOf(
   if (job === 'Cloning') return await copyOf(cluster, access, { member, donor });
   const { own: id } = jobIDs(cluster, member.record);
   const preparation = preparationOf(cluster, access, member);
-  if (job === 'Preparing') return { own: preparationJob(id, { ...preparation, initialise: false }) };
+  const isAdopted = member.server.spec.adopt !== undefined;
+  if (job === 'Preparing') {
+    const adopt = isAdopted ? 'look' : 'no';
+    return { own: preparationJob(id, { ...preparation, initialise: false, adopt }) };
+  }
+  if (isAdopted) return { own: preparationJob(id, { ...preparation, initialise: false, adopt: 'take' }) };
   const { dump } = cluster.spec.bootstrap;
   if (dump === undefined) return { own: preparationJob(id, { ...preparation, initialise: true }) };
   const source = { url: await dumpURL(access, dump), database: dump.database };
@@ -81,7 +86,8 @@ function preparationOf(cluster: MySQLCluster, access: ClusterAccess, member: Mem
     clusterUID: cluster.metadata.uid,
     passwords: passwordsOf(access),
     rewrite: true,
-  };
+    adopt: 'no',
+  } as const;
 }
 
 async function copyOf(

@@ -44,13 +44,15 @@ async function jobFacts(
   member: Member,
   members: readonly Member[],
 ): Promise<readonly [string, JobFacts] | undefined> {
-  const { record, name } = member;
+  const { record, name, server } = member;
   const isJob = record.step === 'Preparing' || record.step === 'Loading' || record.step === 'Cloning';
   if (!isJob || now < Date.parse(record.stepTime ?? '')) return undefined;
   const sides = sidesOf(cluster, member, members);
   const looks = await Promise.all(sides.map((side) => pollJob(ports, access, side)));
   const [own = { state: 'silent' }, ofDonor] = looks;
-  const telling = record.step === 'Loading' && hasEnded(own) ? 0 : looks.findIndex(hasFailed);
+  // Of an adopted machine it says what the host has heard; of first data, what it lacks.
+  const isTelling = record.step === 'Loading' || server.spec.adopt !== undefined;
+  const telling = isTelling && hasEnded(own) ? 0 : looks.findIndex(hasFailed);
   const lastLine = await lastLineOf(ports, access, sides[telling], looks[telling]);
   const ofBoth = ofDonor === undefined ? { own } : { own, donor: ofDonor };
   return [name, lastLine === undefined ? ofBoth : { ...ofBoth, lastLine }];

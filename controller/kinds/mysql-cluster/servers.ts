@@ -21,7 +21,11 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
       await holdServer(kube, action.member.server, undefined);
       return await releaseServers(kube, cluster, [action.member.server]);
     case 'create':
-      return await createServer(kube, cluster, { zone: action.zone, labels: { [labels.role]: 'joining' } });
+      return await createServer(kube, cluster, {
+        zone: action.zone,
+        ...(action.adopt === undefined ? {} : { adopt: action.adopt }),
+        labels: { [labels.role]: 'joining' },
+      });
     case 'label':
       await kube.patch(serverKind, action.member.server, {
         metadata: { labels: { [labels.role]: action.role } },

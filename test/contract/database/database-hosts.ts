@@ -176,6 +176,7 @@ export class DatabaseHost implements TestServer {
       clusterUID,
       passwords,
       rewrite: true,
+      adopt: 'no',
       initialise: false,
       ...changes,
     };

@@ -5,6 +5,7 @@ client='mariadb'
 unit='mariadb'
 config='/etc/mysql/mariadb.conf.d/zz-ridgeline.cnf'
 cluster='4d1b0f9c-6f5e-4f0b-8f0e-2d5a3c7e9b10'
+adopt='no'
 address='10.77.0.9'
 
 set -euo pipefail
@@ -73,7 +74,7 @@ look_at_data() {
   holding=nothing
   if [ -e "$mark" ]; then
     read -r owner holding < "$mark"
-    [ "$owner" = "$cluster" ] ||
+    [ "$owner" = "$cluster" ] || [ "$adopt" != no ] ||
       fail 12 "$data holds data of another cluster (uid $owner); replace this server by a fresh one"
     return
   fi

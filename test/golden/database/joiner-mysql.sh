@@ -5,6 +5,7 @@ client='mysql'
 unit='mysql'
 config='/etc/mysql/mysql.conf.d/zz-ridgeline.cnf'
 cluster='4d1b0f9c-6f5e-4f0b-8f0e-2d5a3c7e9b10'
+adopt='no'
 donor='10.77.0.9'
 epoch='4'
 unlock='SET GLOBAL super_read_only = OFF;'
@@ -76,7 +77,7 @@ look_at_data() {
   holding=nothing
   if [ -e "$mark" ]; then
     read -r owner holding < "$mark"
-    [ "$owner" = "$cluster" ] ||
+    [ "$owner" = "$cluster" ] || [ "$adopt" != no ] ||
       fail 12 "$data holds data of another cluster (uid $owner); replace this server by a fresh one"
     return
   fi

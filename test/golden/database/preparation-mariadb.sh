@@ -5,6 +5,7 @@ client='mariadb'
 unit='mariadb'
 config='/etc/mysql/mariadb.conf.d/zz-ridgeline.cnf'
 cluster='4d1b0f9c-6f5e-4f0b-8f0e-2d5a3c7e9b10'
+adopt='no'
 series='11.8'
 oldest='11.8.3'
 address='10.77.0.9'
@@ -107,7 +108,7 @@ look_at_data() {
   holding=nothing
   if [ -e "$mark" ]; then
     read -r owner holding < "$mark"
-    [ "$owner" = "$cluster" ] ||
+    [ "$owner" = "$cluster" ] || [ "$adopt" != no ] ||
       fail 12 "$data holds data of another cluster (uid $owner); replace this server by a fresh one"
     return
   fi
@@ -259,6 +260,29 @@ initialize() {
   holding=whole
 }
 
+# What a replica lacks of its primary nobody here knows, so that only a primary is adopted.
+check_primary() {
+  local source
+  if [ "$flavor" = MariaDB ]; then set -- 'SHOW ALL SLAVES STATUS'; else set -- 'SHOW REPLICA STATUS'; fi
+  source=$(sql --execute "$1") || fail 1 "does not tell whether it is a replica"
+  [ -z "$source" ] || fail 12 'it was a replica of its former cluster; adopt the machine of the primary (tag ridgeline:member)'
+}
+
+# The data becomes this cluster's as it is, its history included; nobody is told, for replicas are copies.
+take_over() {
+  stop_server
+  start_server
+  check_primary
+  attempt sql --execute "$unlock"
+  printf "$accounts" "$(literal "$admin_password")" "$(literal "$replication_password")" |
+    sql --init-command="SET SESSION sql_log_bin = 0" > /dev/null 2> refused || {
+    systemctl stop "$unit"
+    fail 1 "the accounts: $(last_words 2 < refused)"
+  }
+  attempt sql --execute "$lock"
+  set_mark whole
+}
+
 # What differs by name, for people.
 differing() { { diff "$1" "$2" || true; } | sed -n 's/^[<>] \([a-z][a-z0-9_]*\) = .*/\1/p' | sort -u | paste -s -d ' '; }
 
@@ -283,9 +307,12 @@ claim
 changed= definers=null
 check_software
 look_at_data
+[ "$adopt" = no ] || [ "$holding" = whole ] || fail 12 "$data holds no data of a cluster"
+if [ "$adopt" = look ] && is_running; then check_primary; fi
 make_certificate
 configure
 if [ "$holding" != whole ] && [ "$initialise" = yes ]; then initialize; fi
+if [ "$adopt" = take ]; then take_over; fi
 if [ "$holding" != whole ]; then
   # The package may have started it.
   stop_server
@@ -294,11 +321,12 @@ elif ! is_running; then
 elif [ -n "$stamp" ] && ! cmp -s "$config" "$running_config"; then
   restart_replica
 fi
-running=false pending=false
+running=false pending=false epoch=0
+[ ! -e /var/lib/ridgeline/stamp ] || IFS=. read -r epoch _ < /var/lib/ridgeline/stamp
 if is_running; then
   running=true
   cmp -s "$ATTACH_DIR/settings.cnf" "$running_config" || pending=true
 fi
 [ -z "$changed" ] || echo "wrote $changed"
-printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s,"missingDefiners":%s}\n' \
-  "$version" "$holding" "$running" "$pending" "$definers"
+printf 'ridgeline-facts {"version":"%s","holding":"%s","running":%s,"restartPending":%s,"missingDefiners":%s,"epoch":%s}\n' \
+  "$version" "$holding" "$running" "$pending" "$definers" "$epoch"

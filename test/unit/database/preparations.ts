@@ -14,6 +14,7 @@ export const mariaDB: Preparation = {
   ],
   passwords: { admin: 'admin-secret', replication: 'replication-secret' },
   rewrite: true,
+  adopt: 'no',
   initialise: true,
 };
 

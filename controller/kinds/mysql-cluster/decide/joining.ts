@@ -132,8 +132,11 @@ function advanceStep(observed: Observed, member: Member, taken: ReadonlySet<stri
 
 /** Becomes the first with data, or a copy. */
 function settleIn(observed: Observed, member: Member, taken: ReadonlySet<string>): Joining {
-  if (!mayLead(observed)) return chooseDonor(observed, member, taken);
-  const epoch = (observed.status.primary?.epoch ?? 0) + 1;
+  if (!mayLead(observed) || !mayBeFirst(observed, member)) return chooseDonor(observed, member, taken);
+  const known = member.server.spec.adopt === undefined ? 0 : adoptedEpoch(observed, member);
+  // What its host has seen is not known yet: orders of an earlier epoch would be refused for good.
+  if (known === undefined) return keepRecord(member.record);
+  const epoch = Math.max(known, observed.status.primary?.epoch ?? 0) + 1;
   const { name: server, instanceID } = member;
   const primary = { server, epoch, ...(instanceID === undefined ? {} : { instanceID }) };
   return { ...enterStep(observed, member, 'Loading'), primary };
@@ -151,6 +154,16 @@ function mayLead(observed: Observed): boolean {
   const chosen = members.find(({ name }) => name === primary.server);
   if (chosen?.place === 'Active' && chosen.instanceID === primary.instanceID) return false;
   return chosen?.record.step !== 'Joined' && !members.some(isJoined);
+}
+
+/** A cluster that adopts begins with the data of that machine, and of no other. */
+function mayBeFirst({ cluster }: Observed, { server }: Member): boolean {
+  return (cluster.spec.bootstrap.type === 'Adopt') === (server.spec.adopt !== undefined);
+}
+
+/** The latest epoch that the host of an adopted machine has had orders of, by the word of its preparation. */
+function adoptedEpoch({ jobs }: Observed, { name }: Member): number | undefined {
+  return preparationFacts(jobs.get(name)?.lastLine ?? '')?.epoch;
 }
 
 /** Copies from a replica that is well, else from the primary; one copy at a time from each. */

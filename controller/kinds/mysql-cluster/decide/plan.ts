@@ -1,9 +1,11 @@
 /** What a cluster's decision is made from and what it may be. Types, and nothing but data. */
+
 import type { ConditionTypeOf } from '../../../api/conditions.ts';
 import type { EventNote } from '../../../api/event-notes.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import type { Promotion } from '../../../api/promotion.ts';
 import type { Reason } from '../../../api/reasons.ts';
+import type { Server } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { CredentialsMistake } from '../../../cluster-access/credentials.ts';
 import type { JobLook } from '../../../cluster-access/job-polls.ts';
@@ -79,7 +81,7 @@ export interface Observed {
 
 /** A change of one server's object. */
 export type ServerAction =
-  | { readonly do: 'create'; readonly zone: string | undefined }
+  | { readonly do: 'create'; readonly zone: string | undefined; readonly adopt?: Server['spec']['adopt'] }
   | { readonly do: 'label'; readonly member: Member; readonly role: Role }
   /** Labeled as an old primary, marked as kept `until` then, and switched off. */
   | { readonly do: 'fence'; readonly member: Member; readonly until: string }

@@ -1,5 +1,7 @@
 /** What only a person can put right: a mistake in the spec or in what it refers to, or a failure that no retry mends. Pure. */
+
 import type { CloudAccount } from '../../../api/cloud-account.ts';
+import { findCondition } from '../../../api/conditions.ts';
 import type { SiteDeployment } from '../../../api/deployment.ts';
 import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
 import type { ServerTemplate } from '../../../api/server-template.ts';
@@ -26,7 +28,10 @@ export function problemOf(circumstances: Circumstances, members: readonly Member
   const mistake = referenceProblem(circumstances) ?? specProblem(cluster);
   if (mistake !== undefined) return mistake;
   if (missing !== undefined) return { reason: 'CredentialsMissing', message: missing };
-  const found = members.map((member) => failureProblem(member.record) ?? dumpProblem(circumstances, member));
+  const found = members.map(
+    (member) =>
+      adoptionProblem(member) ?? failureProblem(member.record) ?? dumpProblem(circumstances, member),
+  );
   return found.find((problem) => problem !== undefined);
 }
 
@@ -58,6 +63,16 @@ function specProblem({ spec }: MySQLCluster): Problem | undefined {
     return { reason: 'BootstrapFailed', message };
   }
   return undefined;
+}
+
+/** The machine whose data the cluster is to begin with cannot be had, or holds something else. */
+function adoptionProblem({ server, record, name }: Member): Problem | undefined {
+  if (server.spec.adopt === undefined) return undefined;
+  if (record.failure === 'ForeignData')
+    return { reason: 'BootstrapFailed', message: `${name}: ${record.message ?? ''}` };
+  const ready = findCondition(server.status, 'Ready');
+  const isRefused = ready?.reason === 'Blocked' && server.status?.instanceID === undefined;
+  return isRefused ? { reason: 'BootstrapFailed', message: `${name}: ${ready.message}` } : undefined;
 }
 
 /** The first data cannot be had: there is no dump, or nobody may read it. */

@@ -160,6 +160,13 @@ function isAcker({ status }: Observed, { name }: Member): boolean {
   return status.durability?.ackers.includes(name) === true;
 }
 
+/** The machine whose data the cluster begins with, until a Server has it. */
+function adoptionOf(observed: Observed, present: readonly Member[]) {
+  const { adopt } = observed.cluster.spec.bootstrap;
+  const isTaken = present.some(({ server }) => server.spec.adopt !== undefined);
+  return isTaken || wasOpened(observed) ? undefined : adopt;
+}
+
 function planCreations(
   observed: Observed,
   present: readonly Member[],
@@ -167,11 +174,14 @@ function planCreations(
 ): readonly ServerAction[] {
   const zones: (string | undefined)[] = present.map(({ zone }) => zone);
   const actions: ServerAction[] = [];
+  const adopt = adoptionOf(observed, present);
   for (let made = 0; made < count; made += 1) {
     const population = (zone: string) => zones.filter((one) => one === zone).length;
     const zone = observed.zones.toSorted((a, b) => population(a) - population(b))[0];
     zones.push(zone);
-    actions.push({ do: 'create', zone });
+    actions.push(
+      adopt !== undefined && made === 0 ? { do: 'create', zone: undefined, adopt } : { do: 'create', zone },
+    );
   }
   return actions;
 }

@@ -45,6 +45,15 @@ export function isRetained(server: Server, owner: Protector | undefined): boolea
   return server.spec.deletionPolicy === 'Retain' || ofOwner === 'Retain';
 }
 
+/**
+ * A cluster is about to begin with the data of this machine, and has not made it its own: until then whoever gives it up
+ * lets it go as it was. Once it has, the Server follows its owner for good, whatever its label says later.
+ */
+export function isBeingAdopted({ metadata, spec }: Server): boolean {
+  if (spec.adopt === undefined || spec.deletionPolicy !== 'Retain') return false;
+  return metadata.labels?.[labels.role] === 'joining';
+}
+
 /** Its owner, or a person, has marked it: it may go while the owner stays. */
 export function mayEndAlone({ metadata }: Server): boolean {
   return metadata.labels?.[labels.allowDelete] !== undefined;

@@ -6,6 +6,8 @@ import { setOf, text } from './fields.ts';
 export const retainedTag = 'ridgeline:retained';
 /** On a machine of a cluster that was let go: namespace/name of the cluster, and its part. */
 export const memberTag = 'ridgeline:member';
+/** How the part of whoever holds every acknowledged write is called there. */
+export const primaryPart = 'primary';
 
 /** Where the controller keeps its record of a machine that was let go: nobody but its own identity writes there. */
 export function retainedKey(prefix: string, instanceID: string): string {

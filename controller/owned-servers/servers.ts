@@ -109,7 +109,8 @@ function draftServer(owner: ServerOwner, { zone, revision, adopt, ...marks }: Se
       ...(adopt === undefined ? {} : { adopt }),
       power: 'Running',
       deletionProtection: false,
-      deletionPolicy: 'Terminate',
+      // What is on it is not its owner's yet.
+      deletionPolicy: adopt === undefined ? 'Terminate' : 'Retain',
     },
   };
 }

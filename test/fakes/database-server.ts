@@ -119,6 +119,9 @@ export class FakeServer {
   /** The password it comes with there. */
   sourcePassword = '';
 
+  /** Heartbeats before this place in the log were in a table that is no more. */
+  #beatsFrom = 0;
+
   // What the process knows.
   writable = false;
   /** The epoch that it was opened in. */
@@ -213,7 +216,8 @@ export class FakeServer {
   }
 
   get heartbeat(): { readonly epoch: number; readonly time: Instant } | undefined {
-    const row = this.visible.findLast((transaction) => 'epoch' in transaction.row)?.row;
+    const beats = this.visible.slice(this.#beatsFrom);
+    const row = beats.findLast((transaction) => 'epoch' in transaction.row)?.row;
     return row !== undefined && 'epoch' in row ? row : undefined;
   }
 
@@ -337,12 +341,19 @@ export class FakeServer {
   cloneFrom(donor: FakeServer): void {
     this.firstAccounts = donor.firstAccounts;
     this.alteredAccounts = donor.alteredAccounts;
+    this.#beatsFrom = donor.#beatsFrom;
     this.log = [...donor.visible];
     this.purged = this.log.length;
     this.relay = [];
     this.#known = new Set(this.log.map(({ gtid }) => gtid));
     this.#unlogged = [];
     this.#logged = algebraOf(this.flavor).union(...this.#known);
+  }
+
+  /** Another cluster begins with what it holds: its accounts and its table of heartbeats are made anew, past its log. */
+  takeOver(accounts: Accounts): void {
+    this.alteredAccounts = accounts;
+    this.#beatsFrom = this.log.length;
   }
 
   /** @throws AppError `database.stale-epoch`. */

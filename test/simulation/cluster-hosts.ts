@@ -1,6 +1,7 @@
 /** What the jobs of a database cluster do to its servers in memory: set up, copy, start again. */
 import { mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
 import { serverKind } from '../../controller/api/server.ts';
+import { jobExit } from '../../controller/database/job-script.ts';
 import type { Job } from '../../controller/shell/port.ts';
 import type { Site } from '../builders/site.ts';
 import type { Accounts } from '../fakes/database-server.ts';
@@ -47,11 +48,26 @@ export class ClusterHosts {
   /** What a job does that succeeds, and what it prints. */
   #effectOf(step: string, job: Job, address: string): Outcome {
     const databases = this.#databases();
+    if (!job.script.includes("adopt='no'")) return this.#adopt(step, job, address);
     if (step === 'loading') databases.server(address).firstAccounts = accountsIn(job);
     if (step === 'cloning') databases.server(address).cloneFrom(databases.server(this.#donorOf(address)));
     if (step === 'revival') databases.restart(address);
     if (step === 'rollout') return this.#roll(job, address);
     return {};
+  }
+
+  /** Looks at a machine that runs already, or takes it over: with other accounts than its log tells of, and closed. */
+  #adopt(step: string, job: Job, address: string): Outcome {
+    const server = this.#databases().server(address);
+    if (server.source !== undefined)
+      return { exitCode: jobExit.foreignData, lines: ['it was a replica of its former cluster'] };
+    if (step === 'loading') {
+      this.#databases().crash(address);
+      this.#databases().restart(address);
+      server.takeOver(accountsIn(job));
+    }
+    const facts = { version: '11.8.6', holding: 'whole', running: true, epoch: server.stamp.epoch };
+    return { lines: [`ridgeline-facts ${JSON.stringify(facts)}`] };
   }
 
   /** A job with a stamp restarts its server, with the settings it brings. */

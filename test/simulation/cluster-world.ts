@@ -42,7 +42,13 @@ export class ClusterWorld {
     this.world = new World({ ...options, more });
     const { site } = this.world;
     this.#hosts = new ClusterHosts(site, () => this.databases);
-    site.kube.seed(mySQLClusterKind, {
+    this.create(spec);
+    this.world.onStep = () => this.#follow();
+  }
+
+  /** A cluster of that name; again, once the one before is gone. */
+  create(spec: object): void {
+    this.world.site.kube.seed(mySQLClusterKind, {
       ...words(mySQLClusterKind),
       metadata: key,
       spec: {
@@ -54,7 +60,6 @@ export class ClusterWorld {
         ...spec,
       } as never,
     });
-    this.world.onStep = () => this.#follow();
   }
 
   get databases(): FakeDatabases {

@@ -1,5 +1,6 @@
 /** The jobs that bring a member in, with what each needs to know. */
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import { isBeingAdopted } from '../../api/ownership.ts';
 import type { Instant, Millis } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { ClusterAccess } from '../../cluster-access/access.ts';
@@ -54,7 +55,7 @@ export async function jobsOf(
   if (job === 'Cloning') return await copyOf(cluster, access, { member, donor });
   const { own: id } = jobIDs(cluster, member.record);
   const preparation = preparationOf(cluster, access, member);
-  const isAdopted = member.server.spec.adopt !== undefined;
+  const isAdopted = isBeingAdopted(member.server);
   if (job === 'Preparing') {
     const adopt = isAdopted ? 'look' : 'no';
     return { own: preparationJob(id, { ...preparation, initialise: false, adopt }) };

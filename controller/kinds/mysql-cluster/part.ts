@@ -1,7 +1,8 @@
 /** Before servers are left behind: commits stop to wait, replicas stop to acknowledge, and each machine says what it was. */
-import { keyText } from '../../api/meta.ts';
+import { keyText, labels } from '../../api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
-import { memberTag } from '../../api/retained.ts';
+import { isBeingAdopted } from '../../api/ownership.ts';
+import { memberTag, primaryPart } from '../../api/retained.ts';
 import type { Server } from '../../api/server.ts';
 import { type Instant, type Millis, timestamp } from '../../base/clock.ts';
 import {
@@ -99,9 +100,20 @@ async function tagMachines(
   servers: readonly Server[],
 ): Promise<void> {
   const { machines } = (await access.open()).cloud;
-  for (const { metadata, status } of servers) {
-    if (status?.instanceID === undefined) continue;
-    const part = metadata.name === cluster.status?.primary?.server ? 'primary' : 'replica';
-    await machines.tag(status.instanceID, { [memberTag]: `${keyText(cluster.metadata)} ${part}` });
+  for (const server of servers) {
+    const { instanceID } = server.status ?? {};
+    // One that is given up before it was taken over still is what its former cluster said.
+    if (instanceID === undefined || isBeingAdopted(server)) continue;
+    await machines.tag(instanceID, {
+      [memberTag]: `${keyText(cluster.metadata)} ${partOf(cluster, server)}`,
+    });
   }
+}
+
+/** What it was worth: who adopts it later has nothing else to go by. */
+function partOf({ status }: MySQLCluster, { metadata }: Server): string {
+  if (metadata.name === status?.primary?.server) return primaryPart;
+  if (metadata.labels?.[labels.role] === 'fenced') return 'former primary';
+  const isWhole = status?.members?.some(({ server, step }) => server === metadata.name && step === 'Joined');
+  return isWhole === true ? 'replica' : 'unfinished copy';
 }

@@ -1,6 +1,7 @@
 /** Makes, labels, stops, releases and deletes the servers of a cluster; every action is safe to repeat. */
 import { annotations, labels } from '../../api/meta.ts';
 import type { MySQLCluster } from '../../api/mysql-cluster.ts';
+import { isBeingAdopted } from '../../api/ownership.ts';
 import { type Server, serverKind } from '../../api/server.ts';
 import type { Kube } from '../../kube/port.ts';
 import { createServer, releaseServers, removeServer } from '../../owned-servers/servers.ts';
@@ -29,6 +30,9 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
     case 'label':
       await kube.patch(serverKind, action.member.server, {
         metadata: { labels: { [labels.role]: action.role } },
+        ...(isBeingAdopted(action.member.server) && action.role !== 'joining'
+          ? { spec: { deletionPolicy: 'Terminate' } }
+          : {}),
       });
       return;
     case 'fence':

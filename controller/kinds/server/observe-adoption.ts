@@ -1,7 +1,7 @@
 /** Whether a Server may take over the machine it names: it exists in this account, was let go, and nobody else has it. */
 import type { CloudAccount } from '../../api/cloud-account.ts';
-import { keyText } from '../../api/meta.ts';
-import { retainedKey, retainedRecord, retainedTag } from '../../api/retained.ts';
+import { keyText, labels } from '../../api/meta.ts';
+import { memberTag, primaryPart, retainedKey, retainedRecord, retainedTag } from '../../api/retained.ts';
 import { type Server, serverKind } from '../../api/server.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Cloud, Machine } from '../../cloud/port.ts';
@@ -96,7 +96,21 @@ function whyNotAdoptable(
   if ((machine.tags[retainedTag] ?? '') === '') {
     return `${id} was not let go: it has no tag ${retainedTag}. If nobody looks after it: aws ec2 create-tags --resources ${id} --tags Key=${retainedTag},Value=by-hand`;
   }
+  const isForCluster = server.metadata.labels?.[labels.cluster] !== undefined;
+  const lack = isForCluster ? whyNotPrimary(id, machine.tags[memberTag] ?? '') : undefined;
+  if (lack !== undefined) return lack;
   return claims.claim(cache, id, server) ? undefined : `Another Server is about to adopt ${id}.`;
+}
+
+/** A cluster begins only with what surely holds every acknowledged write, or a person says in so many words that it may lack some. */
+function whyNotPrimary(id: string, mark: string): string | undefined {
+  const [whose = '', ...words] = mark.split(' ');
+  if (words.join(' ') === primaryPart) return undefined;
+  const command = `aws ec2 create-tags --resources ${id} --tags "Key=${memberTag},Value=by-hand ${primaryPart}"`;
+  if (whose === '') {
+    return `Nobody knows whether ${id} was the primary of its cluster: it has no tag ${memberTag}. If you know that its data is what you want: ${command}`;
+  }
+  return `${id} is tagged ${memberTag}="${mark}" and may lack acknowledged writes. Adopt the machine that is tagged "${whose} ${primaryPart}". If that one is lost, and you give up what this one lacks: ${command}`;
 }
 
 async function readHostKeys(

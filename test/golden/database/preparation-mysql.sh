@@ -322,6 +322,7 @@ if [ "$holding" != whole ]; then
   stop_server
 elif ! is_running; then
   start_server
+  if [ "$adopt" = look ]; then check_primary; fi
 elif [ -n "$stamp" ] && ! cmp -s "$config" "$running_config"; then
   restart_replica
 fi

@@ -60,6 +60,14 @@ describe('the preparation of a host', () => {
     expect(preparationJob('prepare-1', mariaDB).script).toContain("stamp=''\ninitialise='yes'\n");
   });
 
+  it('looks at a machine that runs already, or takes it over, only where it is told to', () => {
+    const said = (adopt: 'no' | 'look' | 'take') =>
+      preparationJob('prepare-1', { ...mariaDB, initialise: false, adopt }).script;
+    expect(said('no')).toContain("adopt='no'\n");
+    expect(said('look')).toContain("adopt='look'\n");
+    expect(said('take')).toContain("adopt='take'\n");
+  });
+
   it('cannot be escaped from by what users write', () => {
     const evil = `x'; touch /tmp/evil; '`;
     const { script } = preparationJob('prepare-1', { ...mariaDB, series: evil, clusterUID: evil });

@@ -4,6 +4,7 @@ import type { CloudAccount } from '../../../api/cloud-account.ts';
 import { findCondition } from '../../../api/conditions.ts';
 import type { SiteDeployment } from '../../../api/deployment.ts';
 import type { MySQLCluster } from '../../../api/mysql-cluster.ts';
+import { isBeingAdopted } from '../../../api/ownership.ts';
 import type { ServerTemplate } from '../../../api/server-template.ts';
 import { type AppError, hasCode } from '../../../base/errors.ts';
 import { findRefusals } from '../../../database/settings-refusals.ts';
@@ -67,12 +68,20 @@ function specProblem({ spec }: MySQLCluster): Problem | undefined {
 
 /** The machine whose data the cluster is to begin with cannot be had, or holds something else. */
 function adoptionProblem({ server, record, name }: Member): Problem | undefined {
-  if (server.spec.adopt === undefined) return undefined;
-  if (record.failure === 'ForeignData')
-    return { reason: 'BootstrapFailed', message: `${name}: ${record.message ?? ''}` };
+  const { adopt } = server.spec;
+  if (adopt === undefined || !isBeingAdopted(server)) return undefined;
+  if (record.failure !== undefined && isOfMachine(record.failure)) {
+    const message = `${adopt.instanceID} cannot be adopted: ${record.message ?? ''}. It keeps its data; deleting this MySQLCluster lets it go again.`;
+    return { reason: 'BootstrapFailed', message };
+  }
   const ready = findCondition(server.status, 'Ready');
   const isRefused = ready?.reason === 'Blocked' && server.status?.instanceID === undefined;
   return isRefused ? { reason: 'BootstrapFailed', message: `${name}: ${ready.message}` } : undefined;
+}
+
+/** No other image or setting changes what a machine is that runs already. */
+function isOfMachine(failure: NonNullable<MemberRecord['failure']>): boolean {
+  return failure === 'ForeignData' || failure === 'LacksServer' || failure === 'UnsupportedVersion';
 }
 
 /** The first data cannot be had: there is no dump, or nobody may read it. */

@@ -7,6 +7,7 @@
  */
 import { findCondition } from '../../../api/conditions.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
+import { isBeingAdopted } from '../../../api/ownership.ts';
 import { type Instant, timestamp } from '../../../base/clock.ts';
 import { wasOpened } from './history.ts';
 import { isJoined, type Member } from './member.ts';
@@ -140,6 +141,8 @@ function surplusMembers(
   };
   const order = well
     .filter(({ isPrimary, server }) => !isPrimary && !server.spec.deletionProtection)
+    // Without it the others have nothing to begin with.
+    .filter(({ server }) => !isBeingAdopted(server))
     .toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt || (a.name < b.name ? 1 : -1))
     .slice(0, Math.max(0, well.length - instances));
   const unclear = order.findIndex((member) => rank(member) === usefulness.unclear);

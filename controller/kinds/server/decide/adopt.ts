@@ -1,5 +1,6 @@
 /** Taking over a machine that runs already, instead of launching one: whose it was is settled before anything is done. Pure. */
 import { normalEvent } from '../../../api/event-notes.ts';
+import { labels } from '../../../api/meta.ts';
 import { memberTag, retainedTag } from '../../../api/retained.ts';
 import type { Server } from '../../../api/server.ts';
 import { timestamp } from '../../../base/clock.ts';
@@ -45,16 +46,31 @@ export function decideAdoption({ server, adoption, now }: Observed): Plan {
 }
 
 /** It is ours by the record, and not yet by its tags. */
-export function planClaim({ server, status }: Observed, machine: Machine): Plan | undefined {
+export function planClaim(observed: Observed, machine: Machine): Plan | undefined {
+  const { server, status } = observed;
   const isMarked = (machine.tags[retainedTag] ?? '') !== '';
-  if (!isMarked || server.spec.adopt?.instanceID !== machine.id) return undefined;
+  const isOutdated = (machine.tags[memberTag] ?? '') !== '' && isTakenIn(observed);
+  if (!(isMarked || isOutdated) || server.spec.adopt?.instanceID !== machine.id) return undefined;
   const { templateName = '', templateRevision = '' } = status;
-  const tags = tagsOf(server, { template: templateName, revision: templateRevision });
+  const tags = {
+    ...tagsOf(server, { template: templateName, revision: templateRevision }),
+    ...(isOutdated ? { [memberTag]: '' } : {}),
+  };
   return {
     ready: working('Booting', `Taking over ${machine.id}.`),
     action: { do: 'claim', instanceID: machine.id, tags },
     recheckAfter: 1_000,
   };
+}
+
+/**
+ * Its cluster has made it its own, so that what it was in another says nothing any more: it may be replaced tomorrow. One
+ * that is given up before keeps the mark, for it still is what it was. A cluster that goes marks its machines itself.
+ */
+function isTakenIn({ server, owner }: Observed): boolean {
+  const role = server.metadata.labels?.[labels.role];
+  const isLeft = owner === undefined || owner.object.metadata.deletionTimestamp !== undefined;
+  return !isLeft && role !== undefined && role !== 'joining';
 }
 
 function tagsOf(
@@ -67,7 +83,6 @@ function tagsOf(
     'ridgeline:deployment': spec.deploymentRef.name,
     'ridgeline:template': template,
     'ridgeline:revision': revision,
-    [memberTag]: '',
     [retainedTag]: '',
   };
 }

@@ -1,7 +1,7 @@
 /** Leaving: decommission scripts within their limit, termination, and the proof that the machine is gone. Pure. */
 
 import { normalEvent, warningEvent } from '../../../api/event-notes.ts';
-import { isRetained, mayEndAlone } from '../../../api/ownership.ts';
+import { isBeingAdopted, isRetained, mayEndAlone } from '../../../api/ownership.ts';
 import { isFenced } from '../../../api/server.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
 import type { Machine } from '../../../cloud/port.ts';
@@ -161,7 +161,7 @@ function planGone(observed: Observed, because: string): Plan {
 
 /** Whoever replicates with it, or is led to it, hears of it first; a machine that is called gone acknowledges nothing. */
 function awaitRelease({ server, owner }: Observed): Plan | undefined {
-  if (owner === undefined || mayEndAlone(server) || !owner.counts) return undefined;
+  if (owner === undefined || mayEndAlone(server) || isBeingAdopted(server) || !owner.counts) return undefined;
   const { kind, metadata } = owner.object;
   const text =
     metadata.deletionTimestamp === undefined

@@ -1,4 +1,5 @@
 /** A cluster as its decisions see it: members, jobs and Promotions put together by hand. */
+import { labels } from '../../../../controller/api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../../../../controller/api/mysql-cluster.ts';
 import { type Promotion, type PromotionStatus, promotionKind } from '../../../../controller/api/promotion.ts';
 import { timestamp } from '../../../../controller/base/clock.ts';
@@ -56,11 +57,19 @@ export function coming(name: string, step: object, changes: Partial<Member> = {}
   });
 }
 
+/** One whose Server is to take a machine over, and has not yet. */
+export function adopting(name: string, step: object, changes: Partial<Member> = {}): Member {
+  const metadata = { uid: `uid-${name}`, labels: { [labels.role]: 'joining' } };
+  const spec = { adopt: { instanceID: `i-${name}` }, deletionPolicy: 'Retain', deletionProtection: false };
+  return coming(name, step, { server: { metadata, spec } as never, ...changes });
+}
+
 /** With a Server object that may be acted upon. */
 function settled(changes: Member): Member {
   const server = {
     metadata: { uid: `uid-${changes.name}`, labels: {} },
     spec: { deletionProtection: false },
+    ...(changes.server.spec?.adopt === undefined ? {} : changes.server),
   };
   return { ...changes, server: server as never };
 }

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { timestamp } from '../../../../controller/base/clock.ts';
 import { decide } from '../../../../controller/kinds/mysql-cluster/decide/index.ts';
 import type { JobFacts } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
-import { coming, promotion, scene } from './cluster-scene.ts';
+import { adopting, coming, promotion, scene } from './cluster-scene.ts';
 import { now, primary, replica } from './durability-scene.ts';
 
 const done: JobFacts = {
@@ -31,6 +31,40 @@ test('of servers that are prepared at once exactly one becomes the first, of epo
   expect(stepOf(plan, 'db-4')).toMatchObject({ step: 'Loading', attempt: 1 });
   expect(stepOf(plan, 'db-5')).toMatchObject({ step: 'Cloning' });
   expect(stepOf(plan, 'db-5')?.donor).toBeUndefined();
+});
+
+describe('a cluster that begins with the machine of another', () => {
+  const spec = { bootstrap: { type: 'Adopt', adopt: { instanceID: 'i-05' } } };
+  const told = (epoch: number) =>
+    ({ ...done, lastLine: `ridgeline-facts {"holding":"whole","epoch":${epoch}}` }) satisfies JobFacts;
+  const [other, adopted] = [coming('db-4', preparing), adopting('db-5', preparing)];
+  const decided = (jobs: readonly (readonly [string, JobFacts])[], more: object = {}) =>
+    decide(scene([other, adopted], { ...nobody, spec, jobs: new Map(jobs), ...more }));
+
+  it('has it lead, in an epoch later than its host has heard of, though another is older', () => {
+    const plan = decided([
+      ['db-4', done],
+      ['db-5', told(7)],
+    ]);
+    expect(plan.record.primary).toEqual({ server: 'db-5', instanceID: 'i-db-5', epoch: 8 });
+    expect(stepOf(plan, 'db-4')).toMatchObject({ step: 'Cloning' });
+  });
+
+  it('waits for the word of its host', () => {
+    expect(decided([['db-5', done]]).record.primary).toBeUndefined();
+    expect(decided([['db-4', done]]).record.primary).toBeUndefined();
+  });
+
+  it('is not led by it when it was opened before', () => {
+    const status = { primary: { server: 'db-1', instanceID: 'i-db-1', epoch: 3 } };
+    const plan = decided([['db-5', told(7)]], { status });
+    expect(plan.record.primary).toBeUndefined();
+  });
+
+  it('is not led by an adopted machine that nobody asked for', () => {
+    const plan = decided([['db-5', told(7)]], { spec: {} });
+    expect(plan.record.primary).toBeUndefined();
+  });
 });
 
 describe('the first server that dies before it holds data', () => {

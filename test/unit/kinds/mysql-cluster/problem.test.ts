@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { AppError } from '../../../../controller/base/errors.ts';
 import { type Circumstances, problemOf } from '../../../../controller/kinds/mysql-cluster/decide/problem.ts';
-import { coming, scene } from './cluster-scene.ts';
+import { condition } from '../../../builders/site.ts';
+import { adopting, coming, scene } from './cluster-scene.ts';
 
 const exists = { spec: { accountRef: { name: 'default' } }, status: { revision: 'r-1' } } as never;
 
@@ -46,6 +47,34 @@ test.each([
   const problem = problemOf(circumstances(), members);
   expect(problem?.reason).toBe(reason);
   if (reason !== undefined) expect(problem?.message).toBe('db-1: said so');
+});
+
+test.each([
+  ['ForeignData', 'BootstrapFailed', /^i-db-1 cannot be adopted: said so\. It keeps its data; deleting/],
+  ['UnsupportedVersion', 'BootstrapFailed', /^i-db-1 cannot be adopted: /],
+  ['LacksServer', 'BootstrapFailed', /^i-db-1 cannot be adopted: /],
+  ['RefusedSettings', 'InvalidSpec', /^db-1: said so$/],
+])('a machine to adopt that failed with %s', (failure, reason, message) => {
+  const members = [adopting('db-1', { step: 'Preparing', failure, message: 'said so' })];
+  expect(problemOf(circumstances(), members)).toEqual({
+    reason,
+    message: expect.stringMatching(message) as string,
+  });
+});
+
+test('a machine to adopt that its Server does not get', () => {
+  const refused = adopting('db-1', { step: 'Waiting' });
+  const conditions = [{ ...condition('Ready', 'Blocked'), message: 'It belongs to another.' }];
+  const blocked = (more: object) => ({
+    ...refused,
+    server: { ...refused.server, status: { conditions, ...more } },
+  });
+  expect(problemOf(circumstances(), [blocked({}) as never])).toEqual({
+    reason: 'BootstrapFailed',
+    message: 'db-1: It belongs to another.',
+  });
+  // Bound to it, something else blocks it.
+  expect(problemOf(circumstances(), [blocked({ instanceID: 'i-db-1' }) as never])).toBeUndefined();
 });
 
 test.each([

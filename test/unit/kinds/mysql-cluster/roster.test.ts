@@ -5,7 +5,7 @@ import { decide } from '../../../../controller/kinds/mysql-cluster/decide/index.
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 import { condition } from '../../../builders/site.ts';
-import { coming, promotion, scene } from './cluster-scene.ts';
+import { adopting, coming, promotion, scene } from './cluster-scene.ts';
 import { now, primary, record, replica } from './durability-scene.ts';
 
 const leader = primary();
@@ -43,6 +43,38 @@ test('missing servers are made, in the zones with the fewest', () => {
   const plan = decide(scene(members, { spec: { instances: 4 }, zones: ['a', 'b', 'c'] }));
   const zones = plan.servers.flatMap((action) => (action.do === 'create' ? [action.zone] : []));
   expect(zones).toEqual(['c', 'a']);
+});
+
+describe('a cluster that adopts', () => {
+  const spec = { bootstrap: { type: 'Adopt', adopt: { instanceID: 'i-1' } } };
+  const unopened = { primary: undefined, durability: undefined };
+  const adopts = (members: readonly Member[], more: object = {}) =>
+    decide(scene(members, { spec, status: unopened, ...more })).servers.map((action) =>
+      action.do === 'create' ? action.adopt?.instanceID : action.do,
+    );
+
+  it('makes one Server for the machine, and as many others as are missing', () => {
+    expect(adopts([])).toEqual(['i-1', undefined, undefined]);
+    expect(adopts([joining('db-4')])).toContain('i-1');
+    const taking = adopting('db-5', { step: 'Waiting' });
+    expect(adopts([taking])).toEqual([undefined, undefined]);
+  });
+
+  it('never does so again once it took writes', () => {
+    expect(adopts([well('db-2')], { status: {} })).not.toContain('i-1');
+  });
+
+  it('gives up any other first when it is made smaller before it took writes', () => {
+    const members = [
+      { ...adopting('db-5', { step: 'Preparing' }), createdAt: 9 },
+      { ...joining('db-4'), createdAt: 1 },
+    ];
+    const observed = scene(members, {
+      spec: { ...spec, instances: 1, failover: { mode: 'Manual' } },
+      status: unopened,
+    });
+    expect(actions(observed)).toEqual(['delete db-4']);
+  });
 });
 
 describe('scaled down', () => {

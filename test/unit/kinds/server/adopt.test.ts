@@ -1,8 +1,8 @@
 /** A machine that runs already is taken over: once, by one Server, with the host keys it was known by. */
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import { cloudAccountKind } from '../../../../controller/api/cloud-account.ts';
 import { siteDeploymentKind } from '../../../../controller/api/deployment.ts';
-import { retainedKey, retainedTag } from '../../../../controller/api/retained.ts';
+import { memberTag, retainedKey, retainedTag } from '../../../../controller/api/retained.ts';
 import { type Server, serverKind } from '../../../../controller/api/server.ts';
 import { serverTemplateKind } from '../../../../controller/api/server-template.ts';
 import { decide } from '../../../../controller/kinds/server/decide/index.ts';
@@ -66,6 +66,29 @@ test('one that is bound and not marked yet, as after a crash, is marked', () => 
   expect(
     decide(bound.with({ machine: { state: 'present', machine: marked } }).observed).action,
   ).toBeUndefined();
+});
+
+describe('what it was in the cluster that let it go', () => {
+  const memory = { ...machine, tags: { [retainedTag]: '', [memberTag]: 'old/db primary' } };
+  const seen = adopting.operational().with({ machine: { state: 'present', machine: memory } });
+  const label = (role: string) => seen.metadata({ labels: { 'ridgeline.dev/role': role } });
+  const owner = (metadata: object = {}) => ({ counts: true, object: { metadata } as never });
+
+  it.each([
+    ['stays on it while a new cluster takes it over', label('joining').with({ owner: owner() })],
+    ['stays on it without a cluster', seen],
+    [
+      'is not what a cluster that goes has just written',
+      label('primary').with({ owner: owner({ deletionTimestamp: at(0) }) }),
+    ],
+  ])('%s', (_, server) => {
+    expect(decide(server.observed).action).toBeUndefined();
+  });
+
+  it('is forgotten once it is another one of a new cluster', () => {
+    const { action } = decide(label('primary').with({ owner: owner() }).observed);
+    expect(action).toMatchObject({ do: 'claim', tags: { [memberTag]: '' } });
+  });
 });
 
 test('when that machine is lost the next one is launched', () => {
@@ -153,6 +176,24 @@ test('one that was not let go, or is not of this account, is refused with what t
   expect(await says(add('thief'))).toBe(
     `${id} belongs to Server shop/owner. Delete that one first, with spec.deletionPolicy Retain.`,
   );
+});
+
+test.each([
+  ['', /^Nobody knows whether i-\S+ was the primary of its cluster: it has no tag ridgeline:member\. /],
+  ['old/db replica', /="old\/db replica" and may lack acknowledged writes\. .* tagged "old\/db primary"/],
+  ['old/db former primary', /="old\/db former primary" and may lack acknowledged writes/],
+  ['old/db unfinished copy', /="old\/db unfinished copy" and may lack acknowledged writes/],
+  ['old/db primary', undefined],
+  ['by-hand primary', undefined],
+])('a cluster that finds the mark "%s"', async (mark, refusal) => {
+  await site.cloud.machines.tag(id, { [memberTag]: mark });
+  const server = add('db-1');
+  const member = { ...server, metadata: { ...server.metadata, labels: { 'ridgeline.dev/cluster': 'db' } } };
+  const found = await look(member);
+  const message = refusal === undefined ? undefined : (expect.stringMatching(refusal) as string);
+  expect(found).toMatchObject(message === undefined ? { state: 'ready' } : { state: 'refused', message });
+  if (refusal !== undefined)
+    expect(JSON.stringify(found)).toContain('Key=ridgeline:member,Value=by-hand primary');
 });
 
 test('of two Servers that ask at once one has it, and the other when that one is gone', async () => {

@@ -5,7 +5,25 @@ import { type Row, testPlans } from '../../../builders/server-plans.ts';
 
 const passed = { result: 'passed', failures: 0, message: 'HTTP 200', nextCheck: 10_000 } as const;
 
+const givenUp = aServer()
+  .operational()
+  .deleting()
+  .spec({ adopt: { instanceID: 'i-0c0ffee0' }, deletionPolicy: 'Retain' })
+  .with({
+    owner: { counts: true, object: { metadata: {}, spec: { deletionPolicy: 'Terminate' } } as never },
+  });
+
 const leaving: readonly Row[] = [
+  [
+    'deleted before its cluster has taken its machine over: let go at once, as it was',
+    givenUp.metadata({ labels: { 'ridgeline.dev/role': 'joining' } }),
+    { ready: 'Terminated', action: 'retain', events: ['InstanceRetained'] },
+  ],
+  [
+    'the same when it has: its cluster lets go first',
+    givenUp.metadata({ labels: { 'ridgeline.dev/role': 'primary' } }),
+    { ready: 'Decommissioning' },
+  ],
   [
     'deleted, protected: it is looked after as before',
     aServer().operational().with({ health: passed }).deleting().spec({ deletionProtection: true }),

@@ -285,6 +285,37 @@ describe('deleted', () => {
     expect(site.world.servers.flatMap(({ metadata }) => metadata.ownerReferences ?? [])).toEqual([]);
   });
 
+  it.each(['MariaDB', 'MySQL'] as const)(
+    'with Retain, no commit waits any more and no replica acknowledges: %s',
+    async (flavor) => {
+      const version = flavor === 'MySQL' ? '8.4' : '11.8';
+      await up({ deletionPolicy: 'Retain', engine: { flavor, version } });
+      const { primary } = site;
+      const replicas = site.servers('replica').map(({ status }) => status?.privateIP ?? '');
+      await site.delete();
+      await site.world.until(() => !site.isThere);
+      expect(site.databases.server(primary).requiredAcks).toBe(0);
+      expect(replicas.map((one) => site.databases.server(one).acknowledges)).toEqual([false, false]);
+      for (const one of replicas) site.databases.powerOff(one);
+      expect(await site.databases.commit(primary, 'alone')).toBe('acknowledged');
+      expect(site.databases.server(primary).writable).toBe(true);
+    },
+  );
+
+  it('with Retain, it waits a minute for a replica that cannot be told, and then says who was left behind', async () => {
+    await up({ deletionPolicy: 'Retain' });
+    const [mute] = site.servers('replica');
+    site.databases.hang(mute?.status?.privateIP ?? '');
+    await site.delete();
+    await site.world.pass(30);
+    expect(site.isThere).toBe(true);
+    // Applications are not held up for it.
+    expect(site.databases.server(site.primary).requiredAcks).toBe(0);
+    await site.world.until(() => !site.isThere, 120);
+    const told = site.world.site.events.recorded.filter(({ reason }) => reason === 'ReleasedUnclean');
+    expect(told.map(({ message }) => message).join()).toContain(mute?.status?.privateIP ?? '-');
+  });
+
   it.each([
     ['protected', { deletionProtection: true }],
     ['to be backed up first', { deletionPolicy: 'BackupThenTerminate' }],

@@ -77,24 +77,28 @@ describe('the machine of the primary', () => {
   });
 
   it.each([
-    ['a pass before it has its machine', 0],
-    ['when it is bound', 2],
-    ['while it is looked at', 6],
-  ])('stays, and is what it was, when the cluster is given up %s', async (_, seconds) => {
-    site.onJob = () => ({ takes: 60_000 });
-    site.create(adopting(left.primary));
-    await site.world.pass(seconds);
-    await site.delete();
-    await site.world.until(() => !site.isThere && site.world.servers.length === 0);
-    expect(machine(left.primary)).toMatchObject({
-      state: 'running',
-      tags: { [memberTag]: 'shop/db primary', [retainedTag]: expect.stringContaining('shop/') },
-    });
-    site.onJob = () => ({});
-    site.create(adopting(left.primary));
-    await site.untilHealthy();
-    expect(site.databases.missingOn(site.primary)).toEqual([]);
-  });
+    ['a pass before it has its machine', 0, 'Terminate'],
+    ['when it is bound', 2, 'Terminate'],
+    ['while it is looked at', 6, 'Terminate'],
+    ['while it is looked at', 6, 'Retain'],
+  ])(
+    'stays, and is what it was, when the cluster is given up %s (%d s, %s)',
+    async (_, seconds, deletionPolicy) => {
+      site.onJob = () => ({ takes: 60_000 });
+      site.create(adopting(left.primary, { deletionPolicy }));
+      await site.world.pass(seconds);
+      await site.delete();
+      await letGo();
+      expect(machine(left.primary)).toMatchObject({
+        state: 'running',
+        tags: { [memberTag]: 'shop/db primary', [retainedTag]: expect.stringContaining('shop/') },
+      });
+      site.onJob = () => ({});
+      site.create(adopting(left.primary));
+      await site.untilHealthy();
+      expect(site.databases.missingOn(site.primary)).toEqual([]);
+    },
+  );
 
   it('is adopted again when somebody deletes its Server meanwhile', async () => {
     site.onJob = () => ({ takes: 20_000 });

@@ -85,8 +85,8 @@ function whyNotAdoptable(
   if (machine === undefined) {
     return `${where} has no instance ${id} that this installation launched. Look at spec.adopt.instanceID and at the Deployment's CloudAccount.`;
   }
-  if (machine.state === 'terminated' || machine.state === 'shutting-down')
-    return `${id} is ${machine.state}.`;
+  const isEnding = ['terminated', 'shutting-down'].includes(machine.state);
+  if (isEnding) return `${id} is ${machine.state}.`;
   const owner = cache
     .list(serverKind)
     .find(({ metadata, status }) => status?.instanceID === id && metadata.uid !== server.metadata.uid);
@@ -96,14 +96,15 @@ function whyNotAdoptable(
   if ((machine.tags[retainedTag] ?? '') === '') {
     return `${id} was not let go: it has no tag ${retainedTag}. If nobody looks after it: aws ec2 create-tags --resources ${id} --tags Key=${retainedTag},Value=by-hand`;
   }
-  const isForCluster = server.metadata.labels?.[labels.cluster] !== undefined;
-  const lack = isForCluster ? whyNotPrimary(id, machine.tags[memberTag] ?? '') : undefined;
+  const lack = whyNotPrimary(server, machine);
   if (lack !== undefined) return lack;
   return claims.claim(cache, id, server) ? undefined : `Another Server is about to adopt ${id}.`;
 }
 
 /** A cluster begins only with what surely holds every acknowledged write, or a person says in so many words that it may lack some. */
-function whyNotPrimary(id: string, mark: string): string | undefined {
+function whyNotPrimary({ metadata }: Server, { id, tags }: Machine): string | undefined {
+  if (metadata.labels?.[labels.cluster] === undefined) return undefined;
+  const mark = tags[memberTag] ?? '';
   const [whose = '', ...words] = mark.split(' ');
   if (words.join(' ') === primaryPart) return undefined;
   const command = `aws ec2 create-tags --resources ${id} --tags "Key=${memberTag},Value=by-hand ${primaryPart}"`;

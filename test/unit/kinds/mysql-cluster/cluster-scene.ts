@@ -59,9 +59,11 @@ export function coming(name: string, step: object, changes: Partial<Member> = {}
 
 /** One whose Server is to take a machine over, and has not yet. */
 export function adopting(name: string, step: object, changes: Partial<Member> = {}): Member {
-  const metadata = { uid: `uid-${name}`, labels: { [labels.role]: 'joining' } };
-  const spec = { adopt: { instanceID: `i-${name}` }, deletionPolicy: 'Retain', deletionProtection: false };
-  return coming(name, step, { server: { metadata, spec } as never, ...changes });
+  const server = {
+    metadata: { uid: `uid-${name}`, labels: { [labels.role]: 'joining' } },
+    spec: { adopt: { instanceID: `i-${name}` }, deletionPolicy: 'Retain', deletionProtection: false },
+  };
+  return coming(name, step, { server: server as never, ...changes });
 }
 
 /** With a Server object that may be acted upon. */

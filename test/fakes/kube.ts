@@ -40,6 +40,7 @@ export class FakeKube implements Kube {
   #tidyAt = 0;
   #uids = 0;
   #held: (() => void)[] | undefined;
+  readonly #terminating = new Set<string>();
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -98,6 +99,23 @@ export class FakeKube implements Kube {
     const stored = this.#update(resource, current, applyMergePatch(current, patch) as Body);
     this.#publish(resource, stored);
     return stored as unknown as O;
+  }
+
+  /**
+   * Kubernetes deletes a namespace: from now on nothing can be made there, and the deletion of everything in it is asked for,
+   * in any order (`random` says which).
+   */
+  terminateNamespace(namespace: string, random: () => number = Math.random): void {
+    this.#terminating.add(namespace);
+    const going = [...this.#objects].flatMap(([id, table]) =>
+      [...table.values()]
+        .filter(
+          ({ metadata }) => metadata.namespace === namespace && metadata.deletionTimestamp === undefined,
+        )
+        .map((object) => ({ resource: this.#resources.get(id), object, turn: random() })),
+    );
+    for (const { resource, object } of going.toSorted((a, b) => a.turn - b.turn))
+      if (resource !== undefined) this.#publish(resource, this.#remove(resource, object));
   }
 
   /** Deletes what has owners of which none exists any more, until nothing is left to delete. */
@@ -182,6 +200,7 @@ export class FakeKube implements Kube {
       const current = this.#table(resource).get(keyText(keyOf(object)));
       if (current?.metadata.uid !== object.metadata.uid) return;
       if (current.metadata.deletionTimestamp !== undefined) return;
+      if (resource.plural === 'namespaces') this.terminateNamespace(current.metadata.name);
       this.stores.wrote(resource, this.#remove(resource, current));
     });
   }
@@ -221,6 +240,10 @@ export class FakeKube implements Kube {
     const name = nameFor(metadata, this.#uids + 1);
     if ((resource.scope === 'Namespaced') !== (metadata.namespace !== undefined)) {
       throw new AppError('kube.invalid', `${resource.plural} are ${resource.scope}`);
+    }
+    if (this.#terminating.has(metadata.namespace ?? '')) {
+      const why = `unable to create new content in namespace ${metadata.namespace} because it is being terminated`;
+      throw new AppError('kube.forbidden', `${resource.plural} "${name}" is forbidden: ${why}`);
     }
     const key = keyText({ ...metadata, name });
     if (this.#table(resource).has(key)) {

@@ -10,10 +10,12 @@ import {
 import { stampOf } from '../../cluster-access/stamp.ts';
 import type { Database } from '../../database/port.ts';
 import type { Kube } from '../../kube/port.ts';
+import { makeUnlessRefused } from './creation.ts';
 import type { CredentialWatch } from './credential-watch.ts';
 import type { DurabilityPlan } from './decide/durability-plan.ts';
 import type { Decision } from './decide/index.ts';
 import type { Member } from './decide/member.ts';
+import type { ServerAction } from './decide/plan.ts';
 import { type DurabilityOutcome, type DurabilityPorts, takeStep } from './durability.ts';
 import type { HostJobs } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
@@ -36,18 +38,21 @@ export interface Decided {
 }
 
 /**
- * Servers first, then what commits wait for, then passwords, then what happens on hosts, which may take seconds. Fails
- * only when the API server does.
+ * Servers that change first, then what commits wait for, then passwords, then what happens on hosts, which may take seconds.
+ * New servers come after what applications wait for, as they may be refused. Fails only when the API server does.
  */
 export async function act(ports: ActPorts, decided: Decided, log: Logger): Promise<void> {
   const { pass, written, members, decision } = decided;
-  await changeServers(ports.kube, written, decision.servers);
+  const { create: creations = [], change: changes = [] } = Object.groupBy(decision.servers, kindOf);
+  await changeServers(ports.kube, written, changes);
   if (decision.servers.some((action) => action.do === 'start')) ports.failpoints.hit('rejoin.after-started');
   if (decision.servers.some((action) => action.do === 'readmit'))
     ports.failpoints.hit('rejoin.after-readmitted');
   const access = await openClusterAccess(ports, written, pass.access.credentials);
   const reach = { cluster: written, access, members };
   const { cluster, failure } = await changeDurability(ports, reach, decision.durability);
+  const makeServers = () => changeServers(ports.kube, cluster, creations);
+  await makeUnlessRefused(ports, cluster, { what: 'No server can be made', make: makeServers });
   // What is on record holds; the next pass tries again.
   if (failure !== undefined) log.warn({ err: failure }, 'could not change what commits wait for');
   const telling = { leader: access.leader(), credentials: pass.credentials, now: pass.now };
@@ -55,7 +60,12 @@ export async function act(ports: ActPorts, decided: Decided, log: Logger): Promi
   if (refused !== undefined) log.warn({ err: refused }, 'could not change passwords');
   if (decision.tell !== undefined) ports.failpoints.hit('credentials.after-told');
   await ports.hostJobs.carryOut({ cluster, access, log }, decision.joins);
-  await askForSwitchover(ports.kube, cluster, decision.switchover);
+  const ask = () => askForSwitchover(ports.kube, cluster, decision.switchover);
+  await makeUnlessRefused(ports, cluster, { what: 'A change of primary cannot be asked for', make: ask });
+}
+
+function kindOf(action: ServerAction): 'create' | 'change' {
+  return action.do === 'create' ? 'create' : 'change';
 }
 
 interface Reach {

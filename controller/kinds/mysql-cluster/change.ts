@@ -1,6 +1,7 @@
 /** One change of primary in the passes over its cluster: begun on record, carried on with, ended. */
 
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { makeUnlessRefused } from './creation.ts';
 import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
 import { currentPromotion, isWaiting } from './decide/promotions.ts';
@@ -26,7 +27,12 @@ export async function beginChange(
   change: Change,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const promotion = await promotionFor(ports, pass.cluster, change);
+  const promotion = await makeUnlessRefused(ports, pass.cluster, {
+    what: 'The primary cannot be replaced, for the change cannot be written down',
+    make: () => promotionFor(ports, pass.cluster, change),
+  });
+  // Nothing is begun that is not on record; what is left is kept up, and told.
+  if (promotion === undefined) return await maintain(ports, pass, context);
   const { name } = promotion.metadata;
   const seen = { observed, routing: pass.routing };
   const cluster = await recordStatus(ports, seen, { currentPromotionRef: { name } });

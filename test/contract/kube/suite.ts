@@ -1,5 +1,5 @@
 /** What every implementation of the `Kube` port must do; run against the fake and against a real API server. */
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AnyObject, KubeObject, ObjectKey } from '../../../controller/api/meta.ts';
 import type { ConfigMap, Resource } from '../../../controller/api/resource.ts';
 import { configMaps, controllerRevisions, namespaces } from '../../../controller/api/resource.ts';
@@ -244,6 +244,30 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       const listed = await kube.list(widgets, { labelSelector: 'color=red' });
       expect(listed).toEqual([a]);
     });
+
+    test('in a namespace that is being deleted nothing is made, all is asked to go, and what a finalizer keeps can be changed', async () => {
+      const namespace = `${subject.namespace}-going`;
+      const going = await kube.create(namespaces, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: namespace },
+      });
+      const held = await newWidget({ namespace, finalizers: ['contract.ridgeline.dev/held'] });
+      const key = { namespace, name: held.metadata.name };
+      await kube.delete(namespaces, going);
+      const asked = await vi.waitUntil(
+        async () => {
+          const found = await kube.get(widgets, key);
+          return found?.metadata.deletionTimestamp === undefined ? undefined : found;
+        },
+        { timeout: 30_000, interval: 200 },
+      );
+      expect(await codeOf(newWidget({ namespace }))).toBe('kube.forbidden');
+      const changed = await kube.writeStatus(widgets, asked, { seen: 3 });
+      expect(changed.status?.seen).toBe(3);
+      await kube.setFinalizers(widgets, changed, []);
+      expect(await kube.get(widgets, key)).toBeUndefined();
+    }, 40_000);
 
     test('core objects and cluster-scoped objects work alike', async () => {
       const map: ConfigMap = await kube.create(configMaps, {

@@ -66,6 +66,22 @@ describe('the machine of the primary', () => {
     expect(site.jobs.filter((job) => job === `${address} loading`)).toHaveLength(1);
   });
 
+  it('is looked at, with the settings it has, and then taken over with those of its new cluster', async () => {
+    const jobs: (readonly string[])[] = [];
+    site.onJob = (step, { script }, where) => {
+      const [, adopt = ''] = /^adopt='(.*)'$/m.exec(script) ?? [];
+      const [, rewrite = ''] = /^rewrite='(.*)'$/m.exec(script) ?? [];
+      if (where === address) jobs.push([step, adopt, rewrite]);
+      return {};
+    };
+    site.create(adopting(left.primary));
+    await site.until(() => site.condition('Available')?.status === 'True');
+    expect(jobs.slice(0, 2)).toEqual([
+      ['preparing', 'look', 'no'],
+      ['loading', 'take', 'yes'],
+    ]);
+  });
+
   it('follows its new cluster from then on, and what it was before is forgotten', async () => {
     site.create(adopting(left.primary));
     await site.untilHealthy();
@@ -99,6 +115,17 @@ describe('the machine of the primary', () => {
       expect(site.databases.missingOn(site.primary)).toEqual([]);
     },
   );
+
+  it.each([1, 2, 3])('stays when the namespace is deleted meanwhile, in whatever order: %d', async (seed) => {
+    site.onJob = () => ({ takes: 60_000 });
+    site.create(adopting(left.primary));
+    await site.world.pass(6);
+    site.terminateNamespace(seed);
+    await site.world.until(() => !site.isThere && site.world.servers.length === 0);
+    const { state, tags } = machine(left.primary) ?? {};
+    expect({ state, part: tags?.[memberTag] }).toEqual({ state: 'running', part: 'shop/db primary' });
+    expect(tags?.[retainedTag]).not.toBe('');
+  });
 
   it('is adopted again when somebody deletes its Server meanwhile', async () => {
     site.onJob = () => ({ takes: 20_000 });

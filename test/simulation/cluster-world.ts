@@ -2,9 +2,13 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { findCondition } from '../../controller/api/conditions.ts';
+import { siteDeploymentKind } from '../../controller/api/deployment.ts';
+import { finalizer, keyOf } from '../../controller/api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
 import { type Promotion, promotionKind } from '../../controller/api/promotion.ts';
+import { controllerRevisions } from '../../controller/api/resource.ts';
 import type { Server } from '../../controller/api/server.ts';
+import { serverTemplateKind } from '../../controller/api/server-template.ts';
 import type { Failpoints } from '../../controller/base/failpoints.ts';
 import { Breaker } from '../../controller/breaker/breaker.ts';
 import type { Flavor } from '../../controller/database/port.ts';
@@ -21,6 +25,7 @@ import { namespace, type Site, words } from '../builders/site.ts';
 import { FakeDatabases } from '../fakes/databases.ts';
 import { FakeProxies } from '../fakes/proxies.ts';
 import { ClusterHosts } from './cluster-hosts.ts';
+import { randomFrom } from './random.ts';
 import { World, type WorldOptions } from './world.ts';
 
 const key = { namespace, name: 'db' };
@@ -121,6 +126,17 @@ export class ClusterWorld {
 
   delete(): Promise<void> {
     return this.world.site.kube.delete(mySQLClusterKind, this.cluster);
+  }
+
+  /** Kubernetes deletes the namespace. What servers cannot do without is held by controllers that do not run here. */
+  terminateNamespace(seed: number): void {
+    const { kube, cache } = this.world.site;
+    const held = { metadata: { finalizers: [finalizer] } };
+    kube.edit(siteDeploymentKind, { namespace, name: 'shop' }, held);
+    kube.edit(serverTemplateKind, { namespace, name: 'app' }, held);
+    for (const revision of cache.list(controllerRevisions))
+      kube.edit(controllerRevisions, keyOf(revision), held);
+    kube.terminateNamespace(namespace, randomFrom(seed));
   }
 
   promote(name: string, spec: object): void {

@@ -1,12 +1,6 @@
 /** A protected database in a namespace that Kubernetes deletes all the same: what is there lives on, as well as it can. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { siteDeploymentKind } from '../../controller/api/deployment.ts';
-import { finalizer, keyOf } from '../../controller/api/meta.ts';
-import { controllerRevisions } from '../../controller/api/resource.ts';
-import { serverTemplateKind } from '../../controller/api/server-template.ts';
-import { namespace } from '../builders/site.ts';
 import { ClusterWorld } from './cluster-world.ts';
-import { randomFrom } from './random.ts';
 
 /** Minutes of simulated time take seconds. */
 vi.setConfig({ testTimeout: 60_000 });
@@ -24,23 +18,12 @@ afterEach(() => {
   site.close();
 });
 
-/** What servers cannot do without is held by its own controllers, which do not run here. */
-function vanish(seed: number): void {
-  const { kube } = site.world.site;
-  const held = { metadata: { finalizers: [finalizer] } };
-  kube.edit(siteDeploymentKind, { namespace, name: 'shop' }, held);
-  kube.edit(serverTemplateKind, { namespace, name: 'app' }, held);
-  for (const revision of site.world.site.cache.list(controllerRevisions))
-    kube.edit(controllerRevisions, keyOf(revision), held);
-  kube.terminateNamespace(namespace, randomFrom(seed));
-}
-
 const refusals = () => site.world.site.events.recorded.filter(({ reason }) => reason === 'CreationRefused');
 
 test.each([1, 2, 3, 4, 5])(
   'its servers stay and take writes, in whatever order they are asked to go: %d',
   async (seed) => {
-    vanish(seed);
+    site.terminateNamespace(seed);
     await site.world.pass(60);
     expect(site.world.alive).toEqual(machines);
     expect(site.servers()).toHaveLength(3);
@@ -50,7 +33,7 @@ test.each([1, 2, 3, 4, 5])(
 );
 
 test('commits stop to wait for replicas that are gone, though no other can be made', async () => {
-  vanish(6);
+  site.terminateNamespace(6);
   await site.world.pass(10);
   for (const { status } of site.servers('replica')) {
     await site.world.site.cloud.machines.terminate(status?.instanceID ?? '');
@@ -67,7 +50,7 @@ test('a change of primary that was on record before goes on to its end', async (
   site.databases.powerOff(old);
   site.world.arm('failover.after-start-recorded');
   await site.until(() => site.world.crashes === 1, 60);
-  vanish(7);
+  site.terminateNamespace(7);
   await site.until(() => site.cluster.status?.primary?.epoch === 2, 120);
   await site.world.pass(30);
   expect(site.primary).not.toBe(old);
@@ -78,7 +61,7 @@ test('a change of primary that was on record before goes on to its end', async (
 test('a primary that dies is not replaced, which is told, and nothing is lost', async () => {
   await site.databases.commit(site.primary, 'early');
   const old = site.primary;
-  vanish(8);
+  site.terminateNamespace(8);
   await site.world.pass(10);
   site.databases.powerOff(old);
   await site.until(() => site.condition('Available')?.status === 'False', 60);

@@ -57,8 +57,9 @@ export async function jobsOf(
   const preparation = preparationOf(cluster, access, member);
   const isAdopted = isBeingAdopted(member.server);
   if (job === 'Preparing') {
-    const adopt = isAdopted ? 'look' : 'no';
-    return { own: preparationJob(id, { ...preparation, initialise: false, adopt }) };
+    // A machine that may be given up again keeps the settings it runs with.
+    const how = isAdopted ? ({ adopt: 'look', rewrite: false } as const) : {};
+    return { own: preparationJob(id, { ...preparation, initialise: false, ...how }) };
   }
   if (isAdopted) return { own: preparationJob(id, { ...preparation, initialise: false, adopt: 'take' }) };
   const { dump } = cluster.spec.bootstrap;

@@ -28,13 +28,7 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
         labels: { [labels.role]: 'joining' },
       });
     case 'label':
-      await kube.patch(serverKind, action.member.server, {
-        metadata: { labels: { [labels.role]: action.role } },
-        ...(isBeingAdopted(action.member.server) && action.role !== 'joining'
-          ? { spec: { deletionPolicy: 'Terminate' } }
-          : {}),
-      });
-      return;
+      return await labelServer(kube, action.member.server, action.role);
     case 'fence':
       await kube.patch(serverKind, action.member.server, {
         // The time is on the Server itself: it holds although the cluster's status is full, or lost.
@@ -76,6 +70,15 @@ async function changeServer(kube: Kube, cluster: MySQLCluster, action: ServerAct
       await holdServer(kube, action.member.server, undefined);
       return await removeServer(kube, cluster, action.member.server);
   }
+}
+
+async function labelServer(kube: Kube, server: Server, role: string): Promise<void> {
+  // An adopted machine is the cluster's from its first role on: it goes when the cluster no longer needs it.
+  const isOurs = isBeingAdopted(server) && role !== 'joining';
+  await kube.patch(serverKind, server, {
+    metadata: { labels: { [labels.role]: role } },
+    ...(isOurs ? { spec: { deletionPolicy: 'Terminate' } } : {}),
+  });
 }
 
 /** Sends nothing where that is so already. */

@@ -105,6 +105,8 @@ function waitRow(name: string, value: string, more: Pick<Guard, 'accepts'> = {})
   return { name, wanted: whereCommitsWait(value), risk, followsRecord: true, ...more };
 }
 
+const unkept =
+  'a primary makes tables that a restart empties, and a replica stops at those that were made all the same';
 const ownWrites = 'it takes writes that no other server has, and then it can follow nobody';
 const powerCut = 'a power cut takes back what was acknowledged';
 const unordered = 'replicas come to differ from the primary without a word';
@@ -131,8 +133,11 @@ const mariaDB: readonly Guard[] = [
   row('gtid_strict_mode', always('ON'), 'a server that has transactions of its own goes unnoticed'),
   row('gtid_domain_id', always('0'), 'what it writes is counted apart, and who has it cannot be proven'),
   row('slave_exec_mode', always('STRICT'), unordered),
-  // MySQL's list of engines cannot be changed while it runs.
-  row('enforce_storage_engine', always('InnoDB'), 'tables can be made that a restart or a failover empties'),
+  // MySQL's list of engines cannot be changed while it runs. A replica makes what its primary made, or stops.
+  row('enforce_storage_engine', ({ isPrimary }) => (isPrimary ? 'InnoDB' : ''), unkept, {
+    followsRecord: true,
+    mend: (wanted) => `SET GLOBAL enforce_storage_engine = ${wanted === '' ? 'NULL' : wanted};`,
+  }),
   row('rpl_semi_sync_slave_enabled', ackerSwitch, 'who acknowledges is not who is on record', {
     followsRecord: true,
     needsReceiver: true,

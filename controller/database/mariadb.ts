@@ -54,7 +54,8 @@ export const mariadb: Dialect = {
     REPLACE(EVENT_NAME, '\`', '\`\`'), '\` ENABLE;')
     FROM information_schema.EVENTS WHERE STATUS = 'SLAVESIDE_DISABLED';`,
   // root may write before everybody may.
-  open: (epoch) => `${heartbeatSQL(epoch, 1)} SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
+  open: (epoch) =>
+    `${heartbeatSQL(epoch, 1)} SET GLOBAL enforce_storage_engine = InnoDB; SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;`,
   // To kill a session while it waits for a replica ends its wait, and that of all commits in its group.
   sessionsInTheWay: `${applicationSessions} AND COMMAND = 'Query' AND TIME_MS > 500
     AND STATE NOT LIKE '%commit%' AND STATE NOT LIKE '%semi-sync%'`,
@@ -168,6 +169,8 @@ function followSQL(source: Source, position: Gtids | undefined): string {
     `MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 1, MASTER_SSL_CA = ${sqlString(sourceCertificate)},`,
     `MASTER_HEARTBEAT_PERIOD = ${heartbeatSeconds}, MASTER_CONNECT_RETRY = 1;`,
     `SET GLOBAL rpl_semi_sync_slave_enabled = ${on}; SET GLOBAL rpl_semi_sync_master_enabled = OFF;`,
+    // Its applier takes this along when it starts, and would stop at a table that the primary made all the same.
+    'SET GLOBAL enforce_storage_engine = NULL;',
     'START SLAVE;',
   ].join('\n');
 }

@@ -56,6 +56,9 @@ export function preparationJob(id: string, preparation: Preparation): Job {
   });
 }
 
+/** A server that is not open yet would make what a dump asks for. */
+const makesOnlyInnoDB = { MariaDB: ', SESSION enforce_storage_engine = InnoDB', MySQL: '' };
+
 /** Preparation in which the bash function `contents` prints the SQL of the first data. */
 export function fillingJob(
   id: string,
@@ -95,7 +98,7 @@ export function fillingJob(
       initialise: initialise ? 'yes' : 'no',
       adopt,
       admin_port: String(adminPorts[flavor]),
-      session: `SET ${sessionAssignments(flavor)}, SESSION sql_log_bin = 0`,
+      session: `SET ${sessionAssignments(flavor)}, SESSION sql_log_bin = 0${makesOnlyInnoDB[flavor]}`,
       database: filling.database,
       missing_definers: missingDefiners,
       node_script: nodeScriptPath,

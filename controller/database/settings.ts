@@ -127,8 +127,6 @@ function mariaDB(server: ServerSettings): Variables {
     extra_port: adminPorts.MariaDB,
     // Sessions of a controller that was cut off stay for a while.
     extra_max_connections: 10,
-    // MEMORY tables are emptied by a restart, which a replica then writes down as a transaction of its own.
-    enforce_storage_engine: 'InnoDB',
     gtid_domain_id: 0,
     gtid_strict_mode: 'ON',
     log_slave_updates: 'ON',

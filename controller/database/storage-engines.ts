@@ -3,7 +3,8 @@ import type { Flavor, UnsafeTables } from './port.ts';
 
 /**
  * MySQL creates no table of these. The server's own CSV tables were there before, and statements whose `sql_mode` lacks
- * NO_ENGINE_SUBSTITUTION, such as those of a dump, make InnoDB tables in their place. MariaDB has `enforce_storage_engine`.
+ * NO_ENGINE_SUBSTITUTION, such as those of a dump, make InnoDB tables in their place. MariaDB has `enforce_storage_engine`,
+ * which the server that opens turns on: a replica must be able to make what its primary made.
  */
 export const refusedEngines = [
   'MEMORY',

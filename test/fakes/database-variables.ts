@@ -65,6 +65,7 @@ export function otherValue(name: string, value: string): string {
     ROW: 'STATEMENT',
     STRICT: 'IDEMPOTENT',
     INNODB: 'Aria',
+    '': 'InnoDB',
     AFTER_SYNC: 'AFTER_COMMIT',
     '1': '0',
     '0': '1',
@@ -74,7 +75,10 @@ export function otherValue(name: string, value: string): string {
 
 /** As a look names them. */
 export function variablesOf(server: FakeServer): Readonly<Record<string, string>> {
-  const own = { event_scheduler: onOff(server.writable) } as Readonly<Record<string, string>>;
+  const own = {
+    event_scheduler: onOff(server.writable),
+    enforce_storage_engine: server.writable ? 'InnoDB' : '',
+  } as Readonly<Record<string, string>>;
   return Object.fromEntries(
     guardsOf(server.flavor).map(({ name, wanted }) => {
       const value = effects[name]?.get(server) ?? server.changed.get(name) ?? own[name];

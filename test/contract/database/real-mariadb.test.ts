@@ -159,10 +159,12 @@ function tellTheRest(): void {
     await expectPrivilegedNamed(primary, 'READ_ONLY ADMIN, SUPER');
   });
 
-  it('makes no tables that a failover would not keep, and names those that are there', async () => {
+  it('makes no tables that a failover would not keep, names those that are there, and replicas make them too', async () => {
     await primary.database.requireAcks(0, stamp(1));
     await expectUnsafeTablesRefused(primary, '1290');
     await expectUnsafeTablesNamed(primary);
+    const { executed } = await look(primary);
+    expect(await replica.database.catchUp(executed, 5_000)).toBe(true);
     await primary.database.requireAcks(1, stamp(1));
   });
 

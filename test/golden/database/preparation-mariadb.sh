@@ -13,7 +13,7 @@ rewrite='yes'
 stamp=''
 initialise='yes'
 admin_port='3307'
-session='SET SESSION autocommit = ON, SESSION completion_type = NO_CHAIN, SESSION sql_mode = '\'''\'', SESSION sql_select_limit = 18446744073709551615, SESSION sql_big_selects = ON, SESSION sql_safe_updates = OFF, SESSION group_concat_max_len = 1048576, SESSION lock_wait_timeout = 5, SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = 28800, SESSION interactive_timeout = 28800, SESSION max_statement_time = 0, SESSION sql_log_bin = 0'
+session='SET SESSION autocommit = ON, SESSION completion_type = NO_CHAIN, SESSION sql_mode = '\'''\'', SESSION sql_select_limit = 18446744073709551615, SESSION sql_big_selects = ON, SESSION sql_safe_updates = OFF, SESSION group_concat_max_len = 1048576, SESSION lock_wait_timeout = 5, SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = 28800, SESSION interactive_timeout = 28800, SESSION max_statement_time = 0, SESSION sql_log_bin = 0, SESSION enforce_storage_engine = InnoDB'
 database=''
 missing_definers='SELECT JSON_ARRAYAGG(definer) FROM (SELECT DISTINCT definer FROM (
     SELECT definer FROM information_schema.routines WHERE routine_schema NOT IN ('\''sys'\'', '\''mysql'\'')

@@ -58,11 +58,13 @@ test.each(flavors)('a %s that starts with the file we write deviates nowhere', (
   expect(found(flavor, Object.fromEntries(lines), started)).toEqual([]);
 });
 
-test('a MariaDB whose file is of before, or that somebody has set, makes no other tables than InnoDB either', () => {
-  const wanted = ['enforce_storage_engine', '', 'InnoDB'];
-  for (const part of [primary, replica]) {
-    expect(found('MariaDB', { enforce_storage_engine: '' }, part)).toEqual([wanted]);
-  }
+test('a MariaDB primary makes no other tables than InnoDB, and its replicas make what it made', () => {
+  const differs = (value: string, part: Part) => found('MariaDB', { enforce_storage_engine: value }, part);
+  expect(differs('', primary)).toEqual([['enforce_storage_engine', '', 'InnoDB']]);
+  expect(differs('InnoDB', replica)).toEqual([['enforce_storage_engine', 'InnoDB', '']]);
+  expect([differs('InnoDB', primary), differs('', replica)]).toEqual([[], []]);
+  const variable = { name: 'enforce_storage_engine', value: 'InnoDB', wanted: '' };
+  expect(mendSQL('MariaDB', [variable])).toContain('SET GLOBAL enforce_storage_engine = NULL;');
 });
 
 test('servers say 1 where others say ON, and how long is for ever is not said in one way', () => {

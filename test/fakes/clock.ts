@@ -7,12 +7,17 @@ interface Sleeper {
 }
 
 export class FakeClock implements Clock {
-  readonly #origin: Instant;
+  #origin: Instant;
   #elapsed: Millis = 0;
   /** Who wakes first comes first. */
   #sleepers: readonly Sleeper[] = [];
 
   constructor(origin: Instant = Date.UTC(2026, 0, 1)) {
+    this.#origin = origin;
+  }
+
+  /** Time begins then; before anybody has asked for it. */
+  beginAt(origin: Instant): void {
     this.#origin = origin;
   }
 

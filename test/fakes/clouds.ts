@@ -37,6 +37,17 @@ export class FakeClouds implements Clouds {
     this.#clock = clock;
   }
 
+  /** Every account holds what it holds in the other; names of hosts are not copied. */
+  copyFrom(other: FakeClouds): void {
+    for (const [key, { machines, objects }] of other.#clouds) {
+      const { installation } = JSON.parse(key) as CloudTarget;
+      const cloud = this.#clouds.get(key) ?? new FakeCloud(this.#clock, installation);
+      this.#clouds.set(key, cloud);
+      cloud.machines.copyFrom(machines);
+      cloud.objects.copyFrom(objects);
+    }
+  }
+
   of(target: CloudTarget): FakeCloud {
     this.targets.push(target);
     const key = JSON.stringify(target);

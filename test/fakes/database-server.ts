@@ -350,6 +350,27 @@ export class FakeServer {
     this.#logged = algebraOf(this.flavor).union(...this.#known);
   }
 
+  /** Becomes the other in every way, process and disk. @throws when it has commits on their way. */
+  copyFrom(other: FakeServer): void {
+    if (other.busy > 0) throw new AppError('invariant', `commits wait on ${other.name}`);
+    const { name: _, address: __, flavor: ___, identity: ____, rules: _____, ...state } = other;
+    const { link } = other;
+    Object.assign(this, state, {
+      log: [...other.log],
+      relay: [...other.relay],
+      waiting: [],
+      link: link === undefined ? undefined : { ...link, arrivals: new Map(link.arrivals) },
+      setAside: new Map(other.setAside),
+      ackers: new Map(other.ackers),
+      changed: new Map(other.changed),
+    });
+    this.#beatsFrom = other.#beatsFrom;
+    this.#known = new Set(other.#known);
+    this.#logged = other.#logged;
+    this.#unlogged = [...other.#unlogged];
+    this.#numbered = other.#numbered;
+  }
+
   /** Another cluster begins with what it holds: its accounts and its table of heartbeats are made anew, past its log. */
   takeOver(accounts: Accounts): void {
     this.alteredAccounts = accounts;

@@ -112,6 +112,15 @@ export class FakeDatabases implements Databases {
     return member;
   }
 
+  /** Has the servers of the other, as they are now. @throws when a commit is on its way there: nobody would tell its client. */
+  copyFrom(other: FakeDatabases): void {
+    for (const [name, from] of other.#world.servers) {
+      this.addServer(name, from.address);
+      this.server(name).copyFrom(from);
+    }
+    this.acknowledgements.push(...other.acknowledgements);
+  }
+
   of(node: Node): FakeDatabase {
     const server = this.#world.at(node.host.address);
     if (server === undefined) throw new AppError('shell.unreachable', `nobody is at ${node.host.address}`);
@@ -261,6 +270,12 @@ export class FakeDatabases implements Databases {
   isolate(name: string, others: readonly string[] = ['controller', 'clients']): void {
     const servers = [...this.#world.servers.keys()].filter((other) => other !== name);
     for (const other of [...servers, ...others]) this.partition(name, other);
+  }
+
+  /** Packets pass between the two again, both ways. */
+  mend(left: string, right: string): void {
+    this.#world.mend(left, right);
+    this.#world.mend(right, left);
   }
 
   heal(): void {

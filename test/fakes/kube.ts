@@ -83,6 +83,19 @@ export class FakeKube implements Kube {
     for (const deliver of held) deliver();
   }
 
+  /** Becomes a copy of another server, objects and versions. */
+  copyFrom(other: FakeKube): void {
+    this.#version = other.#version;
+    this.#uids = other.#uids;
+    for (const [id, resource] of other.#resources) {
+      const table = this.#table(resource);
+      for (const [key, object] of other.#objects.get(id) ?? []) {
+        table.set(key, object);
+        this.#publish(resource, object);
+      }
+    }
+  }
+
   /** Puts an object in place as somebody else would have, status included. */
   seed<O extends AnyObject>(resource: Resource<O>, object: NewObject<O> & { readonly status?: unknown }): O {
     const created = this.#insert(resource, object);

@@ -67,6 +67,14 @@ export class FakeMachines implements Machines {
     this.#installation = installation;
   }
 
+  /** Becomes a copy of another region: its machines, and what it remembers of launches. */
+  copyFrom(other: FakeMachines): void {
+    for (const [id, row] of other.#rows) this.#rows.set(id, { ...row });
+    for (const [token, launched] of other.#launches) this.#launches.set(token, launched);
+    for (const [id, request] of other.#announcements) this.#announcements.set(id, request);
+    for (const [id, how] of other.ends) this.ends.set(id, how);
+  }
+
   /** Finishes every transition under way, without moving the clock. */
   settle(): void {
     for (const row of this.#rows.values()) if (row.next !== undefined) this.#enter(row, row.next.state);

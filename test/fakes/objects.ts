@@ -14,6 +14,11 @@ export class FakeObjects implements ObjectStore {
     for (const bucket of buckets) this.#buckets.set(bucket, new Map());
   }
 
+  /** Holds what the other holds, too. */
+  copyFrom(other: FakeObjects): void {
+    for (const [name, objects] of other.#buckets) this.#buckets.set(name, new Map(objects));
+  }
+
   get(bucket: string, key: string): Promise<Uint8Array | undefined> {
     return this.faults.run('get', { bucket, key }, () => this.#bucket(bucket).get(key));
   }

@@ -50,6 +50,14 @@ export class FakeShell implements Shell {
     this.#clock = clock;
   }
 
+  /** Knows the hosts that the other knows, with their jobs. */
+  copyFrom(other: FakeShell): void {
+    for (const [address, host] of other.#hosts) {
+      const jobs = [...host.jobs].map(([id, job]) => [id, { ...job }] as const);
+      this.#hosts.set(address, { ...host, jobs: new Map(jobs) });
+    }
+  }
+
   /** A host that listens at `address` and offers these keys, e.g. `ED25519:SHA256:…`. */
   addHost(address: string, hostKeys: readonly string[]): void {
     this.#hosts.set(address, { hostKeys, reachable: true, accepts: true, jobs: new Map() });

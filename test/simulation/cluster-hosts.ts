@@ -25,6 +25,11 @@ export class ClusterHosts {
     site.shell.onScript = (job, address) => this.#run(job, address);
   }
 
+  /** What its servers were started with is known of the other's, too. */
+  copyFrom(other: ClusterHosts): void {
+    for (const [address, settings] of other.settings) this.settings.set(address, settings);
+  }
+
   #run(job: Job, address: string): Outcome {
     const [, step = ''] = /-(preparing|loading|cloning|revival|rollout)-\d+(?:-donor)?$/.exec(job.id) ?? [];
     if (step === '') return {};

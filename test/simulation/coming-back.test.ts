@@ -15,6 +15,7 @@ const setting: Setting = {
   dataLoss: 'Refuse',
   oldPrimary: 'Quarantine',
   atMost: 20,
+  fromNothing: true,
   copyTakes: 1_000,
 };
 /** Much less than what is measured. */

@@ -15,6 +15,8 @@ export class MortalProcess {
   }
 
   #armed: { readonly method: string; left: number; readonly end: () => void } | undefined;
+  /** Told of every call of a method before it goes out. */
+  onCall: (method: string) => void = () => undefined;
 
   /** Calls `end` instead of the n-th call of a method; after a pause the call still goes out. */
   arm(method: string, count: number, end: () => void): void {
@@ -79,6 +81,7 @@ export class MortalProcess {
   }
 
   #count(method: string | symbol): void {
+    if (this.isRunning) this.onCall(String(method));
     if (this.#armed?.method !== method) return;
     this.#armed.left -= 1;
     if (this.#armed.left > 0) return;

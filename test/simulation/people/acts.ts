@@ -175,6 +175,7 @@ export const acts = {
       { whenUnfenceable: 'Proceed' },
     ]),
   })),
+  'failed servers are not kept': edit(1, 'edit', () => ({ failover: { keepFailedSeconds: 0 } })),
   'acceptance of losses': edit(1, 'edit', () => ({ failover: { dataLoss: 'Accept' } })),
   'server settings': edit(2, 'edit', (random) => ({
     settings: [{ name: 'max_connections', value: String(100 + random.below(100)) }],

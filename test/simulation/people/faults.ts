@@ -24,20 +24,6 @@ const cutPower: Blow = ({ machinery }, address) => machinery.cutPower(address);
 const hang: Blow = ({ databases }, address) => databases.hang(address);
 const suspend: Blow = ({ databases }, address) => databases.suspend(address);
 
-/** Calls that change something: on a server, or in the API server. */
-const changingCalls = [
-  'writeStatus',
-  'create',
-  'freeze',
-  'thaw',
-  'takeLead',
-  'requireAcks',
-  'acknowledge',
-  'follow',
-  'open',
-  'close',
-] as const;
-
 export const faults = {
   'crash of the primary': blow(6, 'crash of', pickPrimary, crash),
   'crash of a replica': blow(3, 'crash of', pickReplica, crash),
@@ -55,6 +41,31 @@ export const faults = {
   'isolation of a server': blow(2, 'everybody is cut off from', pickServer, (house, address) =>
     house.databases.isolate(address),
   ),
+  'silence of the primary to the controller': blow(
+    2,
+    'the controller is cut off from',
+    pickPrimary,
+    (house, address) => house.databases.partition(address, 'controller'),
+  ),
+  'suspend of the primary': blow(1, 'suspend of', pickPrimary, suspend),
+  'cut of a replica': blow(2, 'the primary is cut off from', pickReplica, (house, address) => {
+    if (house.primary !== undefined) house.databases.partition(house.primary, address);
+  }),
+  'return of the replicas': {
+    weight: 2,
+    happen: (house) => {
+      const { databases, machinery } = house;
+      const others = members(house).flatMap(({ status }) => status?.privateIP ?? []);
+      for (const address of others.filter((one) => one !== house.primary)) {
+        if (machinery.database(address) === undefined) continue;
+        for (const place of [...others, 'controller', 'clients']) databases.mend(place, address);
+        databases.resume(address);
+        machinery.boot(address);
+        databases.restart(address);
+      }
+      return 'all replicas are there again, and whoever they talk to';
+    },
+  },
   'silence to the controller': blow(2, 'the controller is cut off from', pickServer, (house, address) =>
     house.databases.partition(address, 'controller'),
   ),
@@ -88,10 +99,6 @@ export const faults = {
       return `${dark.join(', ')} are cut off from ${lit.join(', ')}`;
     },
   },
-  'slow applier': blow(1, 'slow applier on', pickReplica, (house, address) => {
-    house.databases.trouble(address, { applyDelay: 5_000 });
-    house.regrets.push(() => house.databases.trouble(address, { applyDelay: 0 }));
-  }),
   'full disk': blow(1, 'full disk on', pickServer, (house, address) => {
     house.databases.trouble(address, { disk: 'Full' });
     house.regrets.push(() => house.databases.trouble(address, { disk: 'Good' }));
@@ -129,15 +136,6 @@ export const faults = {
       house.kill();
       house.later(away, () => house.start());
       return `the controller is killed, back after ${away / 1_000} s`;
-    },
-  },
-  'death of the controller in the middle of a call': {
-    weight: 3,
-    happen: (house, random) => {
-      if (!house.isControlled) return undefined;
-      const [call, away] = [random.pick(changingCalls), random.pick([0, 2_000, 15_000])];
-      house.killAt(call, 1 + random.below(2), away);
-      return `the controller dies at one of its next calls of ${call}, back after ${away / 1_000} s`;
     },
   },
   'lost answers of the cloud': {

@@ -4,6 +4,7 @@ import { acts } from './acts.ts';
 import { faults } from './faults.ts';
 import { handiwork } from './handiwork.ts';
 import type { House } from './house.ts';
+import { momentsThatMatter } from './moments.ts';
 import { orderlyEnds } from './orderly.ts';
 
 export interface Happening {
@@ -12,9 +13,12 @@ export interface Happening {
   readonly happen: (house: House, random: Random) => string | undefined;
 }
 
-export const happenings: Readonly<Record<string, Happening>> = {
+export const happenings = {
   ...faults,
+  ...momentsThatMatter,
   ...orderlyEnds,
   ...acts,
   ...handiwork,
-};
+} as const satisfies Readonly<Record<string, Happening>>;
+
+export type HappeningName = keyof typeof happenings;

@@ -15,6 +15,7 @@ import { FakeDatabases } from '../../fakes/databases.ts';
 import { generateKeyPair } from '../../fakes/key-pair.ts';
 import { ClusterHosts } from '../cluster-hosts.ts';
 import { type Random, randomFrom } from '../random.ts';
+import { Ambushes } from './ambushes.ts';
 import { Clients } from './clients.ts';
 import { Machinery } from './machinery.ts';
 import { Pardons } from './pardons.ts';
@@ -28,13 +29,14 @@ export const templateKey = { namespace, name: 'app' };
 const loginKey = generateKeyPair('people').privateKey;
 
 /** Enough turns for a request and its answer to be worked on. */
-const tick: Millis = 500;
+export const tick: Millis = 500;
 
 export class House {
   readonly site = new Site();
   readonly databases: FakeDatabases;
   readonly machinery: Machinery;
   readonly clients: Clients;
+  readonly ambushes = new Ambushes();
   /** Jobs that were started on database servers, as `address step`. */
   readonly jobs: readonly string[];
   readonly setting: Setting;
@@ -46,11 +48,14 @@ export class House {
   /** How long copies take; the first ones are quick, for nothing happens meanwhile. */
   copyTakes: Millis = 1_000;
   #agenda: readonly { readonly at: Millis; readonly act: () => void }[] = [];
+  readonly #hosts: ClusterHosts;
   readonly #names: Random;
   readonly #began: Millis;
   #process: ControllerProcess | undefined;
+  #chapter = 0;
 
-  constructor(seed: number, setting: Setting) {
+  /** A site that begins from nothing, or a copy of one that has come so far, with a controller that knows nothing of it. */
+  constructor(seed: number, setting: Setting, before?: House) {
     const { site } = this;
     this.setting = setting;
     this.#names = randomFrom(seed ^ 0x5eed);
@@ -58,14 +63,37 @@ export class House {
     const { flavor, atMost } = setting;
     this.databases = new FakeDatabases(site.clock, { flavor, latency: { seed, atMost } });
     this.machinery = new Machinery(site, this.databases);
-    this.clients = new Clients(this);
-    const hosts = new ClusterHosts(site, () => this.databases);
-    hosts.onJob = (step) => ({ takes: step === 'cloning' ? this.copyTakes : 1_000 });
-    this.jobs = hosts.jobs;
-    furnish(site);
-    this.addCluster();
+    this.clients = new Clients(this, seed);
+    this.#hosts = new ClusterHosts(site, () => this.databases);
+    this.#hosts.onJob = (step) => ({ takes: step === 'cloning' ? this.copyTakes : 1_000 });
+    this.jobs = this.#hosts.jobs;
+    if (before === undefined) {
+      furnish(site);
+      this.addCluster();
+    } else this.#goOnFrom(before);
+    equip(site);
     this.#began = site.clock.now();
     this.start();
+  }
+
+  #goOnFrom(before: House): void {
+    const { site, setting } = this;
+    site.clock.beginAt(before.site.clock.now());
+    site.kube.copyFrom(before.site.kube);
+    site.clouds.copyFrom(before.site.clouds);
+    site.shell.copyFrom(before.site.shell);
+    this.databases.copyFrom(before.databases);
+    this.machinery.copyFrom(before.machinery);
+    this.clients.copyFrom(before.clients);
+    this.#hosts.copyFrom(before.#hosts);
+    const { dataLoss, oldPrimary } = setting;
+    this.edit({ spec: { failover: { dataLoss, oldPrimary } } });
+  }
+
+  /** A commit has not ended. */
+  get isBusy(): boolean {
+    const { machinery, databases, clients } = this;
+    return clients.areWaiting || machinery.running.some((address) => databases.server(address).busy > 0);
   }
 
   addCluster(): void {
@@ -142,6 +170,7 @@ export class House {
       site: this.site,
       databases: this.databases,
       random: this.#names,
+      onPlace: (place) => this.#passPlace(place),
     });
   }
 
@@ -150,13 +179,41 @@ export class House {
     this.#process = undefined;
   }
 
-  /** The process dies instead of its n-th call of this name from now on, and another begins after a while. */
-  killAt(call: string, count: number, away: Millis): void {
-    const doomed = this.#process;
-    doomed?.killAt(call, count, () => {
-      if (this.#process === doomed) this.#process = undefined;
-      this.later(away, () => this.start());
-    });
+  /** The process stands still; answers how it is woken, which tells whether there was anything to wake. */
+  pause(): (() => boolean) | undefined {
+    const still = this.#process;
+    if (still === undefined) return undefined;
+    still.pause();
+    this.#process = undefined;
+    let isWoken = false;
+    return () => {
+      const isFirst = !isWoken;
+      isWoken = true;
+      if (isFirst) void still.wake();
+      return isFirst;
+    };
+  }
+
+  /** Where the controller does what clients could be hurt by, they write. */
+  #passPlace(place: string): void {
+    if (/^(?:durability|failover|rejoin)\./.test(place)) this.clients.hurry();
+    this.ambushes.pass(place);
+  }
+
+  /** Does something at an instant, not at the next step; not any more when all faults have ended. */
+  soon(after: Millis, act: () => void): void {
+    const chapter = this.#chapter;
+    const actInTime = () => {
+      if (chapter === this.#chapter) act();
+    };
+    if (after === 0) act();
+    else void this.site.clock.sleep(after).then(actInTime);
+  }
+
+  /** What was to happen at a moment that matters does not. */
+  callOff(): void {
+    this.#chapter += 1;
+    this.ambushes.clear();
   }
 
   /** Does something by itself after a while. */
@@ -168,6 +225,7 @@ export class House {
   regret(): void {
     const agenda = this.#agenda;
     this.#agenda = [];
+    this.callOff();
     for (const { act } of agenda) act();
     for (const undo of this.regrets.splice(0).toReversed()) undo();
     this.applyManifest();
@@ -190,6 +248,12 @@ export class House {
   }
 }
 
+/** What its machines and hosts do by themselves. */
+function equip({ shell, cloud }: Site): void {
+  for (const name of ['base', 'flush']) shell.script(name, () => ({ takes: 2_000 }));
+  bootHosts(cloud, shell);
+}
+
 /** What every site has: an account, a deployment, scripts and a template. */
 function furnish(site: Site): void {
   site.addAccount({ network: { subnetIDs: ['subnet-a', 'subnet-b'] } });
@@ -206,7 +270,6 @@ function furnish(site: Site): void {
       metadata: { namespace, name },
       spec: { source: { inline: name } } as never,
     });
-    site.shell.script(name, () => ({ takes: 2_000 }));
   }
   site.kube.seed(serverTemplateKind, {
     ...words(serverTemplateKind),
@@ -219,5 +282,4 @@ function furnish(site: Site): void {
       health: { type: 'TCP' },
     } as never,
   });
-  bootHosts(site.cloud, site.shell);
 }

@@ -147,7 +147,9 @@ export class Invariants {
       if (cause !== 'DeadHost' || detectedTime === undefined) continue;
       const silence =
         this.#silences.get(metadata.uid) ??
-        (this.#isVouchedFor() ? Number.POSITIVE_INFINITY : Date.parse(detectedTime) - clients.lastGood);
+        (this.#isVouchedFor()
+          ? Number.POSITIVE_INFINITY
+          : Date.parse(detectedTime) - clients.lastGoodOf(oldPrimary ?? ''));
       this.#silences.set(metadata.uid, silence);
       if (silence >= noticed || !hasSucceeded(promotion)) continue;
       this.report('FalseFailover', `${oldPrimary} was replaced ${silence} ms after it acknowledged a write`);

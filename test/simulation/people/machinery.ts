@@ -17,6 +17,11 @@ export class Machinery {
     this.#databases = databases;
   }
 
+  /** Has seen what the other has seen. */
+  copyFrom(other: Machinery): void {
+    for (const [id, state] of other.#states) this.#states.set(id, state);
+  }
+
   get machines(): readonly Machine[] {
     return this.#site.cloud.machines.picture();
   }

@@ -3,9 +3,10 @@ import { findCondition } from '../../../controller/api/conditions.ts';
 import { hasSucceeded, type Promotion } from '../../../controller/api/promotion.ts';
 import type { Millis } from '../../../controller/base/clock.ts';
 import { randomFrom } from '../random.ts';
+import { siteThatIsUp } from './beginnings.ts';
 import { happenings } from './happenings.ts';
 import { endFaults, heal, whatIsWrong } from './healing.ts';
-import { House } from './house.ts';
+import { House, tick } from './house.ts';
 import { Invariants } from './invariants.ts';
 import { classOf, type KnownClass } from './known.ts';
 import { type Ending, type Moment, type Story, storyOf } from './story.ts';
@@ -27,14 +28,17 @@ export interface Played {
 
 /** A primary that was said to be replaced by itself is, within this time. */
 const failoverLimit: Millis = 120_000;
-/** A write is on its way for so long, and a little longer. */
-const writesTravel: Millis = 120;
+/** Clients write fast for so long before something happens. */
+const hurriedBefore: Millis = 100;
 /** So long is waited for FailoverArmed to be True. */
 const armedLimit: Millis = 60_000;
 
 /** Without those moments that `without` names, by their place in the story. */
 export async function play(seed: number, without: ReadonlySet<number> = new Set()): Promise<Played> {
-  return await new Run(seed, without).play();
+  const told = storyOf(seed);
+  const { setting } = told;
+  const before = setting.fromNothing ? undefined : await siteThatIsUp(setting);
+  return await new Run(told, seed, without, before).play();
 }
 
 class Run {
@@ -44,11 +48,11 @@ class Run {
   readonly #house: House;
   readonly #invariants: Invariants;
 
-  constructor(seed: number, without: ReadonlySet<number>) {
+  constructor(told: Story, seed: number, without: ReadonlySet<number>, before: House | undefined) {
     this.#seed = seed;
-    this.#told = storyOf(seed);
+    this.#told = told;
     this.#without = without;
-    this.#house = new House(seed, this.#told.setting);
+    this.#house = new House(seed, told.setting, before);
     this.#invariants = new Invariants(this.#house);
   }
 
@@ -72,7 +76,7 @@ class Run {
     for (const [index, moment] of moments.entries()) {
       await this.#pass(moment.after);
       if (this.#isOver) return;
-      if (moment.after > 0) await this.#writeAndPass(moment.seed % writesTravel);
+      if (moment.after > 0) await this.#writeAndPass(moment.seed % hurriedBefore);
       if (!this.#without.has(index)) this.#happen(moment);
     }
     if (ending.type === 'PrimaryDies') await this.#trust(ending.after);
@@ -96,30 +100,31 @@ class Run {
 
   #happen({ name, seed }: Moment): void {
     const house = this.#house;
-    const what = happenings[name]!.happen(house, randomFrom(seed));
+    const what = happenings[name].happen(house, randomFrom(seed));
     if (what === undefined) return;
     house.machinery.follow();
+    house.clients.hurry();
     house.tell(what);
   }
 
   /** So that what happens next meets a write on its way. */
   async #writeAndPass(time: Millis): Promise<void> {
-    this.#house.clients.write();
+    this.#house.clients.hurry();
     await this.#house.step(time);
     this.#invariants.look();
   }
 
   async #pass(time: Millis): Promise<void> {
-    const end = this.#house.site.clock.now() + time;
-    await this.#until(() => this.#house.site.clock.now() >= end, time + 1_000);
+    await this.#until(() => false, time);
   }
 
+  /** For so long at most, to the millisecond. */
   async #until(isDone: () => boolean, limit: Millis): Promise<void> {
     const { clock } = this.#house.site;
     const end = clock.now() + limit;
     while (!isDone() && clock.now() < end && !this.#isOver) {
       this.#house.clients.write();
-      await this.#house.step();
+      await this.#house.step(Math.min(tick, end - clock.now()));
       this.#invariants.look();
     }
   }
@@ -144,7 +149,8 @@ class Run {
     const epoch = house.cluster?.status?.primary?.epoch ?? 0;
     house.tell(`FailoverArmed is True: ${house.condition('FailoverArmed')?.message}`);
     house.tell(`power cut of ${named(house, primary)}`);
-    await this.#writeAndPass(this.#seed % writesTravel);
+    house.callOff();
+    await this.#writeAndPass(this.#seed % hurriedBefore);
     const ackers = recordedAckers(house);
     const isAccepted = house.cluster?.spec.failover.dataLoss === 'Accept';
     machinery.cutPower(primary);

@@ -4,7 +4,6 @@ import { KubeAccounts } from '../../../controller/accounts/accounts.ts';
 import { keyOf } from '../../../controller/api/meta.ts';
 import { mySQLClusterKind } from '../../../controller/api/mysql-cluster.ts';
 import type { Millis } from '../../../controller/base/clock.ts';
-import { noFailpoints } from '../../../controller/base/failpoints.ts';
 import { Breaker } from '../../../controller/breaker/breaker.ts';
 import type { Databases } from '../../../controller/database/port.ts';
 import { createFailoverMetrics } from '../../../controller/failover/metrics.ts';
@@ -51,6 +50,8 @@ export interface Surroundings {
   readonly site: Site;
   readonly databases: FakeDatabases;
   readonly random: Random;
+  /** Told of every failpoint that it passes, and of every call before that goes out, as `call name`. */
+  readonly onPlace: (place: string) => void;
 }
 
 export class ControllerProcess {
@@ -60,7 +61,8 @@ export class ControllerProcess {
   readonly #supervisor: Supervisor;
 
   constructor(surroundings: Surroundings) {
-    const { site, random } = surroundings;
+    const { site, random, onPlace } = surroundings;
+    this.#mortal.onCall = (method) => onPlace(`call ${method}`);
     const clock = this.#mortal.wrapClock(site.clock);
     const metrics = createMetrics();
     this.#supervisor = new Supervisor({
@@ -105,12 +107,16 @@ export class ControllerProcess {
     }
   }
 
-  /** Dies instead of its n-th call of this name. */
-  killAt(call: string, count: number, onDeath: () => void): void {
-    this.#mortal.arm(call, count, () => {
-      onDeath();
-      this.kill();
-    });
+  /** It stands still, its calls too. */
+  pause(): void {
+    this.#mortal.pause();
+  }
+
+  /** Goes on for a moment: what was on its way arrives. Then it learns that another leads, and ends. */
+  async wake(): Promise<void> {
+    this.#mortal.resume();
+    await Promise.resolve();
+    setImmediate(() => this.kill());
   }
 
   /** A verdict on a primary is acted upon before everything else. */
@@ -121,7 +127,7 @@ export class ControllerProcess {
   }
 
   #kinds(
-    { site, databases }: Surroundings,
+    { site, databases, onPlace }: Surroundings,
     registry: ReturnType<typeof createMetrics>['registry'],
   ): readonly KindController[] {
     const { cache, events, installation, clouds } = site;
@@ -135,7 +141,9 @@ export class ControllerProcess {
     const accounts = this.#mortal.wrap(
       new KubeAccounts({ kube, clock, clouds, views, installation, namespace: controllerNamespace }),
     );
-    const common = { kube, cache, clock, events, accounts, shell, installation, failpoints: noFailpoints };
+    // A process that is dead passes nothing.
+    const failpoints = { hit: (name: string) => void (this.#mortal.isRunning && onPlace(name)) };
+    const common = { kube, cache, clock, events, accounts, shell, installation, failpoints };
     const ports = { ...common, databases: this.#mortalDatabases(databases), supervision: this.#supervisor };
     const launch = { ...ports, metrics: createLaunchMetrics(registry), namespaces: [] };
     const breaker = new Breaker(() => recordedRemovals(cache));

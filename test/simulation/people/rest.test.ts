@@ -11,6 +11,7 @@ const setting = {
   dataLoss: 'Refuse',
   oldPrimary: 'Quarantine',
   atMost: 100,
+  fromNothing: true,
   copyTakes: 1_000,
 } as const;
 

@@ -65,6 +65,8 @@ export const mySQLClusterReasons = {
     Deviating: 'The primary runs otherwise than the guarantee needs; it is put back.',
     StrayAcker: 'Somebody acknowledges commits who is no member; the message says who, and what to do.',
     RetryPaused: 'The last try has failed; the message says when the next may begin.',
+    CreationRefused:
+      'The API server would not let a change of primary be written down; the message says why.',
     NotOpened: 'No write was ever served.',
     CannotFence: 'The old primary cannot be proven to have stopped.',
     PermissionMissing: 'The account may not stop machines.',

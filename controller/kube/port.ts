@@ -27,6 +27,14 @@ export interface Kube {
   /** Fails with `kube.already-exists` when the name is taken. */
   create<O extends AnyObject>(resource: Resource<O>, object: NewObject<O>): Promise<O>;
   /**
+   * Why it would refuse to create this object now, in its words (rights, quota, policies, a namespace that is being
+   * deleted); undefined when it would not, and when the name is taken. Creates nothing.
+   */
+  explainRefusal<O extends AnyObject>(
+    resource: Resource<O>,
+    object: NewObject<O>,
+  ): Promise<string | undefined>;
+  /**
    * Replaces `status` (JSON merge patch of the status subresource; keys absent from `status` but present on
    * `object` are removed). Carries `object`'s resourceVersion: fails with `kube.conflict` when it is stale.
    * Sends nothing and returns `object` when the status is already equal.

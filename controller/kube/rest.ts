@@ -7,7 +7,7 @@ import { openScope } from '../base/abort.ts';
 import { backoffDelay } from '../base/backoff.ts';
 import type { Clock, Millis } from '../base/clock.ts';
 import { systemClock } from '../base/clock.ts';
-import { AppError, hasCode } from '../base/errors.ts';
+import { AppError, hasCode, messageOf } from '../base/errors.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { mergePatchFor } from './merge-patch.ts';
 import type {
@@ -93,6 +93,26 @@ export class Rest implements Kube, ListWatch {
       mayRepeat: false,
     });
     return this.#wrote(resource, created);
+  }
+
+  async explainRefusal<O extends AnyObject>(
+    resource: Resource<O>,
+    object: NewObject<O>,
+  ): Promise<string | undefined> {
+    const { name = '(generated)', namespace = '' } = object.metadata;
+    try {
+      await this.#call<O>({
+        doing: describeCall('trying', resource, { namespace, name }),
+        method: 'POST',
+        path: collectionPath(resource, namespace),
+        query: { dryRun: 'All' },
+        body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
+      });
+    } catch (error) {
+      if (hasCode(error, 'kube.forbidden')) return messageOf(error);
+      if (!hasCode(error, 'kube.already-exists')) throw error;
+    }
+    return undefined;
   }
 
   async writeStatus<O extends AnyObject & { readonly status?: unknown }>(

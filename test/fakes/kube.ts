@@ -13,7 +13,15 @@ import type { Store } from '../../controller/runtime/store.ts';
 import { Stores } from '../../controller/runtime/stores.ts';
 import { selects } from './selectors.ts';
 
-export type Verb = 'get' | 'list' | 'create' | 'writeStatus' | 'patch' | 'setFinalizers' | 'delete';
+export type Verb =
+  | 'get'
+  | 'list'
+  | 'create'
+  | 'explainRefusal'
+  | 'writeStatus'
+  | 'patch'
+  | 'setFinalizers'
+  | 'delete';
 
 type Body = AnyObject & { readonly spec?: unknown; readonly status?: unknown };
 
@@ -174,6 +182,15 @@ export class FakeKube implements Kube {
     });
   }
 
+  async explainRefusal<O extends AnyObject>(
+    resource: Resource<O>,
+    object: NewObject<O>,
+  ): Promise<string | undefined> {
+    return this.#call('explainRefusal', resource, { name: object.metadata.name ?? '*' }, () =>
+      this.#refusal(resource, object.metadata),
+    );
+  }
+
   async writeStatus<O extends AnyObject & { readonly status?: unknown }>(
     resource: Resource<O>,
     object: O,
@@ -254,10 +271,8 @@ export class FakeKube implements Kube {
     if ((resource.scope === 'Namespaced') !== (metadata.namespace !== undefined)) {
       throw new AppError('kube.invalid', `${resource.plural} are ${resource.scope}`);
     }
-    if (this.#terminating.has(metadata.namespace ?? '')) {
-      const why = `unable to create new content in namespace ${metadata.namespace} because it is being terminated`;
-      throw new AppError('kube.forbidden', `${resource.plural} "${name}" is forbidden: ${why}`);
-    }
+    const refusal = this.#refusal(resource, { ...metadata, name });
+    if (refusal !== undefined) throw new AppError('kube.forbidden', refusal);
     const key = keyText({ ...metadata, name });
     if (this.#table(resource).has(key)) {
       throw new AppError('kube.already-exists', `${resource.kind} ${key} already exists`);
@@ -273,6 +288,12 @@ export class FakeKube implements Kube {
     };
     const words = { apiVersion: apiVersionOf(resource), kind: resource.kind };
     return this.#commit(resource, { ...object, ...words, metadata: fresh, status: undefined });
+  }
+
+  #refusal(resource: Resource, { name, namespace = '' }: Partial<ObjectMeta>): string | undefined {
+    if (!this.#terminating.has(namespace)) return undefined;
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+    return `${resource.plural} "${name}" is forbidden: ${why}`;
   }
 
   /** Everything but status may change; the generation counts changes of what people ask for. */

@@ -29,6 +29,7 @@ test.each([1, 2, 3, 4, 5])(
     expect(site.servers()).toHaveLength(3);
     expect(await site.databases.commit(site.primary, 'kept')).toBe('acknowledged');
     expect(site.condition('Ready')?.reason).toBe('Blocked');
+    expect(site.condition('FailoverArmed')).toMatchObject({ status: 'False', reason: 'CreationRefused' });
   },
 );
 

@@ -32,7 +32,10 @@ export async function beginChange(
     make: () => promotionFor(ports, pass.cluster, change),
   });
   // Nothing is begun that is not on record; what is left is kept up, and told.
-  if (promotion === undefined) return await maintain(ports, pass, context);
+  if (promotion === undefined) {
+    await ports.refusalWatch.ask(pass.cluster, pass.now, true);
+    return await maintain(ports, pass, context);
+  }
   const { name } = promotion.metadata;
   const seen = { observed, routing: pass.routing };
   const cluster = await recordStatus(ports, seen, { currentPromotionRef: { name } });

@@ -24,6 +24,7 @@ import { observeJobs } from './observe-jobs.ts';
 import type { ClusterPass } from './pass.ts';
 import { credentialFacts, type PasswordPorts } from './passwords.ts';
 import type { PrivilegeWatch } from './privileges.ts';
+import { RefusalWatch } from './refusal-watch.ts';
 import { dataHolders } from './supervise.ts';
 import type { TableWatch } from './table-watch.ts';
 
@@ -36,6 +37,7 @@ export interface ObservePorts extends PasswordPorts {
   readonly supervision: Supervision;
   readonly privileges: PrivilegeWatch;
   readonly tableWatch: TableWatch;
+  readonly refusalWatch: RefusalWatch;
   readonly breaker: Breaker;
 }
 
@@ -76,6 +78,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
     finding,
     privileged: ports.privileges.of(cluster.metadata.uid),
     unsafeTables: ports.tableWatch.of(cluster.metadata.uid),
+    refusal: ports.refusalWatch.of(cluster.metadata.uid),
     credentials: credentialFacts(ports, cluster, pass.credentials, servers),
     promotions: promotionsOf(ports.cache, cluster),
     allowance: allowanceOf(ports, pass),
@@ -93,12 +96,13 @@ const silent: readonly Finding['verdict'][] = ['DeadByState', 'DeadProcess', 'De
 
 /** What is asked less often than how they are. */
 async function askMembers(
-  { privileges, tableWatch, credentialWatch }: ObservePorts,
+  { privileges, tableWatch, credentialWatch, refusalWatch }: ObservePorts,
   pass: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
   const { cluster, access, now, credentials } = pass;
   if (finding === undefined || silent.includes(finding.verdict)) return;
+  await refusalWatch.ask(cluster, now);
   await credentialWatch.ask(cluster, credentials, dataHolders(pass), now);
   const leader = access.leader();
   if (finding.verdict !== 'Healthy' || leader === undefined) return;

@@ -1,23 +1,22 @@
 /** Begins a change of primary and carries on with it: on record before anything is done, and one at a time. */
 
 import { hasCondition } from '../../api/conditions.ts';
-import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
 import { type MySQLCluster, type MySQLClusterStatus, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { isGoing } from '../../api/ownership.ts';
 import { hasSucceeded, type Promotion, promotionKind } from '../../api/promotion.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError, hasCode } from '../../base/errors.ts';
 import type { Failpoints } from '../../base/failpoints.ts';
-import { cutText } from '../../base/text.ts';
 import { carryOn } from '../../failover/engine.ts';
 import type { FailoverMetrics } from '../../failover/metrics.ts';
 import type { Order, Progress } from '../../failover/port.ts';
 import { standardRules } from '../../failover/rules.ts';
 import type { StepTimes } from '../../failover/step-times.ts';
-import type { Events, Kube, NewObject } from '../../kube/port.ts';
+import type { Events, Kube } from '../../kube/port.ts';
 import type { Routes } from '../../routes/routes.ts';
 import type { Change } from './decide/change.ts';
 import type { Observed } from './decide/plan.ts';
+import { draftPromotion } from './draft.ts';
 import { createFence } from './fence.ts';
 import { sourceOf } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
@@ -143,7 +142,7 @@ export async function askForSwitchover(
   if (name === undefined) return;
   const { server: expectedPrimary } = cluster.status?.primary ?? {};
   const why = 'The primary is to be restarted with changed settings.';
-  const { spec, ...rest } = draftPromotion(cluster, { do: 'create', name, why });
+  const { spec, ...rest } = draftPromotion(cluster, { name, why });
   const planned = { ...spec, mode: 'Graceful', trigger: 'Manual' } as const;
   const expected = expectedPrimary === undefined ? {} : { expectedPrimary };
   try {
@@ -151,38 +150,4 @@ export async function askForSwitchover(
   } catch (error) {
     if (!hasCode(error, 'kube.already-exists')) throw error;
   }
-}
-
-function draftPromotion(
-  cluster: MySQLCluster,
-  { name, why }: Change & { readonly do: 'create' },
-): NewObject<Promotion> {
-  const { namespace, uid } = cluster.metadata;
-  const owner = {
-    apiVersion,
-    kind: mySQLClusterKind.kind,
-    name: cluster.metadata.name,
-    uid,
-    controller: true,
-  };
-  return {
-    apiVersion,
-    kind: promotionKind.kind,
-    metadata: {
-      ...(namespace === undefined ? {} : { namespace }),
-      name,
-      labels: { [labels.cluster]: keyOf(cluster).name },
-      ownerReferences: [owner],
-      // It is the log of what is half done: deleted, it stays until it has ended.
-      finalizers: [finalizer],
-    },
-    spec: {
-      clusterRef: { name: cluster.metadata.name },
-      mode: 'Forced',
-      dataLoss: 'Refuse',
-      trigger: 'Automatic',
-      startDeadlineSeconds: 300,
-      note: cutText(why, 1024),
-    },
-  };
 }

@@ -18,6 +18,7 @@ import { maintain } from './maintain.ts';
 import { observe } from './observe.ts';
 import { openPass, type PassPorts } from './pass.ts';
 import { PrivilegeWatch } from './privileges.ts';
+import { RefusalWatch } from './refusal-watch.ts';
 import { type RetirePorts, retireCluster } from './retire.ts';
 import { supervise } from './supervise.ts';
 import { TableWatch } from './table-watch.ts';
@@ -30,6 +31,7 @@ interface OwnParts {
   readonly hostJobs: HostJobs;
   readonly privileges: PrivilegeWatch;
   readonly tableWatch: TableWatch;
+  readonly refusalWatch: RefusalWatch;
   readonly credentials: CredentialStore;
   readonly credentialWatch: CredentialWatch;
   readonly stepTimes: StepTimes;
@@ -44,6 +46,7 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     hostJobs: new HostJobs(ports),
     privileges: new PrivilegeWatch(ports.clock),
     tableWatch: new TableWatch(ports.clock),
+    refusalWatch: new RefusalWatch(ports),
     credentials: new CredentialStore(ports.kube),
     credentialWatch: new CredentialWatch(ports.clock),
     stepTimes: new StepTimes(ports.clock),

@@ -27,7 +27,17 @@ export async function retireCluster(
   found: MySQLCluster,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const { kube, supervision, routes, credentials, credentialWatch, privileges, tableWatch, metrics } = ports;
+  const {
+    kube,
+    supervision,
+    routes,
+    credentials,
+    credentialWatch,
+    privileges,
+    tableWatch,
+    refusalWatch,
+    metrics,
+  } = ports;
   const { finalizers = [], uid } = found.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, found);
@@ -62,6 +72,7 @@ export async function retireCluster(
   credentialWatch.forget(uid);
   privileges.forget(uid);
   tableWatch.forget(uid);
+  refusalWatch.forget(uid);
   metrics.forget(cluster);
   await kube.setFinalizers(mySQLClusterKind, written, withoutFinalizer(written));
   return {};

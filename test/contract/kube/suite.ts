@@ -51,20 +51,13 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       kube = subject.kube;
     });
 
-    const newWidget = (extra: Partial<Widget['metadata']> = {}) => {
+    const draftWidget = (extra: Partial<Widget['metadata']> = {}) => {
       serial += 1;
-      const metadata = {
-        name: `w-${String(serial).padStart(3, '0')}`,
-        namespace: subject.namespace,
-        ...extra,
-      };
-      return kube.create(widgets, {
-        apiVersion: 'contract.ridgeline.dev/v1',
-        kind: 'Widget',
-        metadata,
-        spec: { size: 1 },
-      });
+      const numbered = `w-${String(serial).padStart(3, '0')}`;
+      const metadata = { name: numbered, namespace: subject.namespace, ...extra };
+      return { apiVersion: 'contract.ridgeline.dev/v1', kind: 'Widget', metadata, spec: { size: 1 } };
     };
+    const newWidget = (extra: Partial<Widget['metadata']> = {}) => kube.create(widgets, draftWidget(extra));
     const keyFor = (object: AnyObject): ObjectKey => ({
       namespace: subject.namespace,
       name: object.metadata.name,
@@ -245,6 +238,16 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
       expect(listed).toEqual([a]);
     });
 
+    test('tells whether it would create an object, and creates nothing', async () => {
+      const draft = draftWidget();
+      expect(await kube.explainRefusal(widgets, draft)).toBeUndefined();
+      const key = { namespace: subject.namespace, name: draft.metadata.name };
+      expect(await kube.get(widgets, key)).toBeUndefined();
+      const made = await kube.create(widgets, draft);
+      expect(await kube.explainRefusal(widgets, draft)).toBeUndefined();
+      expect(await kube.get(widgets, key)).toEqual(made);
+    });
+
     test('in a namespace that is being deleted nothing is made, all is asked to go, and what a finalizer keeps can be changed', async () => {
       const namespace = `${subject.namespace}-going`;
       const going = await kube.create(namespaces, {
@@ -263,6 +266,7 @@ export function kubeContract(name: string, open: () => Promise<Subject>): void {
         { timeout: 30_000, interval: 200 },
       );
       expect(await codeOf(newWidget({ namespace }))).toBe('kube.forbidden');
+      expect(await kube.explainRefusal(widgets, draftWidget({ namespace }))).toContain('is being terminated');
       const changed = await kube.writeStatus(widgets, asked, { seen: 3 });
       expect(changed.status?.seen).toBe(3);
       await kube.setFinalizers(widgets, changed, []);

@@ -135,6 +135,13 @@ function describeFlapping(
   return undefined;
 }
 
+/** It is tried all the same when the primary dies: it may be taken by then. */
+function describeRefusal({ refusal }: Observed): ConditionOf<'MySQLCluster', 'FailoverArmed'> | undefined {
+  if (refusal === undefined) return undefined;
+  const text = `The API server would not let a change of primary be written down: ${refusal}.`;
+  return saying('MySQLCluster', 'FailoverArmed').no('CreationRefused', text);
+}
+
 /** Whether a failover would happen now without a person, and if not, what stands in its way. */
 export function failoverArmedCondition(
   observed: Observed,
@@ -142,7 +149,7 @@ export function failoverArmedCondition(
 ): ConditionOf<'MySQLCluster', 'FailoverArmed'> {
   const { yes, no } = saying('MySQLCluster', 'FailoverArmed');
   const { cluster, status, now } = observed;
-  const held = heldBack(observed, troubles);
+  const held = heldBack(observed, troubles) ?? describeRefusal(observed);
   if (held !== undefined) return held;
   if (status.durability === undefined) return no('NotOpened', 'No write was ever served.');
   const deviation = primaryDeviation(observed);

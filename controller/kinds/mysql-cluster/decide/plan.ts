@@ -72,6 +72,8 @@ export interface Observed {
   readonly privileged: readonly PrivilegedAccount[] | undefined;
   /** Tables that a failover or a restart would not keep; undefined while no primary was asked. */
   readonly unsafeTables: UnsafeTables | undefined;
+  /** Why the API server would not let a change of primary be written down; undefined = it would. */
+  readonly refusal: string | undefined;
   readonly credentials: CredentialFacts;
   /** All of this cluster, oldest first. */
   readonly promotions: readonly Promotion[];

@@ -55,6 +55,15 @@ const mayBegin: readonly ConditionRow[] = [
       'db-1 runs with gtid_domain_id 5, not 0 (what it writes is counted apart, and who has it cannot be proven).',
     ],
   ],
+  [
+    'the namespace takes nothing new',
+    well({ refusal: 'namespace shop is being terminated' }),
+    [
+      'False',
+      'CreationRefused',
+      'The API server would not let a change of primary be written down: namespace shop is being terminated.',
+    ],
+  ],
   ['all is well', well(), armed],
   ['nobody keeps it', well({ promotions: [failed('a')] }), armed],
   [

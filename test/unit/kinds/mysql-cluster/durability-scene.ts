@@ -102,6 +102,7 @@ export function observed(changes: {
     finding,
     privileged: [],
     unsafeTables: { total: 0, tables: [] },
+    refusal: undefined,
     credentials: settledCredentials(members),
     promotions: [],
     allowance: 0,

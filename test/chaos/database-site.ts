@@ -170,6 +170,13 @@ export class DatabaseSite {
     return await this.story.field(`rlsrv/${server}`, '{.status.privateIP}');
   }
 
+  /** Of all servers that have one, by name: as they are at one moment, for some may be on their way out. */
+  async addresses(): Promise<ReadonlyMap<string, string>> {
+    const lines = '{range .items[*]}{.metadata.name} {.status.privateIP}{"\\n"}{end}';
+    const rows = (await this.story.field('rlsrv', lines)).split('\n').map((line) => line.split(' '));
+    return new Map(rows.flatMap(([name = '', address = '']) => (address === '' ? [] : [[name, address]])));
+  }
+
   /** Sessions with the database of one server, which no proxy can lead elsewhere. */
   async connectTo(server: string): Promise<ProxyClient> {
     return await connect(this.installation, await this.addressOf(server));

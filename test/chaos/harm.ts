@@ -35,8 +35,8 @@ export async function cutApart(
   inside: readonly string[],
   outside: readonly string[],
 ): Promise<void> {
-  const [ins, outs] = await Promise.all([addressesOf(site, inside), addressesOf(site, outside)]);
-  await cutAll(ins, outs);
+  const all = await site.addresses();
+  await cutAll(addressesIn(all, inside), addressesIn(all, outside));
 }
 
 /** Servers from everything but each other, those that are spared, and the cloud, which can still stop them. */
@@ -45,16 +45,15 @@ export async function cutOff(
   inside: readonly string[],
   spared: readonly string[] = [],
 ): Promise<void> {
-  const names = await site.story.field('rlsrv', '{.items[*].metadata.name}');
-  const outside = names.split(' ').filter((name) => ![...inside, ...spared].includes(name));
-  // Known before the first cut, so that all comes at nearly one moment.
-  const [ins, outs] = await Promise.all([addressesOf(site, inside), addressesOf(site, outside)]);
-  await cutAll(ins, [...outs, network.computer]);
+  const all = await site.addresses();
+  const outs = [...all].flatMap(([server, address]) =>
+    [...inside, ...spared].includes(server) ? [] : [address],
+  );
+  await cutAll(addressesIn(all, inside), [...outs, network.computer]);
 }
 
-async function addressesOf(site: DatabaseSite, servers: readonly string[]): Promise<readonly string[]> {
-  const all = await Promise.all(servers.map((server) => site.addressOf(server)));
-  return all.filter((address) => address !== '');
+function addressesIn(all: ReadonlyMap<string, string>, servers: readonly string[]): readonly string[] {
+  return servers.flatMap((server) => all.get(server) ?? []);
 }
 
 /** The last of `outs` are cut last. */

@@ -24,6 +24,8 @@ export interface Guard {
   readonly risk: string;
   /** What it has to be depends on a record that changes: a look from before that says nothing. */
   readonly followsRecord?: true;
+  /** Nobody but the primary on record may ever have it otherwise, whoever is to lead next. */
+  readonly holdsWhileChanging?: true;
   /** Only a running receiver shows what it is worth: a server starts without. */
   readonly needsReceiver?: true;
   /** What puts it back; without, whoever keeps the record of what commits wait for does. */
@@ -126,6 +128,7 @@ const mariaDB: readonly Guard[] = [
   // From 12.0 on there are several ways to say yes.
   row('read_only', onReplicas('ON'), ownWrites, {
     followsRecord: true,
+    holdsWhileChanging: true,
     accepts: (value) => normalize(value) !== '0',
   }),
   ...both,
@@ -152,7 +155,7 @@ const mariaDB: readonly Guard[] = [
 const gtidModes = ['OFF', 'OFF_PERMISSIVE', 'ON_PERMISSIVE', 'ON'];
 
 const mySQL: readonly Guard[] = [
-  row('super_read_only', onReplicas('ON'), ownWrites, { followsRecord: true }),
+  row('super_read_only', onReplicas('ON'), ownWrites, { followsRecord: true, holdsWhileChanging: true }),
   ...both,
   row('enforce_gtid_consistency', always('ON'), 'what it writes has no name that could be compared'),
   row('gtid_mode', always('ON'), 'what it writes has no name, and who has it cannot be proven', {

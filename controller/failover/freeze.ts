@@ -88,7 +88,7 @@ async function catchOne(
   try {
     // Before it is frozen: afterwards its receiver stands still whatever happened to it.
     const look = await withinLimit(run, limits.look, `asking ${server}`, member.database.look(limits.look));
-    assertReplica(run, server, look);
+    await assertReplica(run, member, look);
     const freezing = run.ports.rules.freeze(member, stampOf(run));
     const frozen = await withinLimit(run, limits.freeze, `freezing ${server}`, freezing);
     await inspecting;
@@ -102,13 +102,20 @@ async function catchOne(
 
 /**
  * A server that takes writes, or follows nobody though it is on record as no acker, was left behind by an earlier change:
- * freezing it means nothing, and no replica ever acknowledged what it alone holds.
+ * freezing it means nothing, and no replica ever acknowledged what it alone holds. A replica that somebody has opened is
+ * closed: nobody else keeps it up before the commit, which may be far. What it holds is judged when it is looked at again.
  */
-function assertReplica(run: Run, server: string, { readOnly, replication }: Look): void {
-  if (!readOnly) throw new AppError('database.failed', `${server} takes writes of its own`);
-  if (replication === undefined && !durabilityOf(run).ackers.includes(server)) {
-    throw new AppError('database.failed', `${server} follows nobody`);
+async function assertReplica(run: Run, member: Member, { readOnly, replication }: Look): Promise<void> {
+  const { server, database } = member;
+  const isAcker = durabilityOf(run).ackers.includes(server);
+  if (!readOnly && (isAcker || replication !== undefined)) {
+    const closing = database.close(stampOf(run), limits.close);
+    await withinLimit(run, limits.freeze, `closing ${server}`, closing);
+    throw new AppError('database.failed', `${server} took writes of its own, and was closed`);
   }
+  if (!readOnly) throw new AppError('database.failed', `${server} takes writes of its own`);
+  if (replication === undefined && !isAcker)
+    throw new AppError('database.failed', `${server} follows nobody`);
 }
 
 /** A primary that is read-only anyway is kept so by this epoch; what it holds counts as a replica's. */

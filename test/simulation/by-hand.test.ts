@@ -98,6 +98,41 @@ test('a replica of MySQL that took writes is closed at once, and replaced', asyn
   await site.untilHealthy();
 });
 
+describe.each(flavors)('a replica of %s that takes writes while the primary changes is closed', (flavor) => {
+  const last = () => site.promotions.at(-1)?.status;
+
+  test('before a planned change has touched anything', async () => {
+    await up(flavor);
+    const [target, other] = site.servers('replica');
+    const address = other!.status?.privateIP ?? '';
+    await site.world.pass(5);
+    site.databases.partition('controller', target!.status?.privateIP ?? '');
+    site.promote('swap', { mode: 'Graceful', target: target!.metadata.name });
+    await site.until(() => last()?.currentStep === 'Preflight', 5);
+    site.databases.byHand(address, 'takeWrites');
+    await site.until(() => !site.databases.server(address).writable, 5);
+    expect(last()?.currentStep).toBe('Preflight');
+    site.databases.heal();
+    await site.untilHealthy(60);
+  });
+
+  test('while the new primary applies what it received', async () => {
+    await up(flavor);
+    const replicas = site.servers('replica').map(({ status }) => status?.privateIP ?? '');
+    for (const address of replicas) site.databases.trouble(address, { applyDelay: 40_000 });
+    await site.world.pass(5);
+    site.databases.powerOff(site.primary);
+    await site.until(() => last()?.currentStep === 'CatchUp', 30);
+    const chosen = site.servers().find(({ metadata }) => metadata.name === last()?.newPrimary);
+    const address = replicas.find((one) => one !== chosen?.status?.privateIP) ?? '';
+    site.databases.byHand(address, 'takeWrites');
+    await site.until(() => !site.databases.server(address).writable, 5);
+    expect(last()?.currentStep).toBe('CatchUp');
+    await site.until(() => last()?.newPrimary !== undefined && last()?.currentStep !== 'CatchUp', 60);
+    expect(last()?.dataLoss).toBe('None');
+  });
+});
+
 const stops: readonly Handiwork[] = [
   'stopReplica',
   'stopReceiver',

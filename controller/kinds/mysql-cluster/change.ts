@@ -1,10 +1,12 @@
 /** One change of primary in the passes over its cluster: begun on record, carried on with, ended. */
 
+import { openClusterAccess } from '../../cluster-access/access.ts';
 import type { ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
 import { makeUnlessRefused } from './creation.ts';
 import type { Change } from './decide/change.ts';
+import { planRestores } from './decide/deviations.ts';
 import type { Observed } from './decide/plan.ts';
-import { currentPromotion, isWaiting } from './decide/promotions.ts';
+import { currentPromotion, isObeying, isWaiting } from './decide/promotions.ts';
 import { type MaintainPorts, maintain } from './maintain.ts';
 import { observe } from './observe.ts';
 import type { ClusterPass } from './pass.ts';
@@ -65,6 +67,21 @@ export async function continueChange(
   const others = next.promotions.filter(({ metadata }) => metadata.name !== promotion.metadata.name);
   const seen = { ...next, promotions: [...others, progress.promotion] };
   const cluster = await recordStatus(ports, { observed: seen, routing: pass.routing }, progress.record);
-  if (progress.after !== undefined && isWaiting(seen)) await maintain(ports, { ...after, cluster }, context);
-  return { after: progress.after ?? 0 };
+  if (progress.after === undefined) return { after: 0 };
+  if (isWaiting(seen)) await maintain(ports, { ...after, cluster }, context);
+  else await closeReplicas(ports, { pass: { ...after, cluster }, observed: seen }, context);
+  return { after: progress.after };
+}
+
+/** What no change of primary excuses is put back while one waits, and that may take long. */
+async function closeReplicas(
+  ports: ChangePorts,
+  { pass: { cluster, access }, observed }: Looked,
+  { log }: ReconcileContext,
+): Promise<void> {
+  const restores = !observed.suspended && isObeying(observed) ? planRestores(observed) : [];
+  if (restores.length === 0) return;
+  const { hostJobs } = ports;
+  const current = await openClusterAccess(ports, cluster, access.credentials);
+  await hostJobs.carryOut({ cluster, access: current, log }, restores);
 }

@@ -41,12 +41,6 @@ export const knownFaults = {
       is('LeavingElected')(violation) ||
       (isLie(violation) && ackersOf(violation, house).some(({ leaves }) => leaves)),
   },
-  A12: {
-    means: 'a replica that takes writes is left alone while the primary changes, which may take long',
-    shows: (violation, house) =>
-      is('WritableReplica')(violation) &&
-      (house.cluster?.status?.currentPromotionRef !== undefined || hasJustEnded(house)),
-  },
   A7: {
     means: 'FailoverArmed or Redundant are True though too few ackers are sound',
     shows: (violation, house) =>
@@ -70,13 +64,6 @@ export type KnownClass = keyof typeof knownFaults;
 export function classOf(violation: Violation, house: House): KnownClass | undefined {
   const names = Object.keys(knownFaults) as KnownClass[];
   return names.find((name) => (knownFaults[name] as Known).shows(violation, house));
-}
-
-/** A change of primary ended so short a time ago that what it held up may be late. */
-function hasJustEnded({ promotions, site }: House): boolean {
-  return promotions.some(
-    ({ status }) => site.clock.now() - Date.parse(status?.completionTime ?? '') < 12_000,
-  );
 }
 
 /** The newest change has failed, and all who could vouch answer now. */

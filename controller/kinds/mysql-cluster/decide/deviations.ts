@@ -16,9 +16,8 @@ const toldLimit = 4;
 export const keepAdvice =
   'To keep a server as somebody set it, set spec.suspend first; that holds failover back, too.';
 
-/** By server, the primary included; nothing while the primary changes, for then roles are on their way. */
+/** By server, the primary included; while the primary changes only what no role excuses, for then roles are on their way. */
 export function deviationsOf(observed: Observed): ReadonlyMap<string, readonly Deviation[]> {
-  if (isChanging(observed)) return new Map();
   const old = oldPrimariesOf(observed);
   return new Map(
     observed.members.flatMap((member) => {
@@ -57,10 +56,9 @@ export function primaryDeviation(observed: Observed): string | undefined {
   return found === undefined ? undefined : describeDeviations(leader, found);
 }
 
-function deviationsOn(
-  { cluster, status }: Observed,
-  member: Member & { readonly look: Look },
-): readonly Deviation[] {
+function deviationsOn(observed: Observed, member: Member & { readonly look: Look }): readonly Deviation[] {
+  const { cluster, status } = observed;
+  const isMoving = isChanging(observed);
   const { look, isPrimary, name, lookedAt } = member;
   const { durability } = status;
   const part: Part = {
@@ -72,7 +70,9 @@ function deviationsOn(
   const isSettled = lookedAt >= (Date.parse(durability?.changeTime ?? '') || 0) + settling;
   const receives = look.replication?.receiver === 'Running';
   return findDeviations(cluster.spec.engine.flavor, look.variables, part).filter(
-    ({ guard: { followsRecord, needsReceiver } }) =>
-      (followsRecord !== true || isSettled) && (needsReceiver !== true || receives),
+    ({ guard: { followsRecord, needsReceiver, holdsWhileChanging } }) =>
+      (!isMoving || holdsWhileChanging === true) &&
+      (followsRecord !== true || isSettled) &&
+      (needsReceiver !== true || receives),
   );
 }

@@ -32,6 +32,18 @@ export function isWaiting(observed: Observed): boolean {
 }
 
 /**
+ * Servers still obey the epoch on record: the one that the change of primary makes has not been told to any, or is on record.
+ * In between the change itself keeps them as they are to be.
+ */
+export function isObeying(observed: Observed): boolean {
+  const { epoch, steps = [] } = currentPromotion(observed)?.status ?? {};
+  const isTold = steps.some(
+    ({ name, startTime }) => (name === 'Fence' || name === 'BlockWrites') && startTime !== undefined,
+  );
+  return !isTold || epoch === observed.status.primary?.epoch;
+}
+
+/**
  * Led until the last change of primary, and was stopped for it: it may hold what nobody else has. One that was examined and
  * follows again is a replica like the others.
  */

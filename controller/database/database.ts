@@ -268,10 +268,11 @@ export class SshDatabase implements Database {
     }
     await this.#stopReceiver(stamp, replication.source, this.#wake(observation));
     await this.#order(stamp, `${flag} ${this.#dialect.startReceiver}`);
-    const runs = await this.#until(settling, ({ look }) => {
-      return look.replication?.receiver === 'Running' && look.replication.acknowledges === on;
+    const isDone = await this.#until(settling, ({ look: { replication: now } }) => {
+      // A connection is begun with what was set before: one that comes later acknowledges nothing.
+      return now?.receiver === 'Running' ? now.acknowledges === on : !on;
     });
-    if (!runs) throw new AppError('database.silent', `the receiver of ${this.#name} does not connect`);
+    if (!isDone) throw new AppError('database.silent', `the receiver of ${this.#name} does not connect`);
   }
 
   async restore(variables: readonly ServerVariable[], stamp: Stamp): Promise<void> {

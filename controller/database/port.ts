@@ -215,7 +215,10 @@ export interface Database {
   close(stamp: Stamp, timeout: Millis): Promise<Gtids>;
   /** Follows `source`. What it received before is applied first; refused when that does not end in time. */
   follow(source: Source, stamp: Stamp): Promise<void>;
-  /** Starts or stops acknowledging, without a change of source; resolves when the receiver runs again. */
+  /**
+   * Starts or stops acknowledging, without a change of source. Resolves when the receiver runs again; to stop it is enough
+   * that it would begin so, for one that does not reach its source acknowledges nothing.
+   */
   acknowledge(on: boolean, stamp: Stamp): Promise<void>;
   /** Puts variables of `guards.ts` back that were changed; what depends on a source or a record is not among them. */
   restore(variables: readonly ServerVariable[], stamp: Stamp): Promise<void>;

@@ -15,6 +15,8 @@ export interface Candidate extends Holding {
   readonly isAcker: boolean;
   /** Its Server is being deleted: in a moment it is no more. */
   readonly isLeaving: boolean;
+  /** The deletion of its Server was asked for, and may go on at any time. */
+  readonly isUnwanted: boolean;
   readonly zone: string | undefined;
   /** What it writes into the GTIDs of its own transactions; undefined when unknown. */
   readonly identity: string | undefined;
@@ -97,13 +99,14 @@ function isErrant(one: Candidate, all: readonly Candidate[], algebra: GtidAlgebr
 }
 
 function bestCandidate(holders: readonly Candidate[], ballot: Ballot, union: Gtids): Candidate | undefined {
-  const merits = ({ server, isAcker, isLeaving, executed, zone }: Candidate): readonly boolean[] => [
-    server === ballot.target,
-    !isLeaving,
-    server === ballot.favorite,
-    isAcker,
-    ballot.algebra.contains(executed, union),
-    ballot.deadZone === undefined || zone !== ballot.deadZone,
+  const merits = (one: Candidate): readonly boolean[] => [
+    one.server === ballot.target,
+    !one.isLeaving,
+    !one.isUnwanted,
+    one.server === ballot.favorite,
+    one.isAcker,
+    ballot.algebra.contains(one.executed, union),
+    ballot.deadZone === undefined || one.zone !== ballot.deadZone,
   ];
   const rank = (one: Candidate) =>
     merits(one)

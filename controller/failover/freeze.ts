@@ -1,8 +1,8 @@
 /** Keeps everybody from receiving: from then on the old primary can acknowledge nothing, and what each holds stands still. */
 import { withDeadline } from '../base/abort.ts';
 import { AppError, messageOf } from '../base/errors.ts';
-import type { Inspection, Look, Member } from '../database/port.ts';
-import { fullDisk } from '../supervision/port.ts';
+import type { Look, Member } from '../database/port.ts';
+import { findDiskProblem } from './disk.ts';
 import type { Candidate } from './elect.ts';
 import { ackersAmong, type FrozenMember } from './proof.ts';
 import {
@@ -60,20 +60,9 @@ interface Findings {
 }
 
 /** The host is asked beside everything else, and is silent when its database is. */
-async function noteDisk(run: Run, { server, database }: Member, { disks }: Findings): Promise<void> {
-  const asking = database.inspect(limits.look).catch((error: unknown) => {
-    rethrowOurs(error);
-    return undefined;
-  });
-  const found = await withDeadline(run.ports.clock, limits.look, asking);
-  const problem = found === 'late' || found === undefined ? undefined : diskProblem(found);
-  if (problem !== undefined) disks.set(server, problem);
-}
-
-/** Why a server with this disk would take no writes; goes on after its name. */
-function diskProblem({ diskReadOnly, diskUsed }: Inspection): string | undefined {
-  if (diskReadOnly) return 'has a disk that was remounted read-only';
-  return diskUsed >= fullDisk ? `has a disk that is ${Math.floor(diskUsed * 100)} % full` : undefined;
+async function noteDisk(run: Run, member: Member, { disks }: Findings): Promise<void> {
+  const problem = await findDiskProblem(run, member);
+  if (problem !== undefined) disks.set(member.server, problem);
 }
 
 async function catchOne(
@@ -173,6 +162,7 @@ export function candidatesOf(
       ...troublesOf(freeze, { server, look, unable: unable.get(server) }),
       isAcker: ackers.includes(server),
       isLeaving: order.leaving.includes(server),
+      isUnwanted: order.unwanted.includes(server),
       zone: order.members.find((one) => one.server === server)?.zone,
       identity: look?.identity,
       wasPrimary: server === oldName || order.formerPrimaries.includes(server),

@@ -72,6 +72,8 @@ export interface Order {
   readonly formerPrimaries: readonly string[];
   /** Servers that are being deleted: what they hold counts, and another is promoted if it can prove as much. */
   readonly leaving: readonly string[];
+  /** Servers whose deletion was asked for, whatever keeps them: they are replicas as ever, and another leads if it can. */
+  readonly unwanted: readonly string[];
   /** Aborts when this process is no longer in charge. */
   readonly signal: AbortSignal;
 }

@@ -3,6 +3,7 @@ import { timestamp } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Look, Member } from '../database/port.ts';
 import type { CaughtUp } from './commit.ts';
+import { findDiskProblem } from './disk.ts';
 import type { Choice } from './fence.ts';
 import { askForSource } from './new-source.ts';
 import { rollBack } from './roll-back.ts';
@@ -52,7 +53,8 @@ export async function preflight(run: Run): Promise<Next> {
 async function surveyMembers(run: Run): Promise<Survey> {
   const { order, ports, old, oldName } = run;
   const members = replicasOf(run);
-  const looks = await Promise.all(members.map((member) => lookAt(run, member)));
+  const asking = members.map((member) => Promise.all([lookAt(run, member), findDiskProblem(run, member)]));
+  const answers = await Promise.all(asking);
   // After the replicas: they must not seem to be ahead of it.
   const oldLook = old === undefined ? undefined : await lookAt(run, old);
   if (oldLook === undefined || oldLook.readOnly) {
@@ -60,16 +62,24 @@ async function surveyMembers(run: Run): Promise<Survey> {
     const message = `${oldName} ${state}, and a planned change needs it. Nothing was changed; mode Forced does without it.`;
     return { found: { reason: 'PreconditionFailed', message }, isComplete: oldLook !== undefined };
   }
-  const isComplete = !looks.includes(undefined);
-  const replicas = members.map((member, at) => describeReplica(run, { member, look: looks[at], oldLook }));
+  const isComplete = answers.every(([look]) => look !== undefined);
+  const replicas = members.map((member, at) => {
+    const [look, disk] = answers[at]!;
+    const replica = describeReplica(run, { member, look, oldLook });
+    const isCramped = replica.problem === undefined && disk !== undefined;
+    return isCramped ? { ...replica, problem: `it ${disk}` } : replica;
+  });
   const { promotion, cluster } = order;
   const refusal = refusalOf({ promotion, cluster, replicas, now: ports.clock.now() });
   if (refusal !== undefined) return { found: refusal, isComplete };
   const fit = suitableReplicas({ cluster, replicas });
   const { ackers } = durabilityOf(run);
-  const wanted = promotion.spec.target ?? fit.find(({ server }) => ackers.includes(server))?.server;
+  const wanted = promotion.spec.target;
+  const stays = fit.filter(({ server }) => !order.unwanted.includes(server));
+  const best = stays.find(({ server }) => ackers.includes(server)) ?? stays[0];
+  const acker = fit.find(({ server }) => ackers.includes(server));
   // A refusal has ruled out that nobody fits.
-  return { found: fit.find(({ server }) => server === wanted) ?? fit[0]!, isComplete };
+  return { found: fit.find(({ server }) => server === wanted) ?? best ?? acker ?? fit[0]!, isComplete };
 }
 
 async function refuseSwitchover(run: Run, { reason, message }: PromotionRefusal): Promise<Next> {

@@ -116,6 +116,7 @@ export class FailoverController {
       finding: this.#finding(cluster) ?? this.#noFailure,
       formerPrimaries: formers.filter((former) => former !== undefined),
       leaving: [],
+      unwanted: [],
       signal: this.#stop.signal,
     });
     if (after !== undefined) return;

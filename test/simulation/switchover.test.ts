@@ -1,5 +1,6 @@
 /** Changes of primary that people ask for, on databases in memory: short pauses, and nobody is waited for who is not needed. */
 import { describe, expect, test } from 'vitest';
+import { findCondition } from '../../controller/api/conditions.ts';
 import { mySQLClusterKind } from '../../controller/api/mysql-cluster.ts';
 import { judge, stage } from './failover-stage.ts';
 import { clusterKey } from './failover-world.ts';
@@ -67,6 +68,27 @@ test('a replica that is late when the new primary opens is not called led to it'
   const { steps = [] } = world.promotions[0]?.status ?? {};
   const { message } = steps.find(({ name }) => name === 'Repoint') ?? {};
   expect(message).toBe('Led to it: db-1; not db-3: still on its way.');
+  await judge(world);
+});
+
+test.each([
+  ['Full', 'it has a disk that is 100 % full'],
+  ['ReadOnly', 'it has a disk that was remounted read-only'],
+] as const)('a target whose disk is %s is refused, and not chosen', async (disk, text) => {
+  const { world, controller } = await stage();
+  controller();
+  await world.clock.advance(2_000);
+  world.databases.trouble('db-2', { disk });
+  world.request('swap', { target: 'db-2' });
+  await world.clock.advance(15_000);
+  const [refused] = world.promotions;
+  const { reason, message } = findCondition(refused?.status, 'Succeeded') ?? {};
+  expect(reason).toBe('PreconditionFailed');
+  expect(message).toContain(`db-2 cannot be promoted: ${text}`);
+  world.request('any');
+  await world.clock.advance(5_000);
+  expect(world.endings).toMatchObject({ any: 'Completed' });
+  expect(world.primary).toBe('db-3');
   await judge(world);
 });
 

@@ -74,6 +74,9 @@ export async function carryOnWith(
     finding: observed.finding,
     formerPrimaries: formerPrimaries(observed.promotions, cluster),
     leaving: servers.filter((server) => isGoing(server, cluster)).map(({ metadata }) => metadata.name),
+    unwanted: servers
+      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+      .map(({ metadata }) => metadata.name),
     signal,
   };
   const progress = await carryOn(

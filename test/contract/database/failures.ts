@@ -49,6 +49,8 @@ export function tellFailures(story: Story): void {
       expect(await on(two.database.inspect(2_000))).toMatchObject({ running: false });
       expect(await on(one.witness.reaches(two.address, 1_000))).toBe(false);
       await untilLook(one, 'notices', ({ replication }) => replication?.receiver === 'Connecting');
+      // Whoever is to acknowledge no more need not be connected for that.
+      await on(one.database.acknowledge(false, stamp(story.epoch)));
       await on(two.restart());
       const now = await look(two);
       expect(now).toMatchObject({ readOnly: true, acks: { armed: false } });

@@ -3,7 +3,7 @@ import { isFinished } from '../../../controller/api/promotion.ts';
 import type { Millis } from '../../../controller/base/clock.ts';
 import type { House } from './house.ts';
 import type { Invariants } from './invariants.ts';
-import { isLive } from './truth.ts';
+import { isLive, recordedAckers } from './truth.ts';
 import { members } from './victims.ts';
 
 const limit: Millis = 600_000;
@@ -96,13 +96,14 @@ function isForPeople(house: House): boolean {
   return isTold && !couldGoOn(house);
 }
 
-/** The primary on record lives, or all that the record counts on do. */
+/** The primary on record lives, or all that the record counts on do, and one of them can lead. */
 function couldGoOn(house: House): boolean {
   const { cluster } = house;
   const { primary, durability } = cluster?.status ?? {};
   const live = members(house).filter((server) => isLive(house, server));
   const isThere = (name: string | undefined) => live.some(({ metadata }) => metadata.name === name);
   const ackers = durability?.ackers ?? [];
-  const isProvable = durability?.state === 'Protected' && ackers.length > 0 && ackers.every(isThere);
+  const hasHeir = recordedAckers(house).some(({ canLead }) => canLead);
+  const isProvable = durability?.state === 'Protected' && ackers.every(isThere) && hasHeir;
   return isThere(primary?.server) || isProvable;
 }

@@ -21,6 +21,7 @@ export class Pardons {
   readonly #now: () => Instant;
   readonly #unprotected: { readonly server: string; readonly from: Instant }[] = [];
   readonly #opened = new Set<string>();
+  readonly #errant = new Set<string>();
 
   constructor(now: () => Instant) {
     this.#now = now;
@@ -30,6 +31,7 @@ export class Pardons {
     this.hasHandiwork = true;
     if (what === 'semiSyncOff') this.#unprotected.push({ server, from: this.#now() });
     if (what === 'takeWrites') this.#opened.add(server);
+    if (what === 'writeErrant') this.#errant.add(server);
   }
 
   /** `SET GLOBAL`. */
@@ -42,6 +44,11 @@ export class Pardons {
   /** A server that a person opened for writes leads nobody. */
   isOpenedByHand(server: string): boolean {
     return this.#opened.has(server);
+  }
+
+  /** A person wrote rows on it that no primary had: only a person can say what those are worth. */
+  hasOwnRows(server: string): boolean {
+    return this.#errant.has(server);
   }
 
   /** Whether nobody could have kept this write: its commit waited for nobody, by a person's hand, a moment ago. */

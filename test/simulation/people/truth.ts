@@ -60,7 +60,10 @@ export function unprotectedPrimary(house: House): string | undefined {
   return `commits on ${primary} wait for ${requiredAcks} replicas, on record are ${durability.requiredAcks}`;
 }
 
-/** Automatic failover is wanted, commits wait, and all replicas that the record counts on are sound and answer. */
+/**
+ * Automatic failover is wanted, commits wait, all replicas that the record counts on answer, and one of them can lead: where
+ * two died in a row, what the second acknowledged may be on neither of those that are left.
+ */
 export function couldBeReplaced(house: House): boolean {
   const { cluster, isControlled, pardons } = house;
   if (cluster === undefined || !isControlled || isHeldBack(cluster)) return false;
@@ -70,7 +73,8 @@ export function couldBeReplaced(house: House): boolean {
   if (house.condition('FailoverArmed')?.reason === 'MinIntervalNotElapsed') return false;
   const ackers = recordedAckers(house);
   const isProtected = cluster.status?.durability?.state === 'Protected';
-  return isProtected && ackers.length > 0 && ackers.every(({ answers, leaves }) => answers && !leaves);
+  const haveAll = ackers.every(({ answers, leaves }) => answers && !leaves);
+  return isProtected && haveAll && ackers.some(({ canLead: can }) => can);
 }
 
 /** One that answers waits for its replicas, or is degraded: that is not for a failover to mend. */
@@ -97,6 +101,8 @@ export interface Acker {
   readonly leaves: boolean;
   /** It has a connection to the primary. */
   readonly follows: boolean;
+  /** It could lead without loss: it has every acknowledged write, nothing that a person gave it, and room for more. */
+  readonly canLead: boolean;
 }
 
 export function recordedAckers(house: House): readonly Acker[] {
@@ -108,6 +114,13 @@ export function recordedAckers(house: House): readonly Acker[] {
       answers: isHere && house.databases.connects('controller', server.status?.privateIP ?? ''),
       leaves: server !== undefined && isLeaving(house, server),
       follows: isHere && follows(house, house.machinery.database(server.status?.privateIP)!),
+      canLead: isHere && canLead(house, server.status?.privateIP ?? ''),
     };
   });
+}
+
+function canLead({ machinery, databases, pardons }: House, address: string): boolean {
+  const there = new Set(machinery.keysOn(address));
+  const holdsAll = databases.acknowledgements.every((one) => there.has(one.key) || pardons.covers(one));
+  return holdsAll && !pardons.hasOwnRows(address) && machinery.database(address)?.disk === 'Good';
 }

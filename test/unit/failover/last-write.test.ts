@@ -75,6 +75,7 @@ async function runOf(spec: typeof manual | typeof automatic, status: PromotionSt
     finding: undefined,
     formerPrimaries: [],
     leaving: [],
+    unwanted: [],
     signal,
   };
   return openRun(ports, order, new Journal(ports, cluster, promotion));

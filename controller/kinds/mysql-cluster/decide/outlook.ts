@@ -42,8 +42,11 @@ export function replicasOf(observed: Observed): readonly Member[] {
   );
 }
 
-/** What it holds would count for nothing. One that is only behind, or was led astray, keeps what it received. */
+/**
+ * What it holds would count for nothing. One that is only behind, was led astray or does not reach its source, as all whose
+ * primary has died, keeps what it received.
+ */
 function isBroken(trouble: Trouble | undefined): boolean {
   const { kind } = trouble ?? {};
-  return kind === 'Errant' || kind === 'Unwell' || kind === 'Silent' || kind === 'Deviant';
+  return kind === 'Errant' || kind === 'Unwell' || kind === 'Deviant';
 }

@@ -132,6 +132,19 @@ describe('after failures', () => {
     },
   );
 
+  it('counts replicas that try to reach the dead one: what they received they have', () => {
+    const alone = [failed('db-epoch-2', 999, 'NoCandidate'), failed('db-epoch-2-2', 900, 'NoCandidate')];
+    const trying = members.map((member) => {
+      const { look: seen, isPrimary } = member;
+      if (isPrimary || seen?.replication === undefined) return member;
+      return {
+        ...member,
+        look: { ...seen, replication: { ...seen.replication, receiver: 'Connecting' as const } },
+      };
+    });
+    expect(planChange(scene(trying, { ...dead, promotions: alone }))).toMatchObject({ name: 'db-epoch-2-3' });
+  });
+
   it('goes on by itself when what could not be stopped has stopped', () => {
     const unfenced = [failed('db-epoch-2', 9), failed('db-epoch-2-2', 1, 'CannotFence')];
     expect(planChange(scene(members, { finding: found('DeadByState'), promotions: unfenced }))).toBeDefined();

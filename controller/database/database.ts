@@ -3,12 +3,14 @@ import type { Clock, Millis } from '../base/clock.ts';
 import { AppError, hasCode } from '../base/errors.ts';
 import type { Remote } from '../shell/port.ts';
 import { passwordsSQL } from './account-passwords.ts';
+import { HostCertificates } from './certificates.ts';
 import type { Dialect, Observation } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
 import { algebraOf, type GtidAlgebra } from './gtid.ts';
 import { mendSQL } from './guards.ts';
 import { NodeCommands } from './node-commands.ts';
 import type {
+  Certificates,
   Database,
   Frozen,
   Gtids,
@@ -47,6 +49,7 @@ const purgedLimit: Millis = 3_600_000;
  * Sessions open with the first question and are kept; `disconnect` ends them, the next question opens new ones.
  */
 export class SshDatabase implements Database {
+  readonly certificates: Certificates;
   readonly #name: string;
   readonly #dialect: Dialect;
   readonly #gtids: GtidAlgebra;
@@ -69,6 +72,7 @@ export class SshDatabase implements Database {
     this.#clock = clock;
     const prelude = sessionSettings(flavor);
     this.#commands = new NodeCommands(remote, host, name, prelude);
+    this.certificates = new HostCertificates(this.#commands);
     this.#session = (who, port) =>
       new Session({ name, prelude, ...who, dial: () => remote.connect(host, port) }, clock);
     const session = (port: number) => this.#session({ user: 'ridgeline', password }, port);

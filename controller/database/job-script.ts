@@ -1,7 +1,7 @@
 /** What the jobs on a database host share: how they fail, talk to the server, start it and mark whose data it holds. */
 import type { Attachment, Job } from '../shell/port.ts';
 import { quote } from '../shell/quoting.ts';
-import { ownCertificate, ownKey } from './node-script.ts';
+import { ownCertificate, ownKey } from './host-certificates.ts';
 import type { Flavor } from './port.ts';
 
 /** Exit codes with a meaning of their own. Whatever the code, the last line of the log says what happened. */

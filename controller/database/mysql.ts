@@ -2,7 +2,8 @@
 import { type Dialect, heartbeatSeconds, type Observation, type Row } from './dialect.ts';
 import { algebraOf } from './gtid.ts';
 import { guardsOf, leastUnlimited } from './guards.ts';
-import { adminRoot, sourceCertificate } from './node-script.ts';
+import { sourceCertificate } from './host-certificates.ts';
+import { adminRoot } from './node-script.ts';
 import type { Acks, Gtids, Replication, Source } from './port.ts';
 import { followersIn, numberIn, sqlErrorIn, sqlString, textIn, utcInstant } from './rows.ts';
 import { unsafeTablesQuery } from './storage-engines.ts';

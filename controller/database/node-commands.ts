@@ -2,7 +2,8 @@
 import type { Millis } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Host, Remote } from '../shell/port.ts';
-import { nodeExit, nodeScriptPath, ownCertificate, stampWord } from './node-script.ts';
+import { printCertificates } from './host-certificates.ts';
+import { nodeExit, nodeScriptPath, stampWord } from './node-script.ts';
 import type { Inspection, Stamp } from './port.ts';
 import { setAsideFolder } from './set-aside.ts';
 import { failureIn } from './sql-errors.ts';
@@ -74,9 +75,23 @@ export class NodeCommands {
     return failure;
   }
 
-  /** Accepts this certificate, and no other, from the server it follows; whether it was another before. */
-  async trust(certificate: string, stamp: Stamp): Promise<boolean> {
-    return (await this.#call([stampWord(stamp), 'trust'], allowance, certificate)) !== '';
+  /** Accepts these certificates, and no others, from the server it follows; whether that is new. */
+  async trust(certificates: string, stamp: Stamp): Promise<boolean> {
+    return (await this.#call([stampWord(stamp), 'trust'], allowance, certificates)) !== '';
+  }
+
+  /** Changes what belongs to TLS: the verbs of `host-certificates.ts`, and `trust-also`, which reads `stdin`. */
+  async certify(
+    words: readonly [verb: 'certify' | 'present' | 'discard' | 'trust-also', ...rest: readonly string[]],
+    stamp: Stamp,
+    stdin = '',
+  ): Promise<void> {
+    await this.#call([stampWord(stamp), ...words], allowance, stdin);
+  }
+
+  /** What `parseCertificates` reads. */
+  async describeCertificates(timeout: Millis): Promise<string> {
+    return await this.#call(['-', 'certificates'], timeout);
   }
 
   /** Copies the server's relay logs to a folder that nobody purges; may be repeated. */
@@ -98,9 +113,10 @@ export class NodeCommands {
   }
 
   async certificate(): Promise<string> {
-    const answer = await this.#remote.runAsRoot(this.#host, ['cat', ownCertificate], { timeout: allowance });
-    if (answer.exitCode !== 0) throw this.#hostFailed(answer.stderr.trim());
-    return answer.stdout;
+    const words = ['sh', '-c', printCertificates];
+    const { stdout, stderr } = await this.#remote.runAsRoot(this.#host, words, { timeout: allowance });
+    if (stdout === '') throw this.#hostFailed(stderr.trim());
+    return stdout;
   }
 
   async #client(

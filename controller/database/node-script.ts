@@ -1,17 +1,12 @@
 /** The script through which a database host is changed: it knows the latest stamp and refuses whoever has an earlier one. */
+import { certificateVerbs, sourceCertificate } from './host-certificates.ts';
 import type { Stamp } from './port.ts';
 import { databasePort } from './tcp-port.ts';
 
 /** Where preparation installs `nodeScript`, owned by root, mode 755. */
 export const nodeScriptPath = '/usr/local/sbin/ridgeline-node';
-/** The certificate this server made for itself. */
-export const ownCertificate = '/etc/mysql/ridgeline/server-cert.pem';
-/** Key of `ownCertificate`; it never leaves the host. */
-export const ownKey = '/etc/mysql/ridgeline/server-key.pem';
 /** root's account at the port for administrators (MySQL); whoever can read the server's own key is let in. */
 export const adminRoot = 'ridgeline_root';
-/** The certificate of the server it follows; the only one it accepts. */
-export const sourceCertificate = '/etc/mysql/ridgeline/source-cert.pem';
 
 /** Exit codes that are the script's own; others are those of the database's client. */
 export const nodeExit = {
@@ -31,8 +26,9 @@ export function stampWord({ epoch, serial }: Stamp): string {
  * is. A call holds the lock until it ends, so a late call of an old controller is over before a later stamp is admitted.
  * `sql <seconds>` runs stdin as root and ends at the first error, `try <seconds>` goes on; both print rows without
  * column names. `hush <seconds> <address>` runs SQL that stops to listen to the database there: connections to it that are
- * still there after 50 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificate on
- * stdin. `kill` ends the server for good. `set-aside <basename> <folder>` copies the files of that name; a folder that exists is
+ * still there after 50 ms are cut, because a silent host keeps the server waiting for seconds. `trust` stores the certificates on
+ * stdin, `trust-also` besides those that are there. `certify <mark> <address>` makes a pair for TLS beside the one in use,
+ * `present <fingerprint>` changes to it, `discard <fingerprint>` removes the one beside that; `certificates` prints what there is. `kill` ends the server for good. `set-aside <basename> <folder>` copies the files of that name; a folder that exists is
  * complete. `inspect` prints whether a process runs (0/1), the data disk's use in percent, and whether it is read-only (0/1).
  * `read <seconds>` asks as root what may take long, without the lock: no change of the server waits for it.
  */
@@ -81,7 +77,7 @@ sql() {
   code=$?
   if [ "$client" = mysql ] && [[ $said == *'ERROR 1040 '* ]]; then
     said=$(ask "$seconds" --protocol=tcp --host=127.0.0.1 --port=33062 --user=${adminRoot} --ssl-mode=REQUIRED \
-      --ssl-cert=${ownCertificate} --ssl-key=${ownKey} "$@" 2>&1 >&3)
+      --ssl-cert="$own_certificate" --ssl-key="$own_key" "$@" 2>&1 >&3)
     code=$?
   fi
   [ -z "$said" ] || printf '%s\n' "$said" >&2
@@ -97,14 +93,15 @@ hush() {
   sql "$1"
 }
 
-# Prints "new" when the certificate was another before.
+# Prints "new" when it was something else before. Whoever is connected stays; the next connection reads it anew.
 trust() {
   umask 022
-  mkdir -p "$(dirname "$trusted")" && cat > "$trusted.new" && sync "$trusted.new" || fail "cannot store $trusted"
+  mkdir -p "$(dirname "$trusted")" && cat "$@" > "$trusted.new" && sync "$trusted.new" || fail "cannot store $trusted"
   cmp -s "$trusted.new" "$trusted" || echo new
   mv "$trusted.new" "$trusted" || fail "cannot store $trusted"
 }
 
+${certificateVerbs}
 processes() { pidof mariadbd mysqld; }
 
 answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -139,13 +136,18 @@ inspect() {
 
 [ "$verb" != inspect ] || { inspect; exit; }
 [ "$verb" != read ] || sql "$3"
+[ "$verb" != certificates ] || { certificates; exit 0; }
 lock
 [ "$stamp" = - ] || admit
 case $verb in
   sql) sql "$3" ;;
   try) sql "$3" --force ;;
   hush) hush "$3" "$4" ;;
-  trust) trust ;;
+  trust) trust - ;;
+  trust-also) trust "$trusted" - ;;
+  certify) certify "$3" "$4" ;;
+  present) present "$3" ;;
+  discard) discard "$3" ;;
   set-aside) set_aside "$3" "$4" ;;
   kill) kill_server ;;
   *) fail "unknown verb '$verb'" ;;

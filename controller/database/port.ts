@@ -148,7 +148,7 @@ export interface Source {
   readonly address: string;
   /** Password of the account `replication`. */
   readonly password: string;
-  /** PEM of the certificate the primary made for itself; the only one that is accepted. */
+  /** PEM of the certificate the primary made for itself, or of two, one of which takes the place of the other; no other is accepted. */
   readonly certificate: string;
   /** Acknowledge what is received. */
   readonly acknowledges: boolean;
@@ -174,8 +174,9 @@ export interface Database {
   beat(epoch: number, timeout: Millis): Promise<void>;
   /** Whether the server process exists, by the host's word, and what its disk says. */
   inspect(timeout: Millis): Promise<Inspection>;
-  /** PEM of the certificate this server made for itself. */
+  /** PEM of the certificate this server made for itself, and of the one that is to take its place, or had it until now. */
   certificate(): Promise<string>;
+  readonly certificates: Certificates;
   /** Accounts besides ours that can write although it is read-only, or end that; sorted by name. */
   privileged(): Promise<readonly PrivilegedAccount[]>;
   /** Tables that a failover or a restart would not keep whole, but for those of the server itself. Takes long where there are many. */
@@ -224,6 +225,45 @@ export interface Database {
   restore(variables: readonly ServerVariable[], stamp: Stamp): Promise<void>;
   /** Kills the server process and keeps it from starting; resolves when the process is proven to be gone. */
   kill(stamp: Stamp): Promise<void>;
+}
+
+/**
+ * The certificate of one server, and those it accepts from the server it follows. Another takes its place while sessions go on:
+ * made beside the one in use, accepted by all who follow, then presented, and then the former one is gone.
+ */
+export interface Certificates {
+  /** `address` is what its own certificate has to be for. */
+  look(address: string, timeout: Millis): Promise<CertificateLook>;
+  /** Makes another pair of key and certificate, once for each mark, beside the one in use; nobody is shown it yet. */
+  make(address: string, mark: string, stamp: Stamp): Promise<void>;
+  /** From now on it accepts these, and with `keep` those it has accepted until now; what is connected stays. */
+  trust(certificates: string, keep: 'Former' | 'None', stamp: Stamp): Promise<void>;
+  /** Whoever comes from now on is shown this one. When the server does not load it the former one stays. */
+  present(fingerprint: string, stamp: Stamp): Promise<void>;
+  /** Removes the pair beside this one, which is in use. */
+  discard(fingerprint: string, stamp: Stamp): Promise<void>;
+}
+
+/** How a server stands with certificates. Fingerprints are SHA-256 as OpenSSL prints them. */
+export interface CertificateLook {
+  /** By the clock of its host, which is the one that tells it whose certificate is good. */
+  readonly time: Instant;
+  /** In the files that it reads when it starts; undefined when no certificate is there. */
+  readonly own: Certificate | undefined;
+  /** Beside it, with the mark it was made with. */
+  readonly other: (Certificate & { readonly mark: string }) | undefined;
+  /** Fingerprint of what the running server shows; undefined when it could not be asked. */
+  readonly presented: string | undefined;
+  /** Fingerprints of those it accepts from the server it follows. */
+  readonly trusted: readonly string[];
+}
+
+export interface Certificate {
+  readonly fingerprint: string;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  /** Why it is of no use, apart from its age. */
+  readonly fault?: 'OtherKey' | 'OtherAddress' | 'NotSelfSigned';
 }
 
 /** What a replica holds once it has stopped to receive. */

@@ -1,6 +1,7 @@
 /** The job that makes a host a database server of its cluster: checked, configured, read-only, with data or ready for it. */
 import { digest } from '../base/digest.ts';
 import type { Job } from '../shell/port.ts';
+import { makePair } from './host-certificates.ts';
 import { databaseJob, hostNames, jobExit, type Owner, runningConfig, textFile } from './job-script.ts';
 import { nodeScript, nodeScriptPath, stampWord } from './node-script.ts';
 import type { Flavor, Passwords, Stamp } from './port.ts';
@@ -200,8 +201,7 @@ put() {
 make_certificate() {
   if [ -s "$certificate" ] && openssl x509 -in "$certificate" -noout -checkip "$address" | grep -q 'does match'; then return; fi
   install -d -m 755 "$(dirname "$certificate")"
-  attempt openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=$address" \
-    -addext "subjectAltName=IP:$address" -keyout "$key.new" -out "$certificate.new"
+  attempt ${makePair} -keyout "$key.new" -out "$certificate.new"
   chown mysql:mysql "$key.new"
   chmod 400 "$key.new"
   chmod 644 "$certificate.new"

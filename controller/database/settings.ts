@@ -1,6 +1,6 @@
 /** The configuration file of a database server: what users may set, between what is usual and what failover rests on. Pure. */
 import { createHash } from 'node:crypto';
-import { ownCertificate, ownKey } from './node-script.ts';
+import { ownCertificate, ownKey } from './host-certificates.ts';
 import type { Flavor } from './port.ts';
 import { refusedEngines } from './storage-engines.ts';
 import { databasePort } from './tcp-port.ts';

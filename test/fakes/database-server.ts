@@ -12,6 +12,7 @@ import type {
   Stamp,
   UnsafeTable,
 } from '../../controller/database/port.ts';
+import { FakePairs } from './database-certificates.ts';
 
 /** Passwords with which our accounts let somebody in. */
 export type Accounts = Readonly<Record<keyof Passwords, readonly string[]>>;
@@ -114,8 +115,9 @@ export class FakeServer {
   purged = 0;
   /** Address of the server it follows. */
   source: string | undefined;
-  /** The certificate it expects there. */
+  /** The certificates it accepts there. */
   trusts = '';
+  readonly pairs: FakePairs;
   /** The password it comes with there. */
   sourcePassword = '';
 
@@ -170,11 +172,7 @@ export class FakeServer {
       options.flavor === 'MariaDB'
         ? String(Number.parseInt(digest.slice(0, 7), 16) + 1)
         : digest.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-  }
-
-  /** The certificate it made for itself. */
-  get certificate(): string {
-    return `-----BEGIN CERTIFICATE-----\n${this.identity}\n-----END CERTIFICATE-----\n`;
+    this.pairs = new FakePairs(this.identity);
   }
 
   /** Commits that have begun and not ended. */
@@ -327,6 +325,7 @@ export class FakeServer {
     if (this.masked || this.host !== 'Up' || this.process !== 'Gone') return;
     this.process = 'Running';
     this.starts += 1;
+    this.pairs.load();
     if (this.flavor === 'MariaDB') this.forgetReceived();
     if (this.rules.recovery === 'Truncate') this.#truncate();
     this.#tail = 0;

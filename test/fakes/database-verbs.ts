@@ -3,6 +3,7 @@ import type { Millis } from '../../controller/base/clock.ts';
 import { AppError } from '../../controller/base/errors.ts';
 import { algebraOf } from '../../controller/database/gtid.ts';
 import type {
+  Certificates,
   Database,
   Frozen,
   Gtids,
@@ -17,18 +18,20 @@ import type {
   UnsafeTables,
 } from '../../controller/database/port.ts';
 import { setAsideFolder } from '../../controller/database/set-aside.ts';
+import { FakeCertificates } from './database-certificates.ts';
 import { lookAt } from './database-look.ts';
 import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
 import { forgetWaitChanges, setVariable } from './database-variables.ts';
 import type { DatabaseWorld } from './database-world.ts';
 import type { Faults } from './faults.ts';
 
-export type DatabaseOperation = keyof Database;
+export type DatabaseOperation = keyof Database | `certificates.${keyof Certificates}`;
 
 /** How long the controller waits for an answer where the port names no time. */
 const patience: Millis = 2_000;
 
 export class FakeDatabase implements Database {
+  readonly certificates: Certificates;
   readonly #world: DatabaseWorld;
   readonly #server: FakeServer;
   readonly #faults: Faults<DatabaseOperation>;
@@ -46,6 +49,10 @@ export class FakeDatabase implements Database {
     this.#server = server;
     this.#faults = faults;
     this.#password = password;
+    this.certificates = new FakeCertificates(server, world.clock, {
+      onHost: (verb, effect) => this.#onHost(`certificates.${verb}`, patience, () => world.change(effect)),
+      asRoot: (verb, effect) => this.#asRoot(`certificates.${verb}`, patience, () => world.change(effect)),
+    });
   }
 
   look(timeout: Millis): Promise<Look> {
@@ -76,7 +83,7 @@ export class FakeDatabase implements Database {
   }
 
   certificate(): Promise<string> {
-    return this.#onHost('certificate', patience, () => this.#server.certificate);
+    return this.#onHost('certificate', patience, () => this.#server.pairs.pem);
   }
 
   privileged(): Promise<readonly PrivilegedAccount[]> {

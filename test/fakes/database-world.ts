@@ -145,7 +145,7 @@ export class DatabaseWorld {
     }
     if (!replica.speaks) return;
     if (replica.link === undefined) {
-      const isTrusted = replica.trusts === source.certificate;
+      const isTrusted = source.pairs.isAcceptedBy(replica.trusts, now + replica.pairs.clockAhead);
       const isLetIn = source.lets('replication', replica.sourcePassword);
       if (isTrusted && isLetIn && source.speaks && this.connects(source.name, replica.name)) {
         this.#begin(replica, source, now);

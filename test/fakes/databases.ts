@@ -146,7 +146,7 @@ export class FakeDatabases implements Databases {
   /** How to follow this server. */
   sourceOf(name: string, acknowledges = true): Source {
     const server = this.server(name);
-    return { address: server.address, password: 'secret', certificate: server.certificate, acknowledges };
+    return { address: server.address, password: 'secret', certificate: server.pairs.pem, acknowledges };
   }
 
   /** Everybody's log has a transaction of a primary that is no more. */

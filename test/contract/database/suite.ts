@@ -1,6 +1,7 @@
 /** What every Database must do, in memory and for real: one story of three servers, told in order. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stamp } from '../../builders/stamp.ts';
+import { tellCertificates } from './certificates.ts';
 import { tellChangedVariables } from './changed-variables.ts';
 import { tellFailures } from './failures.ts';
 import { tellPasswords } from './passwords.ts';
@@ -169,6 +170,7 @@ export function describeDatabases(title: string, open: () => Promise<DatabaseFix
     });
 
     tellPasswords(story, () => [one, two, three]);
+    tellCertificates(story, () => [one, two, three]);
     describe('a server that somebody sets otherwise', () => {
       tellChangedVariables(story, () => [one, two]);
     });

@@ -28,6 +28,8 @@ export const annotations = {
   approveStep: `${group}/approve-step`,
   /** On a MySQLCluster: a person has looked at the failover of this epoch, and the next may run. */
   acknowledgeFailover: `${group}/acknowledge-failover`,
+  /** On a MySQLCluster: any new value has the certificates of all its servers renewed now, as after a key has leaked. */
+  renewCertificates: `${group}/renew-certificates`,
   /** On a Server: out of service, and out of its owner's count, until then. */
   keptUntil: `${group}/kept-until`,
   /** On a Server: its machine of this id must not be told that it ends; what it is told it may still acknowledge. */

@@ -136,6 +136,7 @@ const member = z.object({
     .optional()
     .describe('Digest of the settings it runs with; `outdated` when they are only known to be others.'),
   tools: text(12).optional().describe('Digest of the files the controller keeps on its host.'),
+  certificateEndTime: time().optional().describe('When the certificate of its server ends.'),
   healthy: z.boolean().optional().describe('It counts as ready.'),
   lag: z
     .enum(['None', 'UnderLimit', 'OverLimit', 'Stopped', 'Unknown'])
@@ -181,6 +182,28 @@ const credentials = z.object({
     .describe('How changed passwords get to the servers.'),
 });
 
+const certificates = z.object({
+  request: text(253)
+    .optional()
+    .describe('Value of the annotation ridgeline.dev/renew-certificates that was taken up last.'),
+  due: setOf(label(), 18)
+    .optional()
+    .describe('Servers that are still to get another certificate because of it.'),
+  renewal: z
+    .object({
+      server: label().describe('Server that gets another certificate now.'),
+      step: z
+        .enum(['Making', 'Trusting', 'Presenting', 'Discarding'])
+        .describe(
+          'Making: beside the one in use. Trusting: replicas learn to accept both. Presenting: it shows the new one. Discarding: the former one is removed.',
+        ),
+      fingerprint: text(95).optional().describe('SHA-256 of the new certificate, once it is made.'),
+      startTime: time().describe('When this was begun.'),
+    })
+    .optional()
+    .describe('How one server gets another certificate.'),
+});
+
 const rejoin = z.object({
   server: label().describe('Old primary that is examined, or was.'),
   epoch: count(2_147_483_647).describe('Epoch in which another took its place.'),
@@ -223,6 +246,9 @@ const status = statusOf({
   members: mapBy(['server'], member, 18).optional().describe('Per server.'),
   rollout: rollout.optional().describe('How changed settings get to the servers, one at a time.'),
   credentials: credentials.optional().describe('Which passwords of our own accounts the servers accept.'),
+  certificates: certificates
+    .optional()
+    .describe('How certificates of servers are renewed, one server at a time.'),
   currentPromotionRef: ref().optional().describe('Promotion that runs now.'),
   lastPromotionRef: ref().optional().describe('Newest finished Promotion.'),
   lastPromotionTime: time().optional().describe('When it ended.'),

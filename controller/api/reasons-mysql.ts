@@ -116,6 +116,15 @@ export const mySQLClusterReasons = {
       'The Secret lacks a password, or holds one that cannot be used; those that servers have stay in use.',
     NotChecked: 'No server was tried yet.',
   },
+  CertificatesCurrent: {
+    Current: 'Every server has a certificate that is good for long; the message says until when.',
+    Renewing: 'A server gets another certificate; the message says how far that is.',
+    RenewalPending: 'A certificate is to be renewed; the message says what that waits for.',
+    RenewalFailed: 'A certificate cannot be renewed; the message says why, and what to do.',
+    Invalid:
+      'A certificate has ended, or is not what replicas and clients need; the message says what is wrong with it.',
+    NotChecked: 'Some hosts have not said yet.',
+  },
   BackupHealthy: {
     NotConfigured: 'spec.backup is unset.',
     NoBackupYet: 'No backup was taken yet.',

@@ -68,8 +68,9 @@ export function tellDatabaseStory(variant: Variant): void {
   afterAll(() => tale.end());
   describe('a new cluster', () => isBorn(tale));
   describe('mistakes', () => forgivesMistakes(tale));
-  // The power cut comes right after it.
   describe('changed passwords', () => changesPasswords(tale));
+  // The power cut comes right after it.
+  describe('certificates', () => renewsCertificates(tale));
   describe('a primary that loses its power', () => losesPower(tale));
   describe('a planned change of primary', () => changesPrimary(tale));
   describe('changed settings', () => changesSettings(tale));
@@ -177,34 +178,70 @@ function forgivesMistakes(tale: Tale): void {
   });
 }
 
+/** Writes go on through it, and a dead primary would be replaced all the time. */
+async function expectServedAndArmed(tale: Tale, what: string, work: () => Promise<void>): Promise<void> {
+  const unarmed = new Set<string>();
+  const over = new AbortController();
+  const watch = async () => {
+    while (!over.signal.aborted) {
+      const armed = (await tale.story.conditions('rlm/db')).find(({ type }) => type === 'FailoverArmed');
+      if (armed?.status !== 'True') unarmed.add(`${armed?.reason}: ${armed?.message}`);
+    }
+  };
+  const began = Date.now();
+  const outage = await tale.underWrites(async () => {
+    const watching = watch();
+    await work();
+    over.abort();
+    await watching;
+  });
+  console.log(
+    `${what}: changed in ${seconds({ from: began, to: Date.now() })} s, no write for ${seconds(outage)} s at most`,
+  );
+  expect([...unarmed]).toEqual([]);
+  expect(outage.to - outage.from).toBeLessThan(busyFactor * 1_000);
+  expect((await tale.site.status()).primary?.epoch).toBe(1);
+}
+
 function changesPasswords(tale: Tale): void {
   test('reach every server under writes, and a dead primary would be replaced all the time', async () => {
-    const unarmed = new Set<string>();
-    const over = new AbortController();
-    const watch = async () => {
-      while (!over.signal.aborted) {
-        const armed = (await tale.story.conditions('rlm/db')).find(({ type }) => type === 'FailoverArmed');
-        if (armed?.status !== 'True') unarmed.add(`${armed?.reason}: ${armed?.message}`);
-      }
-    };
     await tale.story.waitFor('rlm/db', 'Current', 'CredentialsCurrent');
-    const began = Date.now();
-    const outage = await tale.underWrites(async () => {
-      const watching = watch();
+    await expectServedAndArmed(tale, 'passwords', async () => {
       const stringData = { admin: 'changed-Admin-1', replication: 'changed-Replication-1' };
       const patch = JSON.stringify({ stringData });
       await tale.story.kubectl('patch', 'secret', 'db-mysql', '--type=merge', '--patch', patch);
       await tale.story.waitFor('rlm/db', 'Rotating', 'CredentialsCurrent');
       await tale.story.waitFor('rlm/db', 'Current', 'CredentialsCurrent');
-      over.abort();
-      await watching;
     });
-    console.log(
-      `passwords: changed in ${seconds({ from: began, to: Date.now() })} s, no write for ${seconds(outage)} s at most`,
-    );
-    expect([...unarmed]).toEqual([]);
-    expect(outage.to - outage.from).toBeLessThan(busyFactor * 1_000);
-    expect((await tale.site.status()).primary?.epoch).toBe(1);
+  }, 120_000);
+}
+
+function renewsCertificates(tale: Tale): void {
+  /** For each server: the certificate in its files, and how many pairs it has. */
+  const shown = async () => {
+    const { members = [] } = await tale.site.status();
+    const file = '/etc/mysql/ridgeline/server-cert.pem';
+    const words = `openssl x509 -noout -fingerprint -sha256 -in ${file}; ls -d /etc/mysql/ridgeline/pair.? | wc -l`;
+    return await Promise.all(members.map(async ({ server }) => await tale.story.onMachine(server, words)));
+  };
+
+  test('are renewed on every server under writes, and a dead primary would be replaced all the time', async () => {
+    await tale.story.waitFor('rlm/db', 'Current', 'CertificatesCurrent');
+    const before = await shown();
+    await expectServedAndArmed(tale, 'certificates', async () => {
+      const words = ['--overwrite', 'ridgeline.dev/renew-certificates=now'];
+      await tale.story.kubectl('annotate', 'rlm/db', ...words);
+      await tale.story.waitFor('rlm/db', 'Renewing', 'CertificatesCurrent');
+      await tale.story.waitFor('rlm/db', 'Current', 'CertificatesCurrent');
+    });
+    const after = await shown();
+    expect(after).toHaveLength(3);
+    expect(after.filter((one) => before.includes(one))).toEqual([]);
+    for (const one of after) expect(one).toMatch(/^sha256 Fingerprint=.*\n1\s*$/);
+    const { certificates, members = [] } = await tale.site.status();
+    expect(certificates).toEqual({ request: 'now' });
+    for (const { certificateEndTime = '' } of members)
+      expect(Date.parse(certificateEndTime) - Date.now()).toBeGreaterThan(9 * 365 * 86_400_000);
   }, 120_000);
 }
 

@@ -15,7 +15,7 @@ import type { CredentialWatch } from './credential-watch.ts';
 import type { DurabilityPlan } from './decide/durability-plan.ts';
 import type { Decision } from './decide/index.ts';
 import type { Member } from './decide/member.ts';
-import type { ServerAction } from './decide/plan.ts';
+import type { HostAction, ServerAction } from './decide/plan.ts';
 import { type DurabilityOutcome, type DurabilityPorts, takeStep } from './durability.ts';
 import type { HostJobs } from './host-jobs.ts';
 import type { ClusterPass } from './pass.ts';
@@ -60,8 +60,21 @@ export async function act(ports: ActPorts, decided: Decided, log: Logger): Promi
   if (refused !== undefined) log.warn({ err: refused }, 'could not change passwords');
   if (decision.tell !== undefined) ports.failpoints.hit('credentials.after-told');
   await ports.hostJobs.carryOut({ cluster, access, log }, decision.joins);
+  for (const { do: what } of decision.joins) hitCertificate(ports, what);
   const ask = () => askForSwitchover(ports.kube, cluster, decision.switchover);
   await makeUnlessRefused(ports, cluster, { what: 'A change of primary cannot be asked for', make: ask });
+}
+
+const certificateFailpoints = {
+  certify: 'certificates.after-made',
+  trust: 'certificates.after-trusted',
+  present: 'certificates.after-presented',
+  discard: 'certificates.after-discarded',
+} as const;
+
+function hitCertificate({ failpoints }: ActPorts, what: HostAction['do']): void {
+  if (what in certificateFailpoints)
+    failpoints.hit(certificateFailpoints[what as keyof typeof certificateFailpoints]);
 }
 
 function kindOf(action: ServerAction): 'create' | 'change' {

@@ -8,6 +8,7 @@ import type { ClusterAccess } from '../../cluster-access/access.ts';
 import { stampOf } from '../../cluster-access/stamp.ts';
 import type { Member as DatabaseMember, Source, Stamp } from '../../database/port.ts';
 import type { Shell } from '../../shell/port.ts';
+import { changeCertificate } from './certificates.ts';
 import type { HostAction } from './decide/plan.ts';
 import { jobIDs } from './job-id.ts';
 import { jobsOf, revivalOf, rolloutOf } from './jobs.ts';
@@ -84,9 +85,7 @@ export class HostJobs {
       case 'cancel':
         return await this.#cancel(work, action);
       case 'follow':
-        await followPrimary(work, action);
-        if (action.anew !== undefined) this.#passwords.set(action.member.server.metadata.uid, action.anew);
-        return;
+        return await this.#follow(work, action);
       case 'restore':
         return await restoreVariables(work, action);
       case 'revive':
@@ -95,7 +94,17 @@ export class HostJobs {
         return await this.#roll(work, action);
       case 'restart':
         return await this.#roll(work, action, await drainReplica(work, action));
+      case 'certify':
+      case 'trust':
+      case 'present':
+      case 'discard':
+        return await changeCertificate(work, action);
     }
+  }
+
+  async #follow(work: HostJobContext, action: HostAction & { readonly do: 'follow' }): Promise<void> {
+    await followPrimary(work, action);
+    if (action.anew !== undefined) this.#passwords.set(action.member.server.metadata.uid, action.anew);
   }
 
   /** Preparation starts a server that holds data and does not run; it comes up read-only and follows nobody. */

@@ -29,6 +29,7 @@ export async function maintain(
   const written = await recordDecision(ports, { observed, routing: pass.routing }, decision);
   if (decision.pin !== undefined) ports.failpoints.hit('credentials.after-recorded');
   if (written.status?.rejoin?.step !== pass.cluster.status?.rejoin?.step) hitRejoin(ports, written);
+  hitRenewal(ports, pass.cluster, written);
   await act(ports, { pass, written, members: observed.members, decision }, log);
   await noteRedundant(ports.kube, observed.promotions, written.status ?? {}, timestamp(now));
   const hasMoved = JSON.stringify(written.status?.members) !== JSON.stringify(pass.cluster.status?.members);
@@ -41,10 +42,23 @@ const rejoinFailpoints = {
   Refusing: 'rejoin.after-refusing-recorded',
 } as const;
 
+const renewalFailpoints = {
+  Making: 'certificates.after-making-recorded',
+  Trusting: 'certificates.after-trusting-recorded',
+  Presenting: 'certificates.after-presenting-recorded',
+  Discarding: 'certificates.after-discarding-recorded',
+} as const;
+
 function hitRejoin({ failpoints }: MaintainPorts, { status }: MySQLCluster): void {
   const step = status?.rejoin?.step;
   if (step === 'Starting' || step === 'Following' || step === 'Refusing')
     failpoints.hit(rejoinFailpoints[step]);
+}
+
+function hitRenewal({ failpoints }: MaintainPorts, before: MySQLCluster, { status }: MySQLCluster): void {
+  const step = status?.certificates?.renewal?.step;
+  if (step !== undefined && step !== before.status?.certificates?.renewal?.step)
+    failpoints.hit(renewalFailpoints[step]);
 }
 
 /** Before the record says that servers are to accept them, and long before one hears of them. */

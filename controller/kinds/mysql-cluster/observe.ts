@@ -16,6 +16,7 @@ import { scopeOf } from '../../owned-servers/removals.ts';
 import { zonesOf } from '../../owned-servers/zones.ts';
 import type { Shell } from '../../shell/port.ts';
 import type { Finding, Supervision } from '../../supervision/port.ts';
+import type { CertificateWatch } from './certificate-watch.ts';
 import { type MemberRecord, memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
@@ -38,6 +39,7 @@ export interface ObservePorts extends PasswordPorts {
   readonly privileges: PrivilegeWatch;
   readonly tableWatch: TableWatch;
   readonly refusalWatch: RefusalWatch;
+  readonly certificateWatch: CertificateWatch;
   readonly breaker: Breaker;
 }
 
@@ -80,6 +82,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
     unsafeTables: ports.tableWatch.of(cluster.metadata.uid),
     refusal: ports.refusalWatch.of(cluster.metadata.uid),
     credentials: credentialFacts(ports, cluster, pass.credentials, servers),
+    certificates: ports.certificateWatch.of(cluster.metadata.uid, now),
     promotions: promotionsOf(ports.cache, cluster),
     allowance: allowanceOf(ports, pass),
   };
@@ -96,14 +99,18 @@ const silent: readonly Finding['verdict'][] = ['DeadByState', 'DeadProcess', 'De
 
 /** What is asked less often than how they are. */
 async function askMembers(
-  { privileges, tableWatch, credentialWatch, refusalWatch }: ObservePorts,
+  { privileges, tableWatch, credentialWatch, certificateWatch, refusalWatch }: ObservePorts,
   pass: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
   const { cluster, access, now, credentials } = pass;
   if (finding === undefined || silent.includes(finding.verdict)) return;
-  await refusalWatch.ask(cluster, now);
-  await credentialWatch.ask(cluster, credentials, dataHolders(pass), now);
+  const holders = dataHolders(pass);
+  await Promise.all([
+    refusalWatch.ask(cluster, now),
+    credentialWatch.ask(cluster, credentials, holders, now),
+    certificateWatch.ask(cluster, holders, now),
+  ]);
   const leader = access.leader();
   if (finding.verdict !== 'Healthy' || leader === undefined) return;
   const { uid } = cluster.metadata;

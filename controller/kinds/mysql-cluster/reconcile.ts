@@ -9,6 +9,7 @@ import { deploymentStanding, promotionStanding, templateStanding } from '../../a
 import { CredentialStore } from '../../cluster-access/credentials.ts';
 import { StepTimes } from '../../failover/step-times.ts';
 import type { KindController, ReconcileContext, ReconcileResult } from '../../kube/reconciler.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { beginChange, type ChangePorts, continueChange } from './change.ts';
 import { CredentialWatch } from './credential-watch.ts';
 import { planChange } from './decide/change.ts';
@@ -32,6 +33,7 @@ interface OwnParts {
   readonly privileges: PrivilegeWatch;
   readonly tableWatch: TableWatch;
   readonly refusalWatch: RefusalWatch;
+  readonly certificateWatch: CertificateWatch;
   readonly credentials: CredentialStore;
   readonly credentialWatch: CredentialWatch;
   readonly stepTimes: StepTimes;
@@ -39,7 +41,7 @@ interface OwnParts {
 
 interface Ports extends PassPorts, ChangePorts, RetirePorts, OwnParts {}
 
-/** Jobs, credentials, privileges and tables are remembered in memory; what decides is in status. */
+/** Jobs, credentials, certificates, privileges and tables are remembered in memory; what decides is in status. */
 export function createMySQLClusterController(ports: MySQLClusterPorts): KindController {
   const own: Ports = {
     ...ports,
@@ -47,6 +49,7 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     privileges: new PrivilegeWatch(ports.clock),
     tableWatch: new TableWatch(ports.clock),
     refusalWatch: new RefusalWatch(ports),
+    certificateWatch: new CertificateWatch(ports.clock),
     credentials: new CredentialStore(ports.kube),
     credentialWatch: new CredentialWatch(ports.clock),
     stepTimes: new StepTimes(ports.clock),

@@ -27,17 +27,7 @@ export async function retireCluster(
   found: MySQLCluster,
   context: ReconcileContext,
 ): Promise<ReconcileResult> {
-  const {
-    kube,
-    supervision,
-    routes,
-    credentials,
-    credentialWatch,
-    privileges,
-    tableWatch,
-    refusalWatch,
-    metrics,
-  } = ports;
+  const { kube, supervision, routes, credentials, metrics } = ports;
   const { finalizers = [], uid } = found.metadata;
   if (!finalizers.includes(finalizer)) return {};
   const servers = await listServers(kube, found);
@@ -69,11 +59,15 @@ export async function retireCluster(
   ]);
   if (!done) return { after: 2_000 };
   await credentials.release(cluster);
-  credentialWatch.forget(uid);
-  privileges.forget(uid);
-  tableWatch.forget(uid);
-  refusalWatch.forget(uid);
+  forgetCluster(ports, uid);
   metrics.forget(cluster);
   await kube.setFinalizers(mySQLClusterKind, written, withoutFinalizer(written));
   return {};
+}
+
+/** What is remembered of it in memory. */
+function forgetCluster(ports: RetirePorts, uid: string): void {
+  const { credentialWatch, certificateWatch, privileges, tableWatch, refusalWatch } = ports;
+  for (const watch of [credentialWatch, certificateWatch, privileges, tableWatch, refusalWatch])
+    watch.forget(uid);
 }

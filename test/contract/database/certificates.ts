@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CertificateLook } from '../../../controller/database/port.ts';
 import { stamp } from '../../builders/stamp.ts';
+import type { DatabaseHost } from './database-hosts.ts';
 import type { Story, TestServer } from './story.ts';
 
 /** Of ten years, with room for clocks. */
@@ -139,4 +140,35 @@ export function tellCertificates(story: Story, servers: () => readonly [TestServ
       expect(story.contains((await look(primary())).executed, (await look(replica!)).executed)).toBe(true);
     });
   });
+}
+
+/** On a real host: what people do to the files is seen, and another pair takes their place while the server runs. */
+export async function expectSpoiledFilesReplaced(server: DatabaseHost, epoch: number): Promise<void> {
+  const { certificates } = server.database;
+  const look = () => certificates.look(server.address, 2_000);
+  const make =
+    'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=theirs';
+  const spoiled = [
+    ['rm server-cert.pem', undefined],
+    ['rm server-cert.pem server-key.pem', undefined],
+    ['echo nonsense > theirs && mv theirs server-cert.pem', undefined],
+    ['openssl genpkey -algorithm ED25519 -out theirs && mv theirs server-key.pem', 'OtherKey'],
+    [
+      `${make} -addext subjectAltName=IP:192.0.2.1 -keyout k -out c && mv k server-key.pem && mv c server-cert.pem`,
+      'OtherAddress',
+    ],
+  ] as const;
+  for (const [command, fault] of spoiled) {
+    await server.asRoot(`cd /etc/mysql/ridgeline && ${command}`);
+    const { own } = await look();
+    expect([command, own?.fault]).toEqual([command, fault]);
+    expect(own === undefined).toBe(fault === undefined);
+    await certificates.make(server.address, command, stamp(epoch));
+    const { fingerprint = '' } = (await look()).other ?? {};
+    await certificates.present(fingerprint, stamp(epoch));
+    await certificates.discard(fingerprint, stamp(epoch));
+    const after = await look();
+    expect(after).toMatchObject({ own: { fingerprint }, presented: fingerprint });
+    expect([after.own?.fault, after.other]).toEqual([undefined, undefined]);
+  }
 }

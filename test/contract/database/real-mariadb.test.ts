@@ -9,6 +9,7 @@ import { images } from '../../../lab/config.ts';
 import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { whenBuilt } from '../../lab/hosts/when-built.ts';
+import { expectSpoiledFilesReplaced } from './certificates.ts';
 import { type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { expectNothingInherited } from './inherited.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
@@ -172,6 +173,10 @@ function tellTheRest(): void {
     await primary.database.requireAcks(0, stamp(1));
     await expectNothingInherited(primary, 1);
     await primary.database.requireAcks(1, stamp(1));
+  });
+
+  it('gets another certificate when somebody has spoiled its files', async () => {
+    await expectSpoiledFilesReplaced(primary, 1);
   });
 
   it('wakes events on the server that opens, with the definer they had', async () => {

@@ -9,6 +9,7 @@ import { images } from '../../../lab/config.ts';
 import { stamp } from '../../builders/stamp.ts';
 import { until } from '../../lab/hosts/lab.ts';
 import { whenBuilt } from '../../lab/hosts/when-built.ts';
+import { expectSpoiledFilesReplaced } from './certificates.ts';
 import { clusterUID, type DatabaseHost, DatabaseHosts, type Engine, passwords } from './database-hosts.ts';
 import { expectNothingInherited } from './inherited.ts';
 import { expectPrivilegedNamed } from './privileged.ts';
@@ -90,6 +91,10 @@ function tellTheRest(): void {
     await primary.database.requireAcks(1, stamp(1));
   });
 
+  it('gets another certificate when somebody has spoiled its files', async () => {
+    await expectSpoiledFilesReplaced(primary, 1);
+  });
+
   it('wakes events on the server that opens, with the definer they had', async () => {
     await primary.sql(
       "SET NAMES utf8mb4; CREATE DEFINER = app@'%' EVENT app.`odd``naïve 名` ON SCHEDULE EVERY 1 DAY DO SELECT 1;",
@@ -122,6 +127,11 @@ function tellTheRest(): void {
     const held = await fill(primary);
     expect(await database.look(2_000)).toMatchObject({ readOnly: false });
     await expect(primary.sql('SELECT 1')).rejects.toThrow('Too many connections');
+    await database.requireAcks(1, stamp(2));
+    // root's way in through the other port changes with the certificate.
+    await database.certificates.make(primary.address, 'full', stamp(2));
+    const { other } = await database.certificates.look(primary.address, 2_000);
+    await database.certificates.present(other?.fingerprint ?? '', stamp(2));
     await database.requireAcks(1, stamp(2));
     await database.close(stamp(2), 2_000);
     expect(await database.look(2_000)).toMatchObject({ readOnly: true });

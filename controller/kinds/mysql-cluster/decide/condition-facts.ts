@@ -22,6 +22,7 @@ export interface Conditions {
   readonly UnsafeTables: ConditionOf<'MySQLCluster', 'UnsafeTables'>;
   readonly SettingsApplied: ConditionOf<'MySQLCluster', 'SettingsApplied'>;
   readonly CredentialsCurrent: ConditionOf<'MySQLCluster', 'CredentialsCurrent'>;
+  readonly CertificatesCurrent: ConditionOf<'MySQLCluster', 'CertificatesCurrent'>;
   readonly BackupHealthy: ConditionOf<'MySQLCluster', 'BackupHealthy'>;
   readonly EndpointsReady: ConditionOf<'MySQLCluster', 'EndpointsReady'>;
 }

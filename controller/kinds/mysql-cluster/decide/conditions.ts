@@ -6,6 +6,7 @@ import type { Millis } from '../../../base/clock.ts';
 import { countNoun } from '../../../base/plural.ts';
 import { databasePort } from '../../../database/tcp-port.ts';
 import { type Verdict as Found, silentDeaths } from '../../../supervision/port.ts';
+import { certificatesCurrentCondition } from './certificates-condition.ts';
 import type { ConditionFacts, Conditions } from './condition-facts.ts';
 import { credentialsCurrentCondition } from './credentials-condition.ts';
 import { primaryDeviation } from './deviations.ts';
@@ -36,6 +37,7 @@ export function conditionsOf(facts: ConditionFacts): Conditions {
     UnsafeTables: unsafeTablesCondition(observed),
     SettingsApplied: settingsAppliedCondition(observed, facts.troubles),
     CredentialsCurrent: credentialsCurrentCondition(observed, facts.troubles),
+    CertificatesCurrent: certificatesCurrentCondition(observed),
     BackupHealthy: backupCondition(observed),
     EndpointsReady: endpointsCondition(routing),
   };

@@ -3,6 +3,7 @@ import { type EventNote, normalEvent, warningEvent } from '../../../api/event-no
 import { labels } from '../../../api/meta.ts';
 import type { MySQLClusterStatus } from '../../../api/mysql-cluster.ts';
 import { type Millis, timestamp } from '../../../base/clock.ts';
+import type { CertificateLook } from '../../../database/port.ts';
 import { removalsAfter } from '../../../owned-servers/removals.ts';
 import { recheckChange } from './change.ts';
 import { keepAdvice } from './deviations.ts';
@@ -14,6 +15,7 @@ import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
 import { isChanging, oldPrimariesOf } from './promotions.ts';
 import { examinedServer, keepRejoin, planRejoin, type Rejoining } from './rejoin.ts';
+import { planRenewal, type RenewalPlan } from './renewal.ts';
 import { isRolling, planRolling, type Rolling, restartingServer, withKnown } from './rolling.ts';
 import { planRoster, type RosterPlan } from './roster.ts';
 import { planRotation, type RotationPlan } from './rotation.ts';
@@ -54,6 +56,7 @@ export function decide(observed: Observed): Decision {
       ...rejoining.events,
       ...rolling.events,
       ...rotation.events,
+      ...parts.renewal.events,
       ...astrayEvents(observed, parts),
     ],
     recheckAfter: durability?.do === 'Step' ? 0 : recheckOf(observed, parts),
@@ -74,6 +77,7 @@ interface Parts {
   readonly roster: RosterPlan;
   readonly rolling: Rolling;
   readonly rotation: RotationPlan;
+  readonly renewal: RenewalPlan;
   readonly forgotten: Forgotten;
   readonly rejoining: Rejoining;
 }
@@ -88,6 +92,7 @@ function planParts(observed: Observed): Parts {
     roster: isStill ? noRoster(observed.status) : rosterOf(observed, upkeep),
     rolling: planRolling(observed, upkeep.troubles, isStill),
     rotation: planRotation(observed, upkeep.troubles, isStill),
+    renewal: planRenewal(observed, isStill),
     forgotten: planForgotten(observed),
     rejoining: isStill ? keepRejoin(observed) : planRejoin(observed),
   };
@@ -98,6 +103,7 @@ function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
   return {
     ...joining.record,
     credentials: rotation.credentials,
+    certificates: parts.renewal.certificates,
     ...(isStill || forgotten.durability === undefined ? {} : { durability: forgotten.durability }),
     members: recordsOf(observed, withKnown(joining.records, rolling), upkeep.troubles),
     rollout: rolling.rollout,
@@ -108,7 +114,7 @@ function recordOf(observed: Observed, parts: Parts): MySQLClusterStatus {
 }
 
 function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' | 'joins'> {
-  const { isStill, joining, roster, rolling, rotation, rejoining } = parts;
+  const { isStill, joining, roster, rolling, rotation, renewal, rejoining } = parts;
   if (isStill) return { servers: [], joins: [] };
   return {
     servers: [
@@ -123,6 +129,7 @@ function actionsOf(observed: Observed, parts: Parts): Pick<Decision, 'servers' |
       ...mendingOf(observed, parts),
       ...rolling.actions,
       ...rotation.actions,
+      ...renewal.actions,
     ],
   };
 }
@@ -133,8 +140,9 @@ function recheckOf(observed: Observed, parts: Parts): Millis {
   return Math.min(isMoving(parts) ? busyPeriod : restPeriod, ...dues);
 }
 
-function isMoving({ joining, roster, rolling, rotation, upkeep, rejoining }: Parts): boolean {
-  const isRotating = rotation.credentials?.rotation !== undefined;
+function isMoving({ joining, roster, rolling, rotation, renewal, upkeep, rejoining }: Parts): boolean {
+  const isRotating =
+    rotation.credentials?.rotation !== undefined || renewal.certificates?.renewal !== undefined;
   const isActing = joining.actions.length + roster.actions.length + upkeep.actions.length > 0;
   const isExamining = examinedServer({ status: { rejoin: rejoining.record } }) !== undefined;
   return isActing || isExamining || joining.isUnderWay || isRolling(rolling) || isRotating;
@@ -245,7 +253,7 @@ function labelOf(member: Member): Role {
 
 /** One record per server, with the part it plays as seen now. */
 function recordsOf(
-  { members, cluster, finding, now, status }: Observed,
+  { members, cluster, finding, now, status, certificates }: Observed,
   records: ReadonlyMap<string, MemberRecord>,
   troubles: ReadonlyMap<string, Trouble>,
 ): MySQLClusterStatus['members'] {
@@ -259,6 +267,7 @@ function recordsOf(
     const before = status.members?.find(({ server }) => server === name);
     return {
       ...record,
+      ...endOf(certificates.looks.get(name)),
       role,
       healthy: isJoined(member) && isWell,
       lag: lagOf(member, cluster.spec.maxLagSeconds),
@@ -266,6 +275,11 @@ function recordsOf(
       failingTime: failingSince(member.record, trouble, now),
     };
   });
+}
+
+function endOf(look: CertificateLook | undefined): Pick<MemberRecord, 'certificateEndTime'> {
+  const end = look?.own?.notAfter;
+  return end === undefined ? {} : { certificateEndTime: timestamp(end) };
 }
 
 function roleOf(member: Member): MemberRecord['role'] {

@@ -9,7 +9,12 @@ import type { Server } from '../../../api/server.ts';
 import type { Instant, Millis } from '../../../base/clock.ts';
 import type { CredentialsMistake } from '../../../cluster-access/credentials.ts';
 import type { JobLook } from '../../../cluster-access/job-polls.ts';
-import type { PrivilegedAccount, ServerVariable, UnsafeTables } from '../../../database/port.ts';
+import type {
+  CertificateLook,
+  PrivilegedAccount,
+  ServerVariable,
+  UnsafeTables,
+} from '../../../database/port.ts';
 import type { Finding } from '../../../supervision/port.ts';
 import type { Member } from './member.ts';
 
@@ -52,6 +57,13 @@ export interface Acceptance {
   readonly other?: boolean;
 }
 
+export interface CertificateFacts {
+  /** By server; absent until its host has answered. */
+  readonly looks: ReadonlyMap<string, CertificateLook>;
+  /** Hosts were asked in this very pass. */
+  readonly isFresh: boolean;
+}
+
 export interface Observed {
   readonly now: Instant;
   readonly cluster: MySQLCluster;
@@ -75,6 +87,7 @@ export interface Observed {
   /** Why the API server would not let a change of primary be written down; undefined = it would. */
   readonly refusal: string | undefined;
   readonly credentials: CredentialFacts;
+  readonly certificates: CertificateFacts;
   /** All of this cluster, oldest first. */
   readonly promotions: readonly Promotion[];
   /** Servers the breaker lets go now without a person having asked. */
@@ -117,7 +130,18 @@ export type HostAction =
   /** Its host gets our files, and tells which settings its server runs with. */
   | { readonly do: 'check'; readonly member: Member; readonly since: Instant }
   /** It applies what it has received, and starts again with the settings that are wanted. */
-  | { readonly do: 'restart'; readonly member: Member; readonly since: Instant };
+  | { readonly do: 'restart'; readonly member: Member; readonly since: Instant }
+  | CertificateAction;
+
+/** A step of the renewal of a certificate. */
+export type CertificateAction =
+  /** Makes another pair, once for each mark. */
+  | { readonly do: 'certify'; readonly member: Member; readonly mark: string }
+  /** Accepts what `of` shows and will show, besides what it accepts already or alone. */
+  | { readonly do: 'trust'; readonly member: Member; readonly of: Member; readonly keep: 'Former' | 'None' }
+  | { readonly do: 'present'; readonly member: Member; readonly fingerprint: string }
+  /** The pair beside that one is removed. */
+  | { readonly do: 'discard'; readonly member: Member; readonly fingerprint: string };
 
 /** What a job is for; one script each. */
 export type JobKind = 'Preparing' | 'Loading' | 'Cloning';

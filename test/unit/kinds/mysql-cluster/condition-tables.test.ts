@@ -4,6 +4,7 @@ import { reasons } from '../../../../controller/api/reasons.ts';
 import { verdictRows } from '../../routes/verdict-rows.ts';
 import { failoverArmedRows } from './condition-rows-armed.ts';
 import { availableRows } from './condition-rows-available.ts';
+import { certificateRows } from './condition-rows-certificates.ts';
 import { credentialRows } from './condition-rows-credentials.ts';
 import { failingOverRows } from './condition-rows-failover.ts';
 import { reconcilingRows, stalledRows } from './condition-rows-passing.ts';
@@ -24,6 +25,7 @@ const tables: ConditionTable = {
   UnsafeTables: tableRows,
   SettingsApplied: settingsRows,
   CredentialsCurrent: credentialRows,
+  CertificatesCurrent: certificateRows,
   BackupHealthy: backupRows,
   Stalled: stalledRows,
   Reconciling: reconcilingRows,

@@ -6,9 +6,13 @@ import type {
 } from '../../../../controller/api/mysql-cluster.ts';
 import type { Server } from '../../../../controller/api/server.ts';
 import { type Instant, timestamp } from '../../../../controller/base/clock.ts';
-import type { Look } from '../../../../controller/database/port.ts';
+import type { Certificate, Look } from '../../../../controller/database/port.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
-import type { CredentialFacts, Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
+import type {
+  CertificateFacts,
+  CredentialFacts,
+  Observed,
+} from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
 import type { Finding, Verdict } from '../../../../controller/supervision/port.ts';
 import { acks, look, replication } from '../../supervision/signs.ts';
 
@@ -74,6 +78,22 @@ export function settledCredentials(members: readonly Member[]): CredentialFacts 
   };
 }
 
+/** Made a year ago, for ten. */
+export function certificate(name: string, changes: Partial<Certificate> = {}): Certificate {
+  const year = 365 * 86_400_000;
+  return { fingerprint: `of ${name}`, notBefore: now - year, notAfter: now + 9 * year, ...changes };
+}
+
+/** The replicas accept that of db-1. */
+export function settledCertificates(members: readonly Member[]): CertificateFacts {
+  const looks = members.map(({ name }) => {
+    const own = certificate(name);
+    const trusted = name === 'db-1' ? [] : [certificate('db-1').fingerprint];
+    return [name, { time: now, own, other: undefined, presented: own.fingerprint, trusted }] as const;
+  });
+  return { looks: new Map(looks), isFresh: true };
+}
+
 export function observed(changes: {
   readonly members: readonly Member[];
   readonly durability: DurabilityRecord;
@@ -104,6 +124,7 @@ export function observed(changes: {
     unsafeTables: { total: 0, tables: [] },
     refusal: undefined,
     credentials: settledCredentials(members),
+    certificates: settledCertificates(members),
     promotions: [],
     allowance: 0,
   };

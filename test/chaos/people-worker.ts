@@ -12,7 +12,7 @@ parentPort?.on('message', (seed: number) => void answer(seed));
 
 async function answer(seed: number): Promise<void> {
   const played = await play(seed);
-  const isNews = played.violation !== undefined && played.known === undefined;
-  // What is not explained is told as shortly as it can be.
-  parentPort?.postMessage(isNews && edits === undefined ? await shrink(played) : played, []);
+  const isBroken = played.violation !== undefined;
+  // A broken promise is told as shortly as it can be.
+  parentPort?.postMessage(isBroken && edits === undefined ? await shrink(played) : played, []);
 }

@@ -95,7 +95,7 @@ export class Invariants {
     return isAccepted && ['Possible', 'Known'].includes(change?.status?.dataLoss ?? '');
   }
 
-  report(invariant: Invariant, what: string, more: Pick<Violation, 'lost' | 'ackers'> = {}): void {
+  report(invariant: Invariant, what: string, more: Pick<Violation, 'lost'> = {}): void {
     this.violations.push({ invariant, second: this.#house.second, what, ...more });
   }
 

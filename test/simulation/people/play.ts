@@ -8,9 +8,7 @@ import { happenings } from './happenings.ts';
 import { endFaults, heal, whatIsWrong } from './healing.ts';
 import { House, tick } from './house.ts';
 import { Invariants } from './invariants.ts';
-import { classOf, type KnownClass } from './known.ts';
 import { type Ending, type Moment, type Story, storyOf } from './story.ts';
-import { recordedAckers } from './truth.ts';
 import { named } from './victims.ts';
 import type { Violation } from './violation.ts';
 
@@ -18,8 +16,6 @@ export interface Played {
   readonly seed: number;
   readonly story: readonly string[];
   readonly violation: Violation | undefined;
-  /** Of `known.ts`: what the violation is an example of; undefined when there is none, or nobody has explained it yet. */
-  readonly known: KnownClass | undefined;
   /** Conditions and objects in the end, a line each. */
   readonly end: readonly string[];
   readonly acknowledged: number;
@@ -151,7 +147,6 @@ class Run {
     house.tell(`power cut of ${named(house, primary)}`);
     house.callOff();
     await this.#writeAndPass(this.#seed % hurriedBefore);
-    const ackers = recordedAckers(house);
     const isAccepted = house.cluster?.spec.failover.dataLoss === 'Accept';
     machinery.cutPower(primary);
     machinery.wrecks.add(primary);
@@ -159,7 +154,7 @@ class Run {
     if (this.#invariants.violations.length > 0) return;
     if (isGood(change, isAccepted)) return;
     const text = `the primary died when FailoverArmed was True: ${endingOf(change)}`;
-    this.#invariants.report('FalseArmed', text, { ackers });
+    this.#invariants.report('FalseArmed', text);
   }
 
   /** The change of primary after this epoch, when it has succeeded or there was time enough for it. */
@@ -184,7 +179,6 @@ class Run {
       seed: this.#seed,
       story: house.story,
       violation,
-      known: violation === undefined ? undefined : classOf(violation, house),
       end: violation === undefined ? [] : describe(house),
       acknowledged: house.databases.acknowledgements.length,
       seconds: house.second,

@@ -1,6 +1,5 @@
 /** A promise that was broken: which, and what was seen. */
 import type { Acknowledgement } from '../../fakes/databases.ts';
-import type { Acker } from './truth.ts';
 
 export type Invariant =
   /** No acknowledged write is gone that nobody gave up. */
@@ -42,8 +41,6 @@ export interface Violation {
   /** Virtual seconds since the beginning. */
   readonly second: number;
   readonly what: string;
-  /** What the record counted on when the primary died. */
-  readonly ackers?: readonly Acker[];
   /** The writes it is about. */
   readonly lost?: readonly Acknowledgement[];
 }

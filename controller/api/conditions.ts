@@ -62,7 +62,8 @@ export function saying<K extends ReasonedKind, Type extends ConditionTypeOf<K>>(
   };
 }
 
-const messageLimit = 1024;
+/** Characters of a message in status or of a note in spec: what is longer is cut, for the API server refuses it. */
+export const messageLimit = 1024;
 
 /**
  * The full new list of conditions: `unstamped` replace what was there, keeping `lastTransitionTime` where the

@@ -1,6 +1,6 @@
 /** Promotion: one change of primary, asked for by a person or by the controller; its status is the write-ahead log. */
 import * as z from 'zod';
-import { hasCondition } from './conditions.ts';
+import { hasCondition, messageLimit } from './conditions.ts';
 import { immutable, integer, label, mapBy, ref, text, time } from './fields.ts';
 import type { SpecOf, StatusOf } from './kind.ts';
 import { ageColumn, defineKind, reasonColumn, userCategories } from './kind.ts';
@@ -27,7 +27,7 @@ const spec = immutable(
     startDeadlineSeconds: integer(10, 86_400)
       .default(300)
       .describe('Refused when not begun within this time, so that a stale request never fires.'),
-    note: text(1024).exactOptional().describe('Why; kept for the record.'),
+    note: text(messageLimit).exactOptional().describe('Why; kept for the record.'),
   }),
   'spec is immutable; create a new object',
 );
@@ -43,7 +43,7 @@ const step = z.object({
     .enum(['Pending', 'Running', 'Succeeded', 'Failed', 'Skipped'])
     .optional()
     .describe('How far it is.'),
-  message: text(1024).optional().describe('What was found or done.'),
+  message: text(messageLimit).optional().describe('What was found or done.'),
   ...span,
 });
 
@@ -65,7 +65,7 @@ const stopProof = z.object({
   type: z
     .enum(['Starved', 'ProcessGone', 'InstanceStopped', 'Closed'])
     .describe('Why the old primary cannot acknowledge another write.'),
-  message: text(1024).describe('Evidence.'),
+  message: text(messageLimit).describe('Evidence.'),
   time: time().describe('When it was found.'),
 });
 

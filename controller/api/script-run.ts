@@ -1,5 +1,6 @@
 /** ScriptRun: one execution of scripts on one or many servers, with its progress and log. */
 import * as z from 'zod';
+import { messageLimit } from './conditions.ts';
 import {
   exactlyOne,
   immutable,
@@ -116,7 +117,7 @@ const result = z.object({
     ])
     .describe('How far it is; Skipped: it was deleted meanwhile.'),
   exitCode: integer(0, 255).optional().describe('Exit status of the last step.'),
-  message: text(1024).optional().describe('Why it is not Succeeded.'),
+  message: text(messageLimit).optional().describe('Why it is not Succeeded.'),
   steps: listOf(step, 50).optional().describe('Steps begun so far, in order.'),
   logTail: text(2048).optional().describe('Last lines of the log, secrets masked.'),
   logURL: text(2048).optional().describe('The whole log.'),

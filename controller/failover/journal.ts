@@ -1,5 +1,5 @@
 /** The write-ahead log of one change of primary: steps, findings and times in the status of its Promotion. */
-import { findCondition, stampConditions, type UnstampedCondition } from '../api/conditions.ts';
+import { findCondition, messageLimit, stampConditions, type UnstampedCondition } from '../api/conditions.ts';
 import type { MySQLCluster, MySQLClusterStatus } from '../api/mysql-cluster.ts';
 import { mySQLClusterKind } from '../api/mysql-cluster.ts';
 import {
@@ -49,8 +49,6 @@ const allEndWith: readonly StepName[] = [
 ];
 const plannedSteps: readonly StepName[] = ['Preflight', 'BlockWrites', ...allEndWith];
 const failoverSteps: readonly StepName[] = ['Detect', 'Fence', ...allEndWith];
-
-const textLimit = 1024;
 
 /**
  * Holds both objects as last written. What is staged with `leave`, `add` and `stage` is stored with the next `enter`. One
@@ -142,7 +140,7 @@ export class Journal {
   /** Stages the end of a step. */
   leave(name: StepName, message: string, state: 'Succeeded' | 'Skipped' | 'Failed' = 'Succeeded'): void {
     const completionTime = this.step(name)?.completionTime ?? this.now();
-    this.#put(name, { state, message: cutText(message, textLimit), completionTime });
+    this.#put(name, { state, message: cutText(message, messageLimit), completionTime });
   }
 
   /** From here on there is only the way back; how it will end is on record before anything is undone. */
@@ -192,7 +190,7 @@ export class Journal {
     this.#put(name, {
       state: 'Running',
       startTime: startTime ?? this.now(),
-      ...(message === undefined ? {} : { message: cutText(message, textLimit) }),
+      ...(message === undefined ? {} : { message: cutText(message, messageLimit) }),
     });
     // It counts from now.
     this.elapsed(name);

@@ -1,15 +1,14 @@
 /** Stops the old primary for good: its process over SSH, its power through EC2, both at once. */
+import { messageLimit } from '../api/conditions.ts';
 import { messageOf } from '../base/errors.ts';
 import { cutText } from '../base/text.ts';
 import type { StopProof } from './proof.ts';
 import { limits, type Run, stampOf, withinLimit } from './run.ts';
 
-const proofLimit = 1024;
-
 /** Puts a proof on record with the next write. */
 export function addProof(run: Run, type: StopProof, message: string): void {
   const { journal } = run;
-  const proof = { type, message: cutText(message, proofLimit), time: journal.now() };
+  const proof = { type, message: cutText(message, messageLimit), time: journal.now() };
   const others = (journal.status.proofs ?? []).filter((one) => one.type !== type);
   journal.add({ proofs: [...others, proof] });
 }

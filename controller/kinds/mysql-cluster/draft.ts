@@ -1,4 +1,5 @@
 /** The Promotion that a cluster makes for itself. Pure. */
+import { messageLimit } from '../../api/conditions.ts';
 import { apiVersion, finalizer, keyOf, labels } from '../../api/meta.ts';
 import { type MySQLCluster, mySQLClusterKind } from '../../api/mysql-cluster.ts';
 import { type Promotion, promotionKind } from '../../api/promotion.ts';
@@ -35,7 +36,7 @@ export function draftPromotion(
       dataLoss: 'Refuse',
       trigger: 'Automatic',
       startDeadlineSeconds: 300,
-      note: cutText(why, 1024),
+      note: cutText(why, messageLimit),
     },
   };
 }

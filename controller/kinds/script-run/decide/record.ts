@@ -1,5 +1,6 @@
 /** The record of one server's way through the steps, and the only ways to change it. Pure. */
 
+import { messageLimit } from '../../../api/conditions.ts';
 import type { ScriptRunStatus } from '../../../api/script-run.ts';
 import { type Instant, timestamp } from '../../../base/clock.ts';
 import { cutText } from '../../../base/text.ts';
@@ -39,7 +40,7 @@ export function replaceStep(result: Result, step: StepRecord): Result {
 
 /** With a message for people; it goes when the trouble is over. */
 export function withMessage(result: Result, message: string): Result {
-  return { ...result, message: cutText(message, 1024) };
+  return { ...result, message: cutText(message, messageLimit) };
 }
 
 /** The result as before, once what its message told of is over. */

@@ -79,6 +79,7 @@ export const mySQLClusterReasons = {
     ReplicaLagging: 'A replica is further behind than maxLagSeconds.',
     ErrantTransactions: 'A replica holds transactions that the primary lacks.',
     Deviating: 'A replica runs otherwise than the guarantee needs; it is put back.',
+    ReplicaDiskFull: 'The data disk of a replica is full or read-only: it cannot be promoted.',
     NoReplicas: 'There is no replica.',
   },
   PrivilegedWriters: {

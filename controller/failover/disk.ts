@@ -15,7 +15,7 @@ export async function findDiskProblem(run: Run, { database }: Member): Promise<s
 }
 
 /** Why a server with this disk would take no writes; goes on after its name. */
-function describeDisk({ diskReadOnly, diskUsed }: Inspection): string | undefined {
+export function describeDisk({ diskReadOnly, diskUsed }: Inspection): string | undefined {
   if (diskReadOnly) return 'has a disk that was remounted read-only';
   return diskUsed >= fullDisk ? `has a disk that is ${Math.floor(diskUsed * 100)} % full` : undefined;
 }

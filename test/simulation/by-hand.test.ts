@@ -165,3 +165,18 @@ test('neither Redundant nor FailoverArmed is claimed while the primary deviates'
     expect(site.condition(type)).toMatchObject({ status: 'False', reason: 'Deviating' });
   }
 });
+
+test.each(['Full', 'ReadOnly'] as const)(
+  'neither Redundant nor FailoverArmed is claimed while the disk of the only replica is %s',
+  async (disk) => {
+    site = new ClusterWorld({ engine: engines.MySQL, instances: 2 });
+    await site.untilHealthy();
+    const address = addressOf('replica');
+    site.databases.trouble(address, { disk });
+    await site.until(() => site.condition('FailoverArmed')?.reason === 'NoCandidate', 15);
+    expect(site.condition('Redundant')?.message).toContain('has a disk that');
+    expect(site.condition('ReplicationHealthy')?.reason).toBe('ReplicaDiskFull');
+    site.databases.trouble(address, { disk: 'Good' });
+    await site.until(() => site.condition('FailoverArmed')?.status === 'True', 15);
+  },
+);

@@ -21,6 +21,7 @@ import { type MemberRecord, memberOf } from './decide/member.ts';
 import type { Observed } from './decide/plan.ts';
 import { problemOf } from './decide/problem.ts';
 import { examinedServer } from './decide/rejoin.ts';
+import type { DiskWatch } from './disk-watch.ts';
 import { observeJobs } from './observe-jobs.ts';
 import type { ClusterPass } from './pass.ts';
 import { credentialFacts, type PasswordPorts } from './passwords.ts';
@@ -38,6 +39,7 @@ export interface ObservePorts extends PasswordPorts {
   readonly supervision: Supervision;
   readonly privileges: PrivilegeWatch;
   readonly tableWatch: TableWatch;
+  readonly diskWatch: DiskWatch;
   readonly refusalWatch: RefusalWatch;
   readonly certificateWatch: CertificateWatch;
   readonly breaker: Breaker;
@@ -80,6 +82,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
     finding,
     privileged: ports.privileges.of(cluster.metadata.uid),
     unsafeTables: ports.tableWatch.of(cluster.metadata.uid),
+    disks: ports.diskWatch.of(cluster.metadata.uid),
     refusal: ports.refusalWatch.of(cluster.metadata.uid),
     credentials: credentialFacts(ports, cluster, pass.credentials, servers),
     certificates: ports.certificateWatch.of(cluster.metadata.uid, now),
@@ -99,21 +102,24 @@ const silent: readonly Finding['verdict'][] = ['DeadByState', 'DeadProcess', 'De
 
 /** What is asked less often than how they are. */
 async function askMembers(
-  { privileges, tableWatch, credentialWatch, certificateWatch, refusalWatch }: ObservePorts,
+  { privileges, tableWatch, diskWatch, credentialWatch, certificateWatch, refusalWatch }: ObservePorts,
   pass: ClusterPass,
   finding: Finding | undefined,
 ): Promise<void> {
   const { cluster, access, now, credentials } = pass;
   if (finding === undefined || silent.includes(finding.verdict)) return;
+  const leader = access.leader();
+  const { uid } = cluster.metadata;
   const holders = dataHolders(pass);
+  // Whoever is silent costs seconds, and is told of anyway.
+  const answering = holders.filter(({ server }) => finding.looks.has(server) && server !== leader?.server);
   await Promise.all([
     refusalWatch.ask(cluster, now),
     credentialWatch.ask(cluster, credentials, holders, now),
     certificateWatch.ask(cluster, holders, now),
+    diskWatch.ask(uid, answering, now),
   ]);
-  const leader = access.leader();
   if (finding.verdict !== 'Healthy' || leader === undefined) return;
-  const { uid } = cluster.metadata;
   await Promise.all([privileges.ask(uid, leader, now), tableWatch.ask(uid, leader, now)]);
 }
 

@@ -14,6 +14,7 @@ import { beginChange, type ChangePorts, continueChange } from './change.ts';
 import { CredentialWatch } from './credential-watch.ts';
 import { planChange } from './decide/change.ts';
 import { deletionHold } from './decide/deletion.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { HostJobs } from './host-jobs.ts';
 import { maintain } from './maintain.ts';
 import { observe } from './observe.ts';
@@ -32,6 +33,7 @@ interface OwnParts {
   readonly hostJobs: HostJobs;
   readonly privileges: PrivilegeWatch;
   readonly tableWatch: TableWatch;
+  readonly diskWatch: DiskWatch;
   readonly refusalWatch: RefusalWatch;
   readonly certificateWatch: CertificateWatch;
   readonly credentials: CredentialStore;
@@ -48,6 +50,7 @@ export function createMySQLClusterController(ports: MySQLClusterPorts): KindCont
     hostJobs: new HostJobs(ports),
     privileges: new PrivilegeWatch(ports.clock),
     tableWatch: new TableWatch(ports.clock),
+    diskWatch: new DiskWatch(ports.clock),
     refusalWatch: new RefusalWatch(ports),
     certificateWatch: new CertificateWatch(ports.clock),
     credentials: new CredentialStore(ports.kube),

@@ -67,7 +67,7 @@ export async function retireCluster(
 
 /** What is remembered of it in memory. */
 function forgetCluster(ports: RetirePorts, uid: string): void {
-  const { credentialWatch, certificateWatch, privileges, tableWatch, refusalWatch } = ports;
-  for (const watch of [credentialWatch, certificateWatch, privileges, tableWatch, refusalWatch])
+  const { credentialWatch, certificateWatch, privileges, tableWatch, diskWatch, refusalWatch } = ports;
+  for (const watch of [credentialWatch, certificateWatch, privileges, tableWatch, diskWatch, refusalWatch])
     watch.forget(uid);
 }

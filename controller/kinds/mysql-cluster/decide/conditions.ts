@@ -132,10 +132,24 @@ function redundantCondition({
       joinSentences(lagging.map(({ name }) => troubles.get(name)?.message ?? name)),
     );
   }
-  if (following.length === 0) return no('NoHealthyReplica', 'No replica follows the primary.');
+  if (following.length === 0) return no('NoHealthyReplica', crampedText(replicas, troubles) ?? nobody);
   return cluster.spec.durability === 'Async'
     ? yes('CandidateReady', `${joinNames(following)} could be promoted now.`)
     : losslessCondition({ observed, troubles }, following);
+}
+
+const nobody = 'No replica follows the primary.';
+
+/** Those that follow and have no room to lead; undefined when there is none. */
+function crampedText(
+  replicas: readonly Member[],
+  troubles: ReadonlyMap<string, Trouble>,
+): string | undefined {
+  const cramped = replicas
+    .map(({ name }) => troubles.get(name))
+    .filter((trouble) => trouble?.kind === 'Cramped')
+    .map((trouble) => trouble!.message);
+  return cramped.length === 0 ? undefined : joinSentences(cramped);
 }
 
 /** What commits do while the record is not `Protected`. */
@@ -182,11 +196,16 @@ function replicationCondition({
   });
   const text = joinSentences(found.map(({ message }) => message));
   if (found.some(({ kind }) => kind === 'Errant')) return no('ErrantTransactions', text);
-  if (found.some(({ kind }) => kind !== 'Lagging' && kind !== 'Deviant')) return no('ReplicaStopped', text);
+  if (found.some(({ kind }) => !isReplicating(kind))) return no('ReplicaStopped', text);
   if (found.some(({ kind }) => kind === 'Deviant')) return no('Deviating', text);
+  if (found.some(({ kind }) => kind === 'Cramped')) return no('ReplicaDiskFull', text);
   if (found.length > 0) return no('ReplicaLagging', text);
   const leader = observed.status.primary?.server ?? 'the primary';
   return yes('AllReplicasRunning', `${countNoun(replicas.length, 'replica')} of ${leader} running.`);
+}
+
+function isReplicating(kind: Trouble['kind']): boolean {
+  return kind === 'Lagging' || kind === 'Deviant' || kind === 'Cramped';
 }
 
 /** A replica that has just joined, was led elsewhere or begins to acknowledge connects anew. */

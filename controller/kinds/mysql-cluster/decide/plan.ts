@@ -84,6 +84,8 @@ export interface Observed {
   readonly privileged: readonly PrivilegedAccount[] | undefined;
   /** Tables that a failover or a restart would not keep; undefined while no primary was asked. */
   readonly unsafeTables: UnsafeTables | undefined;
+  /** By server: what its data disk is like where that keeps it from leading; goes on after its name. */
+  readonly disks: ReadonlyMap<string, string>;
   /** Why the API server would not let a change of primary be written down; undefined = it would. */
   readonly refusal: string | undefined;
   readonly credentials: CredentialFacts;

@@ -135,9 +135,10 @@ function surplusMembers(
   const rank = (member: Member) => {
     const kind = troubles.get(member.name)?.kind;
     if (overdue.has(member.name)) return usefulness.useless;
-    if (kind !== undefined && kind !== 'Lagging') return usefulness.unclear;
+    const isLate = kind === 'Lagging' || kind === 'Cramped';
+    if (kind !== undefined && !isLate) return usefulness.unclear;
     if (!isJoined(member)) return usefulness.empty;
-    return kind === 'Lagging' ? usefulness.late : usefulness.sound;
+    return isLate ? usefulness.late : usefulness.sound;
   };
   const order = well
     .filter(({ isPrimary, server }) => !isPrimary && !server.spec.deletionProtection)

@@ -28,6 +28,8 @@ const patience = {
   Astray: 5 * 60_000,
   /** It is set otherwise than the guarantee needs, and is put back; another could be set so, too. */
   Deviant: Number.POSITIVE_INFINITY,
+  /** Its disk is full or read-only: it could not lead. Another of the same size would fill, too. */
+  Cramped: Number.POSITIVE_INFINITY,
   /** It will catch up, or not; a new one would have to catch up too. */
   Lagging: Number.POSITIVE_INFINITY,
 } as const satisfies Readonly<Record<string, Millis>>;
@@ -123,8 +125,9 @@ function followerTrouble(
   const trouble = replicationTrouble(follower, observed, primary);
   if (trouble !== undefined && trouble.kind !== 'Lagging') return trouble;
   const deviations = deviationsOf(observed).get(name);
-  if (deviations === undefined) return trouble;
-  return { kind: 'Deviant', message: describeDeviations(name, deviations) };
+  if (deviations !== undefined) return { kind: 'Deviant', message: describeDeviations(name, deviations) };
+  const disk = observed.disks.get(name);
+  return disk === undefined ? trouble : { kind: 'Cramped', message: `${name} ${disk}` };
 }
 
 /** What is wrong with a replica as it was just seen; undefined when nothing is, and for who is not judged here. */

@@ -76,6 +76,11 @@ export const redundantRows: readonly ConditionRow[] = [
     well({ members: haunted() }),
     ['False', 'StrayAcker', hauntedText],
   ],
+  [
+    'the only replica that follows has no room',
+    well({ ...pair(replica('db-2')), disks: new Map([['db-2', 'has a disk that is 99 % full']]) }),
+    ['False', 'NoHealthyReplica', 'db-2 has a disk that is 99 % full.'],
+  ],
   ['there is only the primary', well({ members: [primary()] }), nobody],
   ['the only replica is still copied', well(pair(coming('db-2', { step: 'Cloning' }))), nobody],
   ['the only replica goes', well(pair({ ...replica('db-2'), place: 'Going' })), nobody],
@@ -149,6 +154,11 @@ export const replicationRows: readonly ConditionRow[] = [
       'Deviating',
       'db-3 runs with sync_relay_log 0, not 1 (a power cut takes back what was acknowledged).',
     ],
+  ],
+  [
+    'a replica has no room to lead',
+    well({ disks: new Map([['db-3', 'has a disk that was remounted read-only']]) }),
+    ['False', 'ReplicaDiskFull', 'db-3 has a disk that was remounted read-only.'],
   ],
   [
     'one replica is there',

@@ -122,6 +122,7 @@ export function observed(changes: {
     finding,
     privileged: [],
     unsafeTables: { total: 0, tables: [] },
+    disks: new Map(),
     refusal: undefined,
     credentials: settledCredentials(members),
     certificates: settledCertificates(members),

@@ -15,6 +15,7 @@ import type { StepTimes } from '../../failover/step-times.ts';
 import type { Events, Kube } from '../../kube/port.ts';
 import type { Routes } from '../../routes/routes.ts';
 import type { Change } from './decide/change.ts';
+import type { Switchover } from './decide/index.ts';
 import type { Observed } from './decide/plan.ts';
 import { draftPromotion } from './draft.ts';
 import { createFence } from './fence.ts';
@@ -140,12 +141,11 @@ function formerPrimaries(promotions: readonly Promotion[], { status }: MySQLClus
 export async function askForSwitchover(
   kube: Kube,
   cluster: MySQLCluster,
-  name: string | undefined,
+  switchover: Switchover | undefined,
 ): Promise<void> {
-  if (name === undefined) return;
+  if (switchover === undefined) return;
   const { server: expectedPrimary } = cluster.status?.primary ?? {};
-  const why = 'The primary is to be restarted with changed settings.';
-  const { spec, ...rest } = draftPromotion(cluster, { name, why });
+  const { spec, ...rest } = draftPromotion(cluster, switchover);
   const planned = { ...spec, mode: 'Graceful', trigger: 'Manual' } as const;
   const expected = expectedPrimary === undefined ? {} : { expectedPrimary };
   try {

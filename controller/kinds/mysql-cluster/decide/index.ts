@@ -9,7 +9,7 @@ import { recheckChange } from './change.ts';
 import { keepAdvice } from './deviations.ts';
 import { type DurabilityPlan, planDurability, recheckDurability } from './durability-plan.ts';
 import { type Forgotten, planForgotten } from './forgotten.ts';
-import { planHolds } from './hold.ts';
+import { type Handover, planHandover, planHolds } from './hold.ts';
 import { planJoining } from './joining.ts';
 import { isJoined, type Member, type MemberRecord } from './member.ts';
 import type { HostAction, Observed, Plan, Role, ServerAction } from './plan.ts';
@@ -29,8 +29,8 @@ export interface Decision extends Plan {
   readonly troubles: Upkeep['troubles'];
   /** Members that are to leave; they acknowledge nothing from now on. */
   readonly leaving: readonly string[];
-  /** Name of a planned change of primary to ask for. */
-  readonly switchover: string | undefined;
+  /** A planned change of primary to ask for, and what it is for. */
+  readonly switchover: Switchover | undefined;
   /** What to do about what commits wait for. */
   readonly durability: DurabilityPlan | undefined;
   readonly pin: RotationPlan['pin'];
@@ -42,6 +42,7 @@ export function decide(observed: Observed): Decision {
   const parts = planParts(observed);
   const { joining, roster, rolling, rotation, upkeep, rejoining } = parts;
   const { troubles } = upkeep;
+  const handover = parts.isStill ? undefined : planHandover(observed, troubles);
   const going = observed.members.filter(({ place }) => place === 'Going');
   const leaving = [...[...roster.leaving, ...going].map(({ name }) => name), ...rolling.leaving];
   const record = recordOf(observed, parts);
@@ -56,17 +57,31 @@ export function decide(observed: Observed): Decision {
       ...rejoining.events,
       ...rolling.events,
       ...rotation.events,
+      ...(handover?.events ?? []),
       ...parts.renewal.events,
       ...astrayEvents(observed, parts),
     ],
     recheckAfter: durability?.do === 'Step' ? 0 : recheckOf(observed, parts),
     troubles,
     leaving,
-    switchover: rolling.switchover,
+    switchover: switchoverOf(rolling, handover),
     durability,
     pin: rotation.pin,
     tell: rotation.tell,
   };
+}
+
+/** By name, which is of this epoch: it cannot be asked for twice. */
+export interface Switchover {
+  readonly name: string;
+  readonly why: string;
+}
+
+function switchoverOf({ switchover }: Rolling, handover: Handover | undefined): Switchover | undefined {
+  if (handover !== undefined)
+    return { name: handover.name, why: 'The Server of the primary is being deleted.' };
+  if (switchover === undefined) return undefined;
+  return { name: switchover, why: 'The primary is to be restarted with changed settings.' };
 }
 
 interface Parts {

@@ -41,12 +41,12 @@ function wholeCondition(
   const { cluster, members } = observed;
   const coming = members.filter((member) => member.place === 'Active' && !isJoined(member));
   const joined = members.filter(isJoined).length;
+  const held = describeHolds(observed, troubles).map((text) => ` ${text}`);
   if (joined < cluster.spec.instances) {
     const steps = coming.map((member) => progressOf(observed, member));
     const back = describeRejoin(observed);
     const progress =
       [...steps, ...(back === undefined ? [] : [back])].join(' ') || 'Another is being launched.';
-    const held = describeHolds(observed, troubles).map((text) => ` ${text}`);
     const count = `${joined} of ${countNoun(cluster.spec.instances, 'server')} joined`;
     const text = `${serving} ${count}. ${progress}${held.join('')}`;
     return no('RestoringRedundancy', text);
@@ -57,7 +57,9 @@ function wholeCondition(
   const late = [...troubles.values()].map(({ message }) => message);
   // One that is on its way back is no matter while another is close behind the primary.
   const isAlone = late.length > 0 && late.length >= cluster.spec.instances - 1;
-  return isAlone ? no('ReplicaUnhealthy', `${serving} ${joinSentences(late)}`) : yes('Healthy', serving);
+  return isAlone
+    ? no('ReplicaUnhealthy', `${serving} ${joinSentences(late)}`)
+    : yes('Healthy', serving + held.join(''));
 }
 
 /** What still exists, and the ways back. Nothing of it is done by itself: each gives something up. */

@@ -4,7 +4,8 @@ import { describeHolds } from '../../../../controller/kinds/mysql-cluster/decide
 import { decide } from '../../../../controller/kinds/mysql-cluster/decide/index.ts';
 import type { Member } from '../../../../controller/kinds/mysql-cluster/decide/member.ts';
 import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide/plan.ts';
-import { coming, scene } from './cluster-scene.ts';
+import { coming, promotion, scene } from './cluster-scene.ts';
+import { found } from './condition-scene.ts';
 import { primary, record, replica } from './durability-scene.ts';
 
 const mark = 'ridgeline.dev/held-by';
@@ -21,6 +22,14 @@ function held(member: Member, why = 'MySQLCluster db'): Member {
 function going(member: Member, why?: string): Member {
   return { ...held(member, why), place: 'Going' };
 }
+
+/** A planned change that was asked for so many seconds ago, because the primary is being deleted. */
+const handover = (reason: string, ago: number) =>
+  promotion('db-handover-2', {
+    ...(reason === 'Running' ? {} : { reason }),
+    ago,
+    spec: { trigger: 'Manual', mode: 'Graceful', expectedPrimary: 'db-1' },
+  });
 
 /** Scenes give every member a Server of their own. */
 function observe(members: readonly Member[], changes: Parameters<typeof scene>[1] = {}): Observed {
@@ -93,13 +102,31 @@ describe('a deletion', () => {
       ],
     ],
     [
-      'of the primary goes on where another takes over',
+      'of the primary waits until a replica has taken over in good order',
       [going(primary()), held(replica('db-2'))],
       acked('db-2'),
+      ['db-1 MySQLCluster db: it is the primary, and changes places with a replica first'],
+    ],
+    [
+      'of a silent primary goes on where another takes over',
+      [going(primary()), held(replica('db-2'))],
+      { ...acked('db-2'), finding: found('DeadHost', 5) },
       ['db-1 may go'],
     ],
   ])('%s', (_, members, changes, expected) => {
     expect(holds(observe(members, changes))).toEqual(expected);
+  });
+
+  it('of the primary has it change places, and again some minutes after that has failed', () => {
+    const asks = (changes: Parameters<typeof scene>[1] = {}) =>
+      decide(observe([going(primary()), held(replica('db-2'))], { ...acked('db-2'), ...changes })).switchover
+        ?.name;
+    expect(asks()).toBe('db-handover-2');
+    expect(asks({ promotions: [handover('Running', 900)] })).toBeUndefined();
+    expect(asks({ promotions: [handover('RolledBack', 299)] })).toBeUndefined();
+    expect(asks({ promotions: [handover('RolledBack', 300)] })).toBe('db-handover-2-2');
+    expect(asks({ finding: found('DeadHost', 5) })).toBeUndefined();
+    expect(decide(observe([going(primary())], acked())).switchover).toBeUndefined();
   });
 
   it('has the cluster make another, copied from the very server if there is no other', () => {

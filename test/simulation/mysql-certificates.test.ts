@@ -200,6 +200,26 @@ describe('certificates', () => {
     expect(site.condition('FailoverArmed')?.status).toBe('True');
   });
 
+  it('are not called bad after a failover, when replicas have to accept that of another', async () => {
+    await up();
+    const said = new Set<string>();
+    const old = site.primary;
+    site.databases.powerOff(old);
+    await site.until(() => {
+      said.add(current()?.reason ?? '');
+      return (
+        site.primary !== old && findCondition(site.promotions[0]?.status, 'Succeeded')?.status === 'True'
+      );
+    });
+    await site.until(() => {
+      said.add(current()?.reason ?? '');
+      return isSettled() && site.condition('Ready')?.status === 'True';
+    }, 900);
+    await site.world.pass(400);
+    expect([...said].filter((reason) => reason !== 'Current' && reason !== 'NotChecked')).toEqual([]);
+    expect(site.world.site.events.recorded.map(({ reason }) => reason)).not.toContain('CertificateInvalid');
+  });
+
   it('wait for a server that is on its way in as a copy', async () => {
     await up();
     site.onJob = (job) => ({ takes: job === 'cloning' ? 60_000 : 1_000 });

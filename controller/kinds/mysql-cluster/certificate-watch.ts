@@ -15,6 +15,8 @@ const busyTime: Millis = 60_000;
 interface Known {
   readonly askedAt: Instant;
   readonly looks: ReadonlyMap<string, CertificateLook>;
+  /** In which epoch that was: after a change of primary others are to be accepted. */
+  readonly epoch: number | undefined;
   /** The record of renewals as it was seen last, and since when it is that. */
   readonly record: string;
   readonly recordedAt: Instant;
@@ -30,9 +32,11 @@ export class CertificateWatch {
   }
 
   /** `now` is when the pass began. */
-  of(uid: string, now: Instant): CertificateFacts {
+  of({ metadata: { uid }, status }: MySQLCluster, now: Instant): CertificateFacts {
     const known = this.#known.get(uid);
-    return { looks: known?.looks ?? new Map(), isFresh: known?.askedAt === now };
+    if (known === undefined || known.epoch !== status?.primary?.epoch)
+      return { looks: new Map(), isFresh: false };
+    return { looks: known.looks, isFresh: known.askedAt === now };
   }
 
   /** Asks these members when it is time to. */
@@ -57,9 +61,10 @@ export class CertificateWatch {
   #seen({ metadata: { uid }, status }: MySQLCluster, now: Instant): Known {
     const known = this.#known.get(uid);
     const record = JSON.stringify(status?.certificates) ?? '';
-    if (known?.record === record) return known;
-    const before = known ?? { askedAt: Number.NEGATIVE_INFINITY, looks: new Map() };
-    return { ...before, record, recordedAt: now };
+    const epoch = status?.primary?.epoch;
+    if (known === undefined || known.epoch !== epoch)
+      return { askedAt: Number.NEGATIVE_INFINITY, looks: new Map(), epoch, record, recordedAt: now };
+    return known.record === record ? known : { ...known, record, recordedAt: now };
   }
 }
 
@@ -70,7 +75,7 @@ function pauseOf(
   now: Instant,
 ): Millis {
   const { renewal, due = [] } = status?.certificates ?? {};
-  const isRenewing = renewal !== undefined || due.length > 0;
+  const isRenewing = renewal !== undefined || members.some(({ server }) => due.includes(server));
   // After one server comes the next.
   if (recordedAt > askedAt || (isRenewing && now - recordedAt < busyTime)) return 0;
   const isUnknown = members.some(({ server }) => !looks.has(server));

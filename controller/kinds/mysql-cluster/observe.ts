@@ -85,7 +85,7 @@ export async function observe(ports: ObservePorts, pass: ClusterPass, depth: Dep
     disks: ports.diskWatch.of(cluster.metadata.uid),
     refusal: ports.refusalWatch.of(cluster.metadata.uid),
     credentials: credentialFacts(ports, cluster, pass.credentials, servers),
-    certificates: ports.certificateWatch.of(cluster.metadata.uid, now),
+    certificates: ports.certificateWatch.of(cluster, now),
     promotions: promotionsOf(ports.cache, cluster),
     allowance: allowanceOf(ports, pass),
   };

@@ -39,10 +39,10 @@ export function faultOf(observed: Observed, member: Member): string | undefined 
   if (wrong !== undefined) return `${name} has a certificate that ${wrong}`;
   if (presented !== undefined && presented !== own.fingerprint)
     return `${name} shows another certificate than the one in its files`;
-  const shut = followersOf(observed, member).find(
-    ({ name: follower }) =>
-      observed.certificates.looks.get(follower)?.trusted.includes(own.fingerprint) === false,
-  );
+  const shut = followersOf(observed, member)
+    // One that was led elsewhere comes back with whatever it is told then.
+    .filter(({ look: database }) => database?.replication?.source === member.address)
+    .find((one) => observed.certificates.looks.get(one.name)?.trusted.includes(own.fingerprint) === false);
   return shut === undefined ? undefined : `${shut.name} does not accept the certificate of ${name}`;
 }
 

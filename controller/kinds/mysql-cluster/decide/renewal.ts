@@ -44,7 +44,7 @@ export function planRenewal(observed: Observed, isStill: boolean): RenewalPlan {
   return renewal === undefined ? beginRenewal(observed, record) : goOn(observed, { ...record, renewal });
 }
 
-/** A person has asked for it: all that are there now get another. */
+/** A person has asked for it: all that are there now get another; those that have not joined, or are kept, when they have. */
 export function takeUpRequest(
   observed: Observed,
   record: CertificateRecord | undefined,
@@ -53,7 +53,7 @@ export function takeUpRequest(
   if (asked === undefined) return record;
   const request = cutText(asked, 253);
   if (request === record?.request) return record;
-  return { ...record, request, due: certifiedMembers(observed).map(({ name }) => name) };
+  return { ...record, request, due: observed.members.map(({ name }) => name) };
 }
 
 /** Why this server is to get another certificate; a sentence without its end. */
@@ -87,8 +87,7 @@ function withoutGone(
   record: CertificateRecord | undefined,
 ): CertificateRecord | undefined {
   if (record?.due === undefined) return record;
-  const names = certifiedMembers(observed).map(({ name }) => name);
-  const left = record.due.filter((name) => names.includes(name));
+  const left = record.due.filter((due) => observed.members.some(({ name }) => name === due));
   return { ...record, due: left.length === 0 ? undefined : left };
 }
 

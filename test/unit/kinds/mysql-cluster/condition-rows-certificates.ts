@@ -4,7 +4,7 @@ import type { Observed } from '../../../../controller/kinds/mysql-cluster/decide
 import { coming } from './cluster-scene.ts';
 import type { ConditionRow } from './condition-scene.ts';
 import { ago, trio, unopened, well } from './condition-scene.ts';
-import { certificate, now, settledCertificates } from './durability-scene.ts';
+import { certificate, now, replica, settledCertificates } from './durability-scene.ts';
 
 const day = 86_400_000;
 
@@ -107,6 +107,14 @@ const isInvalid: readonly ConditionRow[] = [
     'a replica does not accept it',
     well({ certificates: saying({ 'db-3': { trusted: ['of another'] } }) }),
     ['False', 'Invalid', says('db-3 does not accept the certificate of db-1')],
+  ],
+  [
+    'a replica that follows another does not accept it',
+    well({
+      members: [trio()[0]!, trio()[1]!, replica('db-3', { source: '10.77.1.9' })],
+      certificates: saying({ 'db-3': { trusted: ['of another'] } }),
+    }),
+    ['True', 'Current', settled],
   ],
   [
     'two are of no use, and nothing may be changed',

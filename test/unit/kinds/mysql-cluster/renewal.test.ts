@@ -6,7 +6,7 @@ import { planRenewal } from '../../../../controller/kinds/mysql-cluster/decide/r
 import { coming } from './cluster-scene.ts';
 import { next, owning, renewing, saying } from './condition-rows-certificates.ts';
 import { ago, trio, unopened, well } from './condition-scene.ts';
-import { certificate, now, replica } from './durability-scene.ts';
+import { certificate, member, now, replica } from './durability-scene.ts';
 
 const day = 86_400_000;
 const both = { trusted: [certificate('db-1').fingerprint, next.fingerprint] };
@@ -106,11 +106,18 @@ describe('a person who asks', () => {
     const first = planRenewal(asked('one'), false).certificates;
     expect(first).toMatchObject({
       request: 'one',
-      due: ['db-2', 'db-3', 'db-1'],
+      due: ['db-1', 'db-2', 'db-3'],
       renewal: { server: 'db-2' },
     });
     expect(planRenewal(asked('one', { request: 'one' }), false).certificates?.renewal).toBeUndefined();
     expect(planRenewal(asked('two', { request: 'one' }), false).certificates?.due).toHaveLength(3);
+  });
+
+  it('gets one for an old primary, too, should it come back', () => {
+    const fenced = { ...member('db-0'), place: 'Fenced' as const };
+    const observed = asked('one');
+    const record = planRenewal({ ...observed, members: [...observed.members, fenced] }, false).certificates;
+    expect(record?.due).toContain('db-0');
   });
 
   it('is not waiting for servers that have gone', () => {

@@ -299,6 +299,18 @@ describe('what people do to certificates', () => {
       expect(site.databases.server(address).trusts).toBe(pairs(site.primary).pem);
   });
 
+  it('what a replica accepts is put back when somebody has spoiled it', async () => {
+    await up();
+    const [replica = ''] = addresses().filter((one) => one !== site.primary);
+    site.databases.server(replica).trusts = 'nonsense';
+    await until(() => renewal() !== undefined, 400);
+    const told = site.world.site.events.recorded.filter(({ reason }) => reason === 'CertificateInvalid');
+    expect(told[0]?.message).toMatch(/: db-\w+ does not accept the certificate of db-\w+\.$/);
+    await until(isSettled);
+    expect(isAccepted()).toBe(true);
+    expect([...unarmed]).toEqual([]);
+  });
+
   it('a server that does not load another is told, keeps the former one, and gets one later', async () => {
     await up();
     const [address = ''] = addresses();

@@ -171,4 +171,11 @@ export async function expectSpoiledFilesReplaced(server: DatabaseHost, epoch: nu
     expect(after).toMatchObject({ own: { fingerprint }, presented: fingerprint });
     expect([after.own?.fault, after.other]).toEqual([undefined, undefined]);
   }
+  for (const command of ['rm -f source-cert.pem', 'printf nonsense > source-cert.pem']) {
+    await server.asRoot(`cd /etc/mysql/ridgeline && ${command}`);
+    expect((await look()).trusted).toEqual([]);
+    await certificates.trust(await server.database.certificate(), 'Former', stamp(epoch));
+    const { own, trusted } = await look();
+    expect(trusted).toEqual([own?.fingerprint]);
+  }
 }

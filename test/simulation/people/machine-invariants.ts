@@ -69,7 +69,13 @@ export class MachineInvariants {
     const who = `${name} (${privateIp})`;
     const isFenced = house.server(name)?.metadata.labels?.[labels.role] === 'fenced';
     const others = this.#othersThan(name);
-    if (this.#wereLive.has(name) && !isFenced && !this.#spared.has(name) && others < instances) {
+    if (
+      this.#hasJoined(name) &&
+      this.#wereLive.has(name) &&
+      !isFenced &&
+      !this.#spared.has(name) &&
+      others < instances
+    ) {
       const text = `${who} lives and is ended by nobody in person; ${others} others live, ${instances} are wanted`;
       this.#report('HealthyEnded', text);
     }
@@ -77,6 +83,15 @@ export class MachineInvariants {
     if (alone > 0) {
       this.#report('LastCopyEnded', `${who} is ended with ${alone} acknowledged writes nobody else has`);
     }
+  }
+
+  /**
+   * One on its way in holds nothing yet: it goes when a person scales back, though another has died a moment ago, which nobody
+   * knows yet. What is made and ended over and over is never healed.
+   */
+  #hasJoined(name: string): boolean {
+    const { members: records = [] } = this.#house.cluster?.status ?? {};
+    return records.some(({ server, step }) => server === name && step === 'Joined');
   }
 
   #othersThan(name: string): number {

@@ -125,13 +125,19 @@ class Run {
     }
   }
 
-  /** Once FailoverArmed has been True for so long, and the controller there, it is to be believed. */
+  /**
+   * Once FailoverArmed has been True for so long, and the controller there, it is to be believed. What it said of a primary
+   * before is nothing about the one that a commit has just recorded.
+   */
   async #trust(time: Millis): Promise<void> {
     const house = this.#house;
     const { clock } = house.site;
     let since = clock.now();
+    let before: number | undefined;
     await this.#until(() => {
-      if (!house.isControlled || !house.holds('FailoverArmed')) since = clock.now();
+      const { epoch } = house.cluster?.status?.primary ?? {};
+      if (epoch !== before || !house.isControlled || !house.holds('FailoverArmed')) since = clock.now();
+      before = epoch;
       return clock.now() - since >= time;
     }, armedLimit + time);
     if (!this.#isOver && clock.now() - since >= time) await this.#kill();

@@ -39,14 +39,15 @@ function canBeSpared(house: House, address: string): boolean {
     .some((other) => databases.missingOn(other).length === 0);
 }
 
-/** Lets time pass until all is well. */
+/** Lets time pass until all is well. The pause between two failovers is as long as this limit, is told, and ends. */
 export async function heal(house: House, invariants: Invariants): Promise<void> {
-  const end = house.site.clock.now() + limit;
+  let end = house.site.clock.now() + limit;
   while (house.site.clock.now() < end && invariants.violations.length === 0) {
     house.clients.write();
     await house.step(slowTick);
     invariants.look();
     if (whatIsUnfinished(house) === undefined) return;
+    if (house.condition('FailoverArmed')?.reason === 'MinIntervalNotElapsed') end += slowTick;
   }
   if (invariants.violations.length > 0) return;
   const wrong = whatIsUnfinished(house);

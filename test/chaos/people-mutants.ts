@@ -1,5 +1,6 @@
 /** Stories of people on each mutant, until one breaks a promise that is kept without it: which seed, and how. */
 import { mutants } from '../simulation/people/mutants.ts';
+import type { Invariant } from '../simulation/people/violation.ts';
 import { onAllCores, Player } from './people-player.ts';
 
 interface Catch {
@@ -32,17 +33,17 @@ export async function catchPeopleMutants(limit: number, from: number, word = '')
 /** Plays a seed without any mutant, each once; one after the other. */
 class Original {
   readonly #player = new Player();
-  readonly #verdicts = new Map<number, Promise<boolean>>();
+  readonly #broken = new Map<number, Promise<Invariant | undefined>>();
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Whether every promise is kept. */
-  keeps(seed: number): Promise<boolean> {
-    const known = this.#verdicts.get(seed);
-    if (known !== undefined) return known;
-    const verdict = this.#last.then(async () => (await this.#player.play(seed)).violation === undefined);
-    this.#last = verdict;
-    this.#verdicts.set(seed, verdict);
-    return verdict;
+  /** Whether this promise is kept, whatever another may be. */
+  async keeps(seed: number, promise: Invariant): Promise<boolean> {
+    const broken =
+      this.#broken.get(seed) ??
+      this.#last.then(async () => (await this.#player.play(seed)).violation?.invariant);
+    this.#last = broken;
+    this.#broken.set(seed, broken);
+    return (await broken) !== promise;
   }
 
   async close(): Promise<void> {
@@ -57,7 +58,7 @@ async function findCatch(
 ): Promise<Catch> {
   for (let seed = from; seed < from + limit; seed += 1) {
     const { violation } = await mutant.play(seed);
-    if (violation === undefined || !(await original.keeps(seed))) continue;
+    if (violation === undefined || !(await original.keeps(seed, violation.invariant))) continue;
     return { seed, promise: violation.invariant, what: violation.what.slice(0, 70) };
   }
   return { seed: 'not caught', promise: '', what: '' };

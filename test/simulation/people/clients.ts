@@ -46,6 +46,13 @@ export class Clients {
     for (const [server, at] of other.#goodOf) this.#goodOf.set(server, at);
   }
 
+  /** Nothing was ever written. */
+  forget(): void {
+    this.seen.length = 0;
+    this.#led.clear();
+    this.#goodOf.clear();
+  }
+
   /** Whether a client waits for an answer. */
   get areWaiting(): boolean {
     return [...this.#onTheirWay.values()].some((count) => count > 0);

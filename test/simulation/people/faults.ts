@@ -138,6 +138,15 @@ export const faults = {
       return `the controller is killed, back after ${away / 1_000} s`;
     },
   },
+  'SIGTERM of the controller': {
+    weight: 2,
+    happen: (house, random) => {
+      if (!house.isControlled) return undefined;
+      const grace = random.pick([0, 1_000, 5_000]);
+      house.terminate(grace);
+      return `SIGTERM to the controller, which has ${grace / 1_000} s; another begins then`;
+    },
+  },
   'lost answers of the cloud': {
     weight: 1,
     happen: ({ site }, random) => {

@@ -1,6 +1,7 @@
 /** Everything that can happen in a story, by name, with how often it is chosen. */
 import type { Random } from '../random.ts';
 import { acts } from './acts.ts';
+import { farewells } from './farewells.ts';
 import { faults } from './faults.ts';
 import { handiwork } from './handiwork.ts';
 import type { House } from './house.ts';
@@ -19,6 +20,7 @@ export const happenings = {
   ...orderlyEnds,
   ...acts,
   ...handiwork,
+  ...farewells,
 } as const satisfies Readonly<Record<string, Happening>>;
 
 export type HappeningName = keyof typeof happenings;

@@ -42,6 +42,10 @@ export class House {
   readonly setting: Setting;
   /** What happened, with its second. */
   readonly story: string[] = [];
+  /** Jobs that take over the data of a machine, as they are listed in `jobs`. */
+  readonly adopted = new Set<string>();
+  /** How often a cluster of this name began with nothing. */
+  beginnings = 1;
   /** What people changed and will put back, in the order they did. */
   readonly regrets: (() => void)[] = [];
   readonly pardons = new Pardons(() => this.site.clock.now());
@@ -96,7 +100,7 @@ export class House {
     return clients.areWaiting || machinery.running.some((address) => databases.server(address).busy > 0);
   }
 
-  addCluster(): void {
+  addCluster(more: object = {}): void {
     const { flavor, version, instances, durability, dataLoss, oldPrimary } = this.setting;
     this.site.kube.seed(mySQLClusterKind, {
       ...words(mySQLClusterKind),
@@ -108,8 +112,19 @@ export class House {
         instances,
         durability,
         failover: { dataLoss, oldPrimary },
+        ...more,
       } as never,
     });
+  }
+
+  /** People have given up everything, and begin with nothing: what was promised before is no promise any more. */
+  beginAnew(): void {
+    this.databases.acknowledgements.length = 0;
+    this.clients.forget();
+    this.#hosts.jobs.length = 0;
+    this.pardons.isCondemned = false;
+    this.beginnings += 1;
+    this.addCluster();
   }
 
   /** Seconds since the beginning. */
@@ -177,6 +192,17 @@ export class House {
   kill(): void {
     this.#process?.kill();
     this.#process = undefined;
+  }
+
+  /** SIGTERM: another leads once this one has given up its lease, and it is at its end a while later. */
+  terminate(grace: Millis): void {
+    const old = this.#process;
+    old?.terminate();
+    this.later(grace, () => {
+      old?.kill();
+      if (this.#process === old) this.#process = undefined;
+      this.start();
+    });
   }
 
   /** The process stands still; answers how it is woken, which tells whether there was anything to wake. */

@@ -3,9 +3,11 @@ import { hasSucceeded, type Promotion } from '../../../controller/api/promotion.
 import type { Instant, Millis } from '../../../controller/base/clock.ts';
 import type { Acknowledgement } from '../../fakes/databases.ts';
 import type { House } from './house.ts';
+import { KeepingInvariants } from './keeping-invariants.ts';
 import { MachineInvariants } from './machine-invariants.ts';
 import { couldBeReplaced, hasAcker, recordedAckers, unprotectedPrimary, writableReplica } from './truth.ts';
 import type { Invariant, Violation } from './violation.ts';
+import { WaitingInvariants } from './waiting-invariants.ts';
 
 /** What is false for so long at a stretch is a lie, not a delay. */
 const patience: Millis = 12_000;
@@ -24,7 +26,8 @@ export class Invariants {
   readonly violations: Violation[] = [];
   readonly #house: House;
   readonly #falseSince = new Map<Invariant, Instant>();
-  readonly #machines: MachineInvariants;
+  #parts: readonly { look(): void }[];
+  #beginnings = 1;
   readonly #firstOf = new Map<number, Acknowledgement>();
   #counted: { readonly at: Instant; readonly calls: number } | undefined;
   #acksSeen = 0;
@@ -35,17 +38,35 @@ export class Invariants {
 
   constructor(house: House) {
     this.#house = house;
-    this.#machines = new MachineInvariants(house, (invariant, what) => this.report(invariant, what));
+    this.#parts = this.#newParts();
+  }
+
+  #newParts() {
+    const report = (invariant: Invariant, what: string) => this.report(invariant, what);
+    return [MachineInvariants, WaitingInvariants, KeepingInvariants].map(
+      (Part) => new Part(this.#house, report),
+    );
+  }
+
+  /** Promises begin anew with a cluster that does. */
+  #beginAnew(): void {
+    this.#beginnings = this.#house.beginnings;
+    this.#parts = this.#newParts();
+    this.#firstOf.clear();
+    this.#falseSince.clear();
+    this.#acksSeen = 0;
+    this.#jobsSeen = 0;
   }
 
   look(): void {
-    const { cluster, pardons } = this.#house;
+    const { cluster, pardons, beginnings } = this.#house;
+    if (beginnings !== this.#beginnings) this.#beginAnew();
     if (cluster?.spec.failover.whenUnfenceable === 'Proceed') pardons.hasProceeded = true;
     this.#lookAtPrimaries();
     this.#lookAtDeaths();
     this.#lookAtStart();
     this.#lookAtCalls();
-    this.#machines.look();
+    for (const part of this.#parts) part.look();
     this.#lookAtConditions();
     this.#lookAtWrites();
   }
@@ -165,7 +186,7 @@ export class Invariants {
     const { jobs, databases } = this.#house;
     for (; this.#jobsSeen < jobs.length; this.#jobsSeen += 1) {
       const job = jobs[this.#jobsSeen]!;
-      if (job.endsWith(' loading') && databases.acknowledgements.length > 0) {
+      if (job.endsWith(' loading') && databases.acknowledgements.length > 0 && !this.#house.adopted.has(job)) {
         this.report('StartedOver', `${job}: a new, empty database`);
       }
     }

@@ -86,6 +86,28 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
     },
   ],
 
+  'commits wait again without a proof that they do': [
+    {
+      file: writer,
+      from: '    baseGTIDs = await writer.holdAll();\n  } catch',
+      to: "    baseGTIDs = '';\n  } catch",
+    },
+  ],
+  'who acknowledges is let go before another holds what it has': [
+    {
+      file: writer,
+      from: "const base = writer.record.state === 'Protected' ? { baseGTIDs: await writer.holdAll() } : {};\n  await writer.write({ ackers, ...base });",
+      to: 'await writer.write({ ackers });',
+    },
+  ],
+  'Strict stops waiting, too': [
+    {
+      file: `${decide}/durability.ts`,
+      from: "return wanted === 'Balanced' && lostFor >= degradeAfter;",
+      to: 'return lostFor >= degradeAfter;',
+    },
+  ],
+
   // Who is in the cluster.
   'a cluster that was opened begins anew': [
     { file: `${decide}/joining.ts`, from: '  if (wasOpened(observed)) return false;\n', to: '' },
@@ -133,7 +155,70 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
     },
   ],
 
+  'what was set by hand stays': [
+    {
+      file: `${decide}/upkeep.ts`,
+      from: 'const restores = planRestores(observed);',
+      to: 'const restores = planRestores(observed).slice(0, 0);',
+    },
+  ],
+  'copies are made of whoever answers': [
+    {
+      file: `${decide}/joining.ts`,
+      from: 'return isComparable && isInStep && findTrouble(observed, member) === undefined;',
+      to: 'return isComparable || isInStep;',
+    },
+    {
+      file: `${decide}/joining.ts`,
+      from: "if (trouble?.kind === 'Errant') return false;",
+      to: "if (trouble?.kind === 'Unwell') return false;",
+    },
+  ],
+  'a copy that can never follow is waited for': [
+    {
+      file: `${decide}/joining.ts`,
+      from: 'if (lost !== undefined) return cloneAgain(observed, member, lost);',
+      to: '',
+    },
+  ],
+  'who has rows of its own is not kept': [
+    {
+      file: `${decide}/roster.ts`,
+      from: "return troubles.get(name)?.kind === 'Errant';",
+      to: "return troubles.get(name)?.kind === 'Unwell';",
+    },
+  ],
+  'what is put aside is soon deleted': [
+    {
+      file: `${decide}/roster.ts`,
+      from: "return state === 'Terminated' || (times.length > 0 && now >= Math.max(...times));",
+      to: 'return times.length > 0;',
+    },
+  ],
+  'the sound go before the useless': [
+    {
+      file: `${decide}/roster.ts`,
+      from: 'rank(a) - rank(b) || b.createdAt',
+      to: 'rank(b) - rank(a) || b.createdAt',
+    },
+  ],
+
   // Who is dead.
+  'silence is believed at once': [
+    {
+      file: classify,
+      from: 'const isPatient = silence.misses >= missLimit && quiet >= signs.silence;',
+      to: 'const isPatient = quiet >= 0;',
+    },
+  ],
+  'that nobody acknowledges is not seen': [
+    {
+      file: classify,
+      from: 'if (acks.armed && acks.connected < acks.required) {',
+      to: 'if (acks.armed && acks.required > 9) {',
+    },
+    { file: classify, from: 'if (ackers < required) {', to: 'if (ackers + 9 < required) {' },
+  ],
   'silence is never death': [{ file: classify, from: "verdict: 'DeadHost',", to: "verdict: 'Suspected'," }],
   'whom we do not hear is dead': [
     {

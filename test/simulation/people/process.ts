@@ -107,6 +107,13 @@ export class ControllerProcess {
     }
   }
 
+  /** SIGTERM: what it is at may end, and it begins nothing more. */
+  terminate(): void {
+    for (const queue of this.#queues) queue.close();
+    this.#supervisor.close();
+    this.#working.abort(new Error('received SIGTERM'));
+  }
+
   /** It stands still, its calls too. */
   pause(): void {
     this.#mortal.pause();

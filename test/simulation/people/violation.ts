@@ -29,6 +29,16 @@ export type Invariant =
   /** What people do by hand is seen and closed. */
   | 'WritableReplica'
   | 'UnprotectedPrimary'
+  /** Commits wait while a replica follows that is kept from acknowledging. */
+  | 'Muted'
+  /** Commits of a Balanced cluster wait for nobody longer than was asked for. */
+  | 'NeverReleased'
+  /** Commits stop waiting sooner than was asked for, or in a Strict cluster. */
+  | 'GivenUpEarly'
+  /** Rows that a person wrote at a replica are copied to others. */
+  | 'ErrantSpread'
+  /** Who is out of service, or has rows of its own, is kept as long as was asked for. */
+  | 'NotKept'
   /** Work comes to rest: the API server is not flooded with writes. */
   | 'Restless'
   /** It comes up, and all is well again when all faults have ended. */

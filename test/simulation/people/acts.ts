@@ -63,7 +63,7 @@ function deletion(
       if (there.length === 0) return undefined;
       const server = random.pick(there);
       house.pardons.servers.add(server.metadata.name);
-      void house.site.kube.delete(serverKind, server);
+      void house.site.kube.delete(serverKind, server).catch(() => undefined);
       return `kubectl delete rlsrv ${named(house, server.status?.privateIP ?? '')}, ${whom}`;
     },
   };
@@ -111,7 +111,7 @@ export const acts = {
       const { promotions, site } = house;
       const one = promotions.find((promotion) => !isFinished(promotion)) ?? promotions.at(-1);
       if (one === undefined) return undefined;
-      void site.kube.delete(promotionKind, one);
+      void site.kube.delete(promotionKind, one).catch(() => undefined);
       return `kubectl delete rlp ${one.metadata.name}`;
     },
   },
@@ -121,7 +121,7 @@ export const acts = {
       const { site } = house;
       const template = site.cache.get(serverTemplateKind, templateKey);
       if (template === undefined) return undefined;
-      void site.kube.delete(serverTemplateKind, template);
+      void site.kube.delete(serverTemplateKind, template).catch(() => undefined);
       const { spec } = template;
       const apply = () => {
         if (site.cache.get(serverTemplateKind, templateKey) !== undefined) return;
@@ -136,7 +136,7 @@ export const acts = {
     happen: ({ site }) => {
       const secret = site.cache.get(secrets, { namespace, name: 'db-mysql' });
       if (secret === undefined) return undefined;
-      void site.kube.delete(secrets, secret);
+      void site.kube.delete(secrets, secret).catch(() => undefined);
       return 'kubectl delete secret db-mysql';
     },
   },
@@ -156,7 +156,7 @@ export const acts = {
     weight: 0.5,
     happen: ({ site, cluster, pardons }) => {
       if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) return undefined;
-      void site.kube.delete(mySQLClusterKind, cluster);
+      void site.kube.delete(mySQLClusterKind, cluster).catch(() => undefined);
       pardons.isCondemned = true;
       return 'kubectl delete rlm db';
     },
@@ -205,6 +205,17 @@ export const acts = {
     mode: 'Forced',
     dataLoss: 'Accept',
   }),
+  'end of all machines': {
+    weight: 0.3,
+    happen: ({ machinery, pardons, site }) => {
+      const all = machinery.machines.filter(({ state }) => state === 'running');
+      for (const { id } of all) {
+        pardons.machines.add(id);
+        site.cloud.machines.force(id, 'terminated');
+      }
+      return all.length === 0 ? undefined : 'EC2 loses all machines';
+    },
+  },
   'termination in EC2': {
     weight: 2,
     happen: (house, random) => {

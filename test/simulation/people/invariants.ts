@@ -186,7 +186,11 @@ export class Invariants {
     const { jobs, databases } = this.#house;
     for (; this.#jobsSeen < jobs.length; this.#jobsSeen += 1) {
       const job = jobs[this.#jobsSeen]!;
-      if (job.endsWith(' loading') && databases.acknowledgements.length > 0 && !this.#house.adopted.has(job)) {
+      if (
+        job.endsWith(' loading') &&
+        databases.acknowledgements.length > 0 &&
+        !this.#house.adopted.has(job)
+      ) {
         this.report('StartedOver', `${job}: a new, empty database`);
       }
     }

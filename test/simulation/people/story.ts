@@ -67,7 +67,7 @@ export function storyOf(seed: number): Story {
   const random = randomFrom(Math.imul(seed, 0x9e3779b1));
   const setting = { ...settingFrom(random), oldPrimary: oldPrimaryOf(seed) };
   const kinds = kindsFor(random);
-  const moments = random.chance(0.5) ? themeFrom(random, kinds) : mixtureFrom(random, kinds);
+  const moments = random.chance(0.65) ? themeFrom(random, kinds) : mixtureFrom(random, kinds);
   return { setting, moments, ending: endingFrom(random) };
 }
 

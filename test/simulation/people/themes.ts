@@ -93,6 +93,22 @@ const themes: readonly (readonly Scene[])[] = [
     ],
     [soon, 'deletion of the primary', 'scaling', 'deletion of all servers', 'death of the controller'],
   ],
+  // What only some have, and who is given up for it.
+  [
+    [atOnce, 'errant row'],
+    [soon, 'scaling', 'deletion of a replica', 'power of a replica', 'termination in EC2'],
+    [[15_000, 30_000], 'deletion of any server', 'planned promotion', 'scaling'],
+  ],
+  [
+    [atOnce, 'deletion of all servers', 'end of all machines'],
+    [soon, 'end of all machines', 'deletion of all servers'],
+  ],
+  // The last one that has it goes.
+  [
+    [atOnce, 'deletion of a replica', 'deletion of any server'],
+    [atOnce, 'death where commits wait again', 'ambush of the primary', 'gone after the newest write'],
+    [soon, 'cut of a replica', ...ends],
+  ],
   [
     [atOnce, 'scaling', 'failed servers are not kept'],
     [soon, 'power of a replica', 'stop of a machine', 'errant row', 'crash of a replica'],

@@ -12,6 +12,9 @@ const noticed: Millis = 15_000;
 /** What is taken for the beginning of a silence may be so much earlier than it was. */
 const earliness: Millis = 4_000;
 
+/** What is on record where commits are to wait no more. */
+const givenUp: readonly (DurabilityRecord['state'] | undefined)[] = ['Degrading', 'Releasing', 'Degraded'];
+
 export class WaitingInvariants {
   readonly #house: House;
   readonly #report: (invariant: Invariant, what: string) => void;
@@ -60,7 +63,12 @@ export class WaitingInvariants {
     if (followers.some(({ acknowledges }) => acknowledges)) this.#heldAt = this.#now;
     const isReached =
       isControlled && databases.connects('controller', primary) && cluster?.spec.suspend === false;
-    const isBare = isReached && !pardons.hasHandiwork && waiting !== undefined && waiting.waiting.length > 0;
+    const isBare =
+      isReached &&
+      !pardons.hasHandiwork &&
+      waiting !== undefined &&
+      waiting.waiting.length > 0 &&
+      !this.#isChanging();
     const isMuted = followers.length > 0 && !followers.some(({ acknowledges }) => acknowledges);
     this.#mustNotLast(
       'Muted',
@@ -70,7 +78,7 @@ export class WaitingInvariants {
     );
     const { durability, failover } = cluster?.spec ?? {};
     const limit = (failover?.degradeAfterSeconds ?? 0) * 1_000 + noticed;
-    const isLeft = isBare && followers.length === 0 && durability === 'Balanced' && !this.#isChanging();
+    const isLeft = isBare && followers.length === 0 && durability === 'Balanced';
     this.#mustNotLast('NeverReleased', isLeft, 'commits of a Balanced cluster wait for nobody', limit);
   }
 
@@ -100,7 +108,7 @@ export class WaitingInvariants {
     const before = this.#before;
     this.#before = { epoch, state };
     const isSame = before?.epoch === epoch && !this.#isChanging();
-    const isGivenUp = isSame && before.state === 'Protected' && state !== 'Protected' && state !== undefined;
+    const isGivenUp = isSame && before.state === 'Protected' && givenUp.includes(state);
     // Who edits or types meanwhile gets what is right before it or after it.
     if (!isGivenUp || pardons.hasHandiwork || this.#now - this.#specAt < noticed + 60_000) return;
     const { durability, failover } = cluster?.spec ?? {};

@@ -135,6 +135,8 @@ export class FakeServer {
   /** A session of whoever copies it keeps its applier stopped. */
   onHold = false;
   applyDelay: Millis = 0;
+  /** So much longer takes what is sent to it. */
+  distance: Millis = 0;
   receiverError: SqlError | undefined;
   /** Why it cannot apply what comes next, whenever it tries. */
   applierError: SqlError | undefined;

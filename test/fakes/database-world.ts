@@ -201,7 +201,7 @@ export class DatabaseWorld {
     for (const transaction of unsent) {
       if (replica.holds(transaction.gtid)) continue;
       const sent = Math.max(transaction.at, link.since);
-      newest = Math.max(newest, sent + this.#latency(source.name, replica.name));
+      newest = Math.max(newest, sent + replica.distance + this.#latency(source.name, replica.name));
       arrivals.set(transaction, newest);
     }
     const now = this.clock.now();

@@ -169,6 +169,7 @@ export class FakeDatabases implements Databases {
         | 'disk'
         | 'crowded'
         | 'applyDelay'
+        | 'distance'
         | 'purged'
         | 'privileged'
         | 'unsafeTables'

@@ -1,10 +1,14 @@
 /** What must hold of servers that are put aside, and of rows that only one of them has; asked after every step. */
 import { labels } from '../../../controller/api/meta.ts';
 import type { Server } from '../../../controller/api/server.ts';
-import type { Instant } from '../../../controller/base/clock.ts';
+import type { Instant, Millis } from '../../../controller/base/clock.ts';
 import type { Transaction } from '../../fakes/database-server.ts';
 import type { House } from './house.ts';
+import { isLive } from './truth.ts';
 import type { Invariant } from './violation.ts';
+
+/** By then rows of its own are seen. */
+const noticed: Millis = 10_000;
 
 export class KeepingInvariants {
   readonly #house: House;
@@ -48,18 +52,21 @@ export class KeepingInvariants {
   }
 
   /** As long as was asked for, unless a person ends it. */
-  #lookAtKept({ metadata: { name, labels: marks, deletionTimestamp }, status }: Server): void {
+  #lookAtKept(server: Server): void {
     const { pardons, site } = this.#house;
-    const { privateIP = '', instanceID = '' } = status ?? {};
+    const { name, labels: marks, deletionTimestamp } = server.metadata;
+    const { privateIP = '', instanceID = '' } = server.status ?? {};
     const now = site.clock.now();
-    const isAside =
-      marks?.[labels.role] === 'fenced' || (pardons.hasHandiwork && this.#errantsOf(privateIP).length > 0);
+    const isFenced = marks?.[labels.role] === 'fenced';
+    const isAside = isFenced || (pardons.hasHandiwork && this.#errantsOf(privateIP).length > 0);
     if (isAside && !this.#asideSince.has(name)) this.#asideSince.set(name, now);
     if (deletionTimestamp === undefined || this.#leaving.has(name)) return;
     this.#leaving.add(name);
     const lasted = now - (this.#asideSince.get(name) ?? Number.NEGATIVE_INFINITY);
+    // Rows that nobody has seen yet, or that a dead server took along, are nobody's reason to keep it.
+    const isSeen = isFenced || (lasted >= noticed && isLive(this.#house, server));
     const isAsked = pardons.servers.has(name) || pardons.machines.has(instanceID) || pardons.isCondemned;
-    if (isAsked || this.#hasEnded(instanceID) || lasted >= this.#keptFor) return;
+    if (!isSeen || isAsked || this.#hasEnded(instanceID) || lasted >= this.#keptFor) return;
     this.#report('NotKept', `${name} (${privateIP}) is deleted ${lasted / 1_000} s after it was put aside`);
   }
 

@@ -9,23 +9,30 @@ import { type Place, pickPlace } from './places.ts';
 import { named, pickReplica } from './victims.ts';
 
 const delays: readonly Millis[] = [0, 0, 2, 5, 40, 150, 600];
+/** Right then. */
+const atOnce: readonly Millis[] = [0, 0, 2, 10];
 const absences: readonly Millis[] = [2_000, 15_000];
 
 interface Ambush {
   readonly at?: Place;
   /** Else any. */
   readonly blow?: Blow;
+  readonly delay?: readonly Millis[];
   /** How often the controller goes, too. */
   readonly withController?: number;
 }
 
 /** Somebody is struck when the controller passes a place, or a moment later. */
-function ambush(weight: number, whom: Victims, { at, blow, withController = 0.3 }: Ambush = {}): Happening {
+function ambush(
+  weight: number,
+  whom: Victims,
+  { at, blow, delay: within = delays, withController = 0.3 }: Ambush = {},
+): Happening {
   return {
     weight,
     happen: (house, random) => {
       const [place, count] = [pickPlace(random, at), random.chance(0.7) ? 1 : 2];
-      const [chosen, delay, away] = [blow ?? pickBlow(random), random.pick(delays), random.pick(absences)];
+      const [chosen, delay, away] = [blow ?? pickBlow(random), random.pick(within), random.pick(absences)];
       const isAlsoController = random.chance(withController);
       house.ambushes.set(place, count, () => {
         house.soon(delay, () => {
@@ -155,8 +162,16 @@ export const momentsThatMatter = {
   'ambush of an acker': ambush(3, 'an acker'),
   'ambush of the primary and an acker': ambush(3, 'the primary and an acker'),
   'ambush of all ackers': ambush(2, 'all ackers'),
-  'death where commits wait again': ambush(2, 'the primary', { at: 'commits wait again' }),
-  'death where commits stop waiting': ambush(2, 'the primary', { at: 'commits stop waiting' }),
+  'death where commits wait again': ambush(2, 'the primary', {
+    at: 'commits wait again',
+    blow: 'power cut of',
+    delay: atOnce,
+  }),
+  'death where commits stop waiting': ambush(2, 'the primary', {
+    at: 'commits stop waiting',
+    blow: 'power cut of',
+    delay: atOnce,
+  }),
   'death of who was just elected': ambush(2, 'who is to lead', {
     at: 'the new epoch is on record',
     withController: 0.1,
@@ -183,6 +198,17 @@ export const momentsThatMatter = {
       const [place, away] = [pickPlace(random), random.pick([0, ...absences])];
       house.ambushes.set(place, 1 + random.below(2), () => die(house, away));
       return `the controller will die at ${place}`;
+    },
+  },
+  'slow network of a replica': {
+    weight: 3,
+    happen: (house, random) => {
+      const address = pickReplica(house, random);
+      if (address === undefined) return undefined;
+      const distance = random.pick([200, 500, 900]);
+      house.databases.trouble(address, { distance });
+      house.regrets.push(() => house.databases.trouble(address, { distance: 0 }));
+      return `what is sent to ${named(house, address)} takes ${distance} ms`;
     },
   },
   'slow applier': applyLate(2, (house, random) => listed(pickReplica(house, random))),

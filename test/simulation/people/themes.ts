@@ -18,7 +18,8 @@ const ends = [
 const themes: readonly (readonly Scene[])[] = [
   // One replica has more than the other.
   [
-    [atOnce, 'slow applier', 'slow appliers', 'cut of a replica'],
+    [atOnce, 'slow network of a replica'],
+    [atOnce, 'slow applier', 'slow appliers', 'cut of a replica', 'slow network of a replica'],
     [soon, 'cut of a replica', 'slow applier'],
     [soon, ...ends, 'gone after the newest write'],
   ],
@@ -27,18 +28,20 @@ const themes: readonly (readonly Scene[])[] = [
     [soon, ...ends, 'gone after the newest write'],
   ],
   [
+    [atOnce, 'slow network of a replica'],
     [atOnce, 'gone with the newest write'],
     [[15_000, 40_000], 'power returns', 'mending of networks'],
   ],
   // Whoever has more leads, and dies before the other has it.
   [
     [atOnce, 'death of who was just elected'],
-    [atOnce, 'cut of a replica'],
+    [atOnce, 'cut of a replica', 'slow network of a replica'],
     [soon, ...ends, 'gone after the newest write'],
     [[4_000, 8_000], 'mending of networks'],
   ],
   // The old primary goes on, unheard.
   [
+    [atOnce, 'slow network of a replica', 'a replica hears no more when others are frozen'],
     [atOnce, 'silence of the primary to the controller', 'isolation of the primary'],
     [atOnce, 'a replica hears no more when others are frozen', 'ambush of an acker'],
     [soon, 'forced promotion'],
@@ -57,6 +60,7 @@ const themes: readonly (readonly Scene[])[] = [
   ],
   // They wait again.
   [
+    [atOnce, 'slow network of a replica'],
     [atOnce, 'loss of all ackers'],
     [
       [12_000, 16_000],
@@ -105,6 +109,7 @@ const themes: readonly (readonly Scene[])[] = [
   ],
   // The last one that has it goes.
   [
+    [atOnce, 'slow network of a replica'],
     [atOnce, 'deletion of a replica', 'deletion of any server'],
     [atOnce, 'death where commits wait again', 'ambush of the primary', 'gone after the newest write'],
     [soon, 'cut of a replica', ...ends],

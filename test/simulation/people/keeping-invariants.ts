@@ -53,21 +53,29 @@ export class KeepingInvariants {
 
   /** As long as was asked for, unless a person ends it. */
   #lookAtKept(server: Server): void {
-    const { pardons, site } = this.#house;
-    const { name, labels: marks, deletionTimestamp } = server.metadata;
-    const { privateIP = '', instanceID = '' } = server.status ?? {};
-    const now = site.clock.now();
-    const isFenced = marks?.[labels.role] === 'fenced';
-    const isAside = isFenced || (pardons.hasHandiwork && this.#errantsOf(privateIP).length > 0);
-    if (isAside && !this.#asideSince.has(name)) this.#asideSince.set(name, now);
+    const { name, deletionTimestamp } = server.metadata;
+    const now = this.#house.site.clock.now();
+    if (this.#isAside(server) && !this.#asideSince.has(name)) this.#asideSince.set(name, now);
     if (deletionTimestamp === undefined || this.#leaving.has(name)) return;
     this.#leaving.add(name);
-    const lasted = now - (this.#asideSince.get(name) ?? Number.NEGATIVE_INFINITY);
+    const since = this.#asideSince.get(name);
+    if (since === undefined || now - since >= this.#keptFor || this.#isExcused(server, now - since)) return;
+    this.#report('NotKept', `${name} is deleted ${(now - since) / 1_000} s after it was put aside`);
+  }
+
+  #isAside(server: Server): boolean {
+    if (isFenced(server)) return true;
+    return this.#house.pardons.hasHandiwork && this.#errantsOf(server.status?.privateIP ?? '').length > 0;
+  }
+
+  /** Somebody asked for it, or nobody could know. */
+  #isExcused(server: Server, lasted: Millis): boolean {
+    const { pardons } = this.#house;
+    const { instanceID = '' } = server.status ?? {};
+    const isAsked = pardons.servers.has(server.metadata.name) || pardons.machines.has(instanceID);
+    if (isAsked || pardons.isCondemned || this.#hasEnded(instanceID)) return true;
     // Rows that nobody has seen yet, or that a dead server took along, are nobody's reason to keep it.
-    const isSeen = isFenced || (lasted >= noticed && isLive(this.#house, server));
-    const isAsked = pardons.servers.has(name) || pardons.machines.has(instanceID) || pardons.isCondemned;
-    if (!isSeen || isAsked || this.#hasEnded(instanceID) || lasted >= this.#keptFor) return;
-    this.#report('NotKept', `${name} (${privateIP}) is deleted ${lasted / 1_000} s after it was put aside`);
+    return !isFenced(server) && (lasted < noticed || !isLive(this.#house, server));
   }
 
   #hasEnded(instanceID: string): boolean {
@@ -78,4 +86,8 @@ export class KeepingInvariants {
 
 function isErrant(one: Transaction): one is Transaction & { readonly row: { readonly key: string } } {
   return 'key' in one.row && one.row.key.startsWith('errant on ');
+}
+
+function isFenced({ metadata }: Server): boolean {
+  return metadata.labels?.[labels.role] === 'fenced';
 }

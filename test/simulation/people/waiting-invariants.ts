@@ -1,5 +1,5 @@
 /** What must hold of commits that wait, asked after every step. */
-import type { DurabilityRecord } from '../../../controller/api/mysql-cluster.ts';
+import type { DurabilityRecord, MySQLCluster } from '../../../controller/api/mysql-cluster.ts';
 import type { Instant, Millis } from '../../../controller/base/clock.ts';
 import type { FakeServer } from '../../fakes/database-server.ts';
 import type { House } from './house.ts';
@@ -11,9 +11,18 @@ const patience: Millis = 8_000;
 const noticed: Millis = 15_000;
 /** What is taken for the beginning of a silence may be so much earlier than it was. */
 const earliness: Millis = 4_000;
+/** Who edits gets what is right before it or after it. */
+const editsCount: Millis = 75_000;
 
 /** What is on record where commits are to wait no more. */
 const givenUp: readonly (DurabilityRecord['state'] | undefined)[] = ['Degrading', 'Releasing', 'Degraded'];
+
+type Spec = MySQLCluster['spec'];
+
+interface Recorded {
+  readonly epoch: number | undefined;
+  readonly state: DurabilityRecord['state'] | undefined;
+}
 
 export class WaitingInvariants {
   readonly #house: House;
@@ -21,11 +30,9 @@ export class WaitingInvariants {
   readonly #since = new Map<Invariant, Instant>();
   /** When somebody last acknowledged to the primary on record. */
   #heldAt: Instant = 0;
-  /** What was on record a moment ago, and in which epoch. */
-  #before: { readonly epoch: number; readonly state: DurabilityRecord['state'] | undefined } | undefined;
-  /** Spec as it was a moment ago: who edits it changes what is right. */
-  #spec = '';
-  #specAt: Instant = 0;
+  #before: Recorded = { epoch: undefined, state: undefined };
+  #spec: string | undefined;
+  #editedAt: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(house: House, report: (invariant: Invariant, what: string) => void) {
     this.#house = house;
@@ -33,53 +40,40 @@ export class WaitingInvariants {
   }
 
   look(): void {
-    this.#lookAtSpec();
+    const { site, cluster } = this.#house;
+    const spec = JSON.stringify(cluster?.spec ?? {});
+    if (this.#spec !== undefined && spec !== this.#spec) this.#editedAt = site.clock.now();
+    this.#spec = spec;
     this.#lookAtWait();
-    this.#lookAtState();
+    this.#lookAtRecord();
   }
 
-  get #now(): Instant {
-    return this.#house.site.clock.now();
+  /** Replicas that follow are not kept from acknowledging, and what nobody holds waits as long as was asked for. */
+  #lookAtWait(): void {
+    const { spec } = this.#house.cluster ?? {};
+    const waiting = this.#waitingPrimary();
+    const followers = waiting === undefined ? [] : this.#followersOf(waiting);
+    const isHeld = followers.some(({ acknowledges }) => acknowledges);
+    if (isHeld) this.#heldAt = this.#house.site.clock.now();
+    const isBare = (waiting?.waiting.length ?? 0) > 0 && this.#mayBeMended();
+    const isMuted = isBare && followers.length > 0 && !isHeld;
+    this.#mustNotLast('Muted', isMuted, 'commits wait, and no replica that follows acknowledges', patience);
+    const isLeft = isBare && followers.length === 0 && spec?.durability === 'Balanced';
+    this.#mustNotLast('NeverReleased', isLeft, 'commits wait for nobody', dueAfter(spec) + noticed);
   }
 
   /** The primary on record, while it runs and takes writes that have to wait. */
-  get #waiting(): FakeServer | undefined {
+  #waitingPrimary(): FakeServer | undefined {
     const { machinery, primary } = this.#house;
     const database = machinery.database(primary);
     return database?.speaks === true && database.writable && database.requiredAcks > 0 ? database : undefined;
   }
 
-  #lookAtSpec(): void {
-    const spec = JSON.stringify(this.#house.cluster?.spec ?? {});
-    if (spec !== this.#spec) this.#specAt = this.#now;
-    this.#spec = spec;
-  }
-
-  /** Replicas that follow are not kept from acknowledging, and what nobody holds waits as long as was asked for. */
-  #lookAtWait(): void {
+  /** The controller reaches the primary, and nobody holds it back or works against it. */
+  #mayBeMended(): boolean {
     const { cluster, pardons, databases, primary = '', isControlled } = this.#house;
-    const waiting = this.#waiting;
-    const followers = waiting === undefined ? [] : this.#followersOf(waiting);
-    if (followers.some(({ acknowledges }) => acknowledges)) this.#heldAt = this.#now;
-    const isReached =
-      isControlled && databases.connects('controller', primary) && cluster?.spec.suspend === false;
-    const isBare =
-      isReached &&
-      !pardons.hasHandiwork &&
-      waiting !== undefined &&
-      waiting.waiting.length > 0 &&
-      !this.#isChanging();
-    const isMuted = followers.length > 0 && !followers.some(({ acknowledges }) => acknowledges);
-    this.#mustNotLast(
-      'Muted',
-      isBare && isMuted,
-      'commits wait, and no replica that follows acknowledges',
-      patience,
-    );
-    const { durability, failover } = cluster?.spec ?? {};
-    const limit = (failover?.degradeAfterSeconds ?? 0) * 1_000 + noticed;
-    const isLeft = isBare && followers.length === 0 && durability === 'Balanced';
-    this.#mustNotLast('NeverReleased', isLeft, 'commits of a Balanced cluster wait for nobody', limit);
+    if (!isControlled || !databases.connects('controller', primary)) return false;
+    return cluster?.spec.suspend === false && !pardons.hasHandiwork && !this.#isChanging();
   }
 
   #isChanging(): boolean {
@@ -94,29 +88,41 @@ export class WaitingInvariants {
   }
 
   #mustNotLast(invariant: Invariant, isFalse: boolean, what: string, limit: Millis): void {
-    const since = this.#since.get(invariant) ?? this.#now;
+    const now = this.#house.site.clock.now();
+    const since = this.#since.get(invariant) ?? now;
     if (isFalse) this.#since.set(invariant, since);
     else this.#since.delete(invariant);
-    const lasted = this.#now - since;
-    if (isFalse && lasted >= limit) this.#report(invariant, `${what} for ${lasted / 1_000} s`);
+    if (isFalse && now - since >= limit) this.#report(invariant, `${what} for ${(now - since) / 1_000} s`);
   }
 
   /** Commits stop waiting when the time is over that was asked for, and never where they are to wait for ever. */
-  #lookAtState(): void {
-    const { cluster, pardons } = this.#house;
-    const { durability: { state } = {}, primary: { epoch = 0 } = {} } = cluster?.status ?? {};
+  #lookAtRecord(): void {
+    const { pardons, site, cluster } = this.#house;
     const before = this.#before;
-    this.#before = { epoch, state };
-    const isSame = before?.epoch === epoch && !this.#isChanging();
-    const isGivenUp = isSame && before.state === 'Protected' && givenUp.includes(state);
-    // Who edits or types meanwhile gets what is right before it or after it.
-    if (!isGivenUp || pardons.hasHandiwork || this.#now - this.#specAt < noticed + 60_000) return;
-    const { durability, failover } = cluster?.spec ?? {};
-    const lostFor = this.#now - this.#heldAt;
-    const due = (failover?.degradeAfterSeconds ?? 0) * 1_000 - earliness;
-    if (durability === 'Strict')
-      this.#report('GivenUpEarly', `commits of a Strict cluster wait no more: ${state}`);
-    else if (durability === 'Balanced' && lostFor < due)
-      this.#report('GivenUpEarly', `commits wait no more ${lostFor / 1_000} s after a replica acknowledged`);
+    const now = recordedIn(cluster);
+    this.#before = now;
+    const isGivenUp = before.state === 'Protected' && givenUp.includes(now.state);
+    if (!isGivenUp || before.epoch !== now.epoch || this.#isChanging()) return;
+    if (!pardons.hasHandiwork && site.clock.now() - this.#editedAt >= editsCount) this.#judgeEnd(now);
   }
+
+  #judgeEnd({ state }: Recorded): void {
+    const { site, cluster } = this.#house;
+    const { spec } = cluster!;
+    const { durability } = spec;
+    const lostFor = site.clock.now() - this.#heldAt;
+    const what = `commits of a ${durability} cluster wait no more: ${state}`;
+    const isEarly = durability === 'Balanced' && lostFor < dueAfter(spec) - earliness;
+    if (durability === 'Strict' || isEarly)
+      this.#report('GivenUpEarly', `${what}, ${lostFor / 1_000} s after a replica acknowledged`);
+  }
+}
+
+function recordedIn(cluster: MySQLCluster | undefined): Recorded {
+  return { epoch: cluster?.status?.primary?.epoch, state: cluster?.status?.durability?.state };
+}
+
+/** For so long commits of a Balanced cluster wait for nobody. */
+function dueAfter(spec: Spec | undefined): Millis {
+  return (spec?.failover.degradeAfterSeconds ?? 0) * 1_000;
 }

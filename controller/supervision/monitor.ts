@@ -300,6 +300,6 @@ function replicasOf({ members, primary }: Supervised): readonly Member[] {
   return members.filter(({ server }) => server !== primary);
 }
 
-function unseenPrimary({ primary }: Supervised, member: Member | undefined): PrimarySigns {
-  return { server: primary, address: member?.address ?? '' };
+function unseenPrimary({ primary, epoch }: Supervised, member: Member | undefined): PrimarySigns {
+  return { server: primary, address: member?.address ?? '', epoch };
 }

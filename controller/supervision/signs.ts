@@ -25,6 +25,8 @@ export interface Signs {
 export interface PrimarySigns {
   readonly server: string;
   readonly address: string;
+  /** The epoch in which it is to lead. */
+  readonly epoch: number;
   /** The newest look that succeeded. */
   readonly look?: Look;
   readonly lookedAt?: Millis;
@@ -127,14 +129,18 @@ export function afterLook(before: PrimarySigns, outcome: Outcome<Look>): Primary
 
 function afterAnswer(before: PrimarySigns, look: Look, at: Millis): PrimarySigns {
   const { silence: _, inspection, ...rest } = before;
+  const { unwritten } = before;
+  // Whoever is to open it in this epoch waits for something: that it takes no writes until then is no failure of its own.
+  const isShut = look.readOnly && look.epoch < before.epoch;
   const moved = before.look !== undefined && progressOf(before.look) !== progressOf(look);
   return {
     ...rest,
     look,
     lookedAt: at,
     ...(moved ? { progressAt: at } : {}),
+    ...(isShut && unwritten !== undefined ? { unwritten: { ...unwritten, since: at } } : {}),
     // It stays interesting while writes fail.
-    ...(inspection !== undefined && before.unwritten !== undefined ? { inspection } : {}),
+    ...(inspection !== undefined && unwritten !== undefined ? { inspection } : {}),
   };
 }
 

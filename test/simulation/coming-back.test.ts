@@ -80,3 +80,19 @@ it('an old primary that a person starts again takes writes within 5 s of its ans
   const waited = await until(() => house.databases.server(primary).writable, 60, moment);
   expect(waited).toBeLessThanOrEqual(5);
 });
+
+it.each([12_000, 14_000, 14_400, 14_800, 20_000])(
+  'Strict: a new primary that waits %i ms for the copy of a replica is not replaced for that',
+  async (copyTakes) => {
+    await up({ durability: 'Strict' });
+    house.copyTakes = copyTakes;
+    const { primary = '' } = house;
+    house.machinery.cutPower(primary);
+    await until(() => house.cluster?.status?.primary?.epoch === 2, 60, moment);
+    const leader = house.primary ?? '';
+    await until(() => house.databases.server(leader).writable, 120, moment);
+    await until(() => whatIsWrong(house) === undefined, 120, moment);
+    expect(house.cluster?.status?.primary?.epoch).toBe(2);
+    expect(house.databases.server(leader).writable).toBe(true);
+  },
+);

@@ -17,7 +17,7 @@ const rows: readonly Row[] = [
   ['no replica at all', { replicas: [], acks: { ...a.recorded, required: 0 } }, 'Healthy', /takes writes/],
   [
     'not written yet',
-    { primary: { server: 'db-1', address: a.address, look: a.look() } },
+    { primary: { server: 'db-1', address: a.address, epoch: 1, look: a.look() } },
     'Suspected',
     /no write/,
   ],

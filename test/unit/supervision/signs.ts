@@ -73,7 +73,7 @@ export function refused(first: number, last: number): Silence {
 
 export function primary(changes: Partial<PrimarySigns> = {}): PrimarySigns {
   const good = { look: look(), lookedAt: now - 100, wroteAt: now - 90 };
-  return { server: 'db-1', address, ...good, ...changes };
+  return { server: 'db-1', address, epoch: 1, ...good, ...changes };
 }
 
 /** Every commit waits for one of two. */

@@ -83,7 +83,9 @@ function restartedFor(observed: Observed): Millis | undefined {
   if (finding === undefined || finding.verdict === 'Healthy' || look?.readOnly !== true || look.epoch === 0)
     return undefined;
   const hasFailed = endOf(failuresInARow(observed)[0]) >= finding.since;
-  return hasFailed && now < pauseEnd(observed) ? undefined : now - finding.since;
+  // Until a change of primary is over it is read-only because it is not opened yet.
+  const since = Math.max(finding.since, lastEnd(observed));
+  return hasFailed && now < pauseEnd(observed) ? undefined : now - since;
 }
 
 /** In how long a change may begin by the mere passing of time; undefined when that changes nothing. */
@@ -215,6 +217,11 @@ function pauseEnd(observed: Observed): number {
 
 function endOf(promotion: Promotion | undefined): Instant {
   return Date.parse(promotion?.status?.completionTime ?? '');
+}
+
+/** When a primary was last changed, or that was given up. */
+function lastEnd({ promotions }: Observed): Instant {
+  return Math.max(0, ...promotions.filter(isFinished).map((one) => endOf(one) || 0));
 }
 
 function isAcknowledged({ cluster, status }: Observed): boolean {

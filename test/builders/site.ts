@@ -11,7 +11,8 @@ import type { Failpoints } from '../../controller/base/failpoints.ts';
 import type { KindController, ReconcileResult } from '../../controller/kube/reconciler.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { FakeClouds, fakeHostKeyPin } from '../fakes/clouds.ts';
-import { FakeEvents, FakeKube } from '../fakes/kube.ts';
+import { FakeEvents } from '../fakes/events.ts';
+import { FakeKube } from '../fakes/kube.ts';
 import { FakeShell } from '../fakes/shell.ts';
 import { FakeView } from '../fakes/view.ts';
 

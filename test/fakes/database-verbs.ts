@@ -20,7 +20,8 @@ import type {
 import { setAsideFolder } from '../../controller/database/set-aside.ts';
 import { FakeCertificates } from './database-certificates.ts';
 import { lookAt } from './database-look.ts';
-import type { CommitOutcome, FakeServer, Row } from './database-server.ts';
+import type { CommitOutcome, Row } from './database-rows.ts';
+import type { FakeServer } from './database-server.ts';
 import { forgetWaitChanges, setVariable } from './database-variables.ts';
 import type { DatabaseWorld } from './database-world.ts';
 import type { Faults } from './faults.ts';

@@ -2,7 +2,8 @@
 import type { Clock, Instant, Millis } from '../../controller/base/clock.ts';
 import { heartbeatSeconds } from '../../controller/database/dialect.ts';
 import type { Follower } from '../../controller/database/port.ts';
-import type { FakeServer, Link, Transaction } from './database-server.ts';
+import type { Transaction } from './database-rows.ts';
+import type { FakeServer, Link } from './database-server.ts';
 
 const heartbeat: Millis = heartbeatSeconds * 1_000;
 /** Connections begin and end by themselves, a moment sooner or later. */

@@ -1,5 +1,4 @@
 /** An in-memory API server behind the `Kube` port, with its cache. Passes the contract suite the real client passes. */
-import type { EventNote } from '../../controller/api/event-notes.ts';
 import type { AnyObject, ObjectKey, ObjectMeta } from '../../controller/api/meta.ts';
 import { keyOf, keyText } from '../../controller/api/meta.ts';
 import type { Resource } from '../../controller/api/resource.ts';
@@ -8,7 +7,7 @@ import { type Clock, systemClock } from '../../controller/base/clock.ts';
 import { AppError, type ErrorCode } from '../../controller/base/errors.ts';
 import { decode, isKind } from '../../controller/kube/decode.ts';
 import { applyMergePatch, mergePatchFor } from '../../controller/kube/merge-patch.ts';
-import type { Cache, Events, Kube, ListOptions, NewObject } from '../../controller/kube/port.ts';
+import type { Cache, Kube, ListOptions, NewObject } from '../../controller/kube/port.ts';
 import type { Store } from '../../controller/runtime/store.ts';
 import { Stores } from '../../controller/runtime/stores.ts';
 import { selects } from './selectors.ts';
@@ -357,23 +356,6 @@ export class FakeKube implements Kube {
   /** As the API server writes it: whole seconds. */
   #wallTime(): string {
     return `${new Date(this.#clock.now()).toISOString().slice(0, 19)}Z`;
-  }
-}
-
-/** Keeps what was recorded, in order. */
-export class FakeEvents implements Events {
-  readonly recorded: { type: 'Normal' | 'Warning'; about: string; reason: string; message: string }[] = [];
-
-  normal(about: AnyObject, reason: string, message: string): void {
-    this.recorded.push({ type: 'Normal', about: keyText(keyOf(about)), reason, message });
-  }
-
-  warning(about: AnyObject, reason: string, message: string): void {
-    this.recorded.push({ type: 'Warning', about: keyText(keyOf(about)), reason, message });
-  }
-
-  tell(about: AnyObject, notes: readonly EventNote[]): void {
-    this.recorded.push(...notes.map((note) => ({ about: keyText(keyOf(about)), ...note })));
   }
 }
 

@@ -4,7 +4,7 @@ import { serverKind } from '../../controller/api/server.ts';
 import { jobExit } from '../../controller/database/job-script.ts';
 import type { Job } from '../../controller/shell/port.ts';
 import type { Site } from '../builders/site.ts';
-import type { Accounts } from '../fakes/database-server.ts';
+import type { Accounts } from '../fakes/database-rows.ts';
 import type { FakeDatabases } from '../fakes/databases.ts';
 import type { Outcome } from '../fakes/shell.ts';
 

@@ -12,7 +12,8 @@ import { type Rules, standardRules } from '../../controller/failover/rules.ts';
 import { stamp } from '../builders/stamp.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { FakeDatabases, type FakeDatabasesOptions } from '../fakes/databases.ts';
-import { FakeEvents, FakeKube } from '../fakes/kube.ts';
+import { FakeEvents } from '../fakes/events.ts';
+import { FakeKube } from '../fakes/kube.ts';
 import type { MortalProcess } from './mortal.ts';
 import type { Random } from './random.ts';
 

@@ -2,7 +2,7 @@
 import { labels } from '../../../controller/api/meta.ts';
 import type { Server } from '../../../controller/api/server.ts';
 import type { Instant, Millis } from '../../../controller/base/clock.ts';
-import type { Transaction } from '../../fakes/database-server.ts';
+import type { Transaction } from '../../fakes/database-rows.ts';
 import type { House } from './house.ts';
 import { isLive } from './truth.ts';
 import type { Invariant } from './violation.ts';

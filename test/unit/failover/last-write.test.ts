@@ -17,7 +17,8 @@ import { beatPeriod } from '../../../controller/supervision/port.ts';
 import { stamp } from '../../builders/stamp.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeDatabases } from '../../fakes/databases.ts';
-import { FakeEvents, FakeKube } from '../../fakes/kube.ts';
+import { FakeEvents } from '../../fakes/events.ts';
+import { FakeKube } from '../../fakes/kube.ts';
 
 const key = { namespace: 'shop', name: 'db' };
 const manual = { mode: 'Graceful', trigger: 'Manual' } as const;

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { mutants } from './failover-mutants.ts';
 import { playFailover } from './failover-scenarios.ts';
 
-const seeds = 400;
+/** The rarest needs a paused controller and a planned change at one moment: seed 946. */
+const seeds = 1_000;
 
 it.each(Object.entries(mutants))('%s: caught', { timeout: 120_000 }, async (name, variant) => {
   for (let seed = 1; seed <= seeds; seed += 1) {

@@ -34,6 +34,7 @@ export class SupervisedCluster {
   readonly #all: DatabaseHosts;
   readonly #kube = new FakeKube();
   readonly #supervisor: Supervisor;
+  #told: Verdict | undefined;
 
   private constructor(all: DatabaseHosts, [primary, ...replicas]: Hosts) {
     this.#all = all;
@@ -44,8 +45,15 @@ export class SupervisedCluster {
       log: pino({ level: 'silent' }),
       metrics: createSupervisionMetrics(new Registry()),
       mayAct: () => true,
-      onChange: () => this.verdicts.push(this.finding!.verdict),
+      onChange: () => this.#hear(),
     });
+  }
+
+  /** Told of replicas as well, and before there is a finding. */
+  #hear(): void {
+    const verdict = this.finding?.verdict;
+    if (verdict !== undefined && verdict !== this.#told) this.verdicts.push(verdict);
+    this.#told = verdict;
   }
 
   /** Opens the first of three; the others follow it and acknowledge nothing yet. The last replica is a witness as well. */
